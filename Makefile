@@ -69,7 +69,7 @@ check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
 	@echo "mypy --strict"; $(BIN)/mypy
-	@echo "lint-imports"; $(BIN)/lint-imports
+	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
 	@echo "tests, the README's tables among them"; $(PYTEST)
 
 bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
