@@ -1,0 +1,38 @@
+"""What a run is: model, data, optimizer, schedule, budget, evaluation. Imports no torch and nothing else of ours."""
+
+from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
+from paribus.recipe.data import Augment, Data
+from paribus.recipe.errors import RecipeError
+from paribus.recipe.identity import canonical_json, trial_id
+from paribus.recipe.model import WideResNet
+from paribus.recipe.optimizer import SGD, AdamW, RMSProp
+from paribus.recipe.presets import PRESETS, preset
+from paribus.recipe.recipe import Recipe
+from paribus.recipe.schedule import Cosine, Exponential, OneCycle, Step
+from paribus.recipe.seeds import Seeds, key
+
+__all__ = [
+    "PRESETS",
+    "SGD",
+    "AdamW",
+    "Augment",
+    "Budget",
+    "Cosine",
+    "Data",
+    "Evaluation",
+    "Exponential",
+    "Numerics",
+    "OneCycle",
+    "RMSProp",
+    "Recipe",
+    "RecipeError",
+    "Resources",
+    "Seeds",
+    "Step",
+    "Training",
+    "WideResNet",
+    "canonical_json",
+    "key",
+    "preset",
+    "trial_id",
+]

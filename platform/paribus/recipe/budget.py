@@ -1,0 +1,75 @@
+"""How long a trial trains, and everything else about the run that is neither model nor data."""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from paribus.recipe.part import Part, bookkeeping
+
+Unit = Literal["epochs", "steps", "examples"]
+
+
+class Budget(Part):
+    """A length of training; `Budget.model_validate("6 epochs")` and `--set budget="100 steps"` read it from text.
+
+    Raises:
+        ValueError: no positive amount, or a unit other than epochs, steps or examples.
+    """
+
+    amount: float = Field(6.0, gt=0)
+    unit: Unit = "epochs"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        amount, _, unit = value.strip().partition(" ")
+        try:
+            return {"amount": float(amount), "unit": unit.strip() or "epochs"}
+        except ValueError:
+            raise ValueError(f"{value!r} is no budget: write an amount and a unit, such as '6 epochs'") from None
+
+    def num_steps(self, num_train: int, batch_size: int) -> int:
+        """Optimizer steps of the whole budget, at least 1; an epoch is `num_train // batch_size` steps."""
+        per_epoch = num_train // batch_size
+        steps = {
+            "epochs": self.amount * per_epoch,
+            "steps": self.amount,
+            "examples": self.amount / batch_size,
+        }
+        return max(1, round(steps[self.unit]))
+
+
+class Training(Part):
+    """Regularisers of the loop, and the loss above which a run counts as diverged."""
+
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Inception-v3, section 7")
+    ema_decay: float | None = Field(None, gt=0, lt=1, description="per step; the averaged weights are evaluated")
+    clip_norm: float | None = Field(
+        None, gt=0, description="global L2 norm of the gradient (Inception-v3, section 8: 2.0)"
+    )
+    divergence_loss: float = Field(
+        1e3, gt=0, description="a training loss above this, or one not finite, is divergence"
+    )
+
+
+class Evaluation(Part):
+    """When the evaluation split is read; the last epoch is always evaluated."""
+
+    every_epochs: int = Field(1, ge=1)
+
+
+class Numerics(Part):
+    """How numbers are held and computed."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+    compile: bool = False
+
+
+class Resources(Part):
+    """What one trial asks of the cluster: threads and CPUs, and a share of a GPU."""
+
+    cpus: float = bookkeeping(1.0, gt=0)
+    gpus: float = bookkeeping(0.0, ge=0)

@@ -1,0 +1,41 @@
+"""What a trial reads, and how each training image is varied."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from paribus.recipe.part import Part, bookkeeping
+
+
+class Data(Part):
+    """A dataset of tar shards and how batches are drawn from it.
+
+    `shards` says where they lie (a folder or URL; None: the named set under PARIBUS_HOME). Where data lie is no part of
+    a trial's identity: the digest of their manifest is.
+    """
+
+    name: str = "digits"
+    shards: str | None = bookkeeping(None)
+    size: int | None = Field(None, ge=4, le=1024, description="side of the network's input in pixels; None: as stored")
+    train_split: str = "train"
+    eval_split: str = "test"
+    train_fraction: float = Field(1.0, gt=0, le=1, description="share of the training samples, chosen by a keyed hash")
+    batch_size: int = Field(64, ge=1)
+    eval_batch_size: int = bookkeeping(500, ge=1)
+    max_undecodable: float = Field(0.001, ge=0, lt=1, description="share of training samples that may fail to decode")
+    resident: Literal["auto", "always", "never"] = bookkeeping("auto")
+
+
+class Augment(Part):
+    """Random variation of training images, drawn from (augment seed, epoch, sample key) alone.
+
+    `pad`: reflect-pad by `pad` pixels, crop back at random (WRN, section 3). `random_resized`: a crop of `min_area` to
+    the whole image with aspect 3/4 to 4/3 (Inception-v1, section 6). `cutout`: a square of that side set to the mean.
+    """
+
+    crop: Literal["none", "pad", "random_resized"] = "none"
+    pad: int = Field(4, ge=1, le=64, description="pixels; used where crop is 'pad'")
+    min_area: float = Field(0.08, gt=0, le=1, description="share of the area; used where crop is 'random_resized'")
+    flip: bool = Field(False, description="mirror left and right with probability 1/2")
+    cutout: int = Field(0, ge=0, description="side of the square in pixels; 0: none")
+    normalise: bool = Field(True, description="per-channel mean 0, sd 1 over the training split, as its manifest says")

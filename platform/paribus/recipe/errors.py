@@ -1,0 +1,52 @@
+"""What a wrong recipe raises: the value, what is allowed, and the nearest right one."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+
+class RecipeError(ValueError):
+    """A recipe, a path into it or a level that cannot be."""
+
+
+def nearest(wrong: str, allowed: Iterable[str]) -> str:
+    """`did you mean 'x'?` for the closest of `allowed`, or the whole list where nothing is close."""
+    choices = sorted(allowed)
+    close = get_close_matches(wrong, choices, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(choices)}"
+
+
+def readable(error: ValidationError, prefix: str = "") -> str:
+    """Pydantic's report as one line a fault: `path = value: what is wrong`."""
+    lines = []
+    for fault in error.errors(include_url=False):
+        steps = [str(step) for step in fault["loc"] if not _is_union_tag(step)]
+        path = ".".join([prefix, *steps]).strip(".") or "recipe"
+        value = "" if isinstance(fault["input"], dict) else f" = {fault['input']!r}"
+        lines.append(f"{path}{value}: {_message(fault)}")
+    return "; ".join(lines)
+
+
+# Pydantic names the member of a union that it tried among the steps of the path; a reader's path has no such step.
+_UNION_TAGS = frozenset({"tuple[int, ...]", "literal['bottleneck']", "sgd", "rmsprop", "adamw", "step", "exponential",
+                         "cosine", "one_cycle", "wide_resnet"})  # fmt: skip
+
+
+def _is_union_tag(step: object) -> bool:
+    return isinstance(step, str) and step in _UNION_TAGS
+
+
+def _message(fault: ErrorDetails) -> str:
+    text = fault["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
+    context = fault.get("ctx", {})
+    if fault["type"] == "union_tag_invalid":
+        choices = re.findall(r"'([^']*)'", context["expected_tags"])
+        return f"no kind {context['tag']!r}: {nearest(context['tag'], choices)} (allowed: {', '.join(choices)})"
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        if close := get_close_matches(fault["input"], choices, n=1, cutoff=0.5):
+            return f"{text}; did you mean {close[0]!r}?"
+    return text

@@ -1,0 +1,24 @@
+"""The base of everything in a recipe: frozen, keyword-only, no unknown fields."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_BOOKKEEPING = "bookkeeping"
+
+
+class Part(BaseModel):
+    """A frozen piece of a recipe; values are of the stated type, never converted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+def bookkeeping(default: Any, **constraints: Any) -> Any:
+    """A field that cannot change a result (where files lie, how many CPUs), so it is no part of a trial's identity."""
+    return Field(default, json_schema_extra={_BOOKKEEPING: True}, **constraints)
+
+
+def is_bookkeeping(part: type[BaseModel], name: str) -> bool:
+    """Whether the field `name` of `part` was declared with `bookkeeping`."""
+    extra = part.model_fields[name].json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get(_BOOKKEEPING))

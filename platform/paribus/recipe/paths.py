@@ -1,0 +1,76 @@
+"""Dotted paths into a recipe's tree of plain values."""
+
+import ast
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel
+
+from paribus.recipe.errors import RecipeError, nearest
+
+Tree = dict[str, Any]
+# Fields that tell the members of a union apart: setting one starts that part afresh from its new kind's defaults.
+_DISCRIMINATORS = ("kind", "family")
+
+
+def leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every `(dotted path, value)` of the tree, in its order."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def assign(tree: Tree, path: str, value: Any) -> None:
+    """Set `path` in the tree, in place.
+
+    Raises:
+        RecipeError: there is no such path; the error names the nearest one.
+    """
+    *parents, last = path.split(".")
+    node: Any = tree
+    for step in parents:
+        node = node.get(step) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        raise RecipeError(f"no recipe field {path!r}: {_suggestion(tree, path)}")
+    if is_discriminator(path) and node[last] != value:
+        node.clear()
+    node[last] = value.model_dump() if isinstance(value, BaseModel) else value
+
+
+def is_discriminator(path: str) -> bool:
+    """Whether the path picks a member of a union, such as `optimizer.kind`."""
+    return path.rpartition(".")[2] in _DISCRIMINATORS
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`model.depth=28` as `("model.depth", 28)`; values are Python literals, and anything else is a string.
+
+    Raises:
+        RecipeError: no `=` in the text.
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise RecipeError(f"{text!r} sets nothing: write PATH=VALUE, such as model.depth=28")
+    words = {"true": True, "false": False, "none": "none", "null": None}
+    if value.strip() in words:
+        return path.strip(), words[value.strip()]
+    try:
+        return path.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return path.strip(), value.strip()
+
+
+def _suggestion(tree: Tree, path: str) -> str:
+    known = [name for name, _ in leaves(tree)]
+    last = path.rpartition(".")[2]
+    ends = {name.rpartition(".")[2]: name for name in known}
+    if "." not in path and (close := get_close_matches(last, ends, n=1, cutoff=0.7)):
+        return f"did you mean {ends[close[0]]!r}?"
+    part = path.rpartition(".")[0]
+    siblings = [name for name in known if name.rpartition(".")[0] == part]
+    if siblings and not get_close_matches(path, siblings, n=1, cutoff=0.75):
+        return f"{part} has {', '.join(name.rpartition('.')[2] for name in siblings)}"
+    return nearest(path, siblings or known)

@@ -1,0 +1,63 @@
+"""The recipe: everything that defines one training run apart from chance."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import ValidationError, model_validator
+
+from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
+from paribus.recipe.data import Augment, Data
+from paribus.recipe.errors import RecipeError, readable
+from paribus.recipe.model import Model, WideResNet
+from paribus.recipe.optimizer import SGD, Optimizer
+from paribus.recipe.part import Part
+from paribus.recipe.paths import assign, is_discriminator
+from paribus.recipe.schedule import Cosine, Schedule
+
+
+class Recipe(Part):
+    """One training run apart from chance; a variant is `recipe.replace({"model.depth": 28})`."""
+
+    model: Model = WideResNet()
+    data: Data = Data()
+    augment: Augment = Augment()
+    optimizer: Optimizer = SGD()
+    schedule: Schedule = Cosine()
+    budget: Budget = Budget()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    numerics: Numerics = Numerics()
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        size, cutout = self.data.size, self.augment.cutout
+        if size is not None and cutout > size:
+            raise ValueError(f"augment.cutout = {cutout} is wider than the input, data.size = {size}")
+        return self
+
+    def replace(self, changes: Mapping[str, Any]) -> "Recipe":
+        """A validated copy with the dotted paths in `changes` set.
+
+        Raises:
+            RecipeError: a path that does not exist (naming the nearest that does), or a value that is not allowed.
+        """
+        # A new kind of optimizer has other fields, so kinds are chosen before anything else is set.
+        kinds = {path: value for path, value in changes.items() if is_discriminator(path)}
+        if kinds and len(kinds) < len(changes):
+            rest = {path: value for path, value in changes.items() if path not in kinds}
+            return self.replace(kinds).replace(rest)
+        tree = self.model_dump()
+        for path, value in changes.items():
+            assign(tree, path, value)
+        # Through JSON, because a frozen strict part takes no plain dict, and a document is what recipes are stored as.
+        return Recipe.read(json.dumps(tree))
+
+    @classmethod
+    def read(cls, text: str | bytes) -> "Recipe":
+        """The recipe in a JSON document, as `recipe.json` artifacts hold it; raises RecipeError if it is none."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise RecipeError(readable(error)) from None

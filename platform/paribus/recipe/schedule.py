@@ -1,0 +1,59 @@
+"""How the learning rate moves over the budget. Every kind may begin with the two-stage warm-up."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from paribus.recipe.part import Part
+
+
+class _Schedule(Part):
+    """Two-stage warm-up (Inception-v4, section 3.3): a constant `warmup_lr` for `warmup_epochs`, then the schedule."""
+
+    warmup_epochs: float = Field(0.0, ge=0)
+    warmup_lr: float = Field(1e-5, gt=0)
+
+
+class Step(_Schedule):
+    """The rate is multiplied by `factor` at each milestone, a fraction of the budget (WRN: x0.2 at 30, 60, 80 %)."""
+
+    kind: Literal["step"] = "step"
+    milestones: tuple[float, ...] = (0.3, 0.6, 0.8)
+    factor: float = Field(0.2, gt=0, lt=1)
+
+    @field_validator("milestones")
+    @classmethod
+    def _rising(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if list(value) != sorted(set(value)) or any(not 0 < at < 1 for at in value):
+            raise ValueError("milestones are rising fractions of the budget between 0 and 1, such as (0.3, 0.6, 0.8)")
+        return value
+
+
+class Exponential(_Schedule):
+    """The rate is multiplied by `factor` every `every_epochs` (Inception-v4, section 4: 0.94 every two epochs)."""
+
+    kind: Literal["exponential"] = "exponential"
+    factor: float = Field(0.94, gt=0, lt=1)
+    every_epochs: float = Field(2.0, gt=0)
+
+
+class Cosine(_Schedule):
+    """Half a cosine from the rate to `final_fraction` of it (Loshchilov and Hutter 2017, equation 5, no restart)."""
+
+    kind: Literal["cosine"] = "cosine"
+    final_fraction: float = Field(0.0, ge=0, lt=1)
+
+
+class OneCycle(_Schedule):
+    """Linear from `initial_fraction` of the rate up to the rate at `peak`, linear down to `final_fraction`.
+
+    (Smith and Topin 2019, section 3: super-convergence; `peak` is a fraction of the budget.)
+    """
+
+    kind: Literal["one_cycle"] = "one_cycle"
+    peak: float = Field(0.3, gt=0, lt=1)
+    initial_fraction: float = Field(0.04, ge=0, lt=1)
+    final_fraction: float = Field(0.0, ge=0, lt=1)
+
+
+Schedule = Annotated[Step | Exponential | Cosine | OneCycle, Field(discriminator="kind")]

@@ -1,0 +1,7 @@
+"""Studies as data: factors, designs, arms, replicates, plans, power and cost. Imports no torch and no Ray."""
+
+from paribus.study.designs import StudyError
+from paribus.study.study import Study
+from paribus.study.words import Arm, Claim, TrialResult
+
+__all__ = ["Arm", "Claim", "Study", "StudyError", "TrialResult"]

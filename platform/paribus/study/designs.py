@@ -1,0 +1,51 @@
+"""How factors become arms."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from paribus.study.words import Arm, Level
+
+Factors = Mapping[str, tuple[Level, ...]]
+
+
+class StudyError(ValueError):
+    """A study that cannot be: the message names the value, what is allowed and what to do."""
+
+
+def factorial(factors: Factors) -> tuple[Arm, ...]:
+    """Every combination of levels; the first factor varies slowest."""
+    return tuple(Arm(tuple(zip(factors, levels, strict=True))) for levels in product(*factors.values()))
+
+
+def one_at_a_time(factors: Factors, baseline: Mapping[str, Level]) -> tuple[Arm, ...]:
+    """The baseline, then arms that differ from it in one factor each."""
+    arms = [Arm.of({path: baseline[path] for path in factors})]
+    for path, levels in factors.items():
+        arms += [arms[0].replace({path: level}) for level in levels if level != baseline[path]]
+    return tuple(arms)
+
+
+def explicit(arms: Sequence[Mapping[str, Level]], baseline: Mapping[str, Level]) -> tuple[Arm, ...]:
+    """The arms as listed; a factor that an arm does not name has the baseline's level."""
+    paths = list(dict.fromkeys(path for arm in arms for path in arm))
+    return tuple(Arm.of({path: arm.get(path, baseline[path]) for path in paths}) for arm in arms)
+
+
+def check_factors(factors: Factors) -> None:
+    """Raise StudyError for a factor without levels, with one given twice, or not given as a tuple."""
+    for path, levels in factors.items():
+        if not isinstance(levels, (tuple, list)):
+            raise StudyError(f"factor {path!r} has levels {levels!r}: give a tuple of them, such as (0.1, 1.0)")
+        if not levels:
+            raise StudyError(f"factor {path!r} has no levels: give at least one, or leave the factor out")
+        for level, count in Counter(levels).items():
+            if count > 1:
+                raise StudyError(f"factor {path!r} has the level {level!r} {count} times: give each level once")
+
+
+def check_arms(arms: Sequence[Arm]) -> None:
+    """Raise StudyError for an arm that appears twice: its replicates would be the same trials."""
+    for arm, count in Counter(arms).items():
+        if count > 1:
+            raise StudyError(f"the arm {arm.name!r} appears {count} times: give each arm once, and ask for replicates")

@@ -1,0 +1,112 @@
+"""The plan: which trials a study is made of, and what is left to do for each."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from paribus.recipe import Recipe, Seeds, trial_id
+from paribus.study.study import Study
+from paribus.study.words import Arm, Outcome
+
+Action = Literal["skip", "start", "resume", "retry", "stale"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One arm at one replicate (1-based), with everything that its result depends on."""
+
+    id: str
+    arm: Arm
+    replicate: int
+    seeds: Seeds
+    recipe: Recipe
+
+    @property
+    def name(self) -> str:
+        """`residual_scale=0.1 · r2`."""
+        return f"{self.arm.name} · r{self.replicate}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the ledger says of a trial: `outcome` is None while it runs, or if it was cut off."""
+
+    outcome: Outcome | None
+    code: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What is to be done for one trial; `attempt` is the number that its next execution gets."""
+
+    trial: Trial
+    action: Action
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The steps of a study in the order in which they run: all arms of replicate 1, then of 2, and so on."""
+
+    study: Study
+    steps: tuple[Step, ...]
+
+    @property
+    def todo(self) -> tuple[Step, ...]:
+        """The steps that train."""
+        return tuple(step for step in self.steps if step.action not in ("skip", "stale"))
+
+    def counts(self) -> dict[Action, int]:
+        """How many steps of each action."""
+        return dict(Counter(step.action for step in self.steps))
+
+
+def trials(study: Study, data_digest: Callable[[Recipe], str]) -> tuple[Trial, ...]:
+    """Every trial of the study, replicate-major: stopped early, it still has whole replicates of all arms."""
+    recipes = {arm: study.recipe_of(arm) for arm in study.arms}
+    digests = {data: data_digest(recipe) for data, recipe in {r.data: r for r in recipes.values()}.items()}
+    drawn = []
+    for replicate in range(1, study.replicates + 1):
+        seeds = Seeds.draw(study.seed, replicate)
+        for arm, recipe in recipes.items():
+            name = trial_id(recipe, seeds, digests[recipe.data])
+            drawn.append(Trial(id=name, arm=arm, replicate=replicate, seeds=seeds, recipe=recipe))
+    return tuple(drawn)
+
+
+def make_plan(
+    study: Study,
+    drawn: Iterable[Trial],
+    known: Mapping[str, Known],
+    *,
+    code: str,
+    accept_code: bool = False,
+    only: frozenset[Action] | None = None,
+) -> Plan:
+    """Compare the trials of a study with what the ledger knows.
+
+    Args:
+        code: digest of the sources that training runs through. A result by other code is `stale`, not reused, unless
+            `accept_code`.
+        only: keep to these actions (`retry` alone, say) and skip the others.
+    """
+    steps = []
+    for trial in drawn:
+        record = known.get(trial.id)
+        action = _action(record, code, accept_code)
+        if only is not None and action not in only:
+            action = "skip"
+        steps.append(Step(trial=trial, action=action, attempt=record.attempt + 1 if record else 1))
+    return Plan(study=study, steps=tuple(steps))
+
+
+def _action(record: Known | None, code: str, accept_code: bool) -> Action:
+    if record is None:
+        return "start"
+    if record.outcome == "failed":
+        return "retry"
+    if record.outcome is None:
+        return "resume"
+    return "skip" if accept_code or record.code == code else "stale"

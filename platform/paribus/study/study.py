@@ -1,0 +1,182 @@
+"""The study: a question, its arms and how they are judged. One frozen object in one short file."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from paribus.recipe import Recipe, RecipeError, preset
+from paribus.recipe.paths import leaves
+from paribus.study.designs import (
+    StudyError,
+    check_arms,
+    check_factors,
+    explicit,
+    factorial,
+    one_at_a_time,
+)
+from paribus.study.words import Arm, Claim, Level
+
+Design = Literal["factorial", "one_at_a_time", "explicit"]
+METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A designed comparison of arms over paired replicates.
+
+    Building one applies every level to the recipe once, so that a wrong path or value raises where it is written.
+
+    Args:
+        name: letters, digits, `_` and `-`; the MLflow experiment is called so too.
+        base: a preset's name, or a recipe.
+        factors: dotted paths into the recipe with their levels; the scientific factors.
+        fixed: dotted paths set once for all arms; they and the rest of the base are the caveats of a report.
+        replicates: draws of chance per arm; replicate r has the same seeds in every arm.
+        baseline: levels that the other arms are compared with. A factor that it does not name stratifies: each arm is
+            compared with the baseline at the arm's own level of it. None: the base recipe's level of every factor.
+        design: how factors become arms; `explicit` takes `arms`.
+        arms: for the explicit design, one mapping of levels per arm.
+        metric: the primary metric, which verdicts are about.
+        margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
+        alpha: family-wise error of false verdicts of each kind.
+        seed: of the study; replicates draw theirs from it.
+        claim: the published statement that the study tests.
+        question: one line; by default the first line of the study file's docstring.
+
+    Raises:
+        StudyError: no or repeated levels, a duplicate arm, a baseline that is no arm, a wrong number.
+        RecipeError: a factor's path or level that the recipe does not admit.
+    """
+
+    name: str
+    base: str | Recipe = "digits"
+    factors: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
+    fixed: Mapping[str, Level] = field(default_factory=dict)
+    replicates: int = 5
+    baseline: Mapping[str, Level] | None = None
+    design: Design = "factorial"
+    arms_listed: Sequence[Mapping[str, Level]] = ()
+    metric: str = "top1"
+    margin: float = 0.5
+    alpha: float = 0.05
+    seed: int = 0
+    claim: Claim | None = None
+    question: str = ""
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+        check_factors(self.factors)
+        if clash := set(self.factors) & set(self.fixed):
+            path = min(clash)
+            raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
+        check_arms(self.arms)
+        self._check_baseline()
+        for arm in self.arms:
+            self._check_arm(arm)
+
+    @cached_property
+    def base_recipe(self) -> Recipe:
+        """The base with `fixed` applied: what every arm varies."""
+        base = preset(self.base) if isinstance(self.base, str) else self.base
+        return base.replace(self.fixed)
+
+    @cached_property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms, a baseline that is not among the levels first."""
+        levels = self._base_levels()
+        if self.design == "explicit":
+            return explicit(self.arms_listed, levels)
+        if self.design == "one_at_a_time":
+            return one_at_a_time(self.factors, {**levels, **(self.baseline or {})})
+        arms = factorial(self.factors)
+        default = Arm.of({path: levels[path] for path in self.factors})
+        return arms if self.baseline is not None or default in arms else (default, *arms)
+
+    def baseline_of(self, arm: Arm) -> Arm:
+        """The arm that `arm` is compared with; a baseline is compared with itself, which is to say not at all."""
+        return arm.replace(self.baseline if self.baseline is not None else self._base_levels())
+
+    @cached_property
+    def baselines(self) -> tuple[Arm, ...]:
+        """The arms that others are compared with, one per stratum."""
+        return tuple(arm for arm in self.arms if self.baseline_of(arm) == arm)
+
+    def recipe_of(self, arm: Arm) -> Recipe:
+        """The recipe that the trials of an arm train."""
+        return self.base_recipe.replace(arm.as_dict())
+
+    def caveats(self) -> dict[str, Any]:
+        """Everything that is fixed, by path: what the findings are conditional on."""
+        return {path: value for path, value in leaves(self.base_recipe.model_dump()) if path not in self.factors}
+
+    def vary(self, *, base: str | None = None, fixed: Mapping[str, Any] | None = None, **fields: Any) -> "Study":
+        """The study on another base, with more settings fixed, or with other fields: what `--base` and `--set` do."""
+        settings = {**self.fixed, **(fixed or {})}
+        return replace(self, base=base or self.base, fixed=settings, **fields)
+
+    def main(self, arguments: Sequence[str] | None = None) -> None:
+        """The study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`."""
+        # The one arrow back: a study file is its own command. Imported late, so that a study stays data.
+        from paribus.cli import study_main
+
+        asked = self if self.question else replace(self, question=_docstring_question())
+        sys.exit(study_main(asked, sys.argv[1:] if arguments is None else arguments))
+
+    def _base_levels(self) -> dict[str, Level]:
+        known = dict(leaves(self.base_recipe.model_dump()))
+        paths = [*self.factors, *(path for arm in self.arms_listed for path in arm)]
+        for path in paths:
+            if any(name.startswith(f"{path}.") for name in known):
+                raise StudyError(f"{path!r} is a part of the recipe, not a field: name one of its fields")
+            if path not in known:
+                self.base_recipe.replace({path: None})  # raises, and names the nearest path
+        return {path: known[path] for path in paths}
+
+    def _check_arm(self, arm: Arm) -> None:
+        try:
+            self.recipe_of(arm)
+        except RecipeError as error:
+            raise RecipeError(f"study {self.name!r}, arm {arm.name!r}: {error}") from None
+
+    def _check_baseline(self) -> None:
+        for path, level in (self.baseline or {}).items():
+            paths = dict(self.arms[0].levels)
+            if path not in paths:
+                raise StudyError(f"the baseline names {path!r}, which is no factor: factors are {', '.join(paths)}")
+            levels = list(dict.fromkeys(arm.as_dict()[path] for arm in self.arms))
+            if level not in levels:
+                shown = ", ".join(map(repr, levels))
+                raise StudyError(f"the baseline's level {level!r} of {path!r} is none of the study's: {shown}")
+        for arm in self.arms:
+            if self.baseline_of(arm) not in self.arms:
+                raise StudyError(
+                    f"the arm {arm.name!r} has no baseline to be compared with: "
+                    f"{self.baseline_of(arm).name!r} is no arm; add it, or name another baseline"
+                )
+
+
+def _check_numbers(study: Study) -> None:
+    if not study.name or not all(letter.isalnum() or letter in "_-" for letter in study.name):
+        raise StudyError(f"name {study.name!r}: use letters, digits, '_' and '-'")
+    if isinstance(study.replicates, bool) or not isinstance(study.replicates, int) or study.replicates < 1:
+        raise StudyError(
+            f"replicates = {study.replicates!r}: a whole number of at least 1; 5 is the least that judges well"
+        )
+    if not 0 < study.alpha < 1:
+        raise StudyError(f"alpha = {study.alpha!r}: between 0 and 1, such as 0.05")
+    if not study.margin > 0:
+        raise StudyError(f"margin = {study.margin!r}: the smallest effect of interest is positive, such as 0.5 points")
+    if study.metric not in METRICS:
+        raise StudyError(f"metric {study.metric!r}: allowed are {', '.join(METRICS)}")
+    if study.design == "explicit" and not study.arms_listed:
+        raise StudyError("the explicit design has no arms: give arms_listed=({...}, {...})")
+    if study.design != "explicit" and (study.arms_listed or not study.factors):
+        raise StudyError(f"the {study.design} design takes factors, and at least one; arms_listed is for 'explicit'")
+
+
+def _docstring_question() -> str:
+    text = (getattr(sys.modules["__main__"], "__doc__", "") or "").strip()
+    return text.split("\n\n")[0].replace("\n", " ") or os.path.basename(sys.argv[0])

@@ -1,0 +1,120 @@
+"""The words that a study is made of, as plain frozen data: arms, outcomes, results and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+Level = str | int | float | bool | tuple[int | float | str, ...]
+Outcome = Literal["finished", "diverged", "dead", "stopped", "failed"]
+Direction = Literal["better", "worse", "no harm", "stabler"]
+
+# Paths that the literature writes with a letter.
+_SYMBOLS = {"model.width": "k"}
+
+
+def short_name(path: str) -> str:
+    """The last part of a factor's path, or the papers' letter for it: `model.width` is `k`."""
+    return _SYMBOLS.get(path, path.rpartition(".")[2])
+
+
+def show_level(level: Level) -> str:
+    """A level as people write it: `0.1`, `yes`, `(3,1,3)`."""
+    if isinstance(level, bool):
+        return "yes" if level else "no"
+    if isinstance(level, tuple):
+        return f"({','.join(map(show_level, level))})"
+    return f"{level:g}" if isinstance(level, float) else str(level)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One assignment of the scientific factors, as (path, level) pairs in the study's order."""
+
+    levels: tuple[tuple[str, Level], ...]
+
+    @classmethod
+    def of(cls, levels: Mapping[str, Level]) -> Arm:
+        """The arm with these levels, in the mapping's order."""
+        return cls(tuple(levels.items()))
+
+    @cached_property
+    def name(self) -> str:
+        """`residual_scale=0.1 · depth=16`: short names, or whole paths where two share a last part."""
+        paths = [path for path, _ in self.levels]
+        shorts = [short_name(path) for path in paths]
+        names = [s if shorts.count(s) == 1 else path for s, path in zip(shorts, paths, strict=True)]
+        pairs = zip(names, self.levels, strict=True)
+        return " · ".join(f"{name}={show_level(level)}" for name, (_, level) in pairs) or "base recipe"
+
+    def as_dict(self) -> dict[str, Level]:
+        """The levels by path."""
+        return dict(self.levels)
+
+    def replace(self, changes: Mapping[str, Level]) -> Arm:
+        """The same arm with some levels changed."""
+        return Arm(tuple((path, changes.get(path, level)) for path, level in self.levels))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published statement that a study tests.
+
+    Args:
+        text: what the source says.
+        source: where, down to section, table or figure.
+        direction: what the source says of the claimed arms against the baseline, on `metric`; `no harm` is better or
+            equivalent, and `stabler` is about divergence and death alone.
+        metric: the metric that the claim is about.
+        arms: levels that an arm must have for the claim to be about it; empty: every arm but the baselines.
+        setting: where the paper had it (data, net, budget), printed beside the study's own.
+    """
+
+    text: str
+    source: str
+    direction: Direction = "no harm"
+    metric: str = "top1"
+    arms: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
+    setting: str = ""
+
+    def concerns(self, arm: Arm) -> bool:
+        """Whether the claim is about this arm."""
+        levels = arm.as_dict()
+        return all(levels.get(path) in allowed for path, allowed in self.arms.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """How one trial ended: what analysis reads.
+
+    `metrics` holds final values: top1 and top5 in percent, log_likelihood and eval_loss in nats per example. `correct`
+    is (n_eval,) bool and `log_likelihood` (n_eval,) float32, in the dataset's order of evaluation keys.
+    """
+
+    trial_id: str
+    arm: Arm
+    replicate: int
+    outcome: Outcome
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    outcome_step: int | None = None
+    num_steps: int = 0
+    reason: str = ""
+    run_id: str = ""
+    correct: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
+    log_likelihood: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def survived(self) -> bool:
+        """Trained to the end of its budget: neither diverged, dead, stopped nor failed."""
+        return self.outcome == "finished"
+
+
+def level_from_json(value: Any) -> Level:
+    """A level as JSON gives it back: lists are tuples again."""
+    return tuple(value) if isinstance(value, list) else value
