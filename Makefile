@@ -11,6 +11,8 @@ STUDY ?= studies/residual_scale.py
 PYTEST = $(BIN)/python -m pytest --durations=15
 
 export UV_PYTHON_DOWNLOADS := never
+# A study and its servers are a dozen Python processes: without written bytecode each compiles Ray and torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help env study up down doctor test check bench lock browser
 
