@@ -1,0 +1,23 @@
+"""The ledger: what trials record into MLflow, and what everybody reads out of it. MLflow itself is never imported."""
+
+from .delivery import ReplaySummary, replay
+from .errors import LeaseHeld, LedgerError, LedgerUnreachable
+from .recorder import Recorder, TrialLog
+from .rest import MlflowRest
+from .spool import TrialHeader
+from .study_runs import StudyHeader, StudyRun, open_study
+
+__all__ = [
+    "LeaseHeld",
+    "LedgerError",
+    "LedgerUnreachable",
+    "MlflowRest",
+    "Recorder",
+    "ReplaySummary",
+    "StudyHeader",
+    "StudyRun",
+    "TrialHeader",
+    "TrialLog",
+    "open_study",
+    "replay",
+]

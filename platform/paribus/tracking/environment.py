@@ -1,0 +1,107 @@
+"""Where a result came from: the lock's digest, versions, machine and git state, told without importing any of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
+LONGEST_DIFF = 500_000
+LOCK = "requirements.lock"
+
+
+def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str, Any]:
+    """A JSON-ready description of this process's surroundings; `gpus` are device names, which only torch could tell.
+
+    `root` is the checkout (by default the one that this file or the working directory is in). Cached per process.
+    """
+    found = root or checkout()
+    return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(found), "git": _git(found)}
+
+
+@cache
+def checkout() -> Path | None:
+    """The enclosing repository, from this file's folder or else the working directory; None outside of one."""
+    for start in (Path(__file__).resolve().parent, Path.cwd()):
+        for folder in (start, *start.parents):
+            if (folder / LOCK).exists() or (folder / ".git").exists():
+                return folder
+    return None
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "cpu": _cpu_name(),
+        "num_cpus": os.cpu_count(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+@cache
+def _lock_digest(root: Path | None) -> str | None:
+    lock = root / LOCK if root else None
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock and lock.exists() else None
+
+
+@cache
+def _git(root: Path | None) -> dict[str, Any] | None:
+    commit = _ask_git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    diff = _ask_git(root, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
+    untracked = (_ask_git(root, "ls-files", "--others", "--exclude-standard") or "").split("\n")
+    return {
+        "commit": commit.strip(),
+        "branch": (_ask_git(root, "branch", "--show-current") or "").strip(),
+        "dirty": bool(diff) or any(untracked),
+        "untracked": [name for name in untracked if name][:200],
+        "diff": diff[:LONGEST_DIFF],
+        "diff_cut": len(diff) > LONGEST_DIFF,
+    }
+
+
+def _ask_git(root: Path | None, *words: str) -> str | None:
+    if root is None:
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), *words],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout if answer.returncode == 0 else None

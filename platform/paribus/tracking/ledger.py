@@ -1,0 +1,139 @@
+"""Reading the ledger: studies, trials, results, histories and files, as the dashboards, plans and reports need them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from . import tags as words
+from .errors import LedgerError
+from .history import Point, read_histories
+from .ledger_records import StudyRecord, TrialRecord, study_record, trial_record
+from .records import CURVES, EXAMPLES, Examples, decode_curves, decode_examples
+from .rest import MlflowRest
+from .runs import Run, find_experiment, get_run, oldest, search_runs
+from .study_runs import run_url
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from paribus.study.words import TrialResult
+
+READERS = 8
+
+
+class Ledger:
+    """A reader of one MLflow server. Raises LedgerUnreachable where it does not answer within `budget_s` seconds."""
+
+    def __init__(self, uri: str, *, budget_s: float = 5.0) -> None:
+        self.rest = MlflowRest(uri, budget_s=budget_s)
+        self._artifact_uris: dict[str, str] = {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.rest.close()
+
+    def studies(self) -> list[StudyRecord]:
+        """Every study in the ledger, the latest touched first. Counts are those of the driver's last heartbeat."""
+        found = self.rest.post("experiments/search", {"max_results": 1000, "view_type": "ACTIVE_ONLY"})
+        ids = [experiment["experiment_id"] for experiment in found.get("experiments", ())]
+        by_experiment: dict[str, list[Run]] = {}
+        for run in search_runs(self.rest, ids, f"tags.`{words.KIND}` = '{words.STUDY_KIND}'"):
+            by_experiment.setdefault(run.experiment_id, []).append(run)
+        chosen = [oldest(runs) for runs in by_experiment.values()]
+        records = [study_record(run, self.rest.uri) for run in chosen if run is not None]
+        return sorted(records, key=lambda record: -record.updated_ms)
+
+    def study(self, name: str) -> StudyRecord | None:
+        """The study `name`; None if the ledger has none."""
+        experiment_id = find_experiment(self.rest, name)
+        if experiment_id is None:
+            return None
+        run = oldest(search_runs(self.rest, [experiment_id], f"tags.`{words.KIND}` = '{words.STUDY_KIND}'"))
+        return study_record(run, self.rest.uri) if run else None
+
+    def trials(self, name: str) -> list[TrialRecord]:
+        """Every trial of the study `name`, running ones too, by start; [] if there is no such study.
+
+        One request per 5,000 runs. Where an accident gave a trial two runs, the one with an outcome speaks for it.
+        """
+        experiment_id = find_experiment(self.rest, name)
+        if experiment_id is None:
+            return []
+        chosen: dict[str, Run] = {}
+        for run in search_runs(self.rest, [experiment_id]):
+            trial_id = run.tags.get(words.TRIAL_ID)
+            if trial_id is None or run.tags.get(words.KIND) != words.TRIAL_KIND:
+                continue
+            if trial_id not in chosen or _speaks(run) > _speaks(chosen[trial_id]):
+                chosen[trial_id] = run
+        self._artifact_uris.update({run.run_id: run.artifact_uri for run in chosen.values()})
+        return [trial_record(run, self.rest.uri) for run in chosen.values()]
+
+    def results(self, name: str, *, per_example: bool = False) -> list[TrialResult]:
+        """The trials of the study `name` that ended, as analysis reads them.
+
+        `per_example` reads each trial's per-example arrays too: one more request per trial that has them.
+        """
+        ended = [trial for trial in self.trials(name) if trial.outcome is not None]
+        if not per_example:
+            return [trial.result() for trial in ended]
+        with ThreadPoolExecutor(READERS) as pool:
+            arrays = list(pool.map(self._examples_or_none, [trial.run_id for trial in ended]))
+        return [trial.result(examples) for trial, examples in zip(ended, arrays, strict=True)]
+
+    def history(self, run_id: str, key: str) -> list[Point]:
+        """The points of one metric by step, each step's from the attempt that counts."""
+        return self.histories([self.trial(run_id)], key)[run_id]
+
+    def histories(self, trials: Iterable[TrialRecord], key: str) -> dict[str, list[Point]]:
+        """Run id to the points of one metric, for many trials at once: one request per 100 trials."""
+        return read_histories(self.rest, list(trials), key)
+
+    def trial(self, run_id: str) -> TrialRecord:
+        """One trial by its run's id."""
+        run = get_run(self.rest, run_id)
+        if words.TRIAL_ID not in run.tags:
+            raise LedgerError(f"The run {run_id} is not a trial of Paribus: it has no tag {words.TRIAL_ID}.")
+        return trial_record(run, self.rest.uri)
+
+    def curves(self, run_id: str) -> dict[str, NDArray[Any]]:
+        """The trial's dense curves: (num_steps,) arrays `step`, `loss`, `lr`, `grad_norm`."""
+        return decode_curves(self.artifact(run_id, CURVES))
+
+    def examples(self, run_id: str) -> Examples:
+        """The trial's per-example results."""
+        return decode_examples(self.artifact(run_id, EXAMPLES))
+
+    def artifact(self, run_id: str, name: str) -> bytes:
+        """A file of a run; LedgerError with status 404 if it has none of that name."""
+        if run_id not in self._artifact_uris:
+            self._artifact_uris[run_id] = get_run(self.rest, run_id).artifact_uri
+        return self.rest.get_artifact(self._artifact_uris[run_id], name)
+
+    def json(self, run_id: str, name: str) -> Any:
+        """A JSON file of a run, decoded; None if it has none of that name."""
+        try:
+            return json.loads(self.artifact(run_id, name))
+        except LedgerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def url(self, run_id: str) -> str:
+        """The run's page in MLflow."""
+        return run_url(self.rest.uri, get_run(self.rest, run_id).experiment_id, run_id)
+
+    def _examples_or_none(self, run_id: str) -> Examples | None:
+        try:
+            return self.examples(run_id)
+        except LedgerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+def _speaks(run: Run) -> tuple[bool, bool, int]:
+    return bool(run.tags.get(words.OUTCOME)), words.DUPLICATE_OF not in run.tags, -run.start_ms

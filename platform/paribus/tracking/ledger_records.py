@@ -1,0 +1,175 @@
+"""What the ledger says of a study and of a trial, parsed from their runs' tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from . import tags as words
+from .lease import Driver, driver_of
+from .records import Examples
+from .runs import Latest, Run
+from .study_runs import run_url
+from .trial_runs import attempts_of
+
+if TYPE_CHECKING:
+    from paribus.study.words import Arm, Outcome, TrialResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A study's parent run. `counts` are trials by outcome at the driver's last heartbeat; times in ms since 1970."""
+
+    name: str
+    run_id: str
+    experiment_id: str
+    status: str
+    url: str
+    question: str
+    claim: Mapping[str, Any] | None
+    caveats: tuple[str, ...]
+    design: str
+    num_planned: int
+    counts: Mapping[str, int]
+    driver: Driver | None
+    started_ms: int
+    updated_ms: int
+    tags: Mapping[str, str] = field(repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether a driver is running the study now."""
+        return self.driver is not None and self.driver.alive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """A trial's run. `metrics` are the final results (empty while it runs), `latest` the last point of each metric;
+    `outcome` is None until it ends; `attempts` tells of each attempt (resumed_step, started_ms, host, pid, outcome)."""
+
+    run_id: str
+    trial_id: str
+    study: str
+    arm: Arm
+    arm_name: str
+    replicate: int
+    outcome: Outcome | None
+    interrupted: bool
+    status: str
+    attempt: int
+    attempts: Mapping[int, Mapping[str, object]]
+    metrics: Mapping[str, float]
+    latest: Mapping[str, Latest]
+    params: Mapping[str, str]
+    outcome_step: int | None
+    num_steps: int
+    total_steps: int
+    reason: str
+    started_ms: int
+    ended_ms: int
+    url: str
+    tags: Mapping[str, str] = field(repr=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether the ledger takes the trial for running."""
+        return self.status == "RUNNING"
+
+    @property
+    def step(self) -> int:
+        """Training steps done at the last point."""
+        return max((latest.step for latest in self.latest.values()), default=0)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done at the last point."""
+        latest = self.latest.get(words.EPOCH_METRIC)
+        return int(latest.value) if latest else 0
+
+    @property
+    def progress(self) -> float | None:
+        """Share of the planned steps that is done; 1 where it ended, None where the plan is not known."""
+        if self.outcome is not None:
+            return 1.0
+        return min(1.0, self.step / self.total_steps) if self.total_steps else None
+
+    @property
+    def resumed_steps(self) -> dict[int, int]:
+        """Each attempt's first step."""
+        return {number: int(cast(int, facts["resumed_step"])) for number, facts in self.attempts.items()}
+
+    def result(self, examples: Examples | None = None) -> TrialResult:
+        """The trial as analysis reads it. Raises ValueError if it has not ended."""
+        from paribus.study.words import TrialResult
+
+        if self.outcome is None:
+            raise ValueError(f"Trial {self.arm_name} · r{self.replicate} has no outcome yet ({self.status})")
+        return TrialResult(
+            trial_id=self.trial_id,
+            arm=self.arm,
+            replicate=self.replicate,
+            outcome=self.outcome,
+            metrics=self.metrics,
+            outcome_step=self.outcome_step,
+            num_steps=self.num_steps,
+            reason=self.reason,
+            run_id=self.run_id,
+            correct=examples.correct if examples else None,
+            log_likelihood=examples.log_likelihood if examples else None,
+        )
+
+
+def study_record(run: Run, uri: str) -> StudyRecord:
+    """The record of a study's parent run."""
+    tags = run.tags
+    return StudyRecord(
+        name=tags.get(words.STUDY, run.name),
+        run_id=run.run_id,
+        experiment_id=run.experiment_id,
+        status=run.status,
+        url=run_url(uri, run.experiment_id, run.run_id),
+        question=tags.get(words.QUESTION, ""),
+        claim=json.loads(tags.get(words.CLAIM) or "null"),
+        caveats=tuple(json.loads(tags.get(words.CAVEATS) or "[]")),
+        design=tags.get(words.DESIGN, ""),
+        num_planned=int(tags.get(words.PLANNED) or 0),
+        counts=json.loads(tags.get(words.COUNTS) or "{}"),
+        driver=driver_of(tags.get(words.DRIVER, "")),
+        started_ms=run.start_ms,
+        updated_ms=int(tags.get(words.UPDATED) or max(run.start_ms, run.end_ms)),
+        tags=tags,
+    )
+
+
+def trial_record(run: Run, uri: str) -> TrialRecord:
+    """The record of a trial's run."""
+    from paribus.study.words import Arm, level_from_json
+
+    tags = run.tags
+    step = tags.get(words.OUTCOME_STEP)
+    return TrialRecord(
+        run_id=run.run_id,
+        trial_id=tags[words.TRIAL_ID],
+        study=tags.get(words.STUDY, ""),
+        arm=Arm(tuple((path, level_from_json(level)) for path, level in json.loads(tags[words.ARM]))),
+        arm_name=tags.get(words.ARM_NAME, run.name),
+        replicate=int(tags[words.REPLICATE]),
+        outcome=cast("Outcome | None", tags.get(words.OUTCOME) or None),
+        interrupted=tags.get(words.INTERRUPTED) == "true",
+        status=run.status,
+        attempt=int(tags.get(words.ATTEMPT) or 1),
+        attempts=attempts_of(tags),
+        metrics=json.loads(tags.get(words.FINAL) or "{}"),
+        latest={key: latest for key, latest in run.metrics.items() if not key.startswith(words.FINAL_PREFIX)},
+        params=run.params,
+        outcome_step=int(step) if step else None,
+        num_steps=int(tags.get(words.NUM_STEPS) or 0),
+        total_steps=int(tags.get(words.TOTAL_STEPS) or 0),
+        reason=tags.get(words.REASON, ""),
+        started_ms=run.start_ms,
+        ended_ms=run.end_ms,
+        url=run_url(uri, run.experiment_id, run.run_id),
+        tags=tags,
+    )

@@ -1,0 +1,242 @@
+"""Experiments and runs: typed reading, and search-or-create that two processes may race."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from . import tags as words
+from .errors import LedgerError
+from .rest import Json, MlflowRest
+
+METRICS_PER_BATCH = 1000
+PARAMS_PER_BATCH = 100
+TAGS_PER_BATCH = 100
+ITEMS_PER_BATCH = 1000
+TAG_LENGTH = 8000
+PARAM_LENGTH = 6000
+RUNS_PER_PAGE = 5000
+
+
+class Latest(NamedTuple):
+    """The last value of a metric as MLflow keeps it (greatest step, then greatest time)."""
+
+    value: float
+    step: int
+    time_ms: int
+
+
+class Metric(NamedTuple):
+    """One point on its way to the server."""
+
+    key: str
+    value: float
+    time_ms: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One MLflow run as the server has it."""
+
+    run_id: str
+    experiment_id: str
+    name: str
+    status: str
+    start_ms: int
+    end_ms: int
+    artifact_uri: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Latest] = field(default_factory=dict)
+
+
+def parse_run(answer: Json) -> Run:
+    """A Run from the `run` object of an answer."""
+    info, data = answer["info"], answer.get("data", {})
+    return Run(
+        run_id=info["run_id"],
+        experiment_id=info["experiment_id"],
+        name=info.get("run_name", ""),
+        status=info.get("status", "RUNNING"),
+        start_ms=int(info.get("start_time", 0)),
+        end_ms=int(info.get("end_time", 0)),
+        artifact_uri=info.get("artifact_uri", ""),
+        tags={tag["key"]: tag["value"] for tag in data.get("tags", ())},
+        params={param["key"]: param["value"] for param in data.get("params", ())},
+        metrics={
+            metric["key"]: Latest(number(metric["value"]), int(metric.get("step", 0)), int(metric["timestamp"]))
+            for metric in data.get("metrics", ())
+        },
+    )
+
+
+def number(value: float | str) -> float:
+    """A metric's value as it was logged: MLflow spells NaN as a string and keeps infinities as the largest doubles."""
+    found = float(value)
+    return math.copysign(math.inf, found) if abs(found) == sys.float_info.max else found
+
+
+def get_run(rest: MlflowRest, run_id: str) -> Run:
+    """The run; LedgerError with status 404 if there is none."""
+    return parse_run(rest.get("runs/get", run_id=run_id)["run"])
+
+
+def search_runs(
+    rest: MlflowRest, experiment_ids: list[str], where: str = "", *, newest_first: bool = False
+) -> Iterator[Run]:
+    """Every run of the experiments that matches MLflow's filter `where`, oldest first unless told otherwise."""
+    body: Json = {
+        "experiment_ids": experiment_ids,
+        "filter": where,
+        "max_results": RUNS_PER_PAGE,
+        "order_by": [f"attributes.start_time {'DESC' if newest_first else 'ASC'}"],
+    }
+    while experiment_ids:
+        answer = rest.post("runs/search", body)
+        yield from map(parse_run, answer.get("runs", ()))
+        if not answer.get("next_page_token"):
+            return
+        body["page_token"] = answer["next_page_token"]
+
+
+def find_experiment(rest: MlflowRest, name: str) -> str | None:
+    """The id of the experiment `name`; LedgerError if it was deleted in MLflow."""
+    try:
+        found = rest.get("experiments/get-by-name", experiment_name=name)["experiment"]
+    except LedgerError as error:
+        if error.code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    if found.get("lifecycle_stage", "active") != "active":
+        raise LedgerError(
+            f"The experiment {name!r} was deleted in MLflow. Restore it "
+            f"(`mlflow experiments restore -x {found['experiment_id']}`) or give the study another name."
+        )
+    return str(found["experiment_id"])
+
+
+def ensure_experiment(rest: MlflowRest, name: str) -> str:
+    """The id of the experiment `name`, created if missing; safe when several processes race."""
+    if found := find_experiment(rest, name):
+        return found
+    # Without the kind tag MLflow 3 opens the experiment in its page for language models.
+    kind = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
+    try:
+        return str(rest.post("experiments/create", {"name": name, "tags": [kind]})["experiment_id"])
+    except LedgerError as error:
+        if error.code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    if found := find_experiment(rest, name):
+        return found
+    raise LedgerError(f"MLflow says that the experiment {name!r} exists, and does not find it.")
+
+
+def create_run(
+    rest: MlflowRest, experiment_id: str, name: str, tags: Mapping[str, str], start_ms: int | None = None
+) -> Run:
+    """Create a run with its name and tags in one request."""
+    body = {
+        "experiment_id": experiment_id,
+        "run_name": name,
+        "start_time": start_ms or now_ms(),
+        "tags": _pairs(tags, TAG_LENGTH),
+    }
+    return parse_run(rest.post("runs/create", body)["run"])
+
+
+def ensure_run(
+    rest: MlflowRest,
+    experiment_id: str,
+    key: str,
+    name: str,
+    tags: Mapping[str, str],
+    start_ms: int | None = None,
+) -> tuple[Run, bool]:
+    """The one run whose tag `key` has the value `tags[key]`, and whether this call created it.
+
+    Where two callers create at once, each looks again and settles on the oldest; the others are closed as duplicates.
+    """
+    where = f"tags.`{key}` = '{tags[key]}'"
+    if found := oldest(search_runs(rest, [experiment_id], where)):
+        return found, False
+    mine = create_run(rest, experiment_id, name, tags, start_ms)
+    rivals = list(search_runs(rest, [experiment_id], where))
+    winner = oldest(rivals) or mine
+    for rival in rivals:
+        if rival.run_id != winner.run_id and words.DUPLICATE_OF not in rival.tags:
+            close_duplicate(rest, rival, winner)
+    return winner, winner.run_id == mine.run_id
+
+
+def close_duplicate(rest: MlflowRest, run: Run, winner: Run) -> None:
+    """Mark `run` as made by accident beside `winner`, and close it."""
+    log_batch(rest, run.run_id, tags={words.DUPLICATE_OF: winner.run_id})
+    update_run(rest, run.run_id, "KILLED", now_ms())
+
+
+def oldest(found: Iterable[Run]) -> Run | None:
+    """The run that all agree on: no duplicate, then the earliest start, then the smallest id."""
+    kept = [run for run in found if words.DUPLICATE_OF not in run.tags]
+    return min(kept, key=lambda run: (run.start_ms, run.run_id), default=None)
+
+
+def update_run(rest: MlflowRest, run_id: str, status: str, end_ms: int | None = None) -> None:
+    """Set a run's status: RUNNING, FINISHED, FAILED or KILLED."""
+    body: Json = {"run_id": run_id, "status": status}
+    if end_ms is not None:
+        body["end_time"] = end_ms
+    rest.post("runs/update", body)
+
+
+def log_batch(
+    rest: MlflowRest,
+    run_id: str,
+    metrics: list[Metric] | None = None,
+    params: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> int:
+    """Log any number of metrics, params and tags in as few requests as MLflow allows; returns how many."""
+    left_metrics, left_params, left_tags = list(metrics or ()), dict(params or {}), dict(tags or {})
+    num_requests = 0
+    while left_metrics or left_params or left_tags:
+        some_params = _pairs(_take(left_params, PARAMS_PER_BATCH), PARAM_LENGTH)
+        some_tags = _pairs(_take(left_tags, TAGS_PER_BATCH), TAG_LENGTH)
+        room = min(METRICS_PER_BATCH, ITEMS_PER_BATCH - len(some_params) - len(some_tags))
+        body = {
+            "run_id": run_id,
+            "metrics": [_point(metric) for metric in left_metrics[:room]],
+            "params": some_params,
+            "tags": some_tags,
+        }
+        del left_metrics[:room]
+        rest.post("runs/log-batch", body)
+        num_requests += 1
+    return num_requests
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, as MLflow counts time."""
+    return int(time.time() * 1000)
+
+
+def _take(left: dict[str, str], count: int) -> dict[str, str]:
+    return {key: left.pop(key) for key in list(left)[:count]}
+
+
+def _pairs(values: Mapping[str, str], longest: int) -> list[dict[str, str]]:
+    return [{"key": key, "value": str(value)[:longest]} for key, value in values.items()]
+
+
+def _point(metric: Metric) -> Json:
+    # JSON has no NaN or infinity; protobuf's JSON mapping, which MLflow reads, spells them as strings.
+    value: float | str = metric.value
+    if metric.value != metric.value:
+        value = "NaN"
+    elif metric.value in (float("inf"), float("-inf")):
+        value = "Infinity" if metric.value > 0 else "-Infinity"
+    return {"key": metric.key, "value": value, "timestamp": metric.time_ms, "step": metric.step}

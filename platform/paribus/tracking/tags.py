@@ -1,0 +1,54 @@
+"""The tags by which Paribus finds its way in MLflow (README.md holds the table)."""
+
+KIND = "paribus.kind"
+STUDY_KIND = "study"
+TRIAL_KIND = "trial"
+
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+SOURCE = "mlflow.source.name"
+COMMIT = "mlflow.source.git.commit"
+
+STUDY = "paribus.study"
+QUESTION = "paribus.question"
+CLAIM = "paribus.claim"
+CAVEATS = "paribus.caveats"
+DESIGN = "paribus.design"
+PLANNED = "paribus.planned"
+COUNTS = "paribus.counts"
+DRIVER = "paribus.driver"
+UPDATED = "paribus.updated"
+CODE = "paribus.code"
+
+TRIAL_ID = "paribus.trial_id"
+ARM = "paribus.arm"
+ARM_NAME = "paribus.arm_name"
+REPLICATE = "paribus.replicate"
+ATTEMPT = "paribus.attempt"
+OUTCOME = "paribus.outcome"
+OUTCOME_STEP = "paribus.outcome_step"
+NUM_STEPS = "paribus.num_steps"
+TOTAL_STEPS = "paribus.total_steps"
+REASON = "paribus.reason"
+FINAL = "paribus.final"
+INTERRUPTED = "paribus.interrupted"
+CONFLICT = "paribus.conflict"
+DUPLICATE_OF = "paribus.duplicate_of"
+
+FINAL_PREFIX = "final/"
+EPOCH_METRIC = "epoch"
+ATTEMPT_METRIC = "attempt"
+
+STATUS = {
+    "finished": "FINISHED",
+    "diverged": "FINISHED",
+    "dead": "FINISHED",
+    "stopped": "FINISHED",
+    "failed": "FAILED",
+    "interrupted": "KILLED",
+}
+
+
+def attempt_tag(attempt: int) -> str:
+    """The tag that describes one attempt."""
+    return f"{ATTEMPT}.{attempt}"

@@ -1,0 +1,70 @@
+"""One real MLflow server for the session, and a study name of its own for every test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paribus.tracking import MlflowRest, TrialHeader
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.server import ServerProcess, start_server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that the whole session shares; tests that stop one start their own."""
+    server = start_server(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def uri(mlflow_server: ServerProcess) -> str:
+    return mlflow_server.uri
+
+
+@pytest.fixture
+def rest(uri: str) -> Iterator[MlflowRest]:
+    client = MlflowRest(uri)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def ledger(uri: str) -> Iterator[Ledger]:
+    reader = Ledger(uri)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def study() -> str:
+    return f"study-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def header(study: str) -> Callable[..., TrialHeader]:
+    """Headers of trials of this test's study: `header(replicate=2, attempt=3)`."""
+
+    def make(**changes: Any) -> TrialHeader:
+        replicate = changes.get("replicate", 0)
+        fields: dict[str, Any] = {
+            "study": study,
+            "trial_id": f"{study}-k4-r{replicate}",
+            "arm": (("model.width", 4.0), ("model.block", (3, 3))),
+            "arm_name": "k=4 · block=(3,3)",
+            "replicate": replicate,
+            "params": {"optimizer.lr": "0.1"},
+        }
+        return TrialHeader(**(fields | changes))
+
+    return make
