@@ -1,0 +1,133 @@
+"""Random variation of training images, each sample's drawn from (augment seed, epoch, sample key) alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paribus.data.counters import Ids, integers, uniforms
+from paribus.data.decode import Pixels, resize
+from paribus.recipe.data import Augment
+
+Floats = NDArray[np.float32]
+_ATTEMPTS = 10
+_MAX_ASPECT = 4 / 3
+
+
+@dataclass(frozen=True)
+class Colour:
+    """Per-channel mean and sd over the train split, (C,) in units of full white."""
+
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+
+    def scaled(self, images: Pixels, normalise: bool) -> Floats:
+        """(N, C, H, W) float32, contiguous, of (N, H, W, C): mean 0, sd 1 per channel; 0 to 1 where not `normalise`."""
+        planes = images.transpose(0, 3, 1, 2)
+        if not normalise:
+            return np.multiply(planes, np.float32(1 / 255), dtype=np.float32, order="C")
+        shift = (255 * self.mean).astype(np.float32)[:, None, None]
+        factor = (1 / (255 * self.sd)).astype(np.float32)[:, None, None]
+        floats: Floats = np.subtract(planes, shift, dtype=np.float32, order="C")
+        floats *= factor
+        return floats
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Where the random numbers of a batch come from: `ids` (N,) uint64 of its keys, the augment seed and the epoch."""
+
+    ids: Ids
+    seed: int
+    epoch: int
+
+    def uniforms(self, purpose: str) -> NDArray[np.float64]:
+        """(N,) float64 in [0, 1)."""
+        return uniforms(self.ids, purpose, self.seed, self.epoch)
+
+    def integers(self, bound: int, purpose: str) -> NDArray[np.int64]:
+        """(N,) int64 in 0 to `bound` - 1."""
+        return integers(self.ids, bound, purpose, self.seed, self.epoch)
+
+
+def varied(images: Pixels, augment: Augment, draw: Draw) -> Pixels:
+    """(N, H, W, C) uint8 after pad-crop and flip, as `augment` says; a random resized crop has happened before."""
+    if augment.crop == "pad":
+        images = pad_crop(images, augment.pad, draw)
+    return flip(images, draw) if augment.flip else images
+
+
+def pad_crop(images: Pixels, pad: int, draw: Draw) -> Pixels:
+    """Reflect-pad by `pad` pixels, then cut the old size out at a random place (WRN, section 3)."""
+    num, height, width, channels = images.shape
+    rows, columns = _reflected(height, pad), _reflected(width, pad)
+    # Rows of width * C bytes, so that a crop copies few long pieces.
+    padded = images[:, rows[:, None], columns].reshape(num, len(rows), len(columns) * channels)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width * channels), axis=(1, 2))
+    top, left = draw.integers(2 * pad + 1, "crop row"), draw.integers(2 * pad + 1, "crop column")
+    cropped: Pixels = windows[np.arange(num), top, left * channels].reshape(images.shape)
+    return cropped
+
+
+def flip(images: Pixels, draw: Draw) -> Pixels:
+    """Mirror left and right with probability 1/2."""
+    mirrored = draw.uniforms("flip") < 0.5
+    return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+
+
+def cut_out(images: Floats, side: int, fill: Floats, draw: Draw) -> None:
+    """Set a square of `side` pixels, centred anywhere and clipped at the border, to `fill` (C,), in place.
+
+    (DeVries and Taylor 2017, arXiv 1708.04552, section 3.2.)
+    """
+    height, width = images.shape[2:]
+    inside = _band(draw.integers(height, "cutout row"), height, side)[:, :, None]
+    inside = inside & _band(draw.integers(width, "cutout column"), width, side)[:, None, :]
+    np.copyto(images, fill[:, None, None], where=inside[:, None])
+
+
+def resized_crops(images: Sequence[Pixels] | Pixels, size: int, min_area: float, draw: Draw) -> Pixels:
+    """(N, size, size, C) uint8 from (H, W, C) images of any size: a random box each, resized with antialiasing."""
+    heights = np.array([image.shape[0] for image in images])
+    widths = np.array([image.shape[1] for image in images])
+    boxes = zip(images, *crop_boxes(heights, widths, min_area, draw), strict=True)
+    return np.stack([resize(image[y : y + h, x : x + w], size, size) for image, y, x, h, w in boxes])
+
+
+def crop_boxes(
+    heights: NDArray[np.int64], widths: NDArray[np.int64], min_area: float, draw: Draw
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) top, left, height and width of random boxes of `min_area` to all of the area, aspect 3/4 to 4/3.
+
+    (Inception-v1, section 6; the aspect is log-uniform and ten boxes are tried, then the largest central box of an
+    allowed aspect is taken, as in fb.resnet.torch and torchvision.)
+    """
+    box_h, box_w, found = np.zeros_like(heights), np.zeros_like(widths), np.zeros(len(heights), bool)
+    for attempt in range(_ATTEMPTS):
+        area = heights * widths * (min_area + (1 - min_area) * draw.uniforms(f"area {attempt}"))
+        aspect = _MAX_ASPECT ** (2 * draw.uniforms(f"aspect {attempt}") - 1)
+        h, w = np.rint(np.sqrt(area / aspect)).astype(np.int64), np.rint(np.sqrt(area * aspect)).astype(np.int64)
+        take = ~found & (h >= 1) & (w >= 1) & (h <= heights) & (w <= widths)
+        box_h, box_w, found = np.where(take, h, box_h), np.where(take, w, box_w), found | take
+        if found.all():
+            break
+    box_h = np.where(found, box_h, np.minimum(heights, np.rint(widths * _MAX_ASPECT).astype(np.int64)))
+    box_w = np.where(found, box_w, np.minimum(widths, np.rint(heights * _MAX_ASPECT).astype(np.int64)))
+    free_h, free_w = heights - box_h, widths - box_w
+    top = np.where(found, (draw.uniforms("box row") * (free_h + 1)).astype(np.int64), free_h // 2)
+    left = np.where(found, (draw.uniforms("box column") * (free_w + 1)).astype(np.int64), free_w // 2)
+    return top, left, box_h, box_w
+
+
+def _reflected(length: int, pad: int) -> NDArray[np.int64]:
+    # The border pixel itself is not repeated, as in torch's ReflectionPad2d.
+    inner = np.abs(np.arange(-pad, length + pad))
+    rows: NDArray[np.int64] = (length - 1) - np.abs((length - 1) - inner)
+    return rows
+
+
+def _band(centre: NDArray[np.int64], length: int, side: int) -> NDArray[np.bool_]:
+    offset = np.arange(length) - (centre[:, None] - side // 2)
+    band: NDArray[np.bool_] = (offset >= 0) & (offset < side)
+    return band

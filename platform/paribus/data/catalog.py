@@ -1,0 +1,66 @@
+"""Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from paribus.data.errors import DataError
+from paribus.data.manifest import MANIFEST, read_manifest
+from paribus.data.places import Place
+from paribus.recipe.data import Data
+from paribus.recipe.home import home as default_home
+from paribus.recipe.recipe import Recipe
+
+BUILTIN = ("digits", "synthetic")
+DOWNLOADABLE = ("fashion_mnist", "cifar10", "cifar100")
+
+
+def locate(data: Data, home: Path | None = None) -> Place:
+    """Where the shards of `data` lie: `data.shards`, else `home`/data/`data.name`.
+
+    Raises:
+        DataError: they are not there; it says which command makes them.
+    """
+    if data.shards is not None:
+        return Place(data.shards)
+    folder = named_folder(data.name, home)
+    if not (folder / MANIFEST).exists():
+        if data.name not in BUILTIN:
+            raise DataError(_how_to_make(data.name, folder))
+        _make_builtin(data.name, folder)
+    return Place(str(folder))
+
+
+def data_digest(recipe: Recipe, home: Path | None = None) -> str:
+    """SHA-256, 64 hex digits, of the manifest of the recipe's data."""
+    return read_manifest(locate(recipe.data, home)).digest
+
+
+def named_folder(name: str, home: Path | None = None) -> Path:
+    """Where the set called `name` lies on this machine."""
+    return (home or default_home()) / "data" / name
+
+
+def _make_builtin(name: str, folder: Path) -> None:
+    from paribus.data.shards import make_shards
+    from paribus.data.sources import builtin
+
+    try:
+        make_shards(builtin.digits() if name == "digits" else builtin.synthetic(), folder)
+    except DataError:
+        # Another process was faster: its shards are as good as ours.
+        if not (folder / MANIFEST).exists():
+            raise
+
+
+def _how_to_make(name: str, folder: Path) -> str:
+    if name in DOWNLOADABLE:
+        return (
+            f"no shards of {name!r} at {folder}: run `paribus shards make {name} --download`, or with "
+            "`--root FOLDER` where torchvision's copy lies"
+        )
+    close = get_close_matches(name, [*BUILTIN, *DOWNLOADABLE], n=1, cutoff=0.6)
+    guess = f" (did you mean {close[0]!r}?)" if close else ""
+    return (
+        f"no shards of {name!r} at {folder}{guess}: make them with `paribus shards make IMAGES {folder}`, where IMAGES "
+        "holds train/CLASS/*.jpg and test/CLASS/*.jpg, or say where they lie with data.shards"
+    )
