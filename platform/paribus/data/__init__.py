@@ -1,4 +1,21 @@
-"""The data room: shard sets and the deterministic feed. Import what you need from its modules.
+"""The data room: shard sets with a digest, and the deterministic feed of batches from them."""
 
-`feed` (`open_feed`, `Feed`, `Batch`) brings torch; `catalog`, `manifest` and `shards` do not.
-"""
+from typing import TYPE_CHECKING, Any
+
+from paribus.data.catalog import data_digest
+from paribus.data.counters import hash_keys
+from paribus.data.errors import DataError
+
+if TYPE_CHECKING:
+    from paribus.data.feed import Batch, Feed, open_feed
+
+__all__ = ["Batch", "DataError", "Feed", "data_digest", "hash_keys", "open_feed"]
+
+
+def __getattr__(name: str) -> Any:
+    # A plan asks for digests in well under a second, and these names bring torch.
+    if name not in ("Batch", "Feed", "open_feed"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from paribus.data import feed
+
+    return getattr(feed, name)

@@ -169,7 +169,8 @@ class Feed:
         if self.num_train < data.batch_size:
             raise DataError(
                 f"{self._manifest.name} has {self.num_train} training samples (data.train_fraction = "
-                f"{data.train_fraction} of {len(self._train.index)}), fewer than one batch: data.batch_size = {data.batch_size}"
+                f"{data.train_fraction} of {len(self._train.index)}), fewer than a batch: data.batch_size = "
+                f"{data.batch_size}"
             )
         if data.batch_size % world_size:
             raise DataError(f"data.batch_size = {data.batch_size} does not divide among {world_size} ranks")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from paribus.data.batches import Batch, Feed, Part
 from paribus.data.catalog import locate
 from paribus.data.decode import View
 from paribus.data.errors import DataError
-from paribus.data.batches import Batch, Feed, Part
 from paribus.data.manifest import Manifest, read_index, read_manifest
 from paribus.data.places import Place
 from paribus.data.reading import ShardReader, check_length
