@@ -71,21 +71,28 @@ class Feed:
         """The keys of the evaluation split, in the order of `evaluation`."""
         return list(self._eval.index.keys)
 
+    @property
+    def undecodable_keys(self) -> list[str]:
+        """The training samples that did not decode so far."""
+        return [self._train.index.keys[row] for row in sorted(self._undecodable)]
+
     def batches(self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """The training batches of `epoch` from `start_step` on; the last, partial one is dropped.
 
-        A sample that does not decode leaves its batch one shorter.
+        A sample that does not decode leaves its batch one shorter; `undecodable_keys` names those met so far.
 
         Raises:
-            DataError: a damaged shard, or more undecodable samples than `data.max_undecodable` allows.
+            DataError: a damaged shard, or more undecodable samples in the epoch than `data.max_undecodable` allows.
         """
         order = epoch_order(self._train.index, self._chosen, order_seed, epoch)
         batch = self._recipe.data.batch_size
         starts = range(start_step * batch, self.steps_per_epoch * batch, batch)
         requests = self._requests(order.positions, order.windows, [(start, start + batch) for start in starts])
         prepare = partial(self._varied, self._train.index, augment_seed, epoch)
+        undecodable: list[int] = []
         for loaded, images in self._loads(self._train, requests, prepare):
-            self._count_undecodable(loaded)
+            undecodable += loaded.undecodable.tolist()
+            self._check_undecodable(undecodable, loaded)
             yield _batch(self._train.index, loaded.positions, images)
 
     def evaluation(self) -> Iterator[Batch]:
@@ -148,12 +155,13 @@ class Feed:
     def _nothing(self) -> Floats:
         return np.empty((0, self.channels, self.size, self.size), np.float32)
 
-    def _count_undecodable(self, loaded: Loaded) -> None:
-        self._undecodable.update(loaded.undecodable.tolist())
+    def _check_undecodable(self, met: list[int], loaded: Loaded) -> None:
+        # Counted epoch by epoch, so that whether a trial fails does not depend on what the feed served before.
+        self._undecodable.update(met)
         allowed = self._recipe.data.max_undecodable * self.num_train
-        if len(self._undecodable) > allowed:
+        if len(met) > allowed:
             limit = f"data.max_undecodable allows {int(allowed)} of {self.num_train}"
-            raise DataError(self._undecodable_text(self._train.index, sorted(self._undecodable), limit))
+            raise DataError(self._undecodable_text(self._train.index, met, limit))
         if not len(loaded.positions):
             raise DataError(
                 self._undecodable_text(self._train.index, loaded.undecodable.tolist(), "nothing is left of their batch")
