@@ -1,0 +1,177 @@
+"""Outages, kill -9 and a full disk: training never waits, and nothing that was recorded is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from paribus.tracking import LedgerUnreachable, MlflowRest, Recorder, TrialHeader, replay
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.server import ServerProcess, start_server
+from paribus.tracking.spool import Spool, folder_of
+
+pytestmark = pytest.mark.cluster
+Make = Callable[..., TrialHeader]
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from paribus.tracking import Recorder, TrialHeader
+recorder = Recorder(Path(sys.argv[1]), sys.argv[2] or None, flush_s=0.1)
+log = recorder.trial(TrialHeader(study=sys.argv[3], trial_id="killed", arm=(), arm_name="base", replicate=0))
+for step in range(1, 1001):
+    log.metrics({"top1": float(step)}, step=step, epoch=step)
+    if step == 600:
+        print("ready", flush=True)
+        time.sleep(float(sys.argv[4]))
+print("recorded", flush=True)
+time.sleep(600)
+"""
+
+
+def killed_after_recording(spool: Path, uri: str, study: str, pause_s: float) -> None:
+    """Let another process record 1,000 points and kill it, with no chance to tidy up."""
+    words = [sys.executable, "-c", WRITER, str(spool), uri, study, str(pause_s)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert [writer.stdout.readline(), writer.stdout.readline()] == ["ready\n", "recorded\n"]
+        os.kill(writer.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> ServerProcess:
+    return start_server(tmp_path / "mlflow")
+
+
+def restarted(server: ServerProcess) -> ServerProcess:
+    return start_server(Path(server.folder), port=urlsplit(server.uri).port)
+
+
+def test_a_server_that_dies_in_mid_study_delays_and_loses_nothing(
+    own_server: ServerProcess, spool: Path, header: Make, study: str
+) -> None:
+    recorder = Recorder(spool, own_server.uri, flush_s=0.05)
+    log = recorder.trial(header())
+    try:
+        for step in range(1, 101):
+            log.metrics({"top1": float(step)}, step=step, epoch=step)
+        time.sleep(0.5)
+        own_server.stop()
+        slowest = 0.0
+        for step in range(101, 401):
+            before = time.perf_counter()
+            log.metrics({"top1": float(step)}, step=step, epoch=step)
+            slowest = max(slowest, time.perf_counter() - before)
+            time.sleep(0.005)
+        log.finish("finished", {"top1": 400.0})
+        late = recorder.trial(header(replicate=1))
+        late.finish("dead", {"top1": 10.0})
+        assert slowest < 0.1
+        assert "No MLflow server answers" in recorder.trouble
+        own_server = restarted(own_server)
+        assert recorder.close(60)
+        ledger = Ledger(own_server.uri)
+        assert [(t.replicate, t.outcome) for t in ledger.trials(study)] == [(0, "finished"), (1, "dead")]
+        points = ledger.history(ledger.trials(study)[0].run_id, "top1")
+        assert [(p.step, p.value) for p in points] == [(step, float(step)) for step in range(1, 401)]
+        ledger.close()
+        assert not list(spool.glob("*/*"))
+    finally:
+        own_server.stop()
+
+
+def test_a_server_that_was_never_there_costs_a_bounded_wait_and_a_replay_brings_all(
+    uri: str, spool: Path, header: Make, ledger: Ledger, study: str
+) -> None:
+    recorder = Recorder(spool, "http://127.0.0.1:9", flush_s=0.05)
+    log = recorder.trial(header())
+    log.metrics({"top1": 1.0}, step=1, epoch=1)
+    log.finish("finished", {"top1": 1.0})
+    before = time.monotonic()
+    assert not recorder.close(0.5)
+    assert time.monotonic() - before < 5
+    there = replay(spool, "http://127.0.0.1:9", budget_s=0.3)
+    assert (there.num_sent, there.num_left) == (0, 1)
+    assert "make up" in there.trouble
+    assert replay(spool, uri).num_sent == 1
+    assert [result.outcome for result in ledger.results(study)] == ["finished"]
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["while it was being sent", "before anything was sent"])
+def test_kill_9_loses_no_point_and_the_trial_reads_as_interrupted(
+    uri: str, spool: Path, ledger: Ledger, study: str, served: bool
+) -> None:
+    killed_after_recording(spool, uri if served else "", study, pause_s=1.0 if served else 0.0)
+    summary = replay(spool, uri)
+    assert (summary.num_sent, summary.num_busy, summary.num_left, summary.rejected) == (1, 0, 0, ())
+    (trial,) = ledger.trials(study)
+    assert (trial.status, trial.outcome, trial.interrupted) == ("KILLED", None, True)
+    points = ledger.history(trial.run_id, "top1")
+    assert [point.step for point in points] == list(range(1, 1001))
+    assert replay(spool, uri).num_sent == 0
+
+
+def test_a_replay_leaves_the_trials_of_live_processes_alone(
+    uri: str, spool: Path, header: Make, ledger: Ledger, study: str
+) -> None:
+    recorder = Recorder(spool, None)
+    log = recorder.trial(header())
+    assert replay(spool, uri).num_busy == 1
+    with pytest.raises(BlockingIOError):
+        Recorder(spool, None).trial(header())
+    log.finish("finished", {"top1": 1.0})
+    recorder.close()
+    assert replay(spool, uri).num_sent == 1
+
+
+def test_a_line_that_a_crash_tore_is_dropped_and_the_rest_is_kept(
+    uri: str, spool: Path, header: Make, ledger: Ledger, study: str
+) -> None:
+    recorder = Recorder(spool, None)
+    log = recorder.trial(header())
+    log.metrics({"top1": 1.0}, step=1, epoch=1)
+    recorder.close()
+    with (folder_of(spool, header()) / "records.jsonl").open("ab") as records:
+        records.write(b'{"kind":"metrics","step":2,"epo')
+    again = Recorder(spool, None)
+    log = again.trial(header())
+    log.metrics({"top1": 3.0}, step=3, epoch=3)
+    log.finish("finished", {"top1": 3.0})
+    again.close()
+    assert replay(spool, uri).rejected == ()
+    (trial,) = ledger.trials(study)
+    assert [point.step for point in ledger.history(trial.run_id, "top1")] == [1, 3]
+
+
+def test_a_full_disk_stops_nobody_and_what_was_held_is_written_when_there_is_room(tmp_path: Path, header: Make) -> None:
+    resource = pytest.importorskip("resource")
+    spool = Spool(tmp_path / "trial", create=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        # The kernel refuses what exceeds the limit, half a line included, exactly as a full disk does.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        for step in range(20):
+            spool.write({"kind": "metrics", "step": step})
+        spool.write_artifact("big.bin", b"x" * 1000)
+        assert not spool.settle()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert spool.settle()
+    records = [record for record, _ in spool.read(0, 1 << 20)]
+    assert [record.get("step") for record in records[:20]] == list(range(20))
+    assert "big.bin" in records[20]["tags"]["paribus.lost_artifact"]
+
+
+def test_an_unreachable_server_is_named_with_what_to_do() -> None:
+    with pytest.raises(LedgerUnreachable, match=r"http://127\.0\.0\.1:9 .*make up.*MLFLOW_TRACKING_URI"):
+        MlflowRest("http://127.0.0.1:9", budget_s=0.2).get("experiments/get-by-name", experiment_name="x")

@@ -1,0 +1,170 @@
+"""A study's parent run: one for ever however many race to make it, one driver at a time, no trial left running."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study, replay
+from paribus.tracking import tags as words
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.records import EXAMPLES, encode_examples, keys_digest
+from paribus.tracking.runs import close_duplicate, create_run, ensure_run, search_runs
+
+pytestmark = pytest.mark.cluster
+Make = Callable[..., TrialHeader]
+
+
+def open_by_name(uri_and_name: tuple[str, str]) -> str:
+    """In a process of its own: the id of the study's run."""
+    uri, name = uri_and_name
+    return open_study(MlflowRest(uri), StudyHeader(name=name)).run_id
+
+
+def test_a_study_reads_as_it_was_opened(rest: MlflowRest, ledger: Ledger, study: str) -> None:
+    assert ledger.study(study) is None
+    assert ledger.trials(study) == []
+    claim = {"text": "no harm", "source": "Inception-v4, section 3.3"}
+    opened = open_study(
+        rest,
+        StudyHeader(name=study, question="Does it?", claim=claim, caveats=("batch 64",), num_planned=8, note="# Why"),
+    )
+    opened.claim_lease()
+    opened.heartbeat({"finished": 3})
+    opened.artifact("verdicts.json", json.dumps([1, 2]).encode())
+    record = ledger.study(study)
+    assert record is not None
+    assert (record.question, record.claim, record.caveats, record.num_planned) == ("Does it?", claim, ("batch 64",), 8)
+    assert (record.counts, record.live, record.status) == ({"finished": 3}, True, "RUNNING")
+    assert record.tags["mlflow.note.content"] == "# Why"
+    assert ledger.json(record.run_id, "verdicts.json") == [1, 2]
+    assert ledger.json(record.run_id, "nothing.json") is None
+    assert record.url == f"{rest.uri}/#/experiments/{record.experiment_id}/runs/{record.run_id}"
+    opened.finish("FINISHED", {"finished": 8})
+    (after,) = [found for found in ledger.studies() if found.name == study]
+    assert (after.counts, after.live, after.status, after.driver) == ({"finished": 8}, False, "FINISHED", None)
+
+
+def test_threads_and_processes_that_open_a_study_at_once_get_one_run(uri: str, rest: MlflowRest, study: str) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        ids = set(threads.map(open_by_name, [(uri, study)] * 8))
+    assert len(ids) == 1
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as processes:
+        ids |= set(processes.map(open_by_name, [(uri, study), (uri, study), (uri, study)]))
+    assert len(ids) == 1
+    experiment_id = open_study(rest, StudyHeader(name=study)).experiment_id
+    kept = [run for run in search_runs(rest, [experiment_id]) if words.DUPLICATE_OF not in run.tags]
+    assert [run.run_id for run in kept] == list(ids)
+
+
+def test_threads_that_create_one_trial_at_once_settle_on_one_run(uri: str, rest: MlflowRest, study: str) -> None:
+    experiment_id = open_study(rest, StudyHeader(name=study)).experiment_id
+    tags = {words.TRIAL_ID: "t", words.KIND: words.TRIAL_KIND}
+
+    def ensure(_: int) -> str:
+        return ensure_run(MlflowRest(uri), experiment_id, words.TRIAL_ID, "t", tags)[0].run_id
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(ensure, range(6)))
+    found = [run for run in search_runs(rest, [experiment_id]) if words.TRIAL_ID in run.tags]
+    winners = [run for run in found if words.DUPLICATE_OF not in run.tags]
+    assert len(winners) == 1
+    assert all(run.status == "KILLED" for run in found if run not in winners)
+
+
+def test_a_trial_whose_run_turned_out_a_duplicate_moves_whole_to_the_other(
+    uri: str, rest: MlflowRest, spool: Path, header: Make, ledger: Ledger, study: str
+) -> None:
+    recorder = Recorder(spool, uri, flush_s=0.05)
+    log = recorder.trial(header())
+    log.metrics({"top1": 1.0}, step=1, epoch=1)
+    while not (found := ledger.trials(study)) or not found[0].latest:
+        pass
+    mine = next(
+        run
+        for run in search_runs(rest, [found[0].tags and open_study(rest, StudyHeader(name=study)).experiment_id])
+        if run.run_id == found[0].run_id
+    )
+    other = create_run(rest, mine.experiment_id, mine.name, mine.tags, mine.start_ms - 1)
+    close_duplicate(rest, mine, other)
+    log.metrics({"top1": 2.0}, step=2, epoch=2)
+    log.finish("finished", {"top1": 2.0})
+    assert recorder.close()
+    (trial,) = ledger.trials(study)
+    assert (trial.run_id, trial.outcome) == (other.run_id, "finished")
+    assert [point.value for point in ledger.history(other.run_id, "top1")] == [1.0, 2.0]
+
+
+def test_one_driver_at_a_time_and_a_dead_one_gives_way(uri: str, rest: MlflowRest, study: str) -> None:
+    first = open_study(rest, StudyHeader(name=study))
+    first.claim_lease()
+    second = open_study(rest, StudyHeader(name=study))
+    with pytest.raises(LeaseHeld, match=f"{study}.*process {os.getpid()}"):
+        second.claim_lease()
+    first.finish("KILLED")
+    second.claim_lease()
+    with pytest.raises(LeaseHeld):
+        first.heartbeat()
+    second.finish("KILLED")
+    code = (
+        "import os, signal, sys; from paribus.tracking import *\n"
+        "open_study(MlflowRest(sys.argv[1]), StudyHeader(name=sys.argv[2])).claim_lease()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, uri, study], check=False)
+    third = open_study(rest, StudyHeader(name=study))
+    third.claim_lease()
+    third.finish("FINISHED")
+
+
+def test_trials_that_nobody_runs_any_more_are_closed(
+    uri: str, rest: MlflowRest, spool: Path, header: Make, ledger: Ledger, study: str
+) -> None:
+    recorder = Recorder(spool, uri)
+    for replicate in range(3):
+        recorder.trial(header(replicate=replicate)).metrics({"top1": 1.0}, step=1, epoch=1)
+    recorder.close()
+    opened = open_study(rest, StudyHeader(name=study))
+    kept = header(replicate=2).trial_id
+    assert sorted(opened.close_orphans({kept})) == [header(replicate=r).trial_id for r in (0, 1)]
+    states = {trial.replicate: (trial.status, trial.interrupted) for trial in ledger.trials(study)}
+    assert states == {0: ("KILLED", True), 1: ("KILLED", True), 2: ("RUNNING", False)}
+    parent = ledger.study(study)
+    assert parent is not None
+    assert parent.status == "RUNNING"
+    assert replay(spool, uri).num_sent == 3
+
+
+def test_per_example_results_come_back_for_pairing(
+    uri: str, spool: Path, header: Make, ledger: Ledger, study: str
+) -> None:
+    draw = np.random.default_rng(0)
+    correct, nats = draw.random(397) < 0.9, draw.normal(size=397).astype(np.float32)
+    with Recorder(spool, uri) as recorder:
+        for replicate in range(2):
+            log = recorder.trial(header(replicate=replicate))
+            if replicate == 0:
+                log.artifact(EXAMPLES, encode_examples(correct, nats, keys_digest(["a", "b"])))
+            log.finish("finished", {"top1": 90.0})
+    with_arrays, without = ledger.results(study, per_example=True)
+    assert with_arrays.correct is not None
+    assert with_arrays.log_likelihood is not None
+    assert np.array_equal(with_arrays.correct, correct)
+    assert np.array_equal(with_arrays.log_likelihood, nats)
+    assert without.correct is None
+
+
+def test_a_deleted_experiment_is_named_with_the_way_back(rest: MlflowRest, study: str) -> None:
+    opened = open_study(rest, StudyHeader(name=study))
+    rest.post("experiments/delete", {"experiment_id": opened.experiment_id})
+    with pytest.raises(LedgerError, match=f"deleted.*mlflow experiments restore -x {opened.experiment_id}"):
+        open_study(rest, StudyHeader(name=study))
