@@ -1,0 +1,9 @@
+"""What training raises; divergence and death are outcomes, not errors."""
+
+
+class TrainingError(RuntimeError):
+    """A trial that cannot be trained as its recipe says: no such device, or a feed that breaks its promise."""
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be written, read, or that belongs to another trial."""

@@ -1,0 +1,60 @@
+"""What training asks of a dataset; `paribus.data.open_feed` gives one, and so may a notebook's own class."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Batch(Protocol):
+    """Samples of one step."""
+
+    @property
+    def images(self) -> Tensor:
+        """(N, C, H, W) float32, normalised."""
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64."""
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The N sample keys."""
+
+
+class Feed(Protocol):
+    """A dataset as batches. The batch at (order seed, augment seed, epoch, step) is a pure function of these four."""
+
+    @property
+    def digest(self) -> str:
+        """The hash of the dataset's manifest."""
+
+    @property
+    def num_train(self) -> int:
+        """Training samples, after `train_fraction`."""
+
+    @property
+    def num_eval(self) -> int:
+        """Evaluation samples."""
+
+    @property
+    def num_classes(self) -> int:
+        """Classes."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches of an epoch; the partial last one is dropped."""
+
+    @property
+    def eval_keys(self) -> Sequence[str]:
+        """The keys of the evaluation split, in the order in which `evaluation` gives them."""
+
+    def batches(self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0) -> Iterator[Batch]:
+        """The training batches of `epoch` (0-based) from its `start_step` (0-based) on."""
+
+    def evaluation(self) -> Iterator[Batch]:
+        """Every evaluation sample once, in a fixed order."""

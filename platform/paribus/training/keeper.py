@@ -1,0 +1,49 @@
+"""Saving a trial when it is time, and taking it up again."""
+
+from collections.abc import Sequence
+
+from paribus.training.checkpoint import Checkpoints
+from paribus.training.errors import CheckpointError
+from paribus.training.learner import Learner
+from paribus.training.progress import Progress
+
+
+class Keeper:
+    """Ties one trial's learner and progress to its checkpoints; does nothing where there are none."""
+
+    def __init__(self, checkpoints: Checkpoints | None, trial: str, learner: Learner, progress: Progress) -> None:
+        self.checkpoints, self.trial = checkpoints, trial
+        self.learner, self.progress = learner, progress
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What went wrong with checkpoints without ending the trial."""
+        return () if self.checkpoints is None else self.checkpoints.warnings
+
+    def resume(self) -> None:
+        """Go on from the newest whole checkpoint, if there is one; CheckpointError if it is another trial's."""
+        state = None if self.checkpoints is None else self.checkpoints.load()
+        if state is None:
+            return
+        assert self.checkpoints is not None
+        if state["trial"] != self.trial:
+            raise CheckpointError(
+                f"{self.checkpoints.folder} has checkpoints of trial {state['trial'][:12]}, and this is trial "
+                f"{self.trial[:12]}: give every trial a folder of its own, or remove that one"
+            )
+        self.learner.restore(state["learner"])
+        self.progress.restore(state["progress"])
+
+    def save_when_due(self) -> None:
+        """Save if it is time. A full disk costs the checkpoint, not the trial: training goes on with a warning."""
+        if self.checkpoints is None or not self.checkpoints.due(self.progress.step):
+            return
+        self.progress.settle()
+        if self.progress.ended:
+            return
+        with self.progress.timing("checkpoint_s"):
+            state = {"trial": self.trial, "learner": self.learner.state(), "progress": self.progress.state()}
+            try:
+                self.checkpoints.save(self.progress.step, state)
+            except CheckpointError as error:
+                self.checkpoints.warn(str(error))

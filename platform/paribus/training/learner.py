@@ -1,0 +1,114 @@
+"""What learns: a net, its optimizer and its average, on one device."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from paribus.models.blocks import dropout_layers, seed_dropout
+from paribus.models.build import build
+from paribus.recipe import Recipe, Seeds
+from paribus.training.errors import TrainingError
+from paribus.training.feed_protocol import Feed
+from paribus.training.flat import parameter_groups
+from paribus.training.optimizers import make_optimizer, set_lr
+from paribus.training.tricks import average, clip, ema_decay_at, gradient_norm, smoothed_loss
+
+
+def ready_device(recipe: Recipe) -> torch.device:
+    """The device that the recipe asks for, and as many threads as it has CPUs.
+
+    Raises:
+        TrainingError: a GPU is asked for and torch sees none.
+    """
+    torch.set_num_threads(max(1, int(recipe.resources.cpus)))
+    if recipe.resources.gpus == 0:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise TrainingError(
+            f"resources.gpus = {recipe.resources.gpus:g}, but torch {torch.__version__} sees no CUDA device here: "
+            "set resources.gpus=0 to train on the CPU, or check the driver with nvidia-smi"
+        )
+    torch.cuda.reset_peak_memory_stats()
+    return torch.device("cuda")
+
+
+class Learner:
+    """The net as `seeds.init` starts it; `step` trains it by one batch and `predict` asks it."""
+
+    def __init__(self, recipe: Recipe, seeds: Seeds, feed: Feed, device: torch.device) -> None:
+        self.training, self.numerics, self.device = recipe.training, recipe.numerics, device
+        self.memory_format = torch.channels_last if recipe.numerics.channels_last else torch.contiguous_format
+        self.net = build(recipe.model, feed.channels, feed.num_classes, seeds.init).to(device)
+        decayed, undecayed = parameter_groups(self.net, recipe.optimizer.decay_norms_and_biases, self.memory_format)
+        self.vectors = [vector for vector in (decayed, undecayed) if vector is not None]
+        self.gradients = [vector.grad for vector in self.vectors if vector.grad is not None]
+        self.optimizer = make_optimizer(recipe.optimizer, decayed, undecayed)
+        self.dropouts, self.dropout_seed = dropout_layers(self.net, device), seeds.dropout
+        self.pooled = torch.compile(self.net.pooled) if recipe.numerics.compile else self.net.pooled
+        # The running statistics are averaged like the weights, as the Inception code did (inception_train.py): those
+        # of the last weights would not fit the averaged ones.
+        self.current = [vector.detach() for vector in self.vectors] + list(self.net.buffers())
+        self.averaged = [tensor.clone() for tensor in self.current] if self.training.ema_decay is not None else []
+
+    def step(self, images: Tensor, labels: Tensor, step: int, lr: float) -> Tensor:
+        """Train by one batch; (loss, gradient norm before clipping, largest pooled feature) on the device."""
+        self.net.train()
+        seed_dropout(self.dropouts, self.dropout_seed, step)
+        pooled, logits = self._forward(images)
+        loss = smoothed_loss(logits, labels.to(self.device, non_blocking=True), self.training.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = gradient_norm(self.gradients)
+        if self.training.clip_norm is not None:
+            clip(self.gradients, norm, self.training.clip_norm)
+        set_lr(self.optimizer, lr)
+        self.optimizer.step()
+        for gradient in self.gradients:
+            gradient.zero_()
+        if self.training.ema_decay is not None:
+            average(self.averaged, self.current, ema_decay_at(step, self.training.ema_decay))
+        return torch.stack((loss.detach(), norm, pooled.detach().amax().float()))
+
+    def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features (N, F) and logits (N, K) in evaluation mode."""
+        self.net.eval()
+        return self._forward(images)
+
+    @contextmanager
+    def evaluated_weights(self) -> Iterator[None]:
+        """Within the block the net has the averaged weights where the recipe averages, and its own elsewhere."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def state(self) -> dict[str, Any]:
+        """Net, optimizer and average, as `torch.load(weights_only=True)` reads them."""
+        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.averaged}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave, bit for bit."""
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for mine, saved in zip(self.averaged, state["averaged"], strict=True):
+            mine.copy_(saved)
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        images = images.to(self.device, memory_format=self.memory_format, non_blocking=True)
+        with self._autocast():
+            pooled = self.pooled(images)
+            return pooled, self.net.head(pooled).float()
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        enabled = self.numerics.precision == "bfloat16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for mine, averaged in zip(self.current, self.averaged, strict=False):
+            kept = mine.clone()
+            mine.copy_(averaged)
+            averaged.copy_(kept)

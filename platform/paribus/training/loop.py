@@ -1,0 +1,155 @@
+"""The training loop: batch, loss, step, evaluate, report."""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from paribus.recipe import Recipe, Seeds, trial_id
+from paribus.training.checkpoint import Checkpoints
+from paribus.training.errors import TrainingError
+from paribus.training.evaluate import evaluate
+from paribus.training.feed_protocol import Feed
+from paribus.training.keeper import Keeper
+from paribus.training.learner import Learner, ready_device
+from paribus.training.progress import Progress
+from paribus.training.result import Epoch, Examples, Result
+from paribus.training.schedules import lr_at
+
+# Steps between looks at the loss. On a GPU a look waits for the device; the step that is recorded is exact either way.
+_CHECK_STEPS = {"cpu": 1, "cuda": 16}
+
+
+def fit(
+    recipe: Recipe,
+    seeds: Seeds,
+    feed: Feed,
+    report: Callable[[Epoch], object] | None = None,
+    checkpoint: Checkpoints | None = None,
+) -> Result:
+    """Train one trial from start, or from its checkpoint, to its end; `report` is called after every epoch.
+
+    Raises:
+        TrainingError: no such device, fewer samples than a batch, or a feed that breaks its promise.
+        CheckpointError: the checkpoint belongs to another trial. One that cannot be written is a warning in the result.
+    """
+    running = epochs(recipe, seeds, feed, checkpoint)
+    while True:
+        try:
+            epoch = next(running)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if report is not None:
+            report(epoch)
+
+
+def epochs(
+    recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None = None
+) -> Generator[Epoch, None, Result]:
+    """`fit` one epoch at a time; its return value is the result. Raises what `fit` raises."""
+    start = time.perf_counter()
+    plan = Plan.of(recipe, feed)
+    learner = Learner(recipe, seeds, feed, ready_device(recipe))
+    progress = Progress(recipe.training.divergence_loss)
+    keeper = Keeper(checkpoint, trial_id(recipe, seeds, feed.digest), learner, progress)
+    keeper.resume()
+    progress.durations["setup_s"] += time.perf_counter() - start
+    examples: Examples | None = None
+
+    while progress.epochs_done < plan.num_epochs:
+        first, last = plan.span(progress.epochs_done)
+        begun = progress.snapshot()
+        stream = feed.batches(seeds.order, seeds.augment, progress.epochs_done, progress.step - first)
+        for batch in progress.waiting(islice(stream, last - progress.step)):
+            with progress.timing("train_s"):
+                lr = lr_at(progress.step, recipe, plan.num_steps, plan.steps_per_epoch)
+                progress.advance(batch.keys, lr, learner.step(batch.images, batch.labels, progress.step, lr))
+                progress.settle(every=_CHECK_STEPS[learner.device.type])
+            if progress.ended:
+                break
+            keeper.save_when_due()
+        progress.close_epoch(expected_step=last, is_last=last == plan.num_steps)
+        if progress.ended:
+            break
+        metrics = progress.training_metrics(first, begun, recipe.data.batch_size)
+        if plan.evaluates_after(progress.epochs_done):
+            with progress.timing("eval_s"), learner.evaluated_weights():
+                evaluated, examples = evaluate(learner.predict, feed)
+            if not math.isfinite(evaluated["eval_loss"]):
+                progress.end("diverged", progress.step)
+                break
+            metrics |= evaluated
+        progress.metrics |= metrics
+        yield Epoch(
+            epoch=progress.epochs_done,
+            step=progress.step,
+            num_steps=plan.num_steps,
+            metrics=metrics,
+            stream_hash=progress.stream_hash,
+            curve=progress.curves_since(first),
+        )
+    return _result(progress, examples, learner.device, keeper.warnings)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The lengths of a trial."""
+
+    num_steps: int
+    steps_per_epoch: int
+    evaluate_every: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, feed: Feed) -> "Plan":
+        """The budget of `recipe` on `feed`; raises TrainingError where the split has fewer samples than a batch."""
+        if feed.steps_per_epoch < 1:
+            raise TrainingError(
+                f"the training split has {feed.num_train} samples, fewer than one batch of {recipe.data.batch_size}: "
+                "lower data.batch_size or raise data.train_fraction"
+            )
+        num_steps = recipe.budget.num_steps(feed.num_train, recipe.data.batch_size)
+        return cls(num_steps, feed.steps_per_epoch, recipe.evaluation.every_epochs)
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs begun; the last may be cut short by the budget."""
+        return math.ceil(self.num_steps / self.steps_per_epoch)
+
+    def span(self, epoch: int) -> tuple[int, int]:
+        """Steps done before and after 0-based `epoch`."""
+        first = epoch * self.steps_per_epoch
+        return first, min(first + self.steps_per_epoch, self.num_steps)
+
+    def evaluates_after(self, epochs_done: int) -> bool:
+        """Whether the evaluation split is read after that many epochs; after the last one always."""
+        return epochs_done % self.evaluate_every == 0 or epochs_done == self.num_epochs
+
+
+def _result(progress: Progress, examples: Examples | None, device: torch.device, warnings: Sequence[str]) -> Result:
+    durations = {**progress.durations, "total_s": sum(progress.durations.values())}
+    return Result(
+        outcome=progress.outcome,
+        outcome_step=progress.outcome_step,
+        num_steps=progress.step,
+        metrics=dict(progress.metrics),
+        examples=examples if progress.outcome == "finished" else None,
+        curves=progress.curves_since(0),
+        stream_hashes=tuple(progress.stream_hashes),
+        durations=durations,
+        peak_memory_mib=_peak_memory_mib(device),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        warnings=tuple(warnings),
+    )
+
+
+def _peak_memory_mib(device: torch.device) -> float:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10  # bytes there, KiB here

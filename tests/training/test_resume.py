@@ -1,0 +1,94 @@
+"""An interrupted and resumed trial equals an undisturbed one, bit for bit, wherever it was cut."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paribus.recipe import Recipe, Seeds
+from paribus.training import CheckpointError, Checkpoints, Result, fit
+from paribus.training.learner import Learner
+
+EVERYTHING = {
+    "training.ema_decay": 0.9,
+    "training.clip_norm": 2.0,
+    "training.label_smoothing": 0.1,
+    "model.dropout": 0.3,
+    "model.dropout_placement": "branch",
+    "optimizer.decay_norms_and_biases": False,
+}
+
+
+class Killed(BaseException):
+    """As a SIGKILL would end the trial: nothing of ours catches it."""
+
+
+def killed_after(monkeypatch: pytest.MonkeyPatch, num_steps: int, *trial: object, checkpoint: Checkpoints) -> None:
+    step = Learner.step
+
+    def dying_step(self: Learner, *arguments: object) -> object:
+        if arguments[2] == num_steps:
+            raise Killed
+        return step(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", dying_step)
+        with pytest.raises(Killed):
+            fit(*trial, checkpoint=checkpoint)  # type: ignore[arg-type]
+
+
+def assert_same(one: Result, other: Result) -> None:
+    timed = ("images_per_s", "data_wait")
+    assert {k: v for k, v in one.metrics.items() if k not in timed} == {
+        k: v for k, v in other.metrics.items() if k not in timed
+    }
+    assert one.stream_hashes == other.stream_hashes
+    assert one.examples is not None
+    assert other.examples is not None
+    np.testing.assert_array_equal(one.examples.log_likelihood, other.examples.log_likelihood)
+    for name, curve in one.curves.items():
+        np.testing.assert_array_equal(curve, other.curves[name])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+@pytest.mark.parametrize("cut", [1, 4, 5, 7, 10, 14])
+def test_a_cut_at_any_step_changes_no_bit(
+    optimizer: str, cut: int, tiny: Recipe, seeds: Seeds, feed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tiny.replace({**EVERYTHING, "optimizer.kind": optimizer})
+    whole = fit(recipe, seeds, feed)  # type: ignore[arg-type]
+    killed_after(monkeypatch, cut, recipe, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=1))
+    resumed = fit(recipe, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=1))  # type: ignore[arg-type]
+    assert_same(whole, resumed)
+
+
+def test_epochs_that_were_reported_before_the_cut_are_not_reported_again(
+    tiny: Recipe, seeds: Seeds, feed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_after(monkeypatch, 12, tiny, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=4))
+    reported: list[int] = []
+    fit(tiny, seeds, feed, lambda epoch: reported.append(epoch.epoch), Checkpoints(tmp_path))  # type: ignore[arg-type]
+    assert reported == [3]  # the newest checkpoint is of step 12, in the third epoch
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before_and_says_so(
+    tiny: Recipe, seeds: Seeds, feed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_after(monkeypatch, 12, tiny, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=4))
+    before, newest = sorted(tmp_path.glob("*.pt"))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    resumed = fit(tiny, seeds, feed, checkpoint=Checkpoints(tmp_path))  # type: ignore[arg-type]
+    assert_same(fit(tiny, seeds, feed), resumed)  # type: ignore[arg-type]
+    assert newest.name in resumed.warnings[0]
+    assert "damaged" in resumed.warnings[0]
+    assert before.exists()
+
+
+def test_a_checkpoint_of_another_trial_is_refused(
+    tiny: Recipe, seeds: Seeds, feed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed_after(monkeypatch, 3, tiny, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=1))
+    with pytest.raises(CheckpointError, match="a folder of its own"):
+        fit(tiny, Seeds.draw(0, 1), feed, checkpoint=Checkpoints(tmp_path))  # type: ignore[arg-type]
