@@ -1,0 +1,1 @@
+"""Ties the rooms together: the Ray Tune executor, the local stack and the doctor."""

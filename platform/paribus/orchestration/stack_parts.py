@@ -1,0 +1,84 @@
+"""The three parts of the local stack: how each is started and how it shows that it answers."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from paribus.orchestration import stack_process, stack_ray
+from paribus.orchestration.stack_errors import StackError
+from paribus.orchestration.stack_record import Entry
+from paribus.orchestration.stack_settings import LEDGER, Settings
+from paribus.tracking.server import running_server
+
+TITLES = {"ray": "Ray", "mlflow": "MLflow", "dashboard": "dashboard"}
+_HEALTH = {"ray": "/api/jobs/", "mlflow": "/health", "dashboard": "/_stcore/health"}
+_LOOPBACK = "127.0.0.1,localhost"
+
+
+def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
+    """Start part `name`, without waiting until it answers. Raises StackError where something it needs is missing."""
+    tracking_uri = f"http://127.0.0.1:{ports['mlflow']}"
+    env, log = _environment(settings, tracking_uri), settings.log(name)
+    if name == "ray":
+        stack_ray.prepare_folder(settings.ray_folder)
+        env, command = stack_ray.environment(env), stack_ray.command(settings, ports)
+    elif name == "mlflow":
+        module = "paribus.orchestration.stack_mlflow"
+        command = [sys.executable, "-m", module, str(settings.ledger), str(ports["mlflow"]), str(log)]
+    else:
+        command = _dashboard(settings.folder, ports["dashboard"])
+    return Entry(
+        process=stack_process.start(command, folder=settings.folder, env=env, log=log),
+        port=ports[name],
+        url=f"http://127.0.0.1:{ports[name]}",
+        log=str(log),
+        folder=str(settings.folder),
+        tracking_uri=tracking_uri,
+        gcs_port=ports["gcs"] if name == "ray" else 0,
+        ray_temp=str(settings.ray_folder) if name == "ray" else "",
+    )
+
+
+def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
+    """True if the part serves requests at `url`."""
+    try:
+        # No proxy is asked for the loopback address, whatever the environment says.
+        response = httpx.get(url + _HEALTH[name], timeout=timeout_s, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    # 401: a head that was started with RAY_AUTH_MODE=token.
+    return response.status_code in (200, 401)
+
+
+def mlflow_process(home: Path, mark: str) -> stack_process.Process | None:
+    """The server that `stack_mlflow`, started under `mark`, has left running; None before it answers."""
+    server = running_server(home / LEDGER)
+    return stack_process.bearing(server.pid, mark) if server else None
+
+
+def _environment(settings: Settings, tracking_uri: str) -> dict[str, str]:
+    """A study's `#!/usr/bin/env python` has to find this environment's Python: hence its bin folder first in PATH."""
+    path = os.pathsep.join([str(stack_ray.BIN), os.environ.get("PATH", os.defpath)])
+    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), _LOOPBACK]))
+    return {
+        **os.environ,
+        "PATH": path,
+        "PARIBUS_HOME": str(settings.home),
+        "MLFLOW_TRACKING_URI": tracking_uri,
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+
+
+def _dashboard(folder: Path, port: int) -> list[str]:
+    script = folder / "dashboards" / "home.py"
+    if not script.is_file():
+        raise StackError(f"{script} is missing: start the stack from a whole checkout of Paribus")
+    return [
+        *(sys.executable, "-m", "streamlit", "run", str(script)),
+        *("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"),
+        *("--browser.gatherUsageStats", "false"),
+    ]

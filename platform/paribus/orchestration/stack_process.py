@@ -1,0 +1,174 @@
+"""Processes that outlive the command that started them, and how to find and end exactly those.
+
+A process is known again by its id *and* its start time, so that a recycled id is never signalled. What it started in
+turn is known by a mark in its environment: Ray puts workers and job drivers in sessions of their own, and the mark
+follows them where a process group would not.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+MARK = "PARIBUS_STACK"
+_SAME_START_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """A process that we started: its id, its start (seconds since the epoch) and the mark its children inherit."""
+
+    pid: int
+    started: float
+    mark: str
+
+    @property
+    def alive(self) -> bool:
+        return _same(self) is not None
+
+
+def start(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: Path) -> Process:
+    """Start `command` in a session of its own, writing to `log`; it goes on when this process ends."""
+    mark = secrets.token_hex(8)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env={**env, MARK: mark},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    return Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
+
+
+def bearing(pid: int, mark: str) -> Process | None:
+    """Process `pid`, if it lives and was started under `mark`."""
+    try:
+        process = psutil.Process(pid)
+        started = process.create_time()
+    except psutil.NoSuchProcess:
+        return None
+    return Process(pid=pid, started=started, mark=mark) if _mark(process) == mark else None
+
+
+def exit_code(process: Process) -> int | None:
+    """How a process that this very command started has ended; None while it runs, or if another started it."""
+    child = _children.get(process.pid)
+    return child.poll() if child else None
+
+
+def members(process: Process) -> list[psutil.Process]:
+    """The process and everything that descends from it, in whatever session, as far as it is alive."""
+    leader = _same(process)
+    found = {leader.pid: leader, **_descendants(leader, process.mark)} if leader else {}
+    # The system does not give an id away again while a session bears it: with the leader gone, the rest is still ours.
+    session = process.pid if leader or not psutil.pid_exists(process.pid) else None
+    for other in psutil.process_iter():
+        if other.pid not in found and (_session(other.pid) == session or _mark(other) == process.mark):
+            found[other.pid] = other
+    return [member for member in found.values() if _breathes(member)]
+
+
+def guests(process: Process) -> list[psutil.Process]:
+    """The members in other sessions than the process's own: for Ray, the job drivers and what they started."""
+    return [member for member in members(process) if _session(member.pid) not in (process.pid, 0)]
+
+
+def end(process: Process, *, guest_grace_s: float = 20.0, grace_s: float = 5.0) -> int:
+    """End the process and all its members, asking first (TERM) and then not (KILL). Returns how many there were.
+
+    Guests are asked before the rest, so that a running study can still write its ledger.
+    """
+    everyone = members(process)
+    drivers = [guest for guest in guests(process) if _leads_a_session(guest)]
+    _ask([child for driver in drivers for child in (driver, *_children_of(driver))])
+    psutil.wait_procs(drivers, timeout=guest_grace_s)
+    _ask([member for member in members(process) if _session(member.pid) == process.pid])
+    psutil.wait_procs(members(process), timeout=grace_s)
+    remaining = members(process)
+    while remaining:
+        for member in remaining:
+            _signal(member, signal.SIGKILL)
+        psutil.wait_procs(remaining, timeout=grace_s)
+        remaining = members(process)
+    _reap(process.pid)
+    return len(everyone)
+
+
+# Our own children stay zombies until they are waited for; a command that ends right after `start` never gets there.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def _reap(pid: int) -> None:
+    if child := _children.pop(pid, None):
+        child.wait(timeout=5)
+
+
+def _same(process: Process) -> psutil.Process | None:
+    try:
+        found = psutil.Process(process.pid)
+        same = abs(found.create_time() - process.started) < _SAME_START_S and _breathes(found)
+    except psutil.NoSuchProcess:
+        return None
+    return found if same else None
+
+
+def _breathes(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        mark: str | None = process.environ().get(MARK)
+    except (psutil.Error, OSError):
+        return None
+    return mark
+
+
+def _descendants(leader: psutil.Process, mark: str) -> dict[int, psutil.Process]:
+    """A descendant with another mark is another stack's, started from a job of this one."""
+    return {child.pid: child for child in _children_of(leader) if _mark(child) in (mark, None)}
+
+
+def _children_of(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return list(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
+
+
+def _leads_a_session(process: psutil.Process) -> bool:
+    """True for a job driver. Ray's own watcher also leads one, and killing it is harmless: all of them end here."""
+    return bool(_session(process.pid) == process.pid)
+
+
+def _ask(processes: Sequence[psutil.Process]) -> None:
+    for process in processes:
+        _signal(process, signal.SIGTERM)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return
