@@ -35,15 +35,21 @@ class Known:
     outcome: Outcome | None
     code: str
     attempt: int = 1
+    run_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What is to be done for one trial; `attempt` is the number that its next execution gets."""
+    """What is to be done for one trial.
+
+    `attempt` is the number that its next execution gets; `run_id` names its run in the ledger, "" where there is none
+    yet, None where the ledger could not be asked.
+    """
 
     trial: Trial
     action: Action
     attempt: int
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,26 +85,32 @@ def trials(study: Study, data_digest: Callable[[Recipe], str]) -> tuple[Trial, .
 def make_plan(
     study: Study,
     drawn: Iterable[Trial],
-    known: Mapping[str, Known],
+    known: Mapping[str, Known] | None,
     *,
     code: str,
     accept_code: bool = False,
+    redo: bool = False,
     only: frozenset[Action] | None = None,
 ) -> Plan:
     """Compare the trials of a study with what the ledger knows.
 
     Args:
         code: digest of the sources that training runs through. A result by other code is `stale`, not reused, unless
-            `accept_code`.
+            `accept_code`; `redo` trains it again instead.
+        known: the ledger's records by trial id; None where the ledger could not be asked.
         only: keep to these actions (`retry` alone, say) and skip the others.
     """
     steps = []
     for trial in drawn:
-        record = known.get(trial.id)
+        record = (known or {}).get(trial.id)
         action = _action(record, code, accept_code)
+        if redo and action == "stale":
+            action = "retry"
         if only is not None and action not in only:
             action = "skip"
-        steps.append(Step(trial=trial, action=action, attempt=record.attempt + 1 if record else 1))
+        run_id = None if known is None else record.run_id if record else ""
+        attempt = record.attempt + 1 if record else 1
+        steps.append(Step(trial=trial, action=action, attempt=attempt, run_id=run_id))
     return Plan(study=study, steps=tuple(steps))
 
 

@@ -1,0 +1,195 @@
+"""The command line: `paribus VERB ...`, and the same study verbs on a study file itself. Starts in well under a second."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from paribus.recipe import RecipeError
+from paribus.study import Study, StudyError
+
+if TYPE_CHECKING:
+    from paribus.orchestration.options import Options
+
+_VERBS = {
+    "plan": "which trials there are, what is left to do, what it can detect and what it costs; trains nothing",
+    "run": "do what the plan says: finished trials are skipped, interrupted ones resumed, failed ones tried again",
+    "status": "how far the study is: trials by outcome, what runs now, what failed and why",
+    "report": "effects with intervals, verdicts and the claim; works on partial results",
+    "retry": "run the failed trials alone",
+    "export": "every trial's result as CSV (or --json): one row a trial",
+}
+_EXAMPLES = """examples:
+  paribus plan studies/width.py                       what would run, and what it can tell
+  paribus run studies/width.py --set budget="2 epochs" --replicates 3
+  ray job submit studies/residual_scale.py            the same on the cluster that `paribus up` started
+  paribus report studies/width.py --html width.html   one page to send to a colleague
+  paribus doctor                                      what is missing, busy or wrong
+"""
+_STUDY_EXAMPLES = """examples:
+  {name} plan                                   what would run, and what it can tell
+  {name}                                        run it, or complete it
+  {name} run --replicates 10                    add replicates: only the new ones are trained
+  {name} run --base cifar10 --set resources.gpus=0.5
+  {name} report --html report.html
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The `paribus` command; returns the exit code."""
+    return _guarded(_parser(), list(sys.argv[1:] if arguments is None else arguments))
+
+
+def study_main(study: Study, arguments: Sequence[str]) -> int:
+    """A study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`."""
+    name = os.path.relpath(sys.argv[0]) if sys.argv[0] else f"studies/{study.name}.py"
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=study.question,
+        epilog=_STUDY_EXAMPLES.format(name=name),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in _VERBS.items():
+        _add_verb(verbs, verb, text).set_defaults(run=_study_verb, study=study)
+    given = list(arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+        given.insert(0, "run")
+    return _guarded(parser, given)
+
+
+def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
+    """Run the chosen verb; what a person got wrong is a sentence on stderr and exit code 2, never a traceback."""
+    args = parser.parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except (RecipeError, StudyError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `| head` is no error
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print(f"\n{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        # Our own errors (ledger, data, cluster, stack) derive from RuntimeError and are written for people.
+        if not type(error).__module__.startswith("paribus."):
+            raise
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="paribus",
+        description="Ablation studies that end in a number, an interval and a verdict.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in _VERBS.items():
+        study_verb = _add_verb(verbs, verb, text)
+        study_verb.add_argument("file", metavar="FILE", help="a study file, such as studies/width.py")
+        study_verb.set_defaults(run=_file_verb)
+    from paribus.data.commands import register as register_shards
+    from paribus.models.commands import register as register_models
+
+    register_shards(verbs)
+    register_models(verbs)
+    _add_stack(verbs)
+    return parser
+
+
+def _add_verb(verbs: Any, verb: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(verb, help=text, description=f"{verb}: {text}")
+    add = parser.add_argument
+    add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
+    add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
+    add("--replicates", type=int, metavar="R", help="another number of replicates; those that exist are kept")
+    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    if verb in ("plan", "run", "retry"):
+        add("--accept-code", action="store_true", help="reuse finished trials that other code made")
+        add("--redo", action="store_true", help="train again what other code made")
+    if verb in ("run", "retry"):
+        add("--cpus", type=int, metavar="N", help="CPUs of the Ray that is started where none runs")
+    if verb == "report":
+        add("--html", metavar="FILE", help="also write one self-contained page with plots")
+        add("--markdown", metavar="FILE", help="also write the tables as Markdown")
+    if verb != "run" and verb != "retry":
+        add("--json", action="store_true", help="print data instead of text")
+    return parser
+
+
+def _add_stack(verbs: Any) -> None:
+    up = verbs.add_parser("up", help="start what is not running of Ray, MLflow and the dashboard, on loopback")
+    up.set_defaults(run=_up)
+    down = verbs.add_parser("down", help="end what `up` started, and nothing else")
+    down.set_defaults(run=_down)
+    doctor = verbs.add_parser("doctor", help="say what is missing, busy or wrong, and what to do")
+    doctor.add_argument("--json", action="store_true", help="print data instead of text")
+    doctor.set_defaults(run=_doctor)
+
+
+def _file_verb(args: argparse.Namespace) -> int:
+    from paribus.orchestration.study_file import load_study
+
+    args.study = load_study(args.file)
+    return _study_verb(args)
+
+
+def _study_verb(args: argparse.Namespace) -> int:
+    from paribus.orchestration import verbs
+
+    study = _varied(args.study, args)
+    action = {
+        "plan": verbs.plan,
+        "run": verbs.run,
+        "retry": verbs.retry,
+        "status": verbs.status,
+        "report": verbs.report,
+        "export": verbs.export,
+    }[args.verb]
+    return action(study, _options(args))
+
+
+def _varied(study: Study, args: argparse.Namespace) -> Study:
+    from paribus.recipe.paths import parse_assignment
+
+    if args.replicates is not None:
+        study = replace(study, replicates=args.replicates)
+    if not args.base and not args.settings:
+        return study
+    return study.vary(base=args.base, fixed=dict(parse_assignment(text) for text in args.settings))
+
+
+def _options(args: argparse.Namespace) -> Options:
+    from dataclasses import fields
+
+    from paribus.orchestration.options import Options
+
+    return Options(**{field.name: getattr(args, field.name) for field in fields(Options) if hasattr(args, field.name)})
+
+
+def _up(args: argparse.Namespace) -> int:
+    from paribus.orchestration import stack
+
+    stack.up()
+    return 0
+
+
+def _down(args: argparse.Namespace) -> int:
+    from paribus.orchestration import stack
+
+    stack.down()
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from paribus.orchestration import doctor
+
+    return doctor.main(as_json=args.json)

@@ -1,0 +1,120 @@
+"""The one executor: a plan's steps on Ray Tune, through its public interface alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from paribus.orchestration.failures import MAX_NODE_RETRIES
+from paribus.orchestration.job import Context, encode
+from paribus.study.plan import Plan, Step
+
+if TYPE_CHECKING:
+    from ray.tune import Callback
+
+# Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
+_TUNE_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be reached, or has not what the trials ask for."""
+
+
+@contextmanager
+def cluster(num_cpus: int | None = None) -> Iterator[str]:
+    """Connect to the cluster at RAY_ADDRESS or the one running on this machine; else start one for the while.
+
+    Yields a phrase that says which. Only a cluster that this call started is shut down at its end.
+
+    Raises:
+        ClusterError: the address that was given does not answer.
+    """
+    os.environ.update({key: value for key, value in _TUNE_SETTINGS.items() if key not in os.environ})
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if address and address != "local":
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+            where = f"the Ray cluster at {address}"
+        else:
+            cpus = num_cpus or os.cpu_count()
+            ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            where = f"a Ray of its own on {cpus} CPUs"
+    except ConnectionError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at RAY_ADDRESS={address}: {error}. Start one (make up), or unset RAY_ADDRESS"
+        ) from None
+    try:
+        yield where
+    finally:
+        ray.shutdown()
+
+
+def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
+    """Train every step that is to do, in the plan's order; returns when all are done or the run was interrupted.
+
+    Raises:
+        ClusterError: a trial asks for more than the largest node has.
+    """
+    from ray import tune
+
+    from paribus.orchestration.worker import TrialWorker
+
+    steps = plan.todo
+    if not steps:
+        return
+    _check_resources(steps)
+    worker = tune.with_parameters(TrialWorker, context=context)
+    resources = {encode(step): _request(step) for step in steps}
+    scratch = tempfile.mkdtemp(prefix="paribus-tune-")
+    try:
+        tune.Tuner(
+            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([resources[config["trial"]]])),
+            param_space={"trial": tune.grid_search(list(resources))},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(
+                name=context.study,
+                storage_path=scratch,
+                verbose=0,
+                callbacks=callbacks,
+                # Our own checkpoints resume a trial to the bit; Tune's would only add a copy at the end of each.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
+                failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES),
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _request(step: Step) -> dict[str, float]:
+    asked = step.trial.recipe.resources
+    return {"CPU": asked.cpus} | ({"GPU": asked.gpus} if asked.gpus else {})
+
+
+def _check_resources(steps: tuple[Step, ...]) -> None:
+    import ray
+
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in listed if node["Alive"]]
+    for request in {tuple(_request(step).items()) for step in steps}:
+        if any(all(node.get(name, 0) >= amount for name, amount in request) for node in nodes):
+            continue
+        largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name, _ in request}
+        asked = ", ".join(f"{amount:g} {name}" for name, amount in request)
+        there = ", ".join(f"{amount:g} {name}" for name, amount in largest.items())
+        raise ClusterError(
+            f"a trial asks for {asked}, and the largest node has {there}: set resources.cpus and resources.gpus "
+            "(--set resources.gpus=0 trains on CPUs), or add a node"
+        )

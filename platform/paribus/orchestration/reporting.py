@@ -1,0 +1,146 @@
+"""A study's judgement: read from the ledger, judged by analysis, shown as text, Markdown or one page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paribus.analysis import StudyAnalysis, analyse
+from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
+from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
+from paribus.data.catalog import data_digest
+from paribus.orchestration.streams import stream_notes
+from paribus.study.plan import trials
+from paribus.study.study import Study
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.ledger_records import TrialRecord
+
+_STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
+table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;
+text-align: left } h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } .quiet { color: #666 }"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A study, its analysis, the records that it rests on, and each trial's validation curve."""
+
+    study: Study
+    analysis: StudyAnalysis
+    records: Sequence[TrialRecord]
+    curves: Sequence[Curve]
+    notes: tuple[str, ...]
+    url: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Machine-readable verdicts: one row per contrast, the claim's outcome, counts and notes."""
+        claim = self.analysis.claim
+        return {
+            "study": self.study.name,
+            "question": self.study.question,
+            "verdicts": verdict_rows(self.analysis),
+            "counts": self.analysis.verdict_counts(),
+            "outcomes": dict(self.analysis.outcomes),
+            "claim": {"text": claim.claim.text, "source": claim.claim.source, "outcome": claim.outcome}
+            if claim
+            else None,
+            "caveats": {path: str(value) for path, value in self.analysis.caveats.items()},
+            "notes": [*summary(self.analysis), *self.notes],
+        }
+
+    def markdown(self) -> str:
+        """Question, table, claim, notes and what was fixed."""
+        lines = [f"**{self.study.question}**", "", as_markdown(self.analysis), ""]
+        lines += [f"- {line.strip()}" for line in (*summary(self.analysis), *self.notes)]
+        lines += ["", "Fixed: " + ", ".join(f"`{path}` {value}" for path, value in self.study.caveats().items())]
+        return "\n".join(lines) + "\n"
+
+
+def judge(study: Study, uri: str, home: Path) -> Judged:
+    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers."""
+    ledger = Ledger(uri)
+    try:
+        planned = {trial.id for trial in trials(study, lambda recipe: data_digest(recipe, home))}
+        results = [result for result in ledger.results(study.name, per_example=True) if result.trial_id in planned]
+        records = [record for record in ledger.trials(study.name) if record.trial_id in planned]
+        histories = ledger.histories(records, study.metric)
+        parent = ledger.study(study.name)
+    finally:
+        ledger.close()
+    curves = [
+        Curve(
+            arm=record.arm_name,
+            replicate=record.replicate,
+            x=[point.step for point in histories[record.run_id]],
+            y=[point.value for point in histories[record.run_id]],
+            outcome=record.outcome or "running",
+        )
+        for record in records
+        if histories.get(record.run_id)
+    ]
+    return Judged(
+        study=study,
+        analysis=analyse(study, results),
+        records=records,
+        curves=curves,
+        notes=stream_notes(study, records),
+        url=parent.url if parent else uri,
+    )
+
+
+def show(judged: Judged) -> None:
+    """Print the verdict table, the claim and the notes to the terminal."""
+    from rich.console import Console
+
+    # A job's log and a pipe have no width; a table folded at 80 columns is no table.
+    probe = Console()
+    console = probe if probe.is_terminal else Console(width=160, highlight=False)
+    console.print(rich_table(judged.analysis))
+    for line in (*summary(judged.analysis), *judged.notes):
+        console.print(line, markup=False, highlight=False)
+    console.print(f"\nMLflow: {judged.url}", markup=False, highlight=False)
+
+
+def write_markdown(judged: Judged, path: Path) -> Path:
+    """Write the tables as Markdown."""
+    path.write_text(judged.markdown(), encoding="utf-8")
+    return path
+
+
+def write_html(judged: Judged, path: Path) -> Path:
+    """Write one self-contained page: no server, no network, no script from elsewhere."""
+    effects = effects_figure(judged.analysis.contrasts, judged.analysis.exploratory)
+    learning = learning_curves_figure(judged.curves, judged.study.metric, "step")
+    rows = [
+        f"<tr><td>{html.escape(record.arm_name)}</td><td>{record.replicate}</td><td>{record.outcome or 'running'}</td>"
+        f"<td>{record.metrics.get(judged.study.metric, float('nan')):.4g}</td>"
+        f'<td><a href="{html.escape(record.url)}">run</a></td></tr>'
+        for record in judged.records
+    ]
+    notes = "".join(f"<li>{html.escape(line)}</li>" for line in (*summary(judged.analysis), *judged.notes))
+    fixed = "".join(
+        f"<tr><td>{html.escape(path)}</td><td>{html.escape(str(value))}</td></tr>"
+        for path, value in judged.study.caveats().items()
+    )
+    title = html.escape(f"{judged.study.name}: {judged.study.question}")
+    path.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+        f"<h1>{title}</h1>{_table(as_markdown(judged.analysis))}<ul>{notes}</ul>"
+        f"{effects.to_html(full_html=False, include_plotlyjs=True)}"
+        f"{learning.to_html(full_html=False, include_plotlyjs=False)}"
+        f"<h2>Every trial</h2><table><tr><th>arm<th>replicate<th>outcome<th>{judged.study.metric}<th>MLflow</tr>"
+        f'{"".join(rows)}</table><h2>Fixed in every arm</h2><table class="quiet">{fixed}</table></html>',
+        encoding="utf-8",
+    )
+    return path
+
+
+def _table(markdown: str) -> str:
+    """A Markdown table as HTML."""
+    lines = [line.strip().strip("|").split(" | ") for line in markdown.strip().splitlines() if "---" not in line]
+    cells = [[html.escape(cell.strip()) for cell in line] for line in lines]
+    head = "".join(f"<th>{cell}</th>" for cell in cells[0])
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in cells[1:])
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,176 @@
+"""The driver's dealings with the ledger: it may be away at any time, and nothing is lost or waited for."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from paribus.orchestration.code_digest import code_digest
+from paribus.orchestration.job import params_of
+from paribus.orchestration.planning import Outlook
+from paribus.study.document import write_study
+from paribus.study.plan import Step
+from paribus.study.study import Study
+from paribus.tracking import (
+    LeaseHeld,
+    LedgerError,
+    LedgerUnreachable,
+    MlflowRest,
+    Recorder,
+    StudyHeader,
+    StudyRun,
+    TrialHeader,
+    open_study,
+    replay,
+)
+from paribus.tracking.environment import environment
+from paribus.tracking.ledger import Ledger
+
+if TYPE_CHECKING:
+    from paribus.orchestration.reporting import Judged
+    from paribus.tracking.ledger_records import TrialRecord
+
+
+class StudyLedger:
+    """One study's parent run, lease and leftovers, tolerant of an MLflow that is away."""
+
+    def __init__(self, study: Study, uri: str, spool: Path) -> None:
+        self.study, self.uri, self.spool = study, uri, spool
+        self._rest = MlflowRest(uri, budget_s=5.0)
+        self._run: StudyRun | None = None
+        self._done: Counter[str] = Counter()
+
+    def known(self) -> list[TrialRecord] | None:
+        """The study's trials, after leftovers of dead processes were sent; None if MLflow does not answer."""
+        ledger = Ledger(self.uri)
+        try:
+            replay(self.spool, self.uri, budget_s=5.0)
+            return ledger.trials(self.study.name)
+        except LedgerUnreachable:
+            return None
+        finally:
+            ledger.close()
+
+    def open(self, outlook: Outlook) -> None:
+        """Take the study's lease, close orphans, and write down what is about to run.
+
+        Raises:
+            LeaseHeld: another live driver runs the study.
+        """
+        self._done = Counter(
+            record.outcome
+            for record in (outlook.records or ())
+            if record.outcome and record.trial_id in {s.trial.id for s in outlook.plan.steps if s.action == "skip"}
+        )
+        try:
+            self._run = open_study(self._rest, _header(outlook))
+            self._run.claim_lease()
+            self._run.close_orphans()
+            self._run.artifact("study.json", write_study(self.study).encode())
+            ids = [step.trial.id for step in outlook.plan.steps]
+            self._run.artifact("trials.json", json.dumps(ids).encode())
+            self._run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
+            self._run.heartbeat(self._done)
+        except LedgerUnreachable as error:
+            self._run = None
+            print(f"note: {error}", file=sys.stderr)
+
+    def beat(self, ended: Mapping[str, str]) -> None:
+        """Say that the driver lives, with the number of trials by outcome."""
+        self._try(lambda run: run.heartbeat(self._counts(ended)))
+
+    def record_lost(self, step: Step, reason: str) -> None:
+        """Write down a trial whose workers died too often to say so themselves."""
+        trial = step.trial
+        with Recorder(self.spool, self.uri) as recorder:
+            log = recorder.trial(
+                TrialHeader(
+                    study=self.study.name,
+                    trial_id=trial.id,
+                    arm=trial.arm.levels,
+                    arm_name=trial.arm.name,
+                    replicate=trial.replicate,
+                    attempt=step.attempt + 1000,  # after every attempt that a worker can have begun
+                    params=params_of(trial),
+                    tags={"paribus.code": code_digest()},
+                    run_id=None,
+                )
+            )
+            log.finish("failed", {}, {"paribus.reason": reason, "paribus.failure": "node"})
+
+    def drain(self, patience_s: float) -> bool:
+        """Send everything that is left on disk; False if MLflow stays away for `patience_s`."""
+        deadline, told = time.monotonic() + patience_s, False
+        while True:
+            try:
+                summary = replay(self.spool, self.uri, budget_s=5.0)
+                if summary.num_left == 0 and summary.num_busy == 0:
+                    return True
+            except LedgerUnreachable:
+                pass
+            if time.monotonic() > deadline:
+                return False
+            if not told:
+                print(f"waiting up to {patience_s:.0f} s for the ledger to take the last records ...", file=sys.stderr)
+                told = True
+            time.sleep(0.5)
+
+    def publish(self, judged: Judged) -> None:
+        """Keep the verdicts with the study: as data, and as Markdown that a person reads in MLflow."""
+
+        def store(run: StudyRun) -> None:
+            run.artifact("verdicts.json", json.dumps(judged.as_dict(), indent=2).encode())
+            run.artifact("report.md", judged.markdown().encode())
+            run.set_tags({"mlflow.note.content": judged.markdown()[:7000]})
+
+        self._try(store)
+
+    def finish(self, status: Literal["FINISHED", "KILLED", "FAILED"], ended: Mapping[str, str]) -> None:
+        """End the driver's work; what was cut off is closed and marked, so that nothing looks as if it still ran."""
+
+        def end(run: StudyRun) -> None:
+            if status == "KILLED":
+                replay(self.spool, self.uri, budget_s=1.0)
+                run.close_orphans()
+            run.finish(status, self._counts(ended))
+
+        self._try(end)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._rest.close()
+
+    def _counts(self, ended: Mapping[str, str]) -> dict[str, int]:
+        return dict(self._done + Counter(ended.values()))
+
+    def _try(self, action: Callable[[StudyRun], None]) -> None:
+        if self._run is None:
+            return
+        try:
+            action(self._run)
+        except LeaseHeld:
+            raise
+        except LedgerError as error:
+            print(f"note: {error}", file=sys.stderr)
+
+
+def _header(outlook: Outlook) -> StudyHeader:
+    study = outlook.plan.study
+    return StudyHeader(
+        name=study.name,
+        question=study.question,
+        claim=asdict(study.claim) if study.claim else None,
+        caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items())[:60],
+        design=study.design,
+        num_planned=len(outlook.plan.steps),
+        code=code_digest(),
+        note=f"**{study.question}**\n\n{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
+        source=sys.argv[0],
+        commit=str((environment().get("git") or {}).get("commit", "")),
+    )

@@ -1,0 +1,167 @@
+"""The trial worker: a warm process on the cluster that trains one trial after another."""
+
+from __future__ import annotations
+
+import json
+import platform
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from paribus.orchestration.failures import classify, reason
+from paribus.orchestration.job import Context, decode, params_of
+from paribus.study.plan import Trial
+
+# How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
+_FLUSH_S = 10.0
+# The file beside a trial's checkpoints that counts its attempts.
+_ATTEMPT = "attempt"
+# Datasets that a warm worker keeps open between trials.
+_MAX_FEEDS = 4
+
+if TYPE_CHECKING:
+    from paribus.data import Feed
+    from paribus.tracking import TrialLog
+    from paribus.training import Epoch, Result
+
+
+class TrialWorker(tune.Trainable):
+    """One Ray actor that stays warm: torch, the data and the ledger's connection outlive a trial.
+
+    Ray Tune calls `step` once per epoch. A trial's own failures are results of this class, with their class and reason;
+    only the loss of the process reaches Tune, which starts the trial again, and it goes on from its checkpoint.
+    """
+
+    def setup(self, config: dict[str, Any], context: Context | None = None) -> None:
+        """Prepare the process; torch is imported here and stays."""
+        from paribus.tracking import Recorder
+
+        assert context is not None, "the executor passes the context with tune.with_parameters"
+        self._context = context
+        self._home = Path(context.home)
+        self._recorder = Recorder(self._home / "spool" / context.study, context.uri)
+        self._feeds: dict[str, Feed] = {}
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial without a new process."""
+        self._step = decode(new_config["trial"])
+        self._epochs: Generator[Epoch, None, Result] | None = None
+        self._log: TrialLog | None = None
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch, or finish; `outcome` is in the last result of a trial."""
+        try:
+            if self._epochs is None:
+                self._epochs = self._open()
+            epoch = next(self._epochs)
+        except StopIteration as stop:
+            return self._finish(stop.value)
+        except Exception as error:  # a trial's fault must not take the worker down
+            return self._fail(error)
+        assert self._log is not None
+        if epoch.epoch == 1:
+            self._log.tags({"paribus.total_steps": str(epoch.num_steps)})
+        self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
+        progress = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
+        return {**progress, "trial_key": self._step.trial.id, "done": False}
+
+    def cleanup(self) -> None:
+        """Give the ledger a moment to take the last records."""
+        self._recorder.close(timeout_s=_FLUSH_S)
+
+    def _open(self) -> Generator[Epoch, None, Result]:
+        from paribus.training import Checkpoints, epochs
+
+        trial = self._step.trial
+        checkpoints = Checkpoints(self._home / "checkpoints" / trial.id)
+        self._checkpoints = checkpoints
+        attempt = _next_attempt(checkpoints.folder, self._step.attempt)
+        self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
+        self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
+        return epochs(trial.recipe, trial.seeds, self._feed(trial), checkpoint=checkpoints)
+
+    def _begin_log(self, trial: Trial, attempt: int, resumed_step: int) -> TrialLog:
+        from paribus.tracking import TrialHeader
+
+        tags = {
+            "paribus.code": self._context.code,
+            "paribus.seeds": json.dumps(trial.seeds.model_dump()),
+            "paribus.node": platform.node(),
+        }
+        return self._recorder.trial(
+            TrialHeader(
+                study=self._context.study,
+                trial_id=trial.id,
+                arm=trial.arm.levels,
+                arm_name=trial.arm.name,
+                replicate=trial.replicate,
+                attempt=attempt,
+                resumed_step=resumed_step,
+                params=params_of(trial),
+                tags=tags,
+                run_id=self._step.run_id if attempt == self._step.attempt else None,
+            )
+        )
+
+    def _feed(self, trial: Trial) -> Feed:
+        from paribus.data import open_feed
+
+        key = trial.recipe.data.model_dump_json() + trial.recipe.augment.model_dump_json()
+        if key not in self._feeds:
+            if len(self._feeds) >= _MAX_FEEDS:
+                self._feeds.pop(next(iter(self._feeds)))
+            self._feeds[key] = open_feed(trial.recipe, self._home)
+        return self._feeds[key]
+
+    def _finish(self, result: Result) -> dict[str, Any]:
+        from paribus.tracking.records import encode_curves, encode_examples
+
+        assert self._log is not None
+        trial = self._step.trial
+        self._log.artifact("curves.parquet", encode_curves(result.curves))
+        if result.examples is not None:
+            data = encode_examples(result.examples.correct, result.examples.log_likelihood)
+            self._log.artifact("examples.npz", data)
+        tags = {
+            "paribus.outcome_step": "" if result.outcome_step is None else str(result.outcome_step),
+            "paribus.num_steps": str(result.num_steps),
+            "paribus.stream_hash": json.dumps([short[:12] for short in result.stream_hashes])[:8000],
+            "paribus.device": result.device,
+        }
+        if result.warnings:
+            tags["paribus.warnings"] = "\n".join(result.warnings)[:4000]
+        metrics = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
+        metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
+        self._log.finish(result.outcome, metrics, tags)
+        (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
+        self._checkpoints.clear()
+        seconds = result.durations["total_s"]
+        return self._last(result.outcome, result.metrics, outcome_step=result.outcome_step, seconds=seconds)
+
+    def _fail(self, error: Exception) -> dict[str, Any]:
+        kind = classify(error)
+        text = reason(kind, error)
+        if self._log is None:  # it failed before its log was open: say so all the same
+            self._log = self._begin_log(self._step.trial, self._step.attempt, 0)
+        self._log.artifact("traceback.txt", traceback.format_exc().encode())
+        self._log.finish("failed", {}, {"paribus.reason": text, "paribus.failure": kind})
+        return self._last("failed", {}, reason=text)
+
+    def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
+        last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}
+        return {**last, **more, "done": True}
+
+
+def _next_attempt(folder: Path, planned: int) -> int:
+    """The number of this attempt: the planned one, or one more than the last that began on this storage."""
+    file = folder / _ATTEMPT
+    begun = int(file.read_text()) if file.exists() else 0
+    attempt = max(planned, begun + 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(str(attempt))
+    return attempt
