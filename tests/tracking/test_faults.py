@@ -173,5 +173,6 @@ def test_a_full_disk_stops_nobody_and_what_was_held_is_written_when_there_is_roo
 
 
 def test_an_unreachable_server_is_named_with_what_to_do() -> None:
-    with pytest.raises(LedgerUnreachable, match=r"http://127\.0\.0\.1:9 .*make up.*MLFLOW_TRACKING_URI"):
-        MlflowRest("http://127.0.0.1:9", budget_s=0.2).get("experiments/get-by-name", experiment_name="x")
+    unreachable = MlflowRest("http://127.0.0.1:9", budget_s=0.2)
+    with unreachable, pytest.raises(LedgerUnreachable, match=r"http://127\.0\.0\.1:9 .*make up.*MLFLOW_TRACKING_URI"):
+        unreachable.get("experiments/get-by-name", experiment_name="x")

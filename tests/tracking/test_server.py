@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from pathlib import Path
 
 import httpx
@@ -26,12 +27,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             start_server(tmp_path / "mlflow", port=port)
 
 
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("not a database, whatever its name says\n" * 100)
+    with pytest.raises(LedgerError, match=r"mlflow\.db can't be used as MLflow's database"):
+        start_server(tmp_path)
+
+
 def test_a_server_that_does_not_come_up_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    folder = tmp_path / "mlflow"
-    folder.mkdir()
-    (folder / "mlflow.db").mkdir()
-    with pytest.raises(LedgerError, match=r"mlflow\.db"):
-        start_server(folder)
+    with sqlite3.connect(tmp_path / "mlflow.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('from the future')")
+    database.close()
+    with pytest.raises(LedgerError, match=r"(?s)ended with exit code.*mlflow\.log.*from the future"):
+        start_server(tmp_path)
 
 
 def test_a_strange_host_name_is_refused_by_the_server(uri: str) -> None:

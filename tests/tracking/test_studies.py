@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, Study
 from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.records import EXAMPLES, encode_examples, keys_digest
-from paribus.tracking.runs import close_duplicate, create_run, ensure_run, search_runs
+from paribus.tracking.runs import close_duplicate, create_run, ensure_run, get_run, search_runs
 
 pytestmark = pytest.mark.cluster
 Make = Callable[..., TrialHeader]
@@ -27,7 +28,8 @@ Make = Callable[..., TrialHeader]
 def open_by_name(uri_and_name: tuple[str, str]) -> str:
     """In a process of its own: the id of the study's run."""
     uri, name = uri_and_name
-    return open_study(MlflowRest(uri), StudyHeader(name=name)).run_id
+    with MlflowRest(uri) as rest:
+        return open_study(rest, StudyHeader(name=name)).run_id
 
 
 def test_a_study_reads_as_it_was_opened(rest: MlflowRest, ledger: Ledger, study: str) -> None:
@@ -71,7 +73,8 @@ def test_threads_that_create_one_trial_at_once_settle_on_one_run(uri: str, rest:
     tags = {words.TRIAL_ID: "t", words.KIND: words.TRIAL_KIND}
 
     def ensure(_: int) -> str:
-        return ensure_run(MlflowRest(uri), experiment_id, words.TRIAL_ID, "t", tags)[0].run_id
+        with MlflowRest(uri) as own:
+            return ensure_run(own, experiment_id, words.TRIAL_ID, "t", tags)[0].run_id
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(ensure, range(6)))
@@ -88,12 +91,8 @@ def test_a_trial_whose_run_turned_out_a_duplicate_moves_whole_to_the_other(
     log = recorder.trial(header())
     log.metrics({"top1": 1.0}, step=1, epoch=1)
     while not (found := ledger.trials(study)) or not found[0].latest:
-        pass
-    mine = next(
-        run
-        for run in search_runs(rest, [found[0].tags and open_study(rest, StudyHeader(name=study)).experiment_id])
-        if run.run_id == found[0].run_id
-    )
+        time.sleep(0.05)
+    mine = get_run(rest, found[0].run_id)
     other = create_run(rest, mine.experiment_id, mine.name, mine.tags, mine.start_ms - 1)
     close_duplicate(rest, mine, other)
     log.metrics({"top1": 2.0}, step=2, epoch=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from . import tags as words
 from .errors import LedgerError
@@ -30,6 +30,12 @@ class Ledger:
     def __init__(self, uri: str, *, budget_s: float = 5.0) -> None:
         self.rest = MlflowRest(uri, budget_s=budget_s)
         self._artifact_uris: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connections."""

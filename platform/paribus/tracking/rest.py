@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
 from .errors import LedgerError, LedgerUnreachable
@@ -106,6 +106,12 @@ class MlflowRest:
     def abandon(self) -> None:
         """Make requests that are waiting for a retry give up now."""
         self._stop.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -35,7 +35,7 @@ class Sender:
         self.rejected = ""
         self._header: TrialHeader | None = None
         self._run: Run | None = None
-        self._created = False
+        self._alone = False
         self._offset, self._run_id = spool.sent()
 
     def step(self) -> bool:
@@ -79,7 +79,7 @@ class Sender:
         header, batch = self._first(records), Batch()
         run = self._opened(header, batch, ends=end is not None)
         superseded = False
-        if end is not None and not (self._created and end["outcome"] != "interrupted"):
+        if end is not None and not (self._alone and end["outcome"] != "interrupted"):
             now = get_run(self.rest, run.run_id)
             if words.DUPLICATE_OF in now.tags:
                 return False
@@ -105,11 +105,13 @@ class Sender:
 
     def _opened(self, header: TrialHeader, batch: Batch, *, ends: bool) -> Run:
         if self._run is None:
-            alone = not self.leftover
-            self._run, self._created = open_run(self.studies, header, self._run_id, alone=alone, batch=batch)
+            alone = header.run_id == "" and not self.leftover
+            self._run, created = open_run(self.studies, header, self._run_id, alone=alone, batch=batch)
+            # Only a run that nobody else can have met needs no second look before it is closed.
+            self._alone = alone and created
             self._run_id = self._run.run_id
             self.spool.acknowledge(self._offset, self._run_id)
-            if not self._created:
+            if not created:
                 reopen(self.rest, self._run, header, batch, ends=ends)
         return self._run
 

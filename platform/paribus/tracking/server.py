@@ -118,11 +118,13 @@ def _command(folder: Path, host: str, port: int) -> list[str]:
 
 def _prepare_database(path: Path) -> None:
     # The journal mode is a property of the file: with a write-ahead log readers don't wait for writers.
-    connection = sqlite3.connect(path)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"{path} can't be used as MLflow's database ({error}); move it away, or choose another folder."
+        ) from error
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:

@@ -56,7 +56,7 @@ def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, 
     tags = trial_tags(header, parent)
     if run_id := known or header.run_id:
         run, created = winner_of(studies.rest, get_run(studies.rest, run_id)), False
-    elif header.run_id == "" and alone:
+    elif alone:
         run, created = create_run(studies.rest, experiment_id, name, tags, header.started_ms), True
     else:
         run, created = ensure_run(studies.rest, experiment_id, words.TRIAL_ID, name, tags, header.started_ms)
