@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.data.errors import DataError
+from paribus.recipe.home import home
 
 if TYPE_CHECKING:
     from paribus.data.sources.source import Source
@@ -84,7 +85,7 @@ def _make(args: argparse.Namespace) -> int:
 
 
 def _source(args: argparse.Namespace) -> "Source":
-    from paribus.data.catalog import BUILTIN, DOWNLOADABLE, named_folder
+    from paribus.data.catalog import BUILTIN, DOWNLOADABLE
 
     if args.source in BUILTIN:
         _refuse(args, f"{args.source} needs neither --root nor --download")
@@ -96,7 +97,7 @@ def _source(args: argparse.Namespace) -> "Source":
 
         root = args.root
         if root is None and args.download:
-            root = named_folder("torchvision").parent.parent / "downloads"
+            root = home() / "downloads"
         return torchvision_source(args.source, root, args.download)
     _refuse(args, "a folder of images needs neither --root nor --download")
     if not Path(args.source).is_dir():

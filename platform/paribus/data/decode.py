@@ -35,17 +35,20 @@ def decode(data: bytes, channels: int) -> Pixels:
             if image.mode not in _MODES:
                 raise UndecodableError(f"mode {image.mode!r} has no 8-bit samples")
             pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # Pillow names the buffer that it failed on by its address, which tells a reader nothing.
-        text = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise UndecodableError(text) from None
+    except (MemoryError, UndecodableError):
+        raise
+    except Exception as error:  # broken bytes make Pillow's readers raise errors of any kind
+        raise UndecodableError(_reason(error)) from None
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
 def is_grey(data: bytes) -> bool:
-    """Whether the file says that it holds one channel; reads its header only."""
-    with Image.open(BytesIO(data)) as image:
-        return image.mode in GREY_MODES
+    """Whether the header of a file that decodes says that it holds one channel; False where Pillow cannot tell."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            return image.mode in GREY_MODES
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -81,3 +84,8 @@ def view(pixels: Pixels, kind: View, size: int) -> Pixels:
     resized = resize(pixels, max(short, round(height * scale)), max(short, round(width * scale)))
     top, left = (resized.shape[0] - size) // 2, (resized.shape[1] - size) // 2
     return resized[top : top + size, left : left + size]
+
+
+def _reason(error: Exception) -> str:
+    # Pillow names the buffer that it failed on by its address, which tells a reader nothing.
+    return "not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__

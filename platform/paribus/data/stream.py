@@ -12,6 +12,7 @@ from paribus.data.reading import ShardReader
 from paribus.data.supply import Loaded, Request, Viewing
 
 Files = dict[int, bytes]
+_NONE = np.empty(0, np.int64)
 
 
 class Stream:
@@ -32,18 +33,16 @@ class Stream:
 
     def _files(self, requests: Sequence[Request], ahead: bool) -> Iterator[Files]:
         """Per request the files of the windows that it is the first to enter."""
-        if not requests:
-            return
-        positions = np.concatenate([request.positions for request in requests])
-        windows = np.concatenate([request.windows for request in requests])
+        positions = np.concatenate([_NONE, *(request.positions for request in requests)])
+        windows = np.concatenate([_NONE, *(request.windows for request in requests)])
         needs = [positions[windows == number] for number in np.unique(windows)]
         entered = np.cumsum(np.diff(windows, prepend=-1) > 0)
         ends = np.cumsum([len(request.positions) for request in requests])
-        loads = _ahead(self._window, needs) if ahead else map(self._window, needs)
+        loads = _ahead(self._window, needs) if ahead and needs else map(self._window, needs)
         done = 0
         for end in ends:
             files: Files = {}
-            while done < entered[end - 1]:
+            while end and done < entered[end - 1]:
                 files |= next(loads)
                 done += 1
             yield files

@@ -1,0 +1,57 @@
+"""Small shard sets: many tiny shards of stripes, and crops of the two photographs that ship with scikit-learn."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from paribus.data.shards import make_shards
+from paribus.data.sources.builtin import synthetic
+from paribus.data.sources.image_folder import image_folder
+
+
+@pytest.fixture(scope="session")
+def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 training samples in 13 shards, so two windows, and 32 test samples in 7."""
+    folder = tmp_path_factory.mktemp("sets") / "stripes"
+    make_shards(synthetic(), folder, shard_size=5)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """24 + 8 JPEG crops, of many sizes, of two real photographs: china and flower."""
+    root = tmp_path_factory.mktemp("images") / "photos"
+    generator = np.random.Generator(np.random.Philox(key=7))
+    for name, photo in zip(("china", "flower"), load_sample_images().images, strict=True):
+        for split, count in (("train", 12), ("test", 4)):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                height, width = (int(side) for side in generator.integers(40, 160, 2))
+                top = int(generator.integers(0, photo.shape[0] - height))
+                left = int(generator.integers(0, photo.shape[1] - width))
+                crop = Image.fromarray(photo[top : top + height, left : left + width])
+                crop.save(root / split / name / f"crop.{number:02d}.jpg", quality=90)
+    return root
+
+
+@pytest.fixture(scope="session")
+def photos(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The photographs as shards of three samples."""
+    folder = tmp_path_factory.mktemp("sets") / "photos"
+    make_shards(image_folder(photo_folder), folder, shard_size=3)
+    return folder
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
