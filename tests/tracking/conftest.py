@@ -11,15 +11,16 @@ import pytest
 
 from paribus.tracking import MlflowRest, TrialHeader
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.server import ServerProcess, start_server
+from paribus.tracking.server import ServerProcess, running_server, start_server
 
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that the whole session shares; tests that stop one start their own."""
+    """A server that the whole session shares. A test that stops it starts it again at the same address."""
     server = start_server(tmp_path_factory.mktemp("mlflow"))
     yield server
-    server.stop()
+    if still := running_server(Path(server.folder)):
+        still.stop()
 
 
 @pytest.fixture

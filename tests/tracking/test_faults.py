@@ -15,7 +15,7 @@ import pytest
 
 from paribus.tracking import LedgerUnreachable, MlflowRest, Recorder, TrialHeader, replay
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.server import ServerProcess, start_server
+from paribus.tracking.server import ServerProcess, running_server, start_server
 from paribus.tracking.spool import Spool, folder_of
 
 pytestmark = pytest.mark.cluster
@@ -46,46 +46,36 @@ def killed_after_recording(spool: Path, uri: str, study: str, pause_s: float) ->
         os.kill(writer.pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> ServerProcess:
-    return start_server(tmp_path / "mlflow")
-
-
-def restarted(server: ServerProcess) -> ServerProcess:
-    return start_server(Path(server.folder), port=urlsplit(server.uri).port)
-
-
 def test_a_server_that_dies_in_mid_study_delays_and_loses_nothing(
-    own_server: ServerProcess, spool: Path, header: Make, study: str
+    mlflow_server: ServerProcess, spool: Path, header: Make, ledger: Ledger, study: str
 ) -> None:
-    recorder = Recorder(spool, own_server.uri, flush_s=0.05)
+    recorder = Recorder(spool, mlflow_server.uri, flush_s=0.05)
     log = recorder.trial(header())
+    for step in range(1, 101):
+        log.metrics({"top1": float(step)}, step=step, epoch=step)
+    time.sleep(0.5)
+    folder = Path(mlflow_server.folder)
+    running = running_server(folder)
+    assert running is not None
+    running.stop()
+    slowest = 0.0
     try:
-        for step in range(1, 101):
-            log.metrics({"top1": float(step)}, step=step, epoch=step)
-        time.sleep(0.5)
-        own_server.stop()
-        slowest = 0.0
         for step in range(101, 401):
             before = time.perf_counter()
             log.metrics({"top1": float(step)}, step=step, epoch=step)
             slowest = max(slowest, time.perf_counter() - before)
             time.sleep(0.005)
         log.finish("finished", {"top1": 400.0})
-        late = recorder.trial(header(replicate=1))
-        late.finish("dead", {"top1": 10.0})
-        assert slowest < 0.1
+        recorder.trial(header(replicate=1)).finish("dead", {"top1": 10.0})
         assert "No MLflow server answers" in recorder.trouble
-        own_server = restarted(own_server)
-        assert recorder.close(60)
-        ledger = Ledger(own_server.uri)
-        assert [(t.replicate, t.outcome) for t in ledger.trials(study)] == [(0, "finished"), (1, "dead")]
-        points = ledger.history(ledger.trials(study)[0].run_id, "top1")
-        assert [(p.step, p.value) for p in points] == [(step, float(step)) for step in range(1, 401)]
-        ledger.close()
-        assert not list(spool.glob("*/*"))
     finally:
-        own_server.stop()
+        start_server(folder, port=urlsplit(mlflow_server.uri).port)
+    assert slowest < 0.1
+    assert recorder.close(60)
+    assert [(trial.replicate, trial.outcome) for trial in ledger.trials(study)] == [(0, "finished"), (1, "dead")]
+    points = ledger.history(ledger.trials(study)[0].run_id, "top1")
+    assert [(point.step, point.value) for point in points] == [(step, float(step)) for step in range(1, 401)]
+    assert not list(spool.glob("*/*"))
 
 
 def test_a_server_that_was_never_there_costs_a_bounded_wait_and_a_replay_brings_all(

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.cluster
 
 
 def test_a_running_server_is_found_by_its_folder(mlflow_server: ServerProcess, tmp_path: Path) -> None:
-    assert running_server(Path(mlflow_server.folder)) == mlflow_server
+    found = running_server(Path(mlflow_server.folder))
+    assert found is not None
+    assert (found.uri, found.alive) == (mlflow_server.uri, True)
     assert running_server(tmp_path) is None
 
 
