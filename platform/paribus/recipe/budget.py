@@ -12,6 +12,8 @@ Unit = Literal["epochs", "steps", "examples"]
 class Budget(Part):
     """A length of training; `Budget.model_validate("6 epochs")` and `--set budget="100 steps"` read it from text.
 
+    A number alone means epochs.
+
     Raises:
         ValueError: no positive amount, or a unit other than epochs, steps or examples.
     """
@@ -22,13 +24,15 @@ class Budget(Part):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return {"amount": value, "unit": "epochs"}
         if not isinstance(value, str):
             return value
         amount, _, unit = value.strip().partition(" ")
         try:
             return {"amount": float(amount), "unit": unit.strip() or "epochs"}
         except ValueError:
-            raise ValueError(f"{value!r} is no budget: write an amount and a unit, such as '6 epochs'") from None
+            raise ValueError("is no budget: write an amount and a unit, such as '6 epochs' or '100 steps'") from None
 
     def num_steps(self, num_train: int, batch_size: int) -> int:
         """Optimizer steps of the whole budget, at least 1; an epoch is `num_train // batch_size` steps."""

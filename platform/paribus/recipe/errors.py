@@ -1,6 +1,7 @@
 """What a wrong recipe raises: the value, what is allowed, and the nearest right one."""
 
 import re
+import reprlib
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -12,11 +13,14 @@ class RecipeError(ValueError):
     """A recipe, a path into it or a level that cannot be."""
 
 
-def nearest(wrong: str, allowed: Iterable[str]) -> str:
-    """`did you mean 'x'?` for the closest of `allowed`, or the whole list where nothing is close."""
-    choices = sorted(allowed)
+def nearest(wrong: str, allowed: Iterable[str], *, in_full: bool = False) -> str:
+    """`did you mean 'x'?` for the closest of `allowed`; the whole list where nothing is close, or `in_full`."""
+    choices = list(allowed)
     close = get_close_matches(wrong, choices, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(choices)}"
+    everything = f"allowed: {', '.join(choices)}"
+    if not close:
+        return everything
+    return f"did you mean {close[0]!r}?" + (f" ({everything})" if in_full else "")
 
 
 def readable(error: ValidationError, prefix: str = "") -> str:
@@ -25,7 +29,8 @@ def readable(error: ValidationError, prefix: str = "") -> str:
     for fault in error.errors(include_url=False):
         steps = [str(step) for step in fault["loc"] if not _is_union_tag(step)]
         path = ".".join([prefix, *steps]).strip(".") or "recipe"
-        value = "" if isinstance(fault["input"], dict) else f" = {fault['input']!r}"
+        whole = isinstance(fault["input"], dict) or fault["type"] == "json_invalid"
+        value = "" if whole else f" = {reprlib.repr(fault['input'])}"
         lines.append(f"{path}{value}: {_message(fault)}")
     return "; ".join(lines)
 
@@ -33,6 +38,8 @@ def readable(error: ValidationError, prefix: str = "") -> str:
 # Pydantic names the member of a union that it tried among the steps of the path; a reader's path has no such step.
 _UNION_TAGS = frozenset({"tuple[int, ...]", "literal['bottleneck']", "sgd", "rmsprop", "adamw", "step", "exponential",
                          "cosine", "one_cycle", "wide_resnet"})  # fmt: skip
+
+_TYPE_FAULTS = ("float_type", "int_type")
 
 
 def _is_union_tag(step: object) -> bool:
@@ -44,7 +51,15 @@ def _message(fault: ErrorDetails) -> str:
     context = fault.get("ctx", {})
     if fault["type"] == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", context["expected_tags"])
-        return f"no kind {context['tag']!r}: {nearest(context['tag'], choices)} (allowed: {', '.join(choices)})"
+        return f"no kind {context['tag']!r}: {nearest(context['tag'], choices, in_full=True)}"
+    if fault["type"] == "union_tag_not_found":
+        return f"has no {context['discriminator']}: say which, as in {{{context['discriminator']}: ...}}"
+    if fault["type"] == "extra_forbidden":
+        return "there is no such field"
+    if fault["type"] == "model_type" and fault["loc"]:
+        return "is a part of the recipe, not a field: set one of its fields"
+    if fault["input"] == "none" and fault["type"] in _TYPE_FAULTS:
+        return f"{text}; no value is written null"
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         choices = re.findall(r"'([^']*)'", context["expected"])
         if close := get_close_matches(fault["input"], choices, n=1, cutoff=0.5):

@@ -29,7 +29,7 @@ class WideResNet(Part):
     """
 
     family: Literal["wide_resnet"] = "wide_resnet"
-    depth: int = Field(16, ge=1)
+    depth: int = Field(16, ge=1, le=10_000)
     width: float = Field(1.0, gt=0, le=64, description="the widening factor k; may be fractional")
     block: tuple[int, ...] | Literal["bottleneck"] = (3, 3)
     stem: Literal["small", "imagenet"] = "small"
@@ -42,15 +42,15 @@ class WideResNet(Part):
     @classmethod
     def _block_from_text(cls, value: object) -> object:
         """`3,1,3`, `B(3,1,3)` and `[3, 1, 3]` all mean the kernels (3, 1, 3)."""
-        if isinstance(value, list):
-            return tuple(value)
-        if not isinstance(value, str) or value == "bottleneck":
+        if value == "bottleneck":
             return value
-        digits = value.strip().removeprefix("B").strip("()[] ")
-        kernels = [kernel.strip() for kernel in digits.split(",")]
-        if not all(kernel.isdigit() for kernel in kernels):
+        kernels: object = value
+        if isinstance(value, str):
+            texts = value.strip().removeprefix("B").strip("()[] ").removesuffix(",").split(",")
+            kernels = [int(text) if text.strip().isdecimal() else text for text in texts]
+        if not isinstance(kernels, (list, tuple)) or any(type(kernel) is not int for kernel in kernels):
             raise ValueError("should be kernel sizes such as (3, 3) or (3, 1, 3), or 'bottleneck'")
-        return tuple(int(kernel) for kernel in kernels)
+        return tuple(kernels)
 
     @field_validator("block")
     @classmethod
@@ -73,11 +73,9 @@ class WideResNet(Part):
                 "block 'bottleneck' belongs to the imagenet stem (Table 8); with the small stem give kernels: (3, 3)"
             )
         if self.depth < 10 or (self.depth - 4) % 6:
-            below = max(10, self.depth - (self.depth - 4) % 6)
-            near = f"{below} or {below + 6}" if self.depth > 10 else "10"
-            raise ValueError(
-                f"depth {self.depth} is not 6N + 4 (three stages of N blocks, WRN Table 1): the nearest are {near}"
-            )
+            below = self.depth - (self.depth - 4) % 6
+            near = f"the nearest are {below} and {below + 6}" if self.depth > 10 else "the nearest is 10"
+            raise ValueError(f"depth {self.depth} is not 6N + 4 (three stages of N blocks, WRN Table 1): {near}")
 
     def _fits_imagenet(self) -> None:
         allowed = _BOTTLENECK_DEPTHS if self.block == "bottleneck" else _BASIC_DEPTHS

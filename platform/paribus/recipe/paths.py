@@ -29,6 +29,8 @@ def assign(tree: Tree, path: str, value: Any) -> None:
     Raises:
         RecipeError: there is no such path; the error names the nearest one.
     """
+    if not isinstance(path, str):
+        raise RecipeError(f"{path!r} is no path: name a recipe field as text, such as 'model.depth'")
     *parents, last = path.split(".")
     node: Any = tree
     for step in parents:
@@ -42,7 +44,7 @@ def assign(tree: Tree, path: str, value: Any) -> None:
 
 def is_discriminator(path: str) -> bool:
     """Whether the path picks a member of a union, such as `optimizer.kind`."""
-    return path.rpartition(".")[2] in _DISCRIMINATORS
+    return str(path).rpartition(".")[2] in _DISCRIMINATORS
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -59,7 +61,7 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return path.strip(), words[value.strip()]
     try:
         return path.strip(), ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # all that literal_eval documents
         return path.strip(), value.strip()
 
 
@@ -73,4 +75,6 @@ def _suggestion(tree: Tree, path: str) -> str:
     siblings = [name for name in known if name.rpartition(".")[0] == part]
     if siblings and not get_close_matches(path, siblings, n=1, cutoff=0.75):
         return f"{part} has {', '.join(name.rpartition('.')[2] for name in siblings)}"
-    return nearest(path, siblings or known)
+    if siblings or get_close_matches(path, known, n=1, cutoff=0.5):
+        return nearest(path, siblings or known)
+    return f"it begins with one of {', '.join(tree)}, as in 'model.depth'"

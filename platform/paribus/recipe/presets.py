@@ -57,5 +57,5 @@ PRESETS: dict[str, Recipe] = {
 def preset(name: str) -> Recipe:
     """The recipe called `name`; RecipeError names the nearest one if there is none."""
     if name not in PRESETS:
-        raise RecipeError(f"no preset {name!r}: {nearest(name, PRESETS)}; presets are {', '.join(PRESETS)}")
+        raise RecipeError(f"no preset {name!r}: {nearest(name, PRESETS, in_full=True)}")
     return PRESETS[name]

@@ -43,16 +43,17 @@ class Recipe(Part):
         Raises:
             RecipeError: a path that does not exist (naming the nearest that does), or a value that is not allowed.
         """
-        # A new kind of optimizer has other fields, so kinds are chosen before anything else is set.
-        kinds = {path: value for path, value in changes.items() if is_discriminator(path)}
-        if kinds and len(kinds) < len(changes):
-            rest = {path: value for path, value in changes.items() if path not in kinds}
-            return self.replace(kinds).replace(rest)
+        # A new kind of optimizer has other fields, so whole parts come first, then kinds, then all other fields.
+        first = {path: value for path, value in changes.items() if path in type(self).model_fields}
+        first = first or {path: value for path, value in changes.items() if is_discriminator(path)}
+        if first and len(first) < len(changes):
+            rest = {path: value for path, value in changes.items() if path not in first}
+            return self.replace(first).replace(rest)
         tree = self.model_dump()
         for path, value in changes.items():
             assign(tree, path, value)
         # Through JSON, because a frozen strict part takes no plain dict, and a document is what recipes are stored as.
-        return Recipe.read(json.dumps(tree))
+        return Recipe.read(json.dumps(tree, default=_refuse))
 
     @classmethod
     def read(cls, text: str | bytes) -> "Recipe":
@@ -61,3 +62,9 @@ class Recipe(Part):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise RecipeError(readable(error)) from None
+
+
+def _refuse(value: object) -> None:
+    raise RecipeError(
+        f"{value!r} of type {type(value).__name__} cannot be in a recipe: give a number, text, yes or no, or a tuple"
+    )

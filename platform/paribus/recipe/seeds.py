@@ -1,6 +1,7 @@
 """Chance, drawn from counters: every stream of random numbers is a hash of who asks for it."""
 
 from hashlib import sha256
+from operator import index
 
 from pydantic import Field
 
@@ -13,11 +14,14 @@ def key(*parts: int | str) -> int:
     """A 63-bit number from `parts`; distinct parts give independent numbers.
 
     Each part carries its type and length into the hash, so `key(1, 23)` and `key(12, 3)` differ, unlike sums such as
-    `seed + 31 * epoch`, which alias.
+    `seed + 31 * epoch`, which alias. An integer counts by its value, whether Python's, NumPy's or torch's.
+
+    Raises:
+        TypeError: a part is neither an integer nor text.
     """
     digest = sha256()
     for part in parts:
-        text = f"{type(part).__name__}:{part}".encode()
+        text = (f"str:{part}" if isinstance(part, str) else f"int:{index(part)}").encode()
         digest.update(len(text).to_bytes(4, "big") + text)
     return int.from_bytes(digest.digest()[:8], "big") >> (64 - _BITS)
 

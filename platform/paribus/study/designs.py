@@ -34,11 +34,18 @@ def explicit(arms: Sequence[Mapping[str, Level]], baseline: Mapping[str, Level])
 
 def check_factors(factors: Factors) -> None:
     """Raise StudyError for a factor without levels, with one given twice, or not given as a tuple."""
+    if not isinstance(factors, Mapping):
+        raise StudyError(f"factors = {factors!r}: map paths to levels, such as {{'model.depth': (16, 40)}}")
     for path, levels in factors.items():
         if not isinstance(levels, (tuple, list)):
             raise StudyError(f"factor {path!r} has levels {levels!r}: give a tuple of them, such as (0.1, 1.0)")
         if not levels:
             raise StudyError(f"factor {path!r} has no levels: give at least one, or leave the factor out")
+        for level in levels:
+            if isinstance(level, (list, dict, set)):
+                raise StudyError(
+                    f"factor {path!r} has the level {level!r}: a level is one value, or a tuple such as (3, 3)"
+                )
         for level, count in Counter(levels).items():
             if count > 1:
                 raise StudyError(f"factor {path!r} has the level {level!r} {count} times: give each level once")

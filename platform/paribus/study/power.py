@@ -18,9 +18,15 @@ class Power:
 
 
 def power_of(effect: float, sd: float, replicates: int, alpha: float = 0.05) -> float:
-    """Probability that a two-sided paired t test finds a true mean delta `effect` whose sd is `sd`."""
+    """Probability that a two-sided paired t test finds a true mean delta `effect` whose sd is `sd`.
+
+    Raises:
+        ValueError: fewer than two replicates, or no positive sd.
+    """
     from scipy.special import nctdtr, stdtrit
 
+    if replicates < 2 or not sd > 0:
+        raise ValueError(f"power of {replicates} replicates with sd {sd:g}: it takes at least 2, and a positive sd")
     df = replicates - 1
     critical = float(stdtrit(df, 1 - alpha / 2))
     noncentrality = abs(effect) / sd * replicates**0.5
@@ -30,10 +36,17 @@ def power_of(effect: float, sd: float, replicates: int, alpha: float = 0.05) -> 
 
 @cache
 def detectable(sd: float, replicates: int, alpha: float = 0.05, power: float = 0.8) -> float | None:
-    """The smallest effect with that power, by bisection on the noncentral t; None where R < 3 gives no verdict."""
+    """The smallest effect with that power, by bisection on the noncentral t; None where R < 3 gives no verdict.
+
+    With sd 0, as where a ledger's deltas are all the same, any effect at all is found.
+    """
     if replicates < 3:
         return None
-    low, high = 0.0, 40.0 * sd
+    if sd == 0:
+        return 0.0
+    low, high = 0.0, sd
+    while power_of(high, sd, replicates, alpha) < power:
+        low, high = high, 2 * high
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if power_of(middle, sd, replicates, alpha) >= power else (middle, high)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from paribus.recipe import Recipe, RecipeError, preset
+from paribus.recipe import Recipe, RecipeError, canonical_json, preset
+from paribus.recipe.identity import result_bearing
 from paribus.recipe.paths import leaves
+from paribus.study.checks import check_claim, check_fields
 from paribus.study.designs import (
     StudyError,
     check_arms,
@@ -20,7 +22,7 @@ from paribus.study.designs import (
 from paribus.study.words import Arm, Claim, Level
 
 Design = Literal["factorial", "one_at_a_time", "explicit"]
-METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
+_ABSENT = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,8 @@ class Study:
         replicates: draws of chance per arm; replicate r has the same seeds in every arm.
         baseline: levels that the other arms are compared with. A factor that it does not name stratifies: each arm is
             compared with the baseline at the arm's own level of it. None: the base recipe's level of every factor.
-        design: how factors become arms; `explicit` takes `arms`.
-        arms: for the explicit design, one mapping of levels per arm.
+        design: how factors become arms; `explicit` takes `arms_listed`.
+        arms_listed: for the explicit design, one mapping of levels per arm.
         metric: the primary metric, which verdicts are about.
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
         alpha: family-wise error of false verdicts of each kind.
@@ -67,15 +69,19 @@ class Study:
     question: str = ""
 
     def __post_init__(self) -> None:
-        _check_numbers(self)
+        check_fields(self)
         check_factors(self.factors)
-        if clash := set(self.factors) & set(self.fixed):
+        # Copies: what the caller does to its own dict and list afterwards changes no study.
+        object.__setattr__(self, "factors", {path: tuple(levels) for path, levels in self.factors.items()})
+        object.__setattr__(self, "fixed", dict(self.fixed))
+        object.__setattr__(self, "arms_listed", tuple(dict(arm) for arm in self.arms_listed))
+        check_arms(self.arms)
+        if clash := set(self.arms[0].as_dict()) & set(self.fixed):
             path = min(clash)
             raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
-        check_arms(self.arms)
         self._check_baseline()
-        for arm in self.arms:
-            self._check_arm(arm)
+        self._check_recipes()
+        check_claim(self)
 
     @cached_property
     def base_recipe(self) -> Recipe:
@@ -87,17 +93,22 @@ class Study:
     def arms(self) -> tuple[Arm, ...]:
         """The arms, a baseline that is not among the levels first."""
         levels = self._base_levels()
+        centre = {**levels, **(self.baseline or {})}
         if self.design == "explicit":
-            return explicit(self.arms_listed, levels)
+            return explicit(self.arms_listed, centre)
         if self.design == "one_at_a_time":
-            return one_at_a_time(self.factors, {**levels, **(self.baseline or {})})
+            return one_at_a_time(self.factors, centre)
         arms = factorial(self.factors)
         default = Arm.of({path: levels[path] for path in self.factors})
         return arms if self.baseline is not None or default in arms else (default, *arms)
 
     def baseline_of(self, arm: Arm) -> Arm:
         """The arm that `arm` is compared with; a baseline is compared with itself, which is to say not at all."""
-        return arm.replace(self.baseline if self.baseline is not None else self._base_levels())
+        if self.baseline is None:
+            return arm.replace(self._base_levels())
+        # One at a time has one centre: a factor that stratified would leave its arms nothing to be compared with.
+        rest = self._base_levels() if self.design == "one_at_a_time" else {}
+        return arm.replace({**rest, **self.baseline})
 
     @cached_property
     def baselines(self) -> tuple[Arm, ...]:
@@ -109,12 +120,19 @@ class Study:
         return self.base_recipe.replace(arm.as_dict())
 
     def caveats(self) -> dict[str, Any]:
-        """Everything that is fixed, by path: what the findings are conditional on."""
-        return {path: value for path, value in leaves(self.base_recipe.model_dump()) if path not in self.factors}
+        """Everything that all arms share, by path: what the findings are conditional on."""
+        recipes = [dict(leaves(self.recipe_of(arm).model_dump())) for arm in self.arms]
+        return {
+            path: value
+            for path, value in recipes[0].items()
+            if path not in self.arms[0].as_dict() and all(other.get(path, _ABSENT) == value for other in recipes)
+        }
 
     def vary(self, *, base: str | None = None, fixed: Mapping[str, Any] | None = None, **fields: Any) -> "Study":
         """The study on another base, with more settings fixed, or with other fields: what `--base` and `--set` do."""
-        settings = {**self.fixed, **(fixed or {})}
+        # A whole part that is set now, such as a budget, takes the place of its fields that were set before.
+        kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
+        settings = {**kept, **(fixed or {})}
         return replace(self, base=base or self.base, fixed=settings, **fields)
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
@@ -135,11 +153,27 @@ class Study:
                 self.base_recipe.replace({path: None})  # raises, and names the nearest path
         return {path: known[path] for path in paths}
 
-    def _check_arm(self, arm: Arm) -> None:
-        try:
-            self.recipe_of(arm)
-        except RecipeError as error:
-            raise RecipeError(f"study {self.name!r}, arm {arm.name!r}: {error}") from None
+    def _check_recipes(self) -> None:
+        fixed = {path: value for path, value in leaves(self.base_recipe.model_dump()) if path in self.fixed}
+        seen: dict[str, Arm] = {}
+        for arm in self.arms:
+            try:
+                recipe = self.recipe_of(arm)
+            except RecipeError as error:
+                raise RecipeError(f"study {self.name!r}, arm {arm.name!r}: {error}") from None
+            trained = dict(leaves(recipe.model_dump()))
+            for path, value in fixed.items():
+                if trained.get(path, _ABSENT) != value:
+                    raise StudyError(
+                        f"{path!r} is fixed at {value!r}, but the arm {arm.name!r} starts that part afresh from its "
+                        "defaults: list the arms with their own values (design='explicit')"
+                    )
+            twin = seen.setdefault(canonical_json(result_bearing(recipe)), arm)
+            if twin is not arm:
+                raise StudyError(
+                    f"the arms {twin.name!r} and {arm.name!r} would train the same trials: "
+                    "drop one, or vary something that bears on the result"
+                )
 
     def _check_baseline(self) -> None:
         for path, level in (self.baseline or {}).items():
@@ -156,25 +190,6 @@ class Study:
                     f"the arm {arm.name!r} has no baseline to be compared with: "
                     f"{self.baseline_of(arm).name!r} is no arm; add it, or name another baseline"
                 )
-
-
-def _check_numbers(study: Study) -> None:
-    if not study.name or not all(letter.isalnum() or letter in "_-" for letter in study.name):
-        raise StudyError(f"name {study.name!r}: use letters, digits, '_' and '-'")
-    if isinstance(study.replicates, bool) or not isinstance(study.replicates, int) or study.replicates < 1:
-        raise StudyError(
-            f"replicates = {study.replicates!r}: a whole number of at least 1; 5 is the least that judges well"
-        )
-    if not 0 < study.alpha < 1:
-        raise StudyError(f"alpha = {study.alpha!r}: between 0 and 1, such as 0.05")
-    if not study.margin > 0:
-        raise StudyError(f"margin = {study.margin!r}: the smallest effect of interest is positive, such as 0.5 points")
-    if study.metric not in METRICS:
-        raise StudyError(f"metric {study.metric!r}: allowed are {', '.join(METRICS)}")
-    if study.design == "explicit" and not study.arms_listed:
-        raise StudyError("the explicit design has no arms: give arms_listed=({...}, {...})")
-    if study.design != "explicit" and (study.arms_listed or not study.factors):
-        raise StudyError(f"the {study.design} design takes factors, and at least one; arms_listed is for 'explicit'")
 
 
 def _docstring_question() -> str:

@@ -11,9 +11,10 @@ if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for nu
     import numpy as np
     from numpy.typing import NDArray
 
-Level = str | int | float | bool | tuple[int | float | str, ...]
+Level = str | int | float | bool | tuple[int | float | str, ...] | None
 Outcome = Literal["finished", "diverged", "dead", "stopped", "failed"]
 Direction = Literal["better", "worse", "no harm", "stabler"]
+METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
 
 # Paths that the literature writes with a letter.
 _SYMBOLS = {"model.width": "k"}
@@ -25,12 +26,17 @@ def short_name(path: str) -> str:
 
 
 def show_level(level: Level) -> str:
-    """A level as people write it: `0.1`, `yes`, `(3,1,3)`."""
+    """A level as people write it: `0.1`, `yes`, `(3,1,3)`; `none` where a setting is left out."""
+    if level is None:
+        return "none"
     if isinstance(level, bool):
         return "yes" if level else "no"
     if isinstance(level, tuple):
         return f"({','.join(map(show_level, level))})"
-    return f"{level:g}" if isinstance(level, float) else str(level)
+    if isinstance(level, float):
+        # Six digits read well, but two levels never share a name.
+        return short if float(short := f"{level:g}") == level else repr(float(level))
+    return str(level)
 
 
 @dataclass(frozen=True)
