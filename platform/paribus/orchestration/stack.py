@@ -64,6 +64,7 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
     Raises StackError, with the end of the log, if a part does not come up; the others stay.
     """
     settings = settings or Settings()
+    stack_parts.require(settings)
     with stack_record.locked(settings.home):
         entries = _read(settings.home)
         dead = [name for name in TITLES if name not in entries or not entries[name].process.alive]

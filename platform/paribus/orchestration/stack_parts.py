@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 
 from paribus.orchestration import stack_process, stack_ray
+from paribus.orchestration.ledger_address import folder_of
 from paribus.orchestration.stack_errors import StackError
 from paribus.orchestration.stack_record import Entry
-from paribus.orchestration.stack_settings import LEDGER, Settings
+from paribus.orchestration.stack_settings import Settings
 from paribus.tracking.server import running_server
 
 TITLES = {"ray": "Ray", "mlflow": "MLflow", "dashboard": "dashboard"}
@@ -18,8 +19,14 @@ _HEALTH = {"ray": "/api/jobs/", "mlflow": "/health", "dashboard": "/_stcore/heal
 _LOOPBACK = "127.0.0.1,localhost"
 
 
+def require(settings: Settings) -> None:
+    """Raises StackError where something is missing that a part needs, before any of them is started."""
+    if not _home_page(settings.folder).is_file():
+        raise StackError(f"{_home_page(settings.folder)} is missing: start the stack from a whole checkout of Paribus")
+
+
 def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
-    """Start part `name`, without waiting until it answers. Raises StackError where something it needs is missing."""
+    """Start part `name`, without waiting until it answers."""
     tracking_uri = f"http://127.0.0.1:{ports['mlflow']}"
     env, log = _environment(settings, tracking_uri), settings.log(name)
     if name == "ray":
@@ -55,7 +62,7 @@ def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
 
 def mlflow_process(home: Path, mark: str) -> stack_process.Process | None:
     """The server that `stack_mlflow`, started under `mark`, has left running; None before it answers."""
-    server = running_server(home / LEDGER)
+    server = running_server(folder_of(home))
     return stack_process.bearing(server.pid, mark) if server else None
 
 
@@ -74,11 +81,12 @@ def _environment(settings: Settings, tracking_uri: str) -> dict[str, str]:
 
 
 def _dashboard(folder: Path, port: int) -> list[str]:
-    script = folder / "dashboards" / "home.py"
-    if not script.is_file():
-        raise StackError(f"{script} is missing: start the stack from a whole checkout of Paribus")
     return [
-        *(sys.executable, "-m", "streamlit", "run", str(script)),
+        *(sys.executable, "-m", "streamlit", "run", str(_home_page(folder))),
         *("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"),
         *("--browser.gatherUsageStats", "false"),
     ]
+
+
+def _home_page(folder: Path) -> Path:
+    return folder / "dashboards" / "home.py"

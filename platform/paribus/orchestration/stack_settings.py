@@ -8,12 +8,11 @@ from pathlib import Path
 
 import paribus
 from paribus.orchestration import stack_ports
+from paribus.orchestration.ledger_address import folder_of
 from paribus.recipe.home import home as default_home
 
 # The checkout that this package runs from: jobs start in it, and its dashboard is the one that is shown.
 CHECKOUT = Path(paribus.__file__).resolve().parents[2]
-
-LEDGER = "mlflow"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ class Settings:
     @property
     def ledger(self) -> Path:
         """MLflow's database and artifacts."""
-        return self.home / LEDGER
+        return folder_of(self.home)
 
     def log(self, name: str) -> Path:
         return self.home / "logs" / f"{name}.log"
