@@ -1,0 +1,82 @@
+"""Home: every study in the ledger, how far it is and what it came to. Start with `streamlit run dashboards/home.py`."""
+
+from __future__ import annotations
+
+import streamlit as st
+from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
+from parts import FIRST_STUDY, badge, say_down, show_progress, state_of, verdict_badges
+from progress import counted, progress_of, show_ago
+
+from paribus.tracking.errors import LedgerError
+from paribus.tracking.ledger_records import StudyRecord
+
+PER_PAGE = 10
+
+
+@st.fragment(run_every=LIVE_S)
+def home() -> None:
+    """The studies; drawn again every few seconds, at the cost of two small requests while nothing moves."""
+    uri = tracking_uri()
+    st.title("Studies")
+    try:
+        records = studies(uri)
+        show_totals(records)
+        show_studies(uri, records)
+    except LedgerError as error:
+        say_down(error, uri)
+
+
+def show_totals(records: tuple[StudyRecord, ...]) -> None:
+    """The ledger in four numbers."""
+    if not records:
+        st.markdown(FIRST_STUDY)
+        return
+    ended = sum(sum(record.counts.values()) for record in records)
+    failed = sum(record.counts.get("failed", 0) for record in records)
+    columns = st.columns(4)
+    columns[0].metric("Studies", len(records))
+    columns[1].metric("Running now", sum(record.live for record in records))
+    columns[2].metric("Trials ended", f"{ended:,}")
+    columns[3].metric("Trials failed", f"{failed:,}", help="Without a result; diverged and dead trials are results.")
+
+
+def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
+    """A card per study. What is known at once is drawn first; what takes reading trials fills in behind it."""
+    wanted = list(records)
+    if len(records) > PER_PAGE:
+        text = st.text_input("Search", key="search", placeholder="a word of a study's name or question")
+        wanted = [record for record in records if text.lower() in f"{record.name} {record.question}".lower()]
+    shown = wanted[: st.session_state.get("num_shown", PER_PAGE)]
+    places = [(record, *show_card(record)) for record in shown]
+    if len(shown) < len(wanted) and st.button(f"Show more ({len(wanted) - len(shown)} left)"):
+        st.session_state["num_shown"] = len(shown) + PER_PAGE
+        st.rerun(scope="fragment")
+    for record, bar, verdicts in places:
+        if record.live:
+            with bar:
+                show_progress(progress_of(record, trials_of(uri, record)[0]))
+        found = judgement(uri, record)
+        verdicts.markdown(verdict_badges(found.counts, found.claim) or found.trouble or ":gray[no verdicts yet]")
+
+
+def show_card(record: StudyRecord) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+    """One study; returns the places of its progress and of its verdicts."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.page_link("pages/study.py", label=f"**{record.name}**", query_params={"study": record.name})
+            st.markdown(badge(state_of(record)), width="content")
+            st.space("stretch")
+            st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
+        st.markdown(record.question or ":gray[no question stated]")
+        verdicts = st.empty()
+        verdicts.markdown(":gray[reading the verdicts ...]")
+        bar = st.empty()
+        with bar:
+            show_progress(counted(record))
+    return bar, verdicts
+
+
+if __name__ == "__main__":
+    st.set_page_config(page_title="Paribus", layout="wide")
+    pages = [st.Page(home, title="Studies", default=True), st.Page("pages/study.py", title="Study", url_path="study")]
+    st.navigation(pages, position="top").run()

@@ -1,0 +1,190 @@
+"""Cached reads of the ledger: what the pages show, read anew only when the ledger has got further.
+
+Everything is kept with `cache_resource`, which hands out the object itself: nothing here is pickled or unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from paribus.analysis import AnalysisError, StudyAnalysis, analyse
+from paribus.orchestration import stack_record
+from paribus.recipe import RecipeError
+from paribus.recipe.home import home
+from paribus.study import Study, StudyError
+from paribus.study.document import read_study
+from paribus.study.words import TrialResult
+from paribus.tracking.errors import LedgerError
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.records import Examples
+from paribus.tracking.server import running_server
+
+LIVE_S = 3.0
+IDLE_S = 60.0
+DEFAULT_URI = "http://127.0.0.1:5000"
+# Per-example arrays cost one request a trial; studies with more trials do without the interval that needs them.
+MAX_PER_EXAMPLE = 200
+
+Version = tuple[object, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyView:
+    """A study as the ledger had it at `read_s`; `study` and `analysis` are None where `trouble` says why.
+
+    `num_foreign` trials go by the study's name and are none of its plan: they have other settings.
+    """
+
+    record: StudyRecord
+    study: Study | None
+    trials: tuple[TrialRecord, ...]
+    analysis: StudyAnalysis | None
+    trouble: str
+    num_foreign: int
+    read_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What Home shows of a study's verdicts; `claim` is the claim's outcome, "" without one."""
+
+    counts: Mapping[str, int]
+    claim: str = ""
+    trouble: str = ""
+
+
+@st.cache_resource(ttl=5.0, show_spinner=False)
+def tracking_uri() -> str:
+    """The ledger's address: MLFLOW_TRACKING_URI, else the local stack's or local server's, else the usual port."""
+    if named := os.environ.get("MLFLOW_TRACKING_URI"):
+        return named
+    stack = stack_record.read(home())
+    if "mlflow" in stack:
+        return stack["mlflow"].url
+    server = running_server(home() / "mlflow")
+    return server.uri if server else DEFAULT_URI
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def ledger(uri: str) -> Ledger:
+    """One reader per address for all sessions; it gives up soon, because a page can try again."""
+    return Ledger(uri, budget_s=1.5)
+
+
+@st.cache_resource(ttl=LIVE_S / 2, max_entries=4, show_spinner=False)
+def studies(uri: str) -> tuple[StudyRecord, ...]:
+    """Every study, the latest touched first. Two small requests, however many trials there are."""
+    return tuple(ledger(uri).studies())
+
+
+def stamp(record: StudyRecord) -> Version:
+    """What changes when the study has got further; a driver that lives touches it about every ten seconds."""
+    return (record.run_id, record.updated_ms, record.status, record.live, *record.counts.items())
+
+
+def version(record: StudyRecord) -> Version:
+    """The key of what is read of a study. Records that were sent late don't touch the parent run: hence the minute."""
+    return (*stamp(record), int(time.time() / IDLE_S))
+
+
+def trials_of(uri: str, record: StudyRecord) -> tuple[tuple[TrialRecord, ...], int]:
+    """The trials of the study's own plan, and how many others (of other settings) the ledger has under its name."""
+    return _trials_of(uri, record.name, record.run_id, version(record))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _trials_of(uri: str, name: str, run_id: str, version: Version) -> tuple[tuple[TrialRecord, ...], int]:
+    found = ledger(uri).trials(name)
+    plan = ledger(uri).json(run_id, "trials.json")
+    planned = {trial.trial_id for trial in found} if plan is None else set(plan)
+    own = tuple(trial for trial in found if trial.trial_id in planned)
+    return own, len(found) - len(own)
+
+
+def study_view(uri: str, record: StudyRecord) -> StudyView:
+    """The study with its trials and their analysis."""
+    return _study_view(uri, version(record), record)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
+    trials, num_foreign = trials_of(uri, _record)
+    study, analysis, trouble = None, None, ""
+    try:
+        study = _document(uri, _record.run_id)
+        analysis = analyse(study, *_results(uri, trials))
+    except (AnalysisError, StudyError, RecipeError) as error:
+        trouble = str(error)
+    return StudyView(
+        record=_record,
+        study=study,
+        trials=trials,
+        analysis=analysis,
+        trouble=trouble,
+        num_foreign=num_foreign,
+        read_s=time.time(),
+    )
+
+
+def _document(uri: str, run_id: str) -> Study:
+    try:
+        return read_study(ledger(uri).artifact(run_id, "study.json"))
+    except LedgerError as error:
+        if error.status != 404:
+            raise
+        raise StudyError(
+            "the ledger has no study.json for it, so nothing can be judged; run the study's command again, which "
+            "writes it and trains only what is missing"
+        ) from None
+
+
+def _results(uri: str, trials: tuple[TrialRecord, ...]) -> tuple[list[TrialResult], int | None]:
+    """The results that there are, and the number of evaluation examples if one of them tells it."""
+    ended = [trial for trial in trials if trial.outcome is not None]
+    finished = [trial for trial in ended if trial.outcome == "finished"]
+    if len(finished) <= MAX_PER_EXAMPLE:
+        found = {trial.run_id: _examples(uri, trial.run_id) for trial in finished}
+        return [trial.result(found.get(trial.run_id)) for trial in ended], None
+    one = _examples(uri, finished[0].run_id)
+    return [trial.result() for trial in ended], None if one is None else one.correct.size
+
+
+@st.cache_resource(max_entries=2 * MAX_PER_EXAMPLE, show_spinner=False)
+def _examples(uri: str, run_id: str) -> Examples | None:
+    try:
+        return ledger(uri).examples(run_id)
+    except LedgerError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def judgement(uri: str, record: StudyRecord) -> Judgement:
+    """The verdict counts of a study: those that its driver wrote down at its end, else judged now."""
+    if record.status in ("FINISHED", "FAILED") and (written := _written(uri, record.run_id, version(record))):
+        return written
+    view = study_view(uri, record)
+    if view.analysis is None:
+        return Judgement(counts={}, trouble=view.trouble)
+    claim = view.analysis.claim
+    return Judgement(counts=view.analysis.verdict_counts(), claim=claim.outcome if claim else "")
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _written(uri: str, run_id: str, version: Version) -> Judgement | None:
+    document = ledger(uri).json(run_id, "verdicts.json")
+    if document is None:
+        return None
+    return Judgement(counts=document["counts"], claim=(document.get("claim") or {}).get("outcome", ""))
+
+
+def compare_url(uri: str, trials: list[TrialRecord], experiment_id: str) -> str:
+    """MLflow's page that compares the trials' runs side by side."""
+    runs = ",".join(f'"{trial.run_id}"' for trial in trials)
+    return f'{uri}/#/compare-runs?runs=[{runs}]&experiments=["{experiment_id}"]'

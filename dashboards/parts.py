@@ -1,0 +1,91 @@
+"""Pieces that both pages are made of: badges, progress, and what a page says when it has nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+from progress import Progress
+
+from paribus.tracking.errors import LedgerError, LedgerUnreachable
+from paribus.tracking.ledger_records import StudyRecord
+
+# Colour is never alone: each word comes with a sign. The colours are those of the figures.
+SIGNS = {
+    "better": ("▲", "green"),
+    "worse": ("▼", "orange"),
+    "equivalent": ("=", "blue"),
+    "unresolved": ("?", "gray"),
+    "reproduced": ("✓", "green"),
+    "contradicted": ("✗", "orange"),
+    "running": ("●", "blue"),
+    "finished": ("✓", "green"),
+    "interrupted": ("‖", "gray"),
+    "diverged": ("✗", "orange"),
+    "dead": ("✗", "orange"),
+    "stopped": ("‖", "gray"),
+    "failed": ("!", "red"),
+}
+HEX = {"green": "#00714f", "orange": "#a94400", "blue": "#00588a", "gray": "#555555", "red": "#b3261e"}
+
+FIRST_STUDY = """**The ledger holds no study yet.** In the checkout's folder, type
+
+```
+make study
+```
+
+which trains `studies/residual_scale.py` on the embedded digits, or, with the local stack up,
+
+```
+ray job submit studies/width.py
+```
+
+The study appears here as soon as it has started."""
+
+
+def sign_of(word: str) -> tuple[str, str]:
+    """The sign and colour of a verdict, outcome or state, by its first word."""
+    return SIGNS.get(word.split(" ")[0].rstrip(","), ("", "gray"))
+
+
+def signed(word: str) -> str:
+    """`▲ better`."""
+    return f"{sign_of(word)[0]} {word}".strip()
+
+
+def badge(word: str, text: str = "") -> str:
+    """A coloured badge in Markdown, with the word's sign."""
+    sign, colour = sign_of(word)
+    return f":{colour}-badge[{sign} {text or word}]"
+
+
+def state_of(record: StudyRecord) -> str:
+    """`running`, `finished`, `failed` (ended, with trials without a result) or `interrupted`, in words."""
+    if record.live:
+        return "running"
+    return {"FINISHED": "finished", "FAILED": "failed trials"}.get(record.status, "interrupted")
+
+
+def verdict_badges(counts: Mapping[str, int], claim: str = "") -> str:
+    """`▲ 2 better  ? 4 unresolved  claim unresolved` as badges."""
+    parts = [badge(word, f"{count} {word}") for word, count in counts.items()]
+    parts += [badge(claim, f"claim {claim}")] if claim else []
+    return " ".join(parts)
+
+
+def show_progress(progress: Progress) -> None:
+    """A bar with the counts and the estimate in words."""
+    st.progress(progress.share, text=progress.sentence())
+
+
+def say_down(error: LedgerError, uri: str, kept: str = "") -> None:
+    """Say that the ledger can't be read and what to do; `kept` says what is shown meanwhile."""
+    if isinstance(error, LedgerUnreachable):
+        what = f"**No MLflow server answers at {uri}.**"
+        todo = (
+            "Start the local stack with `make up`, or, if MLflow runs elsewhere, set `MLFLOW_TRACKING_URI` to its "
+            "address and start the dashboard again. `paribus doctor` says what is wrong."
+        )
+    else:
+        what, todo = f"**The ledger at {uri} can't be read.**", str(error)
+    st.warning(f"{what} {todo}\n\n{kept} This page tries again every few seconds.".replace("\n\n ", "\n\n"))

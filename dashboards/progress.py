@@ -1,0 +1,88 @@
+"""How far a study is and how long the rest will take, from its trials' own times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+
+# The latest trials tell best how long the next ones take: machines and arms change on the way.
+NUM_TIMED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Trials by how far they are; `left_s` is None where nothing runs, or nothing has been timed yet."""
+
+    num_planned: int
+    num_ended: int
+    num_running: int
+    left_s: float | None
+
+    @property
+    def share(self) -> float:
+        """Share of the planned trials that have ended."""
+        return min(1.0, self.num_ended / self.num_planned) if self.num_planned else 0.0
+
+    def sentence(self) -> str:
+        """`31 of 40 trials have ended · 2 running · about 3 min left`."""
+        parts = [f"{self.num_ended} of {self.num_planned} trials have ended"]
+        parts += [f"{self.num_running} running"] if self.num_running else []
+        parts += [f"about {show_duration(self.left_s)} left"] if self.left_s is not None else []
+        return " · ".join(parts)
+
+
+def counted(record: StudyRecord) -> Progress:
+    """From the driver's last heartbeat alone: no trial is read."""
+    num_ended = sum(record.counts.values())
+    return Progress(num_planned=max(record.num_planned, num_ended), num_ended=num_ended, num_running=0, left_s=None)
+
+
+def progress_of(record: StudyRecord, trials: Sequence[TrialRecord], now_s: float | None = None) -> Progress:
+    """From the trials themselves, with an estimate while a driver is at work."""
+    now_ms = 1000 * (time.time() if now_s is None else now_s)
+    ended = [trial for trial in trials if trial.outcome is not None]
+    running = [trial for trial in trials if trial.outcome is None and trial.running] if record.live else []
+    num_planned = max(record.num_planned, len(ended))
+    return Progress(
+        num_planned=num_planned,
+        num_ended=len(ended),
+        num_running=len(running),
+        left_s=_left_s(ended, running, num_planned - len(ended), now_ms) if record.live else None,
+    )
+
+
+def _left_s(ended: Sequence[TrialRecord], running: Sequence[TrialRecord], num_left: int, now_ms: float) -> float | None:
+    """Time per trial times the trials left, less what the running ones have done, over as many as run at once."""
+    if not running:
+        return None
+    latest = sorted((trial for trial in ended if trial.ended_ms > trial.started_ms), key=lambda t: -t.ended_ms)
+    took_s = [(trial.ended_ms - trial.started_ms) / 1000 for trial in latest[:NUM_TIMED]]
+    spent_s = [max(0.0, now_ms - trial.started_ms) / 1000 for trial in running]
+    if not took_s:
+        shares = [trial.progress for trial in running]
+        took_s = [spent / share for spent, share in zip(spent_s, shares, strict=True) if share]
+    if not took_s:
+        return None
+    each_s = sum(took_s) / len(took_s)
+    done_s = sum(min(spent, each_s) for spent in spent_s)
+    return max(0.0, num_left * each_s - done_s) / len(running)
+
+
+def show_duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def show_ago(then_ms: float, now_s: float | None = None) -> str:
+    """`just now`, `12 min ago`, `3.5 h ago`, `4 days ago`."""
+    seconds = max(0.0, (time.time() if now_s is None else now_s) - then_ms / 1000)
+    if seconds < 60:
+        return "just now"
+    return f"{show_duration(seconds)} ago" if seconds < 172_800 else f"{seconds / 86_400:.0f} days ago"

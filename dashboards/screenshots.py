@@ -1,0 +1,100 @@
+"""Takes the README's pictures from a dashboard that runs: `python dashboards/screenshots.py STUDY [--url URL]`.
+
+Needs Chromium and the `dev` extra (playwright). Writes PNGs below 300 KB into dashboards/images/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = {"width": 1400, "height": 900}
+LIMIT_BYTES = 300_000
+# Chromium as a plain process: no sandbox of its own, nothing fetched behind our back.
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str | None:
+    """The system's Chromium, if it has one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def open_page(browser: Browser, address: str, *, height: int = SIZE["height"]) -> Page:
+    """A page of the dashboard, light and ready: its title is there and no script is running."""
+    page = browser.new_page(viewport={"width": SIZE["width"], "height": height}, color_scheme="light")
+    page.goto(address)
+    settle(page)
+    return page
+
+
+def settle(page: Page) -> None:
+    """Wait until the script that draws the page has ended and the figures are drawn."""
+    page.wait_for_selector("h1", timeout=60_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
+    page.wait_for_timeout(1500)
+
+
+def save(png: bytes, path: Path) -> Path:
+    """Write a picture, with as few colours as it takes to stay below the limit."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    for colours in (256, 128, 64, 32):
+        packed = io.BytesIO()
+        picture.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            packed, "PNG", optimize=True
+        )
+        if packed.tell() <= LIMIT_BYTES:
+            break
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(packed.getvalue())
+    return path
+
+
+def take(url: str, study: str, folder: Path = IMAGES) -> list[Path]:
+    """Home, the top of the Study page, and its learning curves."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
+        try:
+            home = open_page(browser, url)
+            taken = [save(home.screenshot(), folder / "home.png")]
+            page = open_page(browser, f"{url}/study?study={study}", height=1100)
+            taken.append(save(page.screenshot(), folder / "study.png"))
+            page.get_by_role("heading", name="Learning curves").scroll_into_view_if_needed()
+            page.get_by_role("heading", name="Learning curves").evaluate("node => node.scrollIntoView()")
+            page.wait_for_timeout(1000)
+            taken.append(save(page.screenshot(), folder / "curves.png"))
+        finally:
+            browser.close()
+    return taken
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("study")
+    parser.add_argument("--url", default="http://127.0.0.1:8501")
+    parser.add_argument("--out", type=Path, default=IMAGES)
+    args = parser.parse_args()
+    if chromium() is None:
+        print("Chromium is missing: `make browser` installs it", file=sys.stderr)
+        return 1
+    for path in take(args.url.rstrip("/"), args.study, args.out):
+        print(f"{path}  {path.stat().st_size / 1000:.0f} KB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""The Study page's judged parts: heading, effects with the verdict table, stability, the fixed factors."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+import streamlit as st
+from ledger_view import StudyView, compare_url
+from parts import HEX, badge, sign_of, signed, state_of, verdict_badges
+from progress import show_ago
+
+from paribus.analysis import StudyAnalysis
+from paribus.analysis.contrasts import Contrast
+from paribus.analysis.metrics import METRICS
+from paribus.analysis.plots import effects_figure
+from paribus.analysis.tables import as_csv, as_markdown, display_rows
+
+
+def kept_sentence(view: StudyView) -> str:
+    """What a page shows while the ledger is down."""
+    return f"What you see was read at {time.strftime('%H:%M:%S', time.localtime(view.read_s))}."
+
+
+def show_heading(view: StudyView) -> None:
+    """Name, question, state, verdict counts and the claim."""
+    record, analysis = view.record, view.analysis
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(record.name, width="content")
+        st.markdown(badge(state_of(record)), width="content")
+        st.space("stretch")
+        st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
+    if record.question:
+        st.markdown(f"#### {record.question}")
+    if analysis is None:
+        return
+    if counts := verdict_badges(analysis.verdict_counts()):
+        st.markdown(counts)
+    st.caption(
+        f"{len(analysis.arms)} arms, {analysis.num_replicates} replicates, judged on {analysis.metric.label} with a "
+        f"margin of {analysis.margin:g} {analysis.metric.unit}; {100 * (1 - analysis.alpha):g} % intervals"
+        + (f"; {analysis.num_eval} evaluation images" if analysis.num_eval else "")
+    )
+    show_claim(analysis)
+    if analysis.exploratory:
+        st.warning("Exploratory: a scheduler cut trials early, so every number here is a hint and not a finding.")
+    if view.num_foreign:
+        st.caption(f"{view.num_foreign} more trials go by this name and have other settings; they are left out.")
+
+
+def show_claim(analysis: StudyAnalysis) -> None:
+    """What became of the published statement, and in what the study differs from its setting."""
+    if (found := analysis.claim) is None:
+        return
+    with st.container(border=True):
+        st.markdown(f"{badge(found.outcome, f'claim {found.outcome}')} “{found.claim.text}” — {found.claim.source}")
+        st.caption(f"{found.reasons[0]}. " + "; ".join(found.differences))
+        if len(found.reasons) > 1:
+            with st.expander("The claim, arm by arm"):
+                st.markdown("\n".join(f"- {reason}" for reason in found.reasons[1:]))
+
+
+def choose_metric(analysis: StudyAnalysis) -> str:
+    """The metric whose effects are shown: the one that is judged, or a secondary one."""
+    st.header("Effects", divider="gray")
+    names = list(dict.fromkeys(contrast.metric.name for contrast in (*analysis.contrasts, *analysis.secondary)))
+    if len(names) < 2:
+        return analysis.metric.name
+    picked = st.segmented_control(
+        "Metric",
+        names,
+        default=names[0],
+        required=True,
+        format_func=lambda name: METRICS[name].label + ("" if name == analysis.metric.name else " (secondary)"),
+        label_visibility="collapsed",
+        key="metric",
+    )
+    return picked or names[0]
+
+
+def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str) -> None:
+    """The figure, the verdict table with its downloads, and the notes."""
+    contrasts = [c for c in (*analysis.contrasts, *analysis.secondary) if c.metric.name == metric]
+    if not contrasts:
+        st.info("There is no contrast: the study has a baseline and no other arm.")
+        return
+    if any(contrast.n for contrast in contrasts):
+        st.plotly_chart(effects_figure(contrasts, analysis.exploratory), key=f"effects-{metric}")
+    else:
+        st.info("No pair of trials has ended yet: the first effect shows when an arm and its baseline have.")
+    st.dataframe(
+        _coloured(_verdict_frame(uri, view, analysis, contrasts)),
+        hide_index=True,
+        column_config={
+            "MLflow": st.column_config.LinkColumn(display_text="runs", help="The runs that the row rests on"),
+            **{name: st.column_config.Column(help=text) for name, text in _HELP.items()},
+        },
+        key=f"verdicts-{metric}",
+    )
+    with st.container(horizontal=True):
+        name = view.record.name
+        st.download_button("CSV, all metrics", as_csv(analysis), f"{name}.csv", "text/csv", on_click="ignore")
+        st.download_button("Markdown", as_markdown(analysis), f"{name}.md", "text/markdown", on_click="ignore")
+    show_notes(analysis, contrasts)
+
+
+_HELP = {
+    "n": "Pairs in which both the arm and its baseline trained to the end",
+    "failed": "Replicates that diverged or died: the arm's against the baseline's",
+    "effect size": "Mean delta over the sd of the deltas, corrected for few replicates (Hedges)",
+    "p differs": "Two-sided paired t test, Holm-corrected over the contrasts",
+    "p equivalent": "Two one-sided tests against the margin, Holm-corrected over the contrasts",
+}
+
+
+def _verdict_frame(uri: str, view: StudyView, analysis: StudyAnalysis, contrasts: list[Contrast]) -> pd.DataFrame:
+    keys = [(c.arm, c.metric.name) for c in (*analysis.contrasts, *analysis.secondary)]
+    shown = dict(zip(keys, display_rows(analysis, secondary=True), strict=True))
+    rows = []
+    for contrast in contrasts:
+        row = dict(shown[contrast.arm, contrast.metric.name])
+        verdict = row.pop("verdict")
+        sides = {contrast.arm, contrast.baseline}
+        runs = [trial for trial in view.trials if trial.arm in sides and trial.replicate in contrast.replicates]
+        link = compare_url(uri, runs, view.record.experiment_id) if runs else None
+        rows.append({"verdict": signed(verdict), **row, "MLflow": link})
+    return pd.DataFrame(rows)
+
+
+def _coloured(frame: pd.DataFrame) -> pd.io.formats.style.Styler:
+    def style(cell: object) -> str:
+        _, colour = sign_of(str(cell).partition(" ")[2])
+        return f"color: {HEX[colour]}; font-weight: 600"
+
+    return frame.style.map(style, subset=["verdict"])
+
+
+def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
+    """What a reader must know before believing the numbers."""
+    lines = [f"{contrast.arm.name}: {note}" for contrast in contrasts for note in contrast.notes]
+    if analysis.pairing:
+        lines.append(analysis.pairing.sentence())
+    for note in analysis.notes:
+        st.caption(note[0].upper() + note[1:] + ".")
+    if lines:
+        with st.expander(f"{len(lines)} notes on these numbers"):
+            st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def show_stability(analysis: StudyAnalysis) -> None:
+    """How often each arm failed to train."""
+    failing = [arm for arm in analysis.arms if arm.failed_replicates]
+    st.header("Stability", divider="gray")
+    ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
+    if not failing:
+        st.markdown(f"None of the {ended} trials that ended of their own diverged or died.")
+        return
+    st.markdown(f"Arms with trials that diverged or died, of {ended} that ended of their own:")
+    rows = []
+    for arm in failing:
+        num_ended = sum(arm.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
+        words = [f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items()]
+        alone = next((c for c in analysis.contrasts if c.arm == arm.arm), None)
+        p = f"{alone.stability.p_holm:.3g}" if alone and alone.stability.n else "-"
+        rows.append(
+            {
+                "arm": arm.arm.name + (" (baseline)" if arm.is_baseline else ""),
+                "failed to train": f"{len(arm.failed_replicates)} of {num_ended}",
+                "replicates": ", ".join(words),
+                "p, McNemar (Holm)": p,
+            }
+        )
+    st.table(pd.DataFrame(rows), hide_index=True)
+
+
+def show_caveats(view: StudyView) -> None:
+    """What the findings are conditional on."""
+    st.header("Fixed in every arm", divider="gray")
+    if view.analysis is None:
+        st.markdown("\n".join(f"- {caveat}" for caveat in view.record.caveats) or "The ledger names no fixed factor.")
+        return
+    st.caption("The findings hold for these settings; nothing here says that they hold for others.")
+    parts: dict[str, list[str]] = {}
+    for path, value in view.analysis.caveats.items():
+        part, _, name = path.partition(".")
+        parts.setdefault(part, []).append(f"{name} = {value}")
+    rows = [{"part": part, "settings": ", ".join(settings)} for part, settings in parts.items()]
+    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")

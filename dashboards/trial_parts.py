@@ -1,0 +1,138 @@
+"""The Study page's raw parts: learning curves, failed trials with their reasons, and every trial with its run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from ledger_view import StudyView, Version, ledger, version
+from parts import signed
+
+from paribus.analysis.plots import PALETTE, Curve, learning_curves_figure
+from paribus.tracking.history import Point
+from paribus.tracking.ledger_records import TrialRecord
+
+MAX_POINTS = 2000
+# What a worker logs every epoch, as people call it.
+CURVES = {
+    "top1": "top-1 accuracy on the evaluation set (%)",
+    "log_likelihood": "mean log-likelihood on the evaluation set (nats)",
+    "eval_loss": "evaluation loss (nats)",
+    "train_loss": "training loss (nats)",
+    "grad_norm": "gradient norm",
+    "dead_channels": "share of dead channels before the pool",
+    "lr": "learning rate",
+}
+
+
+def show_curves(uri: str, view: StudyView) -> None:
+    """Learning curves of the chosen arms with replicate bands."""
+    st.header("Learning curves", divider="gray")
+    logged = [name for name in CURVES if any(name in trial.latest for trial in view.trials)]
+    if not logged:
+        st.info("No trial has reached the end of its first epoch.")
+        return
+    arms = list(dict.fromkeys(trial.arm_name for trial in view.trials))
+    left, right = st.columns([1, 3])
+    metric = left.selectbox("Metric", logged, format_func=CURVES.__getitem__, key="curve")
+    picked = right.multiselect("Arms", arms, default=arms[: len(PALETTE)], key="arms")
+    trials = [trial for trial in view.trials if trial.arm_name in picked and metric in trial.latest]
+    if not trials:
+        st.info("No arm is chosen that has points of this metric.")
+        return
+    points = _histories(uri, metric, tuple(trial.run_id for trial in trials), version(view.record), trials)
+    st.plotly_chart(learning_curves_figure(_curves(trials, points), CURVES[metric], "training step"), key="curves")
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the learning curves ...")
+def _histories(
+    uri: str, metric: str, run_ids: tuple[str, ...], version: Version, _trials: Sequence[TrialRecord]
+) -> dict[str, list[Point]]:
+    return ledger(uri).histories(_trials, metric)
+
+
+def _curves(trials: Sequence[TrialRecord], points: dict[str, list[Point]]) -> list[Curve]:
+    return [
+        Curve(
+            arm=trial.arm_name,
+            replicate=trial.replicate,
+            x=[point.step for point in thinned],
+            y=[point.value for point in thinned],
+            outcome=trial.outcome or ("running" if trial.running else "stopped"),
+        )
+        for trial in trials
+        if (thinned := _thinned(points[trial.run_id]))
+    ]
+
+
+def _thinned(points: Sequence[Point]) -> Sequence[Point]:
+    """At most about MAX_POINTS points, the last one among them."""
+    stride = -(-len(points) // MAX_POINTS)
+    return points if stride < 2 else [*points[:-1:stride], points[-1]]
+
+
+def show_failed(view: StudyView) -> None:
+    """Trials without a result: why, and what to do."""
+    failed = [trial for trial in view.trials if trial.outcome == "failed"]
+    cut = [] if view.record.live else [trial for trial in view.trials if trial.outcome is None]
+    if not failed and not cut:
+        return
+    st.header("Trials without a result", divider="gray")
+    rows = [
+        {
+            "trial": f"{trial.arm_name} · r{trial.replicate}",
+            "outcome": signed("failed" if trial.outcome else "interrupted"),
+            "reason": trial.reason or "its driver or worker ended before it did",
+            "attempts": trial.attempt,
+            "MLflow": trial.url,
+        }
+        for trial in (*failed, *cut)
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_LINK, key="failed")
+    st.caption("The study's own command runs interrupted and failed trials again; its verb `retry` the failed alone.")
+
+
+_LINK = {"MLflow": st.column_config.LinkColumn(display_text="run")}
+
+
+def show_trials(view: StudyView) -> None:
+    """Every trial with its numbers, each beside its MLflow run."""
+    st.header("Trials", divider="gray")
+    if not view.trials:
+        st.info("No trial has started yet.")
+        return
+    st.dataframe(
+        pd.DataFrame([_row(trial) for trial in view.trials]),
+        hide_index=True,
+        column_config={
+            **_LINK,
+            **{label: st.column_config.NumberColumn(format=form) for label, form in _FORMATS.items()},
+        },
+        key="trials",
+    )
+
+
+_NUMBERS = {
+    "top1": ("top-1 (%)", "%.2f"),
+    "log_likelihood": ("log-likelihood (nats)", "%.4f"),
+    "eval_loss": ("evaluation loss (nats)", "%.4f"),
+    "total_s": ("time (s)", "%.1f"),
+    "peak_memory_mib": ("peak memory (MiB)", "%.0f"),
+}
+_FORMATS = dict(_NUMBERS.values())
+
+
+def _row(trial: TrialRecord) -> dict[str, object]:
+    outcome = trial.outcome or ("running" if trial.running else "interrupted")
+    numbers = {label: trial.metrics.get(name) for name, (label, _) in _NUMBERS.items()}
+    return {
+        "arm": trial.arm_name,
+        "replicate": trial.replicate,
+        "outcome": signed(outcome),
+        **numbers,
+        "steps": trial.num_steps or trial.step,
+        "failed at step": trial.outcome_step,
+        "attempt": trial.attempt,
+        "MLflow": trial.url,
+    }
