@@ -1,0 +1,117 @@
+"""From a study's words and its results to contrasts, verdicts and the outcome of its claim."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from paribus.analysis.arms import ArmSummary, summarise
+from paribus.analysis.claims import ClaimOutcome, describe_setting, judge_claim
+from paribus.analysis.contrasts import Contrast, values_of
+from paribus.analysis.metrics import METRICS, Metric, check_margin, metric_called
+from paribus.analysis.pairing import Pairing
+from paribus.analysis.study_contrasts import contrasts_on, pairing_between
+from paribus.analysis.study_data import StudyData, index_results
+from paribus.analysis.verdicts import VERDICTS
+from paribus.study.study import Study
+from paribus.study.words import Outcome, TrialResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyAnalysis:
+    """Everything that a report, a dashboard or a terminal shows of a study; partial results give partial answers.
+
+    `contrasts` are on the primary metric and carry verdicts; `secondary` ones carry intervals alone. `exploratory`
+    says that a scheduler cut trials: print the word beside every number.
+    """
+
+    study: str
+    question: str
+    metric: Metric
+    margin: float
+    alpha: float
+    num_replicates: int
+    num_eval: int | None
+    arms: tuple[ArmSummary, ...]
+    contrasts: tuple[Contrast, ...]
+    secondary: tuple[Contrast, ...]
+    claim: ClaimOutcome | None
+    pairing: Pairing | None
+    exploratory: bool
+    outcomes: Mapping[Outcome, int]
+    num_expected: int
+    caveats: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def verdict_counts(self) -> dict[str, int]:
+        """How many contrasts came to each verdict, in the order of the verdict words."""
+        counts = Counter(contrast.verdict for contrast in self.contrasts)
+        return {word: counts[word] for word in VERDICTS if counts[word]}
+
+
+def analyse(study: Study, results: Iterable[TrialResult], num_eval: int | None = None) -> StudyAnalysis:
+    """Judge a study on the results that are there.
+
+    `num_eval` is the number of evaluation examples where no result carries per-example arrays to count.
+
+    Raises:
+        AnalysisError: a margin below one evaluation example, a metric of unknown unit, two results for one arm and
+            replicate, or results judged on test sets of different sizes.
+    """
+    known = [result for result in results if result.arm in study.arms]
+    metric = metric_called(study.metric)
+    data = index_results(study, known, num_eval)
+    check_margin(study.margin, metric, data.num_eval)
+    contrasts = contrasts_on(data, metric, primary=True)
+    reported = {name for result in known for name in result.metrics}
+    others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
+    secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False)]
+    setting = describe_setting(study.caveats(), data.num_eval, study.replicates)
+    exploratory = any(result.outcome == "stopped" for result in known)
+    return StudyAnalysis(
+        study=study.name,
+        question=study.question,
+        metric=metric,
+        margin=study.margin,
+        alpha=study.alpha,
+        num_replicates=study.replicates,
+        num_eval=data.num_eval,
+        arms=tuple(
+            summarise(arm, arm not in data.compared, data.trials, data.replicates, [metric, *others], data.level)
+            for arm in study.arms
+        ),
+        contrasts=tuple(contrasts),
+        secondary=tuple(secondary),
+        claim=judge_claim(study.claim, contrasts, setting) if study.claim else None,
+        pairing=_pairing_of_study(data, metric),
+        exploratory=exploratory,
+        outcomes=dict(Counter(result.outcome for result in known)),
+        num_expected=len(study.arms) * study.replicates,
+        caveats=study.caveats(),
+        notes=_study_notes(data, metric, known, exploratory),
+    )
+
+
+def _pairing_of_study(data: StudyData, metric: Metric) -> Pairing | None:
+    """Over the arms that trained to the end as often as the best did; an unstable arm would take replicates away."""
+    counts = {arm: values_of(arm, metric, data.trials, data.replicates) for arm in data.study.arms}
+    most = max(int((~np.isnan(values)).sum()) for values in counts.values())
+    return pairing_between(data, metric, [arm for arm, values in counts.items() if (~np.isnan(values)).sum() == most])
+
+
+def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult], exploratory: bool) -> tuple[str, ...]:
+    notes = []
+    expected, there = len(data.study.arms) * data.study.replicates, len(results)
+    if there < expected:
+        notes.append(f"{there} of {expected} trials have ended: numbers and verdicts may still change")
+    if exploratory:
+        stopped = sum(result.outcome == "stopped" for result in results)
+        notes.append(f"exploratory: a scheduler stopped {stopped} trials, which are in no mean and no contrast")
+    if failed := sum(result.outcome == "failed" for result in results):
+        notes.append(f"{failed} trials failed without a result: they are in no mean and no contrast")
+    if metric.is_accuracy and data.num_eval is None:
+        notes.append("the number of evaluation examples is unknown: the margin could not be checked against it")
+    notes.append("intervals cover training chance (other seeds, this test set) unless they say otherwise")
+    return tuple(notes)

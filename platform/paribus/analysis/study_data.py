@@ -1,0 +1,52 @@
+"""The results of a study, checked and put in their places."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from paribus.analysis.contrasts import Trials
+from paribus.analysis.metrics import AnalysisError
+from paribus.study.study import Study
+from paribus.study.words import Arm, TrialResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyData:
+    """The results of a study, indexed; `compared` are its arms but for baselines."""
+
+    study: Study
+    trials: Trials
+    replicates: tuple[int, ...]
+    compared: tuple[Arm, ...]
+    num_eval: int | None
+    level: float
+
+
+def index_results(study: Study, results: Sequence[TrialResult], num_eval: int | None) -> StudyData:
+    """Index results by arm and replicate. Raises AnalysisError for two at one place or unequal test sets."""
+    trials: dict[tuple[Arm, int], TrialResult] = {}
+    for result in results:
+        place = (result.arm, result.replicate)
+        if place in trials:
+            raise AnalysisError(
+                f"two results for {result.arm.name}, replicate {result.replicate} (trials "
+                f"{trials[place].trial_id[:12]} and {result.trial_id[:12]}): pass the one that the study's plan names"
+            )
+        trials[place] = result
+    return StudyData(
+        study=study,
+        trials=trials,
+        replicates=tuple(sorted({*range(1, study.replicates + 1), *(r for _, r in trials)})),
+        compared=tuple(arm for arm in study.arms if study.baseline_of(arm) != arm),
+        num_eval=_num_eval(results, num_eval),
+        level=1 - study.alpha,
+    )
+
+
+def _num_eval(results: Sequence[TrialResult], stated: int | None) -> int | None:
+    arrays = [array for result in results for array in (result.correct, result.log_likelihood) if array is not None]
+    sizes = {array.size for array in arrays} | ({stated} if stated else set())
+    if len(sizes) > 1:
+        raise AnalysisError(
+            f"results were judged on test sets of different sizes ({sorted(sizes)}): they can't be paired"
+        )
+    return sizes.pop() if sizes else None
