@@ -1,6 +1,7 @@
 """Where a shard set lies: a folder, or an address that WebDataset's gopen understands."""
 
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -32,7 +33,7 @@ class Place:
             return (folder / file).read_bytes() if folder else _fetch(self.name(file))
         except FileNotFoundError:
             raise DataError(f"{self.name(file)} is missing: restore it or make the shards again") from None
-        except (OSError, URLError) as error:
+        except (OSError, URLError, HTTPException) as error:
             raise DataError(f"{self.name(file)} cannot be read: {error}") from None
 
 
@@ -42,8 +43,8 @@ def _fetch(address: str) -> bytes:
             data: bytes = answer.read()
         return data
     # s3, gs, file and pipe addresses: WebDataset knows them, but importing it costs seconds and brings torch.
-    from webdataset import gopen
+    from webdataset.gopen import gopen
 
-    with gopen.gopen(address) as stream:
+    with gopen(address) as stream:
         fetched: bytes = stream.read()
     return fetched

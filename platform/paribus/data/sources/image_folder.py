@@ -22,7 +22,7 @@ def image_folder(root: Path) -> Source:
     """
     if not root.is_dir():
         raise DataError(f"{root} is no folder of images: it should hold train/CLASS/*.jpg and test/CLASS/*.jpg")
-    splits = [folder.name for folder in _folders(root)]
+    splits = sorted((folder.name for folder in _folders(root)), key=lambda name: (name != "train", name))
     if "train" not in splits:
         raise DataError(
             f"{root} has no folder 'train' (found: {', '.join(splits) or 'no folders'}): put the classes there"

@@ -1,0 +1,155 @@
+"""`paribus shards`, as its user types it, and sets behind an address."""
+
+import argparse
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from paribus.data import DataError, data_digest, open_feed
+from paribus.data.commands import register
+from paribus.recipe import preset
+
+
+def shards(*arguments: object) -> int:
+    parser = argparse.ArgumentParser("paribus")
+    register(parser.add_subparsers(required=True))
+    args = parser.parse_args(["shards", *map(str, arguments)])
+    code: int = args.run(args)
+    return code
+
+
+def test_make_verify_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "set"
+    assert shards("make", "synthetic", folder, "--shard-size", 7) == 0
+    shown = capsys.readouterr()
+    assert "64 train, 32 test samples of 4 classes" in shown.out
+    assert "96/96" in shown.err
+    assert shards("verify", folder) == 0
+    assert "96 samples in 15 shards" in capsys.readouterr().out
+    assert shards("inspect", folder, "--sheet", tmp_path / "sheet.png") == 0
+    assert "rising" in capsys.readouterr().out
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (640, 256)
+        assert sheet.getcolors(1) is None
+
+
+def test_json_is_data_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "set"
+    assert shards("make", "synthetic", folder, "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["samples"] == {"train": 64, "test": 32}
+    assert shards("verify", folder, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["faults"] == []
+    assert shards("inspect", folder, "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["histogram"]["train"] == {"columns": 16, "rows": 16, "rising": 16, "falling": 16}
+    assert summary["digest"] == made["digest"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_faulty_set_exits_with_1_and_names_the_shard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shards("make", "synthetic", tmp_path / "set", "--json")
+    (tmp_path / "set" / "test-000000.tar").unlink()
+    assert shards("verify", tmp_path / "set") == 1
+    shown = capsys.readouterr()
+    assert "test-000000.tar is missing" in shown.err
+    assert "1 faults" in shown.out
+
+
+def test_the_default_folder_is_where_recipes_look(
+    tmp_path: Path, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARIBUS_HOME", str(tmp_path))
+    assert shards("make", photo_folder, "--json") == 0
+    recipe = preset("synthetic").replace({"data.name": "photos", "data.size": 16, "data.batch_size": 8})
+    assert open_feed(recipe).classes == ("china", "flower")
+
+
+def test_only_the_named_splits_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shards("make", "synthetic", tmp_path / "set", "--split", "train", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["samples"] == {"train": 64}
+    with pytest.raises(DataError, match="no split 'val'"):
+        shards("make", "synthetic", tmp_path / "set", "--split", "val")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["digits", "--download"], "needs neither"),
+        (["nowhere"], "neither a known set"),
+    ],
+)
+def test_settings_without_effect_and_unknown_sources_are_refused(arguments: list[str], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        shards("make", *arguments)
+
+
+def test_every_verb_has_help_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("make", "verify", "inspect"):
+        with pytest.raises(SystemExit, match="0"):
+            shards(verb, "--help")
+        assert "examples:" in capsys.readouterr().out
+
+
+def test_a_digest_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; "
+        "from paribus.data import data_digest; from paribus.recipe import preset; "
+        "import paribus.data.commands, paribus.data.shards; "
+        "print(data_digest(preset('synthetic'), Path(sys.argv[1]))); "
+        "print([name for name in ('torch', 'ray', 'mlflow', 'sklearn', 'webdataset') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    digest, loaded = done.stdout.split("\n")[:2]
+    assert digest == data_digest(preset("synthetic"), tmp_path)
+    assert loaded == "[]"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(stripes: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(stripes)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("resident", ["always", "never"])
+def test_shards_behind_an_address_are_the_shards_of_the_folder(
+    served: str, stripes: Path, tmp_path: Path, resident: str
+) -> None:
+    recipe = preset("synthetic").replace({"data.resident": resident})
+    feeds = [open_feed(recipe.replace({"data.shards": where}), tmp_path / "home") for where in (served, str(stripes))]
+    assert feeds[0].digest == feeds[1].digest
+    for left, right in zip(feeds[0].batches(1, 2, 0), feeds[1].batches(1, 2, 0), strict=True):
+        assert left.keys == right.keys
+        assert torch.equal(left.images, right.images)
+
+
+def test_an_address_without_shards_is_named(served: str, tmp_path: Path) -> None:
+    recipe = preset("synthetic").replace({"data.shards": f"{served}/elsewhere"})
+    with pytest.raises(DataError, match=r"elsewhere/manifest.json cannot be read: .*404"):
+        open_feed(recipe, tmp_path)
+
+
+def test_webdatasets_own_addresses_work_too(stripes: Path, tmp_path: Path) -> None:
+    recipe = preset("synthetic").replace({"data.shards": stripes.as_uri(), "data.resident": "never"})
+    assert sum(len(batch.keys) for batch in open_feed(recipe, tmp_path).evaluation()) == 32

@@ -1,0 +1,262 @@
+"""Bad input: every fault is named, and nothing is trained or evaluated on it."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paribus.data import DataError, data_digest, open_feed
+from paribus.data.places import Place
+from paribus.data.shards import make_shards
+from paribus.data.sources.builtin import synthetic
+from paribus.data.sources.image_folder import image_folder
+from paribus.data.verify import verify
+from paribus.recipe import Recipe, preset
+
+RECIPE = preset("synthetic")
+
+
+def read_all(recipe: Recipe, home: Path) -> list[str]:
+    """Train an epoch and evaluate; the training keys."""
+    feed = open_feed(recipe, home)
+    keys = [key for batch in feed.batches(1, 2, epoch=0) for key in batch.keys]
+    assert len([key for batch in feed.evaluation() for key in batch.keys]) == feed.num_eval
+    return keys
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-2048])
+
+
+def append(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + bytes(512))
+
+
+def alter(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[700] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGES = [(delete, "missing"), (empty, "empty"), (truncate, "truncated"), (append, "grown"), (alter, "altered")]
+
+
+@pytest.mark.parametrize(("damage", "word"), DAMAGES, ids=[word for _, word in DAMAGES])
+@pytest.mark.parametrize("resident", ["always", "never"])
+@pytest.mark.parametrize("file", ["train-000004.tar", "test-000002.tar"])
+def test_a_damaged_shard_is_named(
+    stripes: Path, tmp_path: Path, damage: Callable[[Path], None], word: str, resident: str, file: str
+) -> None:
+    folder = Path(shutil.copytree(stripes, tmp_path / "set"))
+    recipe = RECIPE.replace({"data.shards": str(folder), "data.resident": resident})
+    assert len(read_all(recipe, tmp_path / "sound")) == 64
+    damage(folder / file)
+    with pytest.raises(DataError, match=rf"{file}.*{word}.*make the shards again"):
+        read_all(recipe, tmp_path / "home")
+    report = verify(Place(str(folder)))
+    assert len(report.faults) == 1
+    assert file in report.faults[0]
+    assert word in report.faults[0]
+    assert [path for path in (tmp_path / "home" / "cache").glob("*") if "partial" in path.name] == []
+
+
+@pytest.mark.parametrize(("damage", "word"), [(delete, "missing"), (truncate, "altered"), (alter, "altered")])
+def test_a_damaged_index_is_named(stripes: Path, tmp_path: Path, damage: Callable[[Path], None], word: str) -> None:
+    folder = Path(shutil.copytree(stripes, tmp_path / "set"))
+    damage(folder / "train.index.tsv")
+    with pytest.raises(DataError, match=rf"train.index.tsv.*{word}"):
+        read_all(RECIPE.replace({"data.shards": str(folder)}), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "not json", '{"format": 2}'])
+def test_a_broken_manifest_is_named(stripes: Path, tmp_path: Path, text: str) -> None:
+    folder = Path(shutil.copytree(stripes, tmp_path / "set"))
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=r"manifest.json is no manifest of Paribus"):
+        data_digest(RECIPE.replace({"data.shards": str(folder)}), tmp_path)
+
+
+def test_shards_of_another_set_are_noticed(stripes: Path, tmp_path: Path) -> None:
+    """Each file is whole and honestly listed, but one was swapped together with its entry in the manifest."""
+    folder = Path(shutil.copytree(stripes, tmp_path / "set"))
+    text = (folder / "manifest.json").read_text()
+    swap = {"train-000001.tar": "train-000002.tar", "train-000002.tar": "train-000001.tar"}
+    shards = [line for line in text.splitlines() if "train-00000" in line]
+    for line in shards:
+        name = line.split('"')[3]
+        text = text.replace(f'"{name}"', f'"@{swap.get(name, name)}"')
+    (folder / "manifest.json").write_text(text.replace('"@', '"'))
+    recipe = RECIPE.replace({"data.shards": str(folder), "data.resident": "never"})
+    with pytest.raises(DataError, match=r"altered|other samples"):
+        read_all(recipe, tmp_path / "home")
+
+
+def broken_set(folder: Path, split: str, bad: tuple[int, ...]) -> Path:
+    """Stripes with undecodable files among them."""
+    source = synthetic()
+
+    def items(name: str) -> object:
+        for number, item in enumerate(source.items(name)):
+            broken = name == split and number in bad
+            yield replace(item, data=b"no image", pixels=None) if broken else item
+
+    make_shards(replace(source, items=items), folder, shard_size=5, keep_undecodable=True)  # type: ignore[arg-type]
+    return folder
+
+
+@pytest.mark.parametrize("resident", ["always", "never"])
+def test_undecodable_training_samples_are_skipped_up_to_the_limit(tmp_path: Path, resident: str) -> None:
+    folder = broken_set(tmp_path / "set", "train", (3, 40))
+    recipe = RECIPE.replace({"data.shards": str(folder), "data.resident": resident, "data.max_undecodable": 2 / 64})
+    keys = read_all(recipe, tmp_path / "home")
+    assert len(keys) == 62
+    assert not {"train-0003", "train-0040"} & set(keys)
+    feed = open_feed(recipe, tmp_path / "home")
+    sizes = [len(batch.images) for epoch in (0, 1) for batch in feed.batches(1, 2, epoch)]
+    assert sum(sizes) == 124
+    assert feed.undecodable_keys == ["train-0003", "train-0040"]
+    with pytest.raises(DataError, match=r"do not decode \(train-00.*\): data.max_undecodable allows 1 of 64"):
+        read_all(recipe.replace({"data.max_undecodable": 1 / 64}), tmp_path / "home")
+    with pytest.raises(DataError, match="allows 0 of 64"):
+        read_all(recipe.replace({"data.max_undecodable": 0.001}), tmp_path / "home")
+
+
+def test_memory_and_stream_skip_the_same_samples(tmp_path: Path) -> None:
+    folder = broken_set(tmp_path / "set", "train", (3, 40))
+    streams = []
+    for resident in ("always", "never"):
+        recipe = RECIPE.replace({"data.shards": str(folder), "data.resident": resident, "data.max_undecodable": 0.5})
+        batches = open_feed(recipe, tmp_path / "home").batches(1, 2, epoch=0)
+        streams.append([(batch.keys, batch.images.numpy().tobytes()) for batch in batches])
+    assert streams[0] == streams[1]
+
+
+def test_a_batch_of_which_nothing_decodes_is_an_error(tmp_path: Path) -> None:
+    folder = broken_set(tmp_path / "set", "train", (3,))
+    recipe = RECIPE.replace({"data.shards": str(folder), "data.batch_size": 1, "data.max_undecodable": 0.5})
+    with pytest.raises(DataError, match=r"train-0003.*nothing is left of their batch"):
+        read_all(recipe, tmp_path / "home")
+
+
+@pytest.mark.parametrize("resident", ["always", "never"])
+def test_evaluation_allows_no_undecodable_sample(tmp_path: Path, resident: str) -> None:
+    folder = broken_set(tmp_path / "set", "test", (7,))
+    recipe = RECIPE.replace({"data.shards": str(folder), "data.resident": resident, "data.max_undecodable": 0.9})
+    with pytest.raises(DataError, match=r"test-0007\): evaluation allows none"):
+        read_all(recipe, tmp_path / "home")
+
+
+def test_making_shards_stops_at_an_image_that_does_not_decode_and_names_it(photo_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(photo_folder, tmp_path / "photos"))
+    victim = folder / "train" / "flower" / "crop.05.jpg"
+    victim.write_bytes(victim.read_bytes()[:300])
+    with pytest.raises(DataError, match=r"1 of photos's images do not decode: train: flower/crop_05.jpg"):
+        make_shards(image_folder(folder), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    assert make_shards(image_folder(folder), tmp_path / "set", keep_undecodable=True).undecodable == 1
+    assert "flower/crop_05" in verify(Place(str(tmp_path / "set"))).faults[0]
+
+
+def test_a_class_folder_without_images_is_named(photo_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(photo_folder, tmp_path / "photos"))
+    (folder / "train" / "temple").mkdir()
+    (folder / "test" / "temple").mkdir()
+    with pytest.raises(DataError, match=r"photos/train/temple has no images: fill it, or remove it"):
+        image_folder(folder)
+    (folder / "test" / "temple").rmdir()
+    (folder / "train" / "temple" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"different classes \(temple\)"):
+        image_folder(folder)
+
+
+@pytest.mark.parametrize("missing", ["all", "train", "classes"])
+def test_a_folder_that_is_no_image_folder_says_what_one_is(tmp_path: Path, missing: str) -> None:
+    root = tmp_path / "images"
+    if missing != "all":
+        (root / ("train" if missing == "classes" else "val")).mkdir(parents=True)
+    with pytest.raises(DataError, match="train"):
+        image_folder(root)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data.batch_size": 65}, ["64 training samples", "batch_size = 65"]),
+        ({"data.train_fraction": 0.2}, ["12 training samples", "0.2 of 64", "batch_size = 16"]),
+        ({"data.eval_split": "val"}, ["no split 'val'", "train, test"]),
+        ({"data.train_split": "test"}, ["both 'test'"]),
+        ({"augment.crop": "pad", "augment.pad": 8}, ["augment.pad = 8", "8 pixels"]),
+        ({"augment.cutout": 9}, ["augment.cutout = 9", "8 pixels"]),
+    ],
+)
+def test_a_recipe_that_does_not_fit_its_data_is_told_why(
+    data_home: Path, changes: dict[str, object], words: list[str]
+) -> None:
+    with pytest.raises(DataError) as error:
+        open_feed(RECIPE.replace(changes), data_home)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_ranks_must_divide_a_batch(data_home: Path) -> None:
+    with pytest.raises(DataError, match="16 does not divide among 3 ranks"):
+        open_feed(RECIPE, data_home, rank=0, world_size=3)
+
+
+def test_images_of_many_sizes_need_a_size_and_cannot_be_resident_whole(photos: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.replace({"data.shards": str(photos), "data.batch_size": 4})
+    with pytest.raises(DataError, match=r"measure \d+x\d+ to \d+x\d+ pixels: say with data.size"):
+        open_feed(recipe, tmp_path)
+    cropped = recipe.replace({"data.size": 32, "augment.crop": "random_resized", "data.resident": "always"})
+    with pytest.raises(DataError, match=r"set data.resident to 'auto'"):
+        open_feed(cropped, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cifar10", ["paribus shards make cifar10 --download", "--root"]),
+        ("fashion_mnist", ["paribus shards make fashion_mnist"]),
+        ("digitz", ["did you mean 'digits'", "paribus shards make IMAGES"]),
+        ("imagenet", ["paribus shards make IMAGES", "data.shards"]),
+    ],
+)
+def test_a_set_that_is_not_there_says_which_command_makes_it(tmp_path: Path, name: str, words: list[str]) -> None:
+    with pytest.raises(DataError) as error:
+        data_digest(RECIPE.replace({"data.name": name}), tmp_path)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_cut_cache_is_decoded_again(stripes: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.replace({"data.shards": str(stripes), "data.resident": "always"})
+    expected = read_all(recipe, tmp_path)
+    (cache,) = (path for path in (tmp_path / "cache").glob("*-train-*") if path.is_dir())
+    truncate(cache / "images.npy")
+    assert read_all(recipe, tmp_path) == expected
+    assert (cache / "images.npy").stat().st_size > 64 * 8 * 8 * 3
+
+
+def test_a_channel_that_never_changes_cannot_be_normalised(tmp_path: Path) -> None:
+    source = synthetic()
+
+    def flat(split: str) -> object:
+        for item in source.items(split):
+            assert item.pixels is not None
+            pixels = item.pixels.copy()
+            pixels[:, :, 1] = 9
+            yield replace(item, pixels=pixels)
+
+    make_shards(replace(source, items=flat), tmp_path / "set")  # type: ignore[arg-type]
+    recipe = RECIPE.replace({"data.shards": str(tmp_path / "set")})
+    with pytest.raises(DataError, match=r"channel 1 is constant.*augment.normalise"):
+        open_feed(recipe, tmp_path)
+    assert open_feed(recipe.replace({"augment.normalise": False}), tmp_path).num_train == 64
