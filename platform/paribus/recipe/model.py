@@ -96,8 +96,9 @@ class WideResNet(Part):
     @property
     def name(self) -> str:
         """The paper's name, such as `WRN-28-10`."""
-        kind = "" if self.block == (3, 3) else "-bottleneck" if self.block == "bottleneck" else f"-B{self.block}"
-        return f"WRN-{self.depth}-{self.width:g}{kind.replace(' ', '')}"
+        kernels = self.block if isinstance(self.block, str) else f"B({','.join(map(str, self.block))})"
+        kind = "" if self.block == (3, 3) else f"-{kernels}"
+        return f"WRN-{self.depth}-{self.width:g}{kind}"
 
 
 # A further family joins this union, and `family` tells its members apart.

@@ -1,0 +1,122 @@
+"""Paths into recipes, `--set`, and what `replace` does with them."""
+
+import pytest
+
+from paribus.recipe import SGD, AdamW, Budget, Cosine, RecipeError, RMSProp, Step, WideResNet, preset
+from paribus.recipe.paths import is_discriminator, leaves, parse_assignment
+
+BASE = preset("digits")
+
+ASSIGNMENTS = [
+    ("model.depth=28", 28),
+    ("model.depth= 28 ", 28),
+    (" model.depth =28", 28),
+    ("optimizer.lr=1e-3", 0.001),
+    ("optimizer.lr=-1", -1),
+    ("model.block=(3,1,3)", (3, 1, 3)),
+    ("model.block=3,1,3", (3, 1, 3)),
+    ("model.block=[3, 1, 3]", [3, 1, 3]),
+    ("model.block=B(3,1,3)", "B(3,1,3)"),
+    ("augment.flip=true", True),
+    ("augment.flip=True", True),
+    ("augment.flip=false", False),
+    ("data.size=null", None),
+    ("data.size=None", None),
+    ("model.dropout_placement=none", "none"),
+    ("model.norm=none", "none"),
+    ("budget=100 steps", "100 steps"),
+    ("budget=6", 6),
+    ("data.name='digits'", "digits"),
+    ("data.name=digits", "digits"),
+    ("data.shards=https://host/x?a=b&c=d", "https://host/x?a=b&c=d"),
+    ("data.shards=", ""),
+    ("data.name=__import__('os')", "__import__('os')"),
+    ("data.name={[1]: 2}", "{[1]: 2}"),
+    ("data.name=" + "(" * 500, "(" * 500),
+    ("data.name=" + "-" * 100_000 + "1", "-" * 100_000 + "1"),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), ASSIGNMENTS, ids=[text[:40] for text, _ in ASSIGNMENTS])
+def test_an_assignment_reads_as_people_write_it(text: str, value: object) -> None:
+    path, read = parse_assignment(text)
+    assert path == text.partition("=")[0].strip()
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize("text", ["model.depth", "", "=3", " =3", "model.depth 28"])
+def test_an_assignment_without_a_path_or_an_equals_sign_is_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match=r"write PATH=VALUE, such as model\.depth=28"):
+        parse_assignment(text)
+
+
+@pytest.mark.parametrize(
+    ("texts", "path", "value"),
+    [
+        (["model.block=3,1,3"], "model.block", (3, 1, 3)),
+        (["model.block=B(3,1)"], "model.block", (3, 1)),
+        (["model.block=(3,)"], "model.block", (3,)),
+        (["augment.flip=true"], "augment.flip", True),
+        (["data.size=32"], "data.size", 32),
+        (["training.ema_decay=null"], "training.ema_decay", None),
+        (["budget=100 steps"], "budget", {"amount": 100.0, "unit": "steps"}),
+        (["budget=2.5 epochs"], "budget", {"amount": 2.5, "unit": "epochs"}),
+        (["budget=1e6 examples"], "budget", {"amount": 1e6, "unit": "examples"}),
+        (["budget=6"], "budget", {"amount": 6.0, "unit": "epochs"}),
+        (["model.width=2"], "model.width", 2.0),
+    ],
+)
+def test_what_set_says_is_what_the_recipe_has(texts: list[str], path: str, value: object) -> None:
+    tree = BASE.replace(dict(map(parse_assignment, texts))).model_dump()
+    for step in path.split("."):
+        tree = tree[step]
+    assert tree == value
+
+
+def test_a_new_kind_starts_from_its_own_defaults_in_any_order() -> None:
+    changes = {"optimizer.epsilon": 0.5, "optimizer.kind": "rmsprop", "optimizer.decay": 0.8}
+    for order in (changes, dict(reversed(changes.items()))):
+        assert BASE.replace(order).optimizer == RMSProp(epsilon=0.5, decay=0.8)
+    assert BASE.replace({"optimizer.kind": "adamw"}).optimizer == AdamW()
+    assert BASE.replace({"schedule.kind": "step", "schedule.milestones": (0.5,)}).schedule == Step(milestones=(0.5,))
+
+
+def test_the_same_kind_keeps_its_fields() -> None:
+    tuned = BASE.replace({"optimizer.lr": 0.3, "optimizer.kind": "sgd"})
+    assert tuned.optimizer == SGD(lr=0.3)
+    assert tuned.replace({"optimizer.kind": "sgd"}) == tuned
+
+
+def test_changes_of_a_part_hold_whatever_the_order() -> None:
+    for changes in (
+        {"optimizer": AdamW(), "optimizer.lr": 0.3},
+        {"optimizer.lr": 0.3, "optimizer": AdamW()},
+    ):
+        assert BASE.replace(changes).optimizer == AdamW(lr=0.3)
+    assert BASE.replace({"budget.amount": 3, "budget": "100 steps"}).budget == Budget(amount=3.0, unit="steps")
+
+
+def test_a_dictionary_sets_a_part_with_its_defaults() -> None:
+    assert BASE.replace({"model": {"depth": 40}}).model == WideResNet(depth=40)
+    assert BASE.replace({"schedule": {"kind": "cosine"}}).schedule == Cosine()
+
+
+@pytest.mark.parametrize("path", [path for path, _ in leaves(BASE.model_dump())])
+def test_every_field_can_be_set_to_its_own_value(path: str) -> None:
+    assert BASE.replace({path: dict(leaves(BASE.model_dump()))[path]}) == BASE
+
+
+def test_a_recipe_is_left_as_it_was_by_replace() -> None:
+    before = BASE.model_dump_json()
+    assert BASE.replace({"model.depth": 40}).model.depth == 40
+    assert BASE.replace({}) == BASE
+    assert BASE.model_dump_json() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("optimizer.kind", True), ("schedule.kind", True), ("model.family", True), ("model.depth", False), ("", False)],
+)
+def test_kinds_are_told_from_other_fields(path: str, expected: bool) -> None:
+    assert is_discriminator(path) is expected
