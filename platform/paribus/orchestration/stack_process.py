@@ -110,8 +110,9 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def _reap(pid: int) -> None:
-    if child := _children.pop(pid, None):
-        child.wait(timeout=5)
+    child = _children.get(pid)
+    if child is not None and child.poll() is not None:
+        del _children[pid]
 
 
 def _same(process: Process) -> psutil.Process | None:
