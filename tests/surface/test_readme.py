@@ -1,0 +1,102 @@
+"""Tables under a heading `file` or `command` in any README are true: what they name exists, and nothing is left out."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def tracked() -> list[Path]:
+    """Every file that git knows or would take, relative to the root."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [Path(name) for name in listed.split("\0") if name and (ROOT / name).exists()]
+
+
+def tables(readme: Path, heading: str) -> list[list[str]]:
+    """The first cells of every table whose first column has this heading, one list per table."""
+    found: list[list[str]] = []
+    inside = False
+    for line in readme.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+        if not cells:
+            inside = False
+        elif cells[0].lower() == heading:
+            found.append([])
+            inside = True
+        elif inside and not set(cells[0]) <= set("-: "):
+            found[-1].append(cells[0])
+    return found
+
+
+def names(cells: list[str]) -> list[str]:
+    return [name for cell in cells for name in _CODE.findall(cell)]
+
+
+def make_targets() -> set[str]:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^ +make (\w+)", shown, re.MULTILINE))
+
+
+def verbs() -> set[str]:
+    shown = subprocess.run([str(BIN / "paribus"), "--help"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^    (\w+) ", shown, re.MULTILINE))
+
+
+READMES = sorted(path for path in tracked() if path.name == "README.md")
+
+
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_the_files_of_a_readme_are_the_files_that_are_there(readme: Path) -> None:
+    folder = readme.parent
+    listed = [name.rstrip("/") for table in tables(ROOT / readme, "file") for name in names(table)]
+    if not listed:
+        return
+    missing = [name for name in listed if not list((ROOT / folder).glob(name))]
+    assert missing == [], f"{readme} names what is not there"
+    there = {path.relative_to(folder).parts[0] for path in tracked() if folder in path.parents}
+    said = {path.relative_to(ROOT / folder).parts[0] for name in listed for path in (ROOT / folder).glob(name)}
+    unsaid = {name for name in there - said if not name.startswith((".", "__init__", "README"))}
+    assert unsaid == set(), f"{readme} does not name what is there"
+
+
+def test_the_front_page_has_a_table_of_commands_and_one_of_files() -> None:
+    assert tables(ROOT / "README.md", "command")
+    assert tables(ROOT / "README.md", "file")
+
+
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_every_command_in_a_readme_is_one(readme: Path) -> None:
+    for command in names([cell for table in tables(ROOT / readme, "command") for cell in table]):
+        words = shlex.split(command)
+        if words[0] == "make":
+            assert words[1] in make_targets(), command
+        elif words[0] == "paribus":
+            assert set(words[1].split("|")) <= verbs(), command
+        elif words[0] == "ray":
+            assert (BIN / "ray").exists()
+            scripts = [word for word in words if word.endswith(".py")]
+            assert all((ROOT / script).is_file() for script in scripts), command
+        else:
+            assert (ROOT / words[0]).is_file(), command
+
+
+def test_every_make_target_is_listed_and_has_a_recipe() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)[1].split())  # type: ignore[index]
+    assert make_targets() == phony
+    assert phony >= {"study", "test", "check", "up", "down", "bench"}
+
+
+def test_a_false_table_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text("| file | what |\n|---|---|\n| `a.py`, `b/` | x |\n\n| other | y |\n|---|---|\n| `c` | z |\n")
+    assert names(tables(page, "file")[0]) == ["a.py", "b/"]
+    assert tables(page, "command") == []
