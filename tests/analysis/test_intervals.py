@@ -120,6 +120,16 @@ def test_simultaneous_intervals_cover_all_contrasts_at_once(rng: np.random.Gener
         assert 0.94 < covered.mean() < 0.96
 
 
+def test_simultaneous_intervals_cover_when_some_arms_lost_replicates(rng: np.random.Generator) -> None:
+    for sizes in ([8, 8, 8, 4, 8], [5, 3, 10, 20]):
+        runs = rng.normal(0, 1, (10_000, len(sizes) + 1, max(sizes)))
+        deltas = runs[:, 1:] - runs[:, :1]
+        deltas[:, np.arange(max(sizes)) >= np.array(sizes)[:, None]] = np.nan
+        found = moments(deltas)
+        critical = [critical_value(len(sizes), n) for n in sizes]
+        assert 0.94 < (np.abs(found.mean) <= critical * found.se).all(axis=1).mean() < 0.96
+
+
 def test_simultaneous_values_need_three_replicates() -> None:
     with pytest.raises(ValueError, match=">= 3 replicates"):
         critical_value(3, 2)

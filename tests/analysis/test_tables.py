@@ -56,6 +56,7 @@ def test_text_markdown_and_terminal_say_the_same(analysis: StudyAnalysis) -> Non
         assert "+5.14 [+" in shown
     assert "claim unresolved: wider is better (WRN, Table 4)" in text
     assert "source: CIFAR-10, 200 epochs" in text
+    assert "k=2: intervals beside the paired t one: studentised bootstrap [+" in text
     assert markdown.count("\n") == 4
 
 

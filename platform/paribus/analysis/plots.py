@@ -4,29 +4,21 @@ Import this module by name: plotly is no part of what `paribus.analysis` needs.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from paribus.analysis.contrasts import Contrast
+from paribus.analysis.learning_curves import PALETTE, Curve, is_first, learning_curves_figure
 
-# Okabe and Ito (2008): told apart by colour-blind readers too.
-PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-_DASHES: Final = ("solid", "dash", "dot", "dashdot")
+__all__ = ["PALETTE", "Curve", "effects_figure", "learning_curves_figure"]
+
+# Of the palette of Okabe and Ito, which colour-blind readers tell apart too.
 _COLOURS: Final[Mapping[str, str]] = {
     "better": "#009E73",
     "worse": "#D55E00",
     "equivalent": "#0072B2",
     "unresolved": "#7A7A7A",
-}
-_MARKS: Final[Mapping[str, tuple[str, str]]] = {
-    "diverged": ("x", "diverged"),
-    "dead": ("triangle-down", "dead"),
-    "stopped": ("line-ns-open", "stopped by a scheduler (censored)"),
-    "failed": ("square-open", "failed without a result"),
 }
 _BAND: Final = "rgba(0, 114, 178, 0.10)"
 
@@ -108,7 +100,7 @@ def _draw_replicates(figure: go.Figure, contrast: Contrast, shown: set[str]) -> 
         hovertemplate=f"replicate %{{customdata}}: %{{x:.3g}} {contrast.metric.unit}<extra></extra>",
         name="one replicate",
         legendgroup="replicate",
-        showlegend=_first("replicate", shown),
+        showlegend=is_first("replicate", shown),
     )
 
 
@@ -131,7 +123,7 @@ def _draw_failures(figure: go.Figure, contrast: Contrast, edge: float, shown: se
         hovertemplate=f"{text}<extra></extra>",
         name="pairs that diverged or died",
         legendgroup="failed",
-        showlegend=_first("failed", shown),
+        showlegend=is_first("failed", shown),
     )
 
 
@@ -149,7 +141,7 @@ def _draw_intervals(figure: go.Figure, contrast: Contrast, shown: set[str]) -> N
                 name=name,
                 legendgroup=name,
                 hovertemplate=f"{name}: %{{x:.3g}}<extra></extra>",
-                showlegend=_first(name, shown),
+                showlegend=is_first(name, shown),
             )
 
 
@@ -162,116 +154,5 @@ def _draw_mean(figure: go.Figure, contrast: Contrast, shown: set[str]) -> None:
         name="mean delta",
         legendgroup="mean",
         hovertemplate=f"mean of {contrast.n}: %{{x:.3g}} {contrast.metric.unit}<extra></extra>",
-        showlegend=_first("mean", shown),
+        showlegend=is_first("mean", shown),
     )
-
-
-def _first(name: str, shown: set[str]) -> bool:
-    new = name not in shown
-    shown.add(name)
-    return new
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One replicate of one arm: `y` against `x` (epochs or steps), and how the trial ended ("running" if it hasn't)."""
-
-    arm: str
-    replicate: int
-    x: Sequence[float]
-    y: Sequence[float]
-    outcome: str = "finished"
-
-
-def learning_curves_figure(curves: Sequence[Curve], y_label: str, x_label: str = "epoch") -> go.Figure:
-    """Learning curves: per arm a mean over replicates, a band from the lowest to the highest, and every replicate thin.
-
-    Mean and band are over trials that train or finished, at each x with all of those that got so far; trials that
-    diverged, died or were stopped are drawn up to their last point, marked there, and are in no mean.
-    """
-    figure = go.Figure()
-    arms = list(dict.fromkeys(curve.arm for curve in curves))
-    shown: set[str] = set()
-    for index, arm in enumerate(arms):
-        colour, dash = PALETTE[index % len(PALETTE)], _DASHES[index // len(PALETTE) % len(_DASHES)]
-        own = [curve for curve in curves if curve.arm == arm]
-        _draw_band(figure, arm, [curve for curve in own if curve.outcome not in _MARKS], colour, dash)
-        for curve in own:
-            _draw_curve(figure, curve, colour, shown)
-    figure.update_layout(
-        title="Learning curves: mean, lowest to highest replicate" if curves else "No curves yet",
-        xaxis_title=x_label,
-        yaxis_title=y_label,
-        template="plotly_white",
-        hovermode="closest",
-        legend={"orientation": "h", "yanchor": "top", "y": -0.18, "x": 0},
-        margin={"l": 10, "r": 10, "t": 60, "b": 60},
-    )
-    return figure
-
-
-def _draw_band(figure: go.Figure, arm: str, curves: Sequence[Curve], colour: str, dash: str) -> None:
-    x, low, mean, high = _band(curves)
-    if not x.size:
-        # Every replicate failed or was cut: the legend still names the arm and its colour.
-        figure.add_scatter(
-            x=[None], y=[None], mode="lines", line={"color": colour}, name=f"{arm} (none finished)", legendgroup=arm
-        )
-        return
-    if len(curves) > 1:
-        figure.add_scatter(
-            x=np.concatenate([x, x[::-1]]).tolist(),
-            y=np.concatenate([high, low[::-1]]).tolist(),
-            fill="toself",
-            fillcolor=colour,
-            opacity=0.15,
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=arm,
-        )
-    figure.add_scatter(
-        x=x.tolist(),
-        y=mean.tolist(),
-        mode="lines",
-        line={"color": colour, "width": 3, "dash": dash},
-        name=f"{arm} (n = {len(curves)})",
-        legendgroup=arm,
-    )
-
-
-def _band(curves: Sequence[Curve]) -> tuple[NDArray[np.float64], ...]:
-    """Sorted x, and the lowest, mean and highest y of the curves that have a finite value there."""
-    by_x: dict[float, list[float]] = {}
-    for curve in curves:
-        for x, y in zip(curve.x, curve.y, strict=True):
-            if np.isfinite(y):
-                by_x.setdefault(float(x), []).append(float(y))
-    columns = [(x, min(ys), sum(ys) / len(ys), max(ys)) for x, ys in sorted(by_x.items())]
-    return tuple(np.array(columns, dtype=np.float64).reshape(-1, 4).T)
-
-
-def _draw_curve(figure: go.Figure, curve: Curve, colour: str, shown: set[str]) -> None:
-    figure.add_scatter(
-        x=list(curve.x),
-        y=list(curve.y),
-        mode="lines",
-        line={"color": colour, "width": 1},
-        opacity=0.45,
-        showlegend=False,
-        legendgroup=curve.arm,
-        hovertemplate=f"{curve.arm} · r{curve.replicate} ({curve.outcome}): %{{y:.4g}} at %{{x}}<extra></extra>",
-    )
-    seen = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if np.isfinite(y)]
-    if curve.outcome in _MARKS and seen:
-        symbol, name = _MARKS[curve.outcome]
-        figure.add_scatter(
-            x=[seen[-1][0]],
-            y=[seen[-1][1]],
-            mode="markers",
-            marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
-            name=name,
-            legendgroup=name,
-            showlegend=_first(name, shown),
-            hovertemplate=f"{curve.arm} · r{curve.replicate}: {name}<extra></extra>",
-        )

@@ -1,5 +1,6 @@
 """All contrasts of a study on one metric, judged together."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,19 +51,13 @@ def contrasts_on(data: StudyData, metric: Metric, primary: bool) -> list[Contras
 
 
 def _critical_values(pairs: Sequence[Pairs], judged: Judged, level: float) -> list[float]:
-    """Dunnett-type critical values per contrast; nan where a contrast has no interval."""
-    usable = [
-        bool(n >= MIN_PAIRS) and not np.isnan(se) for n, se in zip(judged.moments.n, judged.moments.se, strict=True)
+    """Dunnett-type critical values per contrast, each for its own n; nan where a contrast has no interval."""
+    usable = (judged.moments.n >= MIN_PAIRS) & ~np.isnan(judged.moments.se)
+    sharing = Counter(pair.baseline for pair, use in zip(pairs, usable, strict=True) if use)
+    return [
+        critical_value(sharing[pair.baseline], int(n), level) if use else float("nan")
+        for pair, n, use in zip(pairs, judged.moments.n, usable, strict=True)
     ]
-    out = []
-    for pair, use in zip(pairs, usable, strict=True):
-        sizes = [
-            int(n)
-            for other, n, counted in zip(pairs, judged.moments.n, usable, strict=True)
-            if counted and other.baseline == pair.baseline
-        ]
-        out.append(critical_value(len(sizes), min(sizes), level) if use else float("nan"))
-    return out
 
 
 def _contrast(

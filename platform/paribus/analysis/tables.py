@@ -49,7 +49,10 @@ def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
         "pairs_ended": stability.n,
         "arm_failed": stability.both_failed + stability.arm_failed_alone,
         "baseline_failed": stability.both_failed + stability.baseline_failed_alone,
+        "failed_difference": _number(stability.difference),
+        **_ends("failed_", stability.interval),
         "p_stability_holm": _number(stability.p_holm) if stability.n else None,
+        "p_log_rank": stability.log_rank_p,
         "rho": contrast.pairing.rho if contrast.pairing else None,
         "exploratory": "exploratory" if analysis.exploratory else "",
         "deltas": " ".join(f"r{r}:{delta:.6g}" for r, delta in zip(contrast.replicates, contrast.deltas, strict=True)),
@@ -96,7 +99,7 @@ def show_effect(contrast: Contrast) -> str:
     unit = f"{contrast.metric.unit} {contrast.metric.name}"
     if contrast.interval is None:
         return f"{contrast.mean:+.3g} {unit}, no interval"
-    return f"{contrast.mean:+.3g} [{contrast.interval.low:+.3g}, {contrast.interval.high:+.3g}] {unit}"
+    return f"{contrast.mean:+.3g} {show_interval(contrast.interval)} {unit}"
 
 
 def show_p(p: float) -> str:
@@ -174,5 +177,21 @@ def summary(analysis: StudyAnalysis) -> list[str]:
         lines += [f"  {line}" for line in (*claim.reasons, *claim.differences)]
     if analysis.pairing:
         lines.append(analysis.pairing.sentence())
-    lines += [f"{contrast.arm.name}: {note}" for contrast in analysis.contrasts for note in contrast.notes]
+    for contrast in analysis.contrasts:
+        lines += [f"{contrast.arm.name}: {line}" for line in (*_other_intervals(contrast), *contrast.notes)]
     return [*lines, *analysis.notes]
+
+
+def _other_intervals(contrast: Contrast) -> list[str]:
+    named = (
+        ("studentised bootstrap", contrast.bootstrap),
+        ("simultaneous over its baseline's contrasts", contrast.simultaneous),
+        ("for another test set too", contrast.both_chances),
+    )
+    shown = [f"{name} {show_interval(interval)}" for name, interval in named if interval is not None]
+    return [f"intervals beside the paired t one: {', '.join(shown)}"] if shown else []
+
+
+def show_interval(interval: Interval) -> str:
+    """`[+0.11, +0.93]`."""
+    return f"[{interval.low:+.3g}, {interval.high:+.3g}]"
