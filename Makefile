@@ -75,7 +75,11 @@ check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "tests, the README's tables among them"; $(PYTEST)
 
 bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
-	@$(PYTEST) -s tests/benchmarks -o python_files='bench_*.py'
+	@set -e; for file in $$(find tests/benchmarks -name 'bench_*.py' | sort); do \
+	  echo; echo "$$file"; \
+	  if grep -q '^def test_' "$$file"; then $(BIN)/python -m pytest -q -s --timeout=1800 "$$file"; \
+	  else $(BIN)/python "$$file"; fi; \
+	done
 
 lock: env ## resolve pyproject.toml afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev \
