@@ -1,4 +1,4 @@
-"""A study as a JSON document, so that the ledger holds what a report and the dashboard need without the study's file."""
+"""A study as a JSON document, so that the ledger holds what a report needs without the study's file."""
 
 import json
 from dataclasses import asdict, fields
@@ -35,7 +35,7 @@ def read_study(text: str | bytes) -> Study:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)
         return Study(**document)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"this is no study document ({error}); paribus writes one as study.json of a study") from None
 
 
