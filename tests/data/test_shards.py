@@ -133,7 +133,8 @@ def test_an_existing_folder_is_not_overwritten(stripes: Path) -> None:
 
 def test_processes_that_race_for_a_built_in_set_agree(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from paribus.data import data_digest; from paribus.recipe import preset; "
+        "import sys; from pathlib import Path; "
+        "from paribus.data import data_digest; from paribus.recipe import preset; "
         "print(data_digest(preset('synthetic'), Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
