@@ -195,11 +195,13 @@ def test_identical_deltas_do_not_crash_and_are_said_to_be_no_evidence(study: Stu
     assert any("identical" in note for note in contrast.notes)
     known = analyse(study, results_of(study, {1.0: BASE, 2.0: BASE, 4.0: WIDE}), num_eval=10_000).contrasts[0]
     assert known.verdict == "equivalent"  # at a known resolution, the sd is at least one example
+    assert any("spread by less than one evaluation example" in note for note in known.notes)
 
 
 def test_a_nan_that_a_finished_trial_reports_makes_no_pair(study: Study, results_of) -> None:
     contrast = analyse(study, results_of(study, {1.0: BASE, 2.0: [float("nan"), *WIDE[1:]]})).contrasts[0]
     assert contrast.replicates == (2, 3, 4, 5)
+    assert "1 surviving pairs did not report the metric as a finite number" in contrast.notes
 
 
 def test_a_study_of_baselines_alone_has_no_contrasts(results_of) -> None:

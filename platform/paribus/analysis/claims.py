@@ -81,7 +81,7 @@ def _count(outcomes: Sequence[Outcome]) -> str:
 
 
 def _reason(contrast: Contrast, outcome: Outcome) -> str:
-    return f"{contrast.arm.name}: {contrast.verdict}, n = {contrast.n} ({outcome})"
+    return f"{contrast.arm.name}: {contrast.verdict} (n = {contrast.n}), so {outcome}"
 
 
 def describe_setting(caveats: dict[str, Any], num_eval: int | None, replicates: int) -> str:

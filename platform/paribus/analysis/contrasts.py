@@ -132,7 +132,9 @@ def example_differences(pairs: Pairs, metric: Metric, trials: Trials) -> Floats 
     return np.stack(rows) if rows and len({row.size for row in rows}) == 1 else None
 
 
-def contrast_notes(pairs: Pairs, deltas: Sequence[float], sd: float, num_replicates: int) -> list[str]:
+def contrast_notes(
+    pairs: Pairs, deltas: Sequence[float], sd: float, num_replicates: int, resolution: float = 0.0
+) -> list[str]:
     """What a reader must know before believing the numbers of a contrast."""
     notes = []
     n, failed = len(deltas), len(pairs.ended) - len(pairs.survived)
@@ -142,6 +144,8 @@ def contrast_notes(pairs: Pairs, deltas: Sequence[float], sd: float, num_replica
         notes.append(
             f"quality over the {n} of {len(pairs.ended)} pairs in which both survived: survivors are a selected group"
         )
+    if unreported := len(pairs.survived) - n:
+        notes.append(f"{unreported} surviving pairs did not report the metric as a finite number")
     if n < 3:
         notes.append(f"{n} pair{'s' if n != 1 else ''}: no interval and no verdict below 3")
     elif n < 5:
@@ -150,6 +154,10 @@ def contrast_notes(pairs: Pairs, deltas: Sequence[float], sd: float, num_replica
         notes.append(
             f"all {n} deltas are identical ({deltas[0]:g}): they say nothing about chance, so that there is no "
             "interval and no p"
+        )
+    if n >= 3 and sd == resolution > 0:
+        notes.append(
+            f"the deltas spread by less than one evaluation example; their sd is taken as one ({resolution:.3g})"
         )
     return notes
 

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-_STUDIES = 1 << 16
 _CHUNK = 1 << 12
+_MOST_CHUNKS, _FEWEST_CHUNKS = 16, 4
+_MOST_DRAWS = 1 << 25
 
 
 @lru_cache(maxsize=256)
@@ -17,15 +18,20 @@ def critical_value(num_contrasts: int, num_replicates: int, level: float = 0.95)
     The joint distribution of the A paired t statistics, each studentised with the sd of its own deltas, for normal
     arms of like variance (any two contrasts then correlate by 0.5, whatever replicates share). Dunnett's table pools
     the variance over arms; arms that train less stably make that wrong here, so each keeps its own sd and its R - 1
-    degrees of freedom. From 65,536 simulated studies with a fixed seed: the level is right to 0.1 points. One
-    contrast gives Student's t, in closed form. Raises ValueError below one contrast or three replicates.
+    degrees of freedom. From 65,536 simulated studies with a fixed seed the level is right to 0.1 points; with hundreds
+    of contrasts from 16,384, to 0.2. One contrast gives Student's t, in closed form.
+
+    Raises:
+        ValueError: below one contrast or three replicates.
     """
     if num_contrasts < 1 or num_replicates < 3:
         raise ValueError(f"needs >= 1 contrast and >= 3 replicates, not {num_contrasts} and {num_replicates}")
     if num_contrasts == 1:
         return float(special.stdtrit(num_replicates - 1, 0.5 + level / 2))
     rng = np.random.default_rng([num_contrasts, num_replicates])
-    largest = [_largest_t(rng, num_contrasts, num_replicates) for _ in range(_STUDIES // _CHUNK)]
+    draws = (num_contrasts + 1) * num_replicates * _CHUNK
+    chunks = min(_MOST_CHUNKS, max(_FEWEST_CHUNKS, _MOST_DRAWS // draws))
+    largest = [_largest_t(rng, num_contrasts, num_replicates) for _ in range(chunks)]
     return float(np.quantile(np.concatenate(largest), level))
 
 

@@ -81,7 +81,8 @@ def _contrast(
     stability = _stability(data, pairs, float(judged.p_stability_holm[index]))
     verdict = VERDICTS[judged.codes[index]] if primary else None
     further = _further(mean, sd, int(found.n[index]), data) if verdict == "unresolved" else None
-    notes = contrast_notes(pairs, [float(delta) for delta in present], sd, len(data.replicates))
+    resolution = resolution_of(metric, data.num_eval)
+    notes = contrast_notes(pairs, [float(delta) for delta in present], sd, len(data.replicates), resolution)
     if primary:
         notes += _verdict_notes(data, metric, stability, half_width, further)
     differences = example_differences(pairs, metric, data.trials)
@@ -97,7 +98,7 @@ def _contrast(
         mean=mean,
         sd=sd,
         interval=_around(mean, half_width, data.level),
-        bootstrap=bootstrap_interval(present, seed, resolution_of(metric, data.num_eval), data.level),
+        bootstrap=bootstrap_interval(present, seed, resolution, data.level),
         both_chances=crossed_interval(differences, data.level) if differences is not None else None,
         simultaneous=_around(mean, critical * float(found.se[index]), data.level),
         standardised=metric.sign * float(standardised_effect(found.mean, found.sd, found.n)[index]),
