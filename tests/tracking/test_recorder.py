@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paribus.tracking import LedgerError, MlflowRest, Recorder, TrialHeader, replay
+from paribus.tracking import LedgerError, MlflowRest, Recorder, TrialHeader, replay, waiting
 from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.records import CURVES, encode_curves
@@ -180,6 +180,8 @@ def test_what_the_server_refuses_is_kept_aside_and_holds_nothing_up(
         recorder.trial(header(replicate=1)).metrics({"top1 \x00 bad?": 1.0}, step=1, epoch=1)
         record_trial(recorder, header(replicate=2), steps=range(1, 3))
     assert [result.replicate for result in ledger.results(study)] == [2]
+    found = waiting(spool)
+    assert (found.num_unsent, len(found.rejected)) == (0, 1)
     (aside,) = spool.glob("*/*.rejected")
     assert "bad?" in (aside / "why.txt").read_text()
     assert (aside / "records.jsonl").stat().st_size > 0

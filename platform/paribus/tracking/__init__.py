@@ -1,6 +1,6 @@
 """The ledger: what trials record into MLflow, and what everybody reads out of it. MLflow itself is never imported."""
 
-from .delivery import ReplaySummary, replay
+from .delivery import ReplaySummary, Waiting, replay, waiting
 from .errors import LeaseHeld, LedgerError, LedgerUnreachable
 from .recorder import Recorder, TrialLog
 from .rest import MlflowRest
@@ -18,6 +18,8 @@ __all__ = [
     "StudyRun",
     "TrialHeader",
     "TrialLog",
+    "Waiting",
     "open_study",
     "replay",
+    "waiting",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import LedgerError, LedgerUnreachable
 from .rest import MlflowRest
 from .sender import Sender
-from .spool import Spool, spools
+from .spool import REJECTED, Spool, spools
 from .trial_runs import Studies
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,26 @@ class ReplaySummary:
     num_left: int = 0
     rejected: tuple[str, ...] = ()
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What is on disk and not in the ledger: unsent attempts (those of live processes too) and refused ones."""
+
+    num_unsent: int
+    num_bytes: int
+    rejected: tuple[Path, ...]
+
+
+def waiting(spool: Path) -> Waiting:
+    """What `spool` holds, for people to be told; needs no server."""
+    unsent = spools(spool)
+    files = (file for folder in unsent for file in folder.glob("*"))
+    return Waiting(
+        num_unsent=len(unsent),
+        num_bytes=sum(file.stat().st_size for file in files if file.exists()),
+        rejected=tuple(sorted(spool.glob(f"*/*{REJECTED}"))),
+    )
 
 
 def replay(spool: Path, uri: str, *, budget_s: float = 15.0) -> ReplaySummary:

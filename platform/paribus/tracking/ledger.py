@@ -13,7 +13,7 @@ from .history import Point, read_histories
 from .ledger_records import StudyRecord, TrialRecord, study_record, trial_record
 from .records import CURVES, EXAMPLES, Examples, decode_curves, decode_examples
 from .rest import MlflowRest
-from .runs import Run, find_experiment, get_run, oldest, search_runs
+from .runs import Run, experiment_ids, find_experiment, get_run, oldest, search_runs
 from .study_runs import run_url
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ class Ledger:
 
     def studies(self) -> list[StudyRecord]:
         """Every study in the ledger, the latest touched first. Counts are those of the driver's last heartbeat."""
-        found = self.rest.post("experiments/search", {"max_results": 1000, "view_type": "ACTIVE_ONLY"})
-        ids = [experiment["experiment_id"] for experiment in found.get("experiments", ())]
         by_experiment: dict[str, list[Run]] = {}
-        for run in search_runs(self.rest, ids, f"tags.`{words.KIND}` = '{words.STUDY_KIND}'"):
+        for run in search_runs(self.rest, experiment_ids(self.rest), f"tags.`{words.KIND}` = '{words.STUDY_KIND}'"):
             by_experiment.setdefault(run.experiment_id, []).append(run)
         chosen = [oldest(runs) for runs in by_experiment.values()]
         records = [study_record(run, self.rest.uri) for run in chosen if run is not None]

@@ -104,6 +104,18 @@ def search_runs(
         body["page_token"] = answer["next_page_token"]
 
 
+def experiment_ids(rest: MlflowRest) -> list[str]:
+    """The ids of all active experiments."""
+    ids: list[str] = []
+    body: Json = {"max_results": 1000, "view_type": "ACTIVE_ONLY"}
+    while True:
+        answer = rest.post("experiments/search", body)
+        ids += [experiment["experiment_id"] for experiment in answer.get("experiments", ())]
+        if not answer.get("next_page_token"):
+            return ids
+        body["page_token"] = answer["next_page_token"]
+
+
 def find_experiment(rest: MlflowRest, name: str) -> str | None:
     """The id of the experiment `name`; LedgerError if it was deleted in MLflow."""
     try:

@@ -27,7 +27,6 @@ from typing import Any
 RECORDS = "records.jsonl"
 SENT = "sent"
 REJECTED = ".rejected"
-HELD_LINES = 20_000
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
@@ -90,7 +89,7 @@ class Spool:
         if create:
             folder.mkdir(parents=True, exist_ok=True)
         self._fd = _own(folder / RECORDS, create=create)
-        self._held: deque[bytes] = deque(maxlen=HELD_LINES)
+        self._held: deque[bytes] = deque()
         self._lock = threading.Lock()
         self._num_artifacts = sum(1 for path in folder.iterdir() if path.name[:1].isdigit())
         self.warned = False
