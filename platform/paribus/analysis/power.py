@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from paribus.analysis.intervals import MIN_PAIRS
+from paribus.study.power import power_of
 
 Floats = NDArray[np.float64]
 MOST_REPLICATES = 10_000
@@ -14,11 +15,8 @@ MOST_REPLICATES = 10_000
 
 def superiority_power(effect: float, sd: float, n: ArrayLike, alpha: float = 0.05) -> Floats:
     """Chance that the two-sided paired t test over n pairs finds `effect`; effect and sd in the metric's unit."""
-    pairs = np.asarray(n, dtype=np.float64)
-    freedom, shift = pairs - 1, abs(effect) / sd * np.sqrt(pairs)
-    critical = special.stdtrit(freedom, 1 - alpha / 2)
-    # The other tail is below alpha / 2 and would be the wrong sign; it does not count as found.
-    return np.asarray(1 - special.nctdtr(freedom, shift, critical))
+    one = np.vectorize(lambda pairs: power_of(effect, sd, int(pairs), alpha), otypes=[np.float64])
+    return np.asarray(one(n))
 
 
 def equivalence_power(effect: float, sd: float, margin: float, n: ArrayLike, alpha: float = 0.05) -> Floats:
