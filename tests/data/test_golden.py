@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from paribus.data import Feed, hash_keys, open_feed
 from paribus.recipe import preset
 
