@@ -6,17 +6,23 @@ import streamlit as st
 from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from parts import FIRST_STUDY, badge, say_down, show_progress, state_of, verdict_badges
 from progress import counted, progress_of, show_ago
+from streamlit.delta_generator import DeltaGenerator
 
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.ledger_records import StudyRecord
 
 PER_PAGE = 10
+# A page link has the size of running text; a card's name is its heading.
+NAMES_LARGE = (
+    '<style>[class*="st-key-name-"] a { padding-left: 0 } [class*="st-key-name-"] p { font-size: 1.25rem }</style>'
+)
 
 
 @st.fragment(run_every=LIVE_S)
 def home() -> None:
     """The studies; drawn again every few seconds, at the cost of two small requests while nothing moves."""
     uri = tracking_uri()
+    st.html(NAMES_LARGE)
     st.title("Studies")
     try:
         records = studies(uri)
@@ -54,16 +60,17 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
     for record, bar, verdicts in places:
         if record.live:
             with bar:
-                show_progress(progress_of(record, trials_of(uri, record)[0]))
+                show_progress(progress_of(record, trials_of(uri, record)[0]), record)
         found = judgement(uri, record)
         verdicts.markdown(verdict_badges(found.counts, found.claim) or found.trouble or ":gray[no verdicts yet]")
 
 
-def show_card(record: StudyRecord) -> tuple[st.delta_generator.DeltaGenerator, st.delta_generator.DeltaGenerator]:
+def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
     """One study; returns the places of its progress and of its verdicts."""
-    with st.container(border=True):
+    with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link("pages/study.py", label=f"**{record.name}**", query_params={"study": record.name})
+            with st.container(key=f"name-{record.name}", width="content"):
+                st.page_link("pages/study.py", label=f"**{record.name}**", query_params={"study": record.name})
             st.markdown(badge(state_of(record)), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
@@ -72,7 +79,7 @@ def show_card(record: StudyRecord) -> tuple[st.delta_generator.DeltaGenerator, s
         verdicts.markdown(":gray[reading the verdicts ...]")
         bar = st.empty()
         with bar:
-            show_progress(counted(record))
+            show_progress(counted(record), record)
     return bar, verdicts
 
 

@@ -71,7 +71,7 @@ def tracking_uri() -> str:
     return server.uri if server else DEFAULT_URI
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=4, show_spinner=False, on_release=Ledger.close)
 def ledger(uri: str) -> Ledger:
     """One reader per address for all sessions; it gives up soon, because a page can try again."""
     return Ledger(uri, budget_s=1.5)

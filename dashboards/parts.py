@@ -67,15 +67,20 @@ def state_of(record: StudyRecord) -> str:
 
 
 def verdict_badges(counts: Mapping[str, int], claim: str = "") -> str:
-    """`▲ 2 better  ? 4 unresolved  claim unresolved` as badges."""
-    parts = [badge(word, f"{count} {word}") for word, count in counts.items()]
+    """`▲ 2 better  ? 4 unresolved  ✓ claim reproduced` as badges, what is resolved first."""
+    words = sorted(counts, key=lambda word: word.startswith("unresolved"))
+    parts = [badge(word, f"{counts[word]} {word}") for word in words]
     parts += [badge(claim, f"claim {claim}")] if claim else []
     return " ".join(parts)
 
 
-def show_progress(progress: Progress) -> None:
-    """A bar with the counts and the estimate in words."""
-    st.progress(progress.share, text=progress.sentence())
+def show_progress(progress: Progress, record: StudyRecord) -> None:
+    """A bar with the counts and the estimate in words; words alone once there is nothing left."""
+    outcomes = ", ".join(f"{count} {word}" for word, count in record.counts.items())
+    if progress.num_ended >= progress.num_planned > 0:
+        st.caption(f"{progress.num_ended} trials: {outcomes}")
+    else:
+        st.progress(progress.share, text=progress.sentence() + (f" ({outcomes})" if outcomes else ""))
 
 
 def say_down(error: LedgerError, uri: str, kept: str = "") -> None:

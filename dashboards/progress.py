@@ -67,8 +67,9 @@ def _left_s(ended: Sequence[TrialRecord], running: Sequence[TrialRecord], num_le
     if not took_s:
         return None
     each_s = sum(took_s) / len(took_s)
-    done_s = sum(min(spent, each_s) for spent in spent_s)
-    return max(0.0, num_left * each_s - done_s) / len(running)
+    left_s = num_left * each_s - sum(min(spent, each_s) for spent in spent_s)
+    # Running ones that are overdue say that the estimate is wrong, not that all is done.
+    return left_s / len(running) if left_s >= 1 else None
 
 
 def show_duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ from paribus.analysis import StudyAnalysis
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.metrics import METRICS
 from paribus.analysis.plots import effects_figure
-from paribus.analysis.tables import as_csv, as_markdown, display_rows
+from paribus.analysis.tables import as_csv, as_markdown, display_rows, show_p
 
 
 def kept_sentence(view: StudyView) -> str:
@@ -38,7 +38,7 @@ def show_heading(view: StudyView) -> None:
         st.markdown(counts)
     st.caption(
         f"{len(analysis.arms)} arms, {analysis.num_replicates} replicates, judged on {analysis.metric.label} with a "
-        f"margin of {analysis.margin:g} {analysis.metric.unit}; {100 * (1 - analysis.alpha):g} % intervals"
+        f"margin of ±{analysis.margin:g} {analysis.metric.unit}; {100 * (1 - analysis.alpha):g} % intervals"
         + (f"; {analysis.num_eval} evaluation images" if analysis.num_eval else "")
     )
     show_claim(analysis)
@@ -62,7 +62,7 @@ def show_claim(analysis: StudyAnalysis) -> None:
 
 def choose_metric(analysis: StudyAnalysis) -> str:
     """The metric whose effects are shown: the one that is judged, or a secondary one."""
-    st.header("Effects", divider="gray")
+    st.header("Effects")
     names = list(dict.fromkeys(contrast.metric.name for contrast in (*analysis.contrasts, *analysis.secondary)))
     if len(names) < 2:
         return analysis.metric.name
@@ -148,34 +148,39 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
 
 
 def show_stability(analysis: StudyAnalysis) -> None:
-    """How often each arm failed to train."""
-    failing = [arm for arm in analysis.arms if arm.failed_replicates]
-    st.header("Stability", divider="gray")
+    """How often arms failed to train, against their baselines."""
+    st.header("Stability")
     ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
+    failing = [arm for arm in analysis.arms if arm.failed_replicates]
     if not failing:
-        st.markdown(f"None of the {ended} trials that ended of their own diverged or died.")
+        st.markdown(f"None of the {ended} trials that came to an end of their own diverged or died.")
         return
-    st.markdown(f"Arms with trials that diverged or died, of {ended} that ended of their own:")
-    rows = []
     for arm in failing:
-        num_ended = sum(arm.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
-        words = [f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items()]
-        alone = next((c for c in analysis.contrasts if c.arm == arm.arm), None)
-        p = f"{alone.stability.p_holm:.3g}" if alone and alone.stability.n else "-"
-        rows.append(
-            {
-                "arm": arm.arm.name + (" (baseline)" if arm.is_baseline else ""),
-                "failed to train": f"{len(arm.failed_replicates)} of {num_ended}",
-                "replicates": ", ".join(words),
-                "p, McNemar (Holm)": p,
-            }
-        )
-    st.table(pd.DataFrame(rows), hide_index=True)
+        which = ", ".join(f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items())
+        st.markdown(f"- **{arm.arm.name}**{' (baseline)' if arm.is_baseline else ''}: {which}")
+    rows = [_stability_row(contrast) for contrast in analysis.contrasts if contrast.stability.any_failed]
+    if rows:
+        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")
+
+
+def _stability_row(contrast: Contrast) -> dict[str, str]:
+    found = contrast.stability
+    low_high = ""
+    if found.interval:
+        low_high = f" [{100 * found.interval.low:+.0f}, {100 * found.interval.high:+.0f}]"
+    return {
+        "arm": contrast.arm.name,
+        "baseline": contrast.baseline.name,
+        "arm failed": f"{found.both_failed + found.arm_failed_alone} of {found.n}",
+        "baseline failed": f"{found.both_failed + found.baseline_failed_alone} of {found.n}",
+        "difference (percentage points)": f"{100 * found.difference:+.0f}{low_high}",
+        "p, exact McNemar, Holm": show_p(found.p_holm),
+    }
 
 
 def show_caveats(view: StudyView) -> None:
     """What the findings are conditional on."""
-    st.header("Fixed in every arm", divider="gray")
+    st.header("Fixed in every arm")
     if view.analysis is None:
         st.markdown("\n".join(f"- {caveat}" for caveat in view.record.caveats) or "The ledger names no fixed factor.")
         return

@@ -28,7 +28,7 @@ CURVES = {
 
 def show_curves(uri: str, view: StudyView) -> None:
     """Learning curves of the chosen arms with replicate bands."""
-    st.header("Learning curves", divider="gray")
+    st.header("Learning curves")
     logged = [name for name in CURVES if any(name in trial.latest for trial in view.trials)]
     if not logged:
         st.info("No trial has reached the end of its first epoch.")
@@ -36,10 +36,12 @@ def show_curves(uri: str, view: StudyView) -> None:
     arms = list(dict.fromkeys(trial.arm_name for trial in view.trials))
     left, right = st.columns([1, 3])
     metric = left.selectbox("Metric", logged, format_func=CURVES.__getitem__, key="curve")
-    picked = right.multiselect("Arms", arms, default=arms[: len(PALETTE)], key="arms")
+    first = arms[: len(PALETTE)]
+    shown = "all arms" if len(first) == len(arms) else f"the first {len(first)} of {len(arms)} arms"
+    picked = right.multiselect("Arms", arms, placeholder=f"{shown}; choose some to see them alone", key="arms") or first
     trials = [trial for trial in view.trials if trial.arm_name in picked and metric in trial.latest]
     if not trials:
-        st.info("No arm is chosen that has points of this metric.")
+        st.info("The chosen arms have no points of this metric yet.")
         return
     points = _histories(uri, metric, tuple(trial.run_id for trial in trials), version(view.record), trials)
     st.plotly_chart(learning_curves_figure(_curves(trials, points), CURVES[metric], "training step"), key="curves")
@@ -78,7 +80,7 @@ def show_failed(view: StudyView) -> None:
     cut = [] if view.record.live else [trial for trial in view.trials if trial.outcome is None]
     if not failed and not cut:
         return
-    st.header("Trials without a result", divider="gray")
+    st.header("Trials without a result")
     rows = [
         {
             "trial": f"{trial.arm_name} · r{trial.replicate}",
@@ -98,17 +100,18 @@ _LINK = {"MLflow": st.column_config.LinkColumn(display_text="run")}
 
 def show_trials(view: StudyView) -> None:
     """Every trial with its numbers, each beside its MLflow run."""
-    st.header("Trials", divider="gray")
+    st.header("Trials")
     if not view.trials:
         st.info("No trial has started yet.")
         return
     st.dataframe(
-        pd.DataFrame([_row(trial) for trial in view.trials]),
+        pd.DataFrame([_row(trial) for trial in view.trials]).dropna(axis="columns", how="all"),
         hide_index=True,
         column_config={
             **_LINK,
             **{label: st.column_config.NumberColumn(format=form) for label, form in _FORMATS.items()},
         },
+        placeholder="",
         key="trials",
     )
 

@@ -70,7 +70,7 @@ def watch(uri: str, view: StudyView) -> None:
         if stamp(now) != stamp(view.record):
             st.rerun()
         if now.live or now.num_planned > sum(now.counts.values()):
-            show_progress(progress_of(now, trials_of(uri, now)[0]))
+            show_progress(progress_of(now, trials_of(uri, now)[0]), now)
     except LedgerError as error:
         say_down(error, uri, show.kept_sentence(view))
 
@@ -79,11 +79,9 @@ def show_page(uri: str, view: StudyView) -> None:
     """Everything below the progress bar. A section that can't be read says so, and the others stay."""
     show.show_heading(view)
     if view.analysis is not None:
-        metric = show.choose_metric(view.analysis)
-        show.show_effects(uri, view, view.analysis, metric)
+        show.show_effects(uri, view, view.analysis, show.choose_metric(view.analysis))
     else:
-        st.warning(f"No verdicts: {view.trouble}")
-        metric = "top1"
+        st.warning(f"There are no verdicts: {view.trouble}.")
     try:
         show_curves(uri, view)
     except LedgerError as error:

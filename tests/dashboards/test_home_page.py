@@ -1,0 +1,100 @@
+"""Home over a real ledger: every state that a newcomer or a running study can put it in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from paribus.analysis import analyse
+from paribus.study import Study
+from paribus.study.words import Arm
+from paribus.tracking import MlflowRest, StudyHeader
+from paribus.tracking import open_study as open_study_run
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.server import ServerProcess, start_server
+
+pytestmark = pytest.mark.cluster
+
+OpenHome = Callable[[str], AppTest]
+Said = Callable[[AppTest], str]
+
+
+def test_a_finished_study_shows_its_verdicts_and_what_became_of_its_trials(
+    open_home: OpenHome, said: Said, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    reader = Ledger(mlflow_server.uri)
+    expected = analyse(whole_study, reader.results(whole_study.name, per_example=True))
+    reader.close()
+    text = said(open_home(mlflow_server.uri))
+    for verdict, count in expected.verdict_counts().items():
+        assert f"{count} {verdict}" in text
+    assert expected.claim is not None
+    assert f"claim {expected.claim.outcome}" in text
+    assert "37 finished, 3 diverged" in text
+    assert whole_study.question in text
+
+
+def test_a_running_study_shows_how_far_it_is(
+    open_home: OpenHome, said: Said, filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess
+) -> None:
+    study = make_study("home_running", factors={"model.depth": (16, 22)}, baseline=None, claim=None, replicates=3)
+
+    def fate(arm: Arm, replicate: int) -> str:
+        return ("finished", "running", "missing")[replicate - 1]
+
+    with filler.driver(study, fate):
+        app = open_home(mlflow_server.uri)
+        text = said(app)
+    assert "2 of 6 trials have ended · 2 running" in text
+    assert [metric.value for metric in app.metric if metric.label == "Running now"] == ["1"]
+    assert ":blue-badge[● running]" in text
+
+
+def test_verdicts_that_the_driver_wrote_down_are_shown_without_reading_a_trial(
+    open_home: OpenHome, said: Said, mlflow_server: ServerProcess
+) -> None:
+    rest = MlflowRest(mlflow_server.uri)
+    run = open_study_run(rest, StudyHeader(name="home_written", num_planned=40))
+    run.artifact("verdicts.json", b'{"counts": {"better": 7}, "claim": {"outcome": "contradicted"}}')
+    run.finish("FINISHED", {"finished": 40})
+    rest.close()
+    text = said(open_home(mlflow_server.uri))
+    assert "7 better" in text
+    assert "claim contradicted" in text
+
+
+def test_an_empty_ledger_says_what_to_type(open_home: OpenHome, said: Said, tmp_path: Path) -> None:
+    server = start_server(tmp_path)
+    try:
+        text = said(open_home(server.uri))
+    finally:
+        server.stop()
+    assert "make study" in text
+    assert "ray job submit studies/" in text
+
+
+def test_an_outage_is_told_with_the_address_and_what_to_do_and_ends_by_itself(
+    open_home: OpenHome, said: Said, wire: Any, whole_study: Study
+) -> None:
+    app = open_home(wire.uri)
+    assert whole_study.question in said(app)
+    wire.cut()
+    time.sleep(1.6)  # what was read a second ago is shown again
+    text = said(app.run())
+    assert f"No MLflow server answers at {wire.uri}" in text
+    assert "make up" in text
+    wire.mend()
+    text = said(app.run())
+    assert whole_study.question in text
+    assert "No MLflow server answers" not in text
+
+
+def test_an_address_that_is_no_server_is_told(open_home: OpenHome, said: Said) -> None:
+    text = said(open_home("sqlite:///mlflow.db"))
+    assert "can't be read" in text
+    assert "http://" in text

@@ -1,0 +1,93 @@
+"""The estimate of what is left, against arithmetic done by hand."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import pytest
+from progress import counted, progress_of, show_ago, show_duration
+
+from paribus.study.words import Arm
+from paribus.tracking.lease import Driver
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.process import start_of
+
+NOW_S = 1_000_000.0
+
+
+def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
+    pid = os.getpid()
+    driver = Driver(host=platform.node(), pid=pid, pid_start=start_of(pid), token="", heartbeat_ms=0) if live else None
+    texts = {"name": "s", "run_id": "r", "experiment_id": "1", "status": "RUNNING", "url": "", "question": ""}
+    return StudyRecord(
+        **texts,
+        claim=None,
+        caveats=(),
+        design="",
+        num_planned=num_planned,
+        counts=counts,
+        driver=driver,
+        started_ms=0,
+        updated_ms=0,
+        tags={},
+    )
+
+
+def a_trial(began_s: float, ended_s: float | None) -> TrialRecord:
+    return TrialRecord(
+        run_id="",
+        trial_id="",
+        study="s",
+        arm=Arm(()),
+        arm_name="",
+        replicate=1,
+        outcome=None if ended_s is None else "finished",
+        interrupted=False,
+        status="RUNNING" if ended_s is None else "FINISHED",
+        attempt=1,
+        attempts={},
+        metrics={},
+        latest={},
+        params={},
+        outcome_step=None,
+        num_steps=0,
+        total_steps=0,
+        reason="",
+        started_ms=int(1000 * (NOW_S + began_s)),
+        ended_ms=0 if ended_s is None else int(1000 * (NOW_S + ended_s)),
+        url="",
+        tags={},
+    )
+
+
+def test_what_is_left_is_trials_left_times_time_each_over_those_that_run_at_once() -> None:
+    ended = [a_trial(-100, -60), a_trial(-90, -50)]
+    running = [a_trial(-30, None), a_trial(-10, None)]
+    found = progress_of(a_study(10), [*ended, *running], NOW_S)
+    assert (found.num_ended, found.num_running, found.share) == (2, 2, 0.2)
+    assert found.left_s == pytest.approx((8 * 40 - 30 - 10) / 2)
+    assert found.sentence() == "2 of 10 trials have ended · 2 running · about 2 min left"
+
+
+def test_an_overdue_trial_and_a_study_that_nobody_runs_have_no_estimate() -> None:
+    overdue = [a_trial(-100, -90), a_trial(-50, None)]
+    assert progress_of(a_study(2), overdue, NOW_S).left_s is None
+    idle = progress_of(a_study(2, live=False), overdue, NOW_S)
+    assert (idle.left_s, idle.num_running) == (None, 0)
+
+
+def test_counts_of_the_heartbeat_alone() -> None:
+    assert counted(a_study(8, finished=3, failed=1)).share == 0.5
+    assert counted(a_study(0)).share == 0.0
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (89, "89 s"), (120, "2 min"), (7200, "2.0 h")])
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert show_duration(seconds) == words
+
+
+def test_moments_in_words() -> None:
+    assert show_ago(1000 * NOW_S, NOW_S + 5) == "just now"
+    assert show_ago(1000 * NOW_S, NOW_S + 600) == "10 min ago"
+    assert show_ago(1000 * NOW_S, NOW_S + 4 * 86_400) == "4 days ago"

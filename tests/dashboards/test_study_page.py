@@ -1,0 +1,193 @@
+"""The Study page over a real ledger: finished, running, partial, failed, foreign and missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from paribus.analysis import analyse
+from paribus.study import Study
+from paribus.study.words import Arm
+from paribus.tracking import MlflowRest, StudyHeader
+from paribus.tracking import open_study as open_study_run
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.server import ServerProcess
+
+pytestmark = pytest.mark.cluster
+
+OpenStudy = Callable[[str, str], AppTest]
+Said = Callable[[AppTest], str]
+MakeStudy = Callable[..., Study]
+SMALL = {"factors": {"model.depth": (16, 22)}, "baseline": {"model.depth": 16}, "claim": None}
+
+
+def table(app: AppTest, column: str) -> Any:
+    """The table that has this column."""
+    return next(each.value for each in app.dataframe if column in each.value.columns)
+
+
+def num_figures(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+def test_verdicts_are_those_of_the_analysis_with_every_replicates_point(
+    open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    reader = Ledger(mlflow_server.uri)
+    expected = analyse(whole_study, reader.results(whole_study.name, per_example=True))
+    reader.close()
+    app = open_study(mlflow_server.uri, whole_study.name)
+    text = said(app)
+    verdicts = table(app, "verdict")
+    assert [cell.split(" ", 1)[1] for cell in verdicts["verdict"]] == [c.verdict for c in expected.contrasts]
+    assert [int(n) for n in verdicts["n"]] == [contrast.n for contrast in expected.contrasts]
+    assert num_figures(app) == 2
+    assert expected.claim is not None
+    assert expected.claim.claim.source in text
+    assert "397 evaluation images" in text
+    assert {button.label for button in app.get("download_button")} == {"CSV, all metrics", "Markdown"}
+
+
+def test_every_trial_stands_beside_its_mlflow_run(
+    open_study: OpenStudy, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    reader = Ledger(mlflow_server.uri)
+    urls = {trial.url: trial for trial in reader.trials(whole_study.name)}
+    reader.close()
+    trials = table(open_study(mlflow_server.uri, whole_study.name), "top-1 (%)")
+    assert set(trials["MLflow"]) == set(urls)
+    for _, row in trials.iterrows():
+        record = urls[row["MLflow"]]
+        assert (row["arm"], row["replicate"]) == (record.arm_name, record.replicate)
+        assert row["outcome"].endswith(str(record.outcome))
+
+
+def test_instability_and_fixed_factors_are_told(
+    open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    app = open_study(mlflow_server.uri, whole_study.name)
+    assert "r1 diverged, r3 diverged, r5 diverged" in said(app)
+    stability, fixed = (each.value for each in app.get("table"))
+    assert set(stability["baseline failed"]) == {"3 of 5"}
+    assert set(stability["arm failed"]) == {"0 of 5"}
+    settings = "\n".join(fixed["settings"])
+    assert "batch_size = " in settings
+    assert "residual_scale" not in settings
+
+
+def test_a_secondary_metric_is_shown_without_verdicts(
+    open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    app = open_study(mlflow_server.uri, whole_study.name)
+    app.get("button_group")[0].set_value("log_likelihood").run()
+    said(app)
+    assert set(table(app, "verdict")["verdict"]) == {"secondary"}
+
+
+def test_partial_results_of_a_running_study(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_running", **SMALL, replicates=3)
+
+    def fate(arm: Arm, replicate: int) -> str:
+        return ("finished", "running", "missing")[replicate - 1]
+
+    with filler.driver(study, fate):
+        app = open_study(mlflow_server.uri, study.name)
+        text = said(app)
+    assert "2 of 6 trials have ended · 2 running" in text
+    assert "no interval" in table(app, "verdict")["delta"][0]
+    assert "2 of 6 trials have ended: numbers and verdicts may still change" in text
+    assert list(table(app, "steps")["outcome"]).count("● running") == 2
+    assert num_figures(app) == 2
+
+
+def test_a_study_that_has_only_just_started(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_started", **SMALL)
+    with filler.driver(study, lambda arm, replicate: "missing"):
+        text = said(open_study(mlflow_server.uri, study.name))
+    assert "No pair of trials has ended yet" in text
+    assert "No trial has reached the end of its first epoch" in text
+    assert "No trial has started yet" in text
+
+
+def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_failed", **SMALL, replicates=4)
+
+    def fate(arm: Arm, replicate: int) -> str:
+        return (
+            "finished"
+            if arm.as_dict()["model.depth"] == 16
+            else ("failed", "finished", "finished", "missing")[replicate - 1]
+        )
+
+    filler.finished(study, fate)
+    app = open_study(mlflow_server.uri, study.name)
+    said(app)
+    failed = table(app, "reason")
+    assert list(failed["outcome"]) == ["! failed"]
+    assert "oom: the worker was killed" in failed["reason"][0]
+    assert failed["MLflow"][0].startswith(mlflow_server.uri)
+
+
+def test_trials_of_other_settings_under_the_same_name_are_left_out(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    filler.finished(make_study("page_foreign", **SMALL, base="fashion_mnist", replicates=2))
+    study = make_study("page_foreign", **SMALL, replicates=3)
+    filler.finished(study)
+    app = open_study(mlflow_server.uri, study.name)
+    assert "4 more trials go by this name" in said(app)
+    assert len(table(app, "steps")) == 6
+
+
+def test_a_study_without_its_definition_still_shows_its_caveats(
+    open_study: OpenStudy, said: Said, mlflow_server: ServerProcess
+) -> None:
+    rest = MlflowRest(mlflow_server.uri)
+    open_study_run(rest, StudyHeader(name="page_bare", caveats=("data.name = digits",))).finish("FINISHED")
+    rest.close()
+    text = said(open_study(mlflow_server.uri, "page_bare"))
+    assert "no study.json" in text
+    assert "data.name = digits" in text
+
+
+def test_an_unknown_study_is_told_and_another_can_be_chosen(
+    open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    app = open_study(mlflow_server.uri, "no_such_study")
+    assert "no study called 'no_such_study'" in said(app)
+    app.selectbox[0].select(whole_study.name).run()
+    assert whole_study.name in [title.value for title in app.title]
+    assert app.query_params["study"] == whole_study.name
+
+
+def test_what_was_read_stays_on_the_page_while_the_ledger_is_away(
+    open_study: OpenStudy, said: Said, wire: Any, whole_study: Study
+) -> None:
+    app = open_study(wire.uri, whole_study.name)
+    wire.cut()
+    time.sleep(1.6)  # what was read a second ago is shown again
+    text = said(app.run())
+    assert f"No MLflow server answers at {wire.uri}" in text
+    assert "What you see was read at" in text
+    assert len(table(app, "verdict")) == 6
+    wire.mend()
+    assert "No MLflow server answers" not in said(app.run())
+
+
+def test_a_page_opened_during_an_outage_says_so(
+    open_study: OpenStudy, said: Said, wire: Any, whole_study: Study
+) -> None:
+    wire.cut()
+    text = said(open_study(wire.uri, whole_study.name))
+    assert f"No MLflow server answers at {wire.uri}" in text
+    wire.mend()
