@@ -1,4 +1,4 @@
-"""The command line: `paribus VERB ...`, and the same study verbs on a study file itself. Starts in well under a second."""
+"""The command line: `paribus VERB ...`, and the same study verbs on a study file. Starts in under a second."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from paribus.recipe import RecipeError
-from paribus.study import Study, StudyError
+from paribus.study import Study
 
 if TYPE_CHECKING:
     from paribus.orchestration.options import Options
@@ -30,6 +29,14 @@ _EXAMPLES = """examples:
   paribus report studies/width.py --html width.html   one page to send to a colleague
   paribus doctor                                      what is missing, busy or wrong
 """
+_VERB_EXAMPLES = {
+    "plan": ("--replicates 10", "what five more replicates would cost and show"),
+    "run": ('--set budget="2 epochs" --replicates 3', "a quick look, with trials of its own"),
+    "status": ("--json", "one record a trial, for a script"),
+    "report": ("--html report.html", "one page to send to a colleague"),
+    "retry": ("", "after mending what `status` says is broken"),
+    "export": ("> trials.csv", "for a notebook"),
+}
 _STUDY_EXAMPLES = """examples:
   {name} plan                                   what would run, and what it can tell
   {name}                                        run it, or complete it
@@ -55,7 +62,7 @@ def study_main(study: Study, arguments: Sequence[str]) -> int:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in _VERBS.items():
-        _add_verb(verbs, verb, text).set_defaults(run=_study_verb, study=study)
+        _add_verb(verbs, verb, text, f"{name} {verb}").set_defaults(run=_study_verb, study=study)
     given = list(arguments)
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "run")
@@ -67,21 +74,19 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     args = parser.parse_args(arguments)
     try:
         return int(args.run(args))
-    except (RecipeError, StudyError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # `| head` is no error
         sys.stderr.close()
         return 0
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
-    except RuntimeError as error:
-        # Our own errors (ledger, data, cluster, stack) derive from RuntimeError and are written for people.
+    except (ValueError, RuntimeError) as error:
+        # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
+        # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
         if not type(error).__module__.startswith("paribus."):
             raise
         print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, ValueError) else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in _VERBS.items():
-        study_verb = _add_verb(verbs, verb, text)
+        study_verb = _add_verb(verbs, verb, text, f"paribus {verb} studies/width.py")
         study_verb.add_argument("file", metavar="FILE", help="a study file, such as studies/width.py")
         study_verb.set_defaults(run=_file_verb)
     from paribus.data.commands import register as register_shards
@@ -105,8 +110,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_verb(verbs: Any, verb: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(verb, help=text, description=f"{verb}: {text}")
+def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.ArgumentParser:
+    words, purpose = _VERB_EXAMPLES[verb]
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        verb,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  {command} {words}".rstrip() + f"    {purpose}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = parser.add_argument
     add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
@@ -126,11 +138,20 @@ def _add_verb(verbs: Any, verb: str, text: str) -> argparse.ArgumentParser:
 
 
 def _add_stack(verbs: Any) -> None:
-    up = verbs.add_parser("up", help="start what is not running of Ray, MLflow and the dashboard, on loopback")
-    up.set_defaults(run=_up)
-    down = verbs.add_parser("down", help="end what `up` started, and nothing else")
-    down.set_defaults(run=_down)
-    doctor = verbs.add_parser("doctor", help="say what is missing, busy or wrong, and what to do")
+    texts = {
+        "up": ("start what is not running of Ray, MLflow and the dashboard, on loopback", "then: ray job submit FILE"),
+        "down": ("end what `up` started, and nothing else", "running studies are stopped in order first"),
+        "doctor": ("say what is missing, busy or wrong, and what to do", "--json gives data for a script"),
+    }
+    parsers = {
+        verb: verbs.add_parser(
+            verb, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: paribus {verb}    {hint}"
+        )
+        for verb, (text, hint) in texts.items()
+    }
+    parsers["up"].set_defaults(run=_up)
+    parsers["down"].set_defaults(run=_down)
+    doctor = parsers["doctor"]
     doctor.add_argument("--json", action="store_true", help="print data instead of text")
     doctor.set_defaults(run=_doctor)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -18,18 +18,13 @@ from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.study_ledger import StudyLedger
 from paribus.orchestration.texts import plan_text, stale_text
 from paribus.recipe.home import home
+from paribus.study import StudyError
 from paribus.study.plan import Action
 from paribus.study.study import Study
+from paribus.tracking.errors import LeaseHeld
 
 # How long the end of a study waits for an MLflow that is away, before it leaves the rest to the next command.
 _DRAIN_S = 90.0
-
-
-@dataclass
-class _Interruption:
-    """Whether somebody asked this process to stop."""
-
-    asked: bool = False
 
 
 def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
@@ -41,6 +36,7 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
     Raises:
         LeaseHeld: another live driver runs the study.
         ClusterError: there is no cluster, or a trial asks for more than it has.
+        AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
     """
     folder = home()
     ledger = StudyLedger(study, uri, folder / "spool" / study.name)
@@ -49,44 +45,57 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
         outlook = look_out(study, folder, records, options, only=only, note=note)
         print(plan_text(outlook), flush=True)
+        _check_judgeable(study, folder)
         if outlook.plan.counts().get("stale"):
             print(f"\n{stale_text(outlook)}", file=sys.stderr)
             return 3
-        ledger.open(outlook)
-        with _stoppable() as interruption:
-            try:
-                ended = _train(outlook, options, folder, ledger)
-            except KeyboardInterrupt:
-                interruption.asked, ended = True, {}
-        return _conclude(outlook, ledger, folder, ended, interruption.asked)
+        with _stoppable():
+            return _drive(outlook, options, folder, ledger)
     finally:
         ledger.close()
 
 
-def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger) -> dict[str, str]:
-    """Run the trials that are left; returns each one's outcome by trial id, those that ended."""
+def _drive(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger) -> int:
+    """Train and judge; whatever happens, the ledger does not go on saying that the study runs."""
+    ended: dict[str, str] = {}
+    ledger.open(outlook)
+    try:
+        _train(outlook, options, folder, ledger, ended)
+        if len(ended) == len(outlook.plan.todo):
+            return _conclude(outlook, ledger, folder, ended)
+    except KeyboardInterrupt:
+        pass
+    except LeaseHeld:
+        raise
+    except BaseException:
+        ledger.finish("FAILED", ended)
+        raise
+    ledger.finish("KILLED", ended)
+    left = len(outlook.plan.todo) - len(ended)
+    where = f"with {left} trials to go" if left else "before the verdicts"
+    print(f"\ninterrupted {where}; the same command goes on from here", file=sys.stderr)
+    return 130
+
+
+def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str]) -> None:
+    """Run the trials that are left; `ended` receives each one's outcome by trial id as it ends."""
     if not outlook.plan.todo:
-        return {}
+        return
     from paribus.orchestration.executor import cluster, execute
     from paribus.orchestration.progress import Progress
 
     study = outlook.plan.study
-    context = Context(study=study.name, home=str(folder), uri=ledger.uri, code=code_digest())
+    context = Context(
+        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_checkpoint_s()
+    )
     with cluster(options.cpus) as where:
         print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}", flush=True)
-        progress = Progress(outlook.plan, beat=lambda: ledger.beat(progress.ended), lost=ledger.record_lost)
+        progress = Progress(outlook.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
         execute(outlook.plan, context, [progress])
-    return progress.ended
 
 
-def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str], asked: bool) -> int:
-    """Send what is left, close what was cut off, and print the verdicts where there are any."""
-    interrupted = asked or len(ended) < len(outlook.plan.todo)
-    if interrupted:
-        ledger.finish("KILLED", ended)
-        left = len(outlook.plan.todo) - len(ended)
-        print(f"\ninterrupted with {left} trials to go; the same command goes on from here", file=sys.stderr)
-        return 130
+def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
+    """Send what is left, and print the verdicts."""
     if not ledger.drain(_DRAIN_S):
         print(
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
@@ -103,23 +112,47 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     failures = Counter(ended.values())["failed"]
     ledger.finish("FAILED" if failures else "FINISHED", ended)
     if failures:
-        print(f"\n{failures} trials failed: `status` says why, `retry` runs them again", file=sys.stderr)
+        noun = "trial" if failures == 1 else "trials"
+        print(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again", file=sys.stderr)
     return 1 if failures else 0
 
 
+def _check_judgeable(study: Study, folder: Path) -> None:
+    """Refuse before training what analysis would refuse after it."""
+    from paribus.analysis.metrics import check_margin, metric_called
+    from paribus.data.catalog import locate
+    from paribus.data.manifest import read_manifest
+
+    for data in {study.recipe_of(arm).data for arm in study.arms}:
+        split = read_manifest(locate(data, folder)).split(data.eval_split)
+        check_margin(study.margin, metric_called(study.metric), split.samples)
+
+
+def _checkpoint_s() -> float:
+    """Seconds between a trial's checkpoints: PARIBUS_CHECKPOINT_S, else 30."""
+    text = os.environ.get("PARIBUS_CHECKPOINT_S", "30")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds > 0:
+        raise StudyError(f"PARIBUS_CHECKPOINT_S={text!r}: give the seconds between checkpoints, above 0, or unset it")
+    return seconds
+
+
 @contextmanager
-def _stoppable() -> Iterator[_Interruption]:
-    """Treat SIGTERM, which is what `ray job stop` sends, as Ctrl-C: Ray Tune then ends in order."""
-    interruption = _Interruption()
+def _stoppable() -> Iterator[None]:
+    """Treat SIGTERM, which is what `ray job stop` sends, as Ctrl-C: Ray Tune then ends in order. One is enough."""
+    asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if interruption.asked:
-            return
-        interruption.asked = True
-        signal.raise_signal(signal.SIGINT)
+        nonlocal asked
+        if not asked:
+            asked = True
+            signal.raise_signal(signal.SIGINT)
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield interruption
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import Context, encode
@@ -26,6 +30,8 @@ _TUNE_SETTINGS = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
 
+_FOLDER = "paribus-ray-"
+
 
 class ClusterError(RuntimeError):
     """The cluster cannot be reached, or has not what the trials ask for."""
@@ -38,28 +44,66 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
     Yields a phrase that says which. Only a cluster that this call started is shut down at its end.
 
     Raises:
-        ClusterError: the address that was given does not answer.
+        ClusterError: the address that was given does not answer, or the cluster was lost meanwhile.
     """
     os.environ.update({key: value for key, value in _TUNE_SETTINGS.items() if key not in os.environ})
-    import ray
-
     address = os.environ.get("RAY_ADDRESS")
-    try:
-        if address and address != "local":
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-            where = f"the Ray cluster at {address}"
-        else:
-            cpus = num_cpus or os.cpu_count()
-            ray.init("local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-            where = f"a Ray of its own on {cpus} CPUs"
-    except ConnectionError as error:
-        raise ClusterError(
-            f"no Ray cluster answers at RAY_ADDRESS={address}: {error}. Start one (make up), or unset RAY_ADDRESS"
-        ) from None
+    on_term = signal.getsignal(signal.SIGTERM)
+    where = _join(address) if address and address != "local" else _start(num_cpus or os.cpu_count() or 1)
+    # Ray takes SIGTERM over, and would end the driver without a word to the ledger.
+    signal.signal(signal.SIGTERM, on_term)
+    import ray
+    from ray.exceptions import RayError
+    from ray.tune import TuneError
+
     try:
         yield where
+    except (RayError, TuneError) as error:
+        raise ClusterError(
+            f"the cluster was lost ({_first_line(error)}); the same command goes on from here, once a cluster is up"
+        ) from error
     finally:
         ray.shutdown()
+
+
+def _join(address: str) -> str:
+    import ray
+
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
+            "RAY_ADDRESS to train on a Ray of its own"
+        ) from None
+    return f"the Ray cluster at {address}"
+
+
+def _start(num_cpus: int) -> str:
+    """Start a Ray in a folder of its own: in the common one it would take the stack's place for `ray job submit`."""
+    before = os.environ.get("RAY_TMPDIR")
+    os.environ["RAY_TMPDIR"] = str(_own_folder())
+    try:
+        import ray
+
+        ray.init("local", num_cpus=num_cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    finally:
+        os.environ.pop("RAY_TMPDIR") if before is None else os.environ.update(RAY_TMPDIR=before)
+    return f"a Ray of its own on {num_cpus} CPUs"
+
+
+def _own_folder() -> Path:
+    """A short path, for the sockets below it. What earlier studies left is cleared now, so the last one's logs stay."""
+    place = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
+    for old in place.glob(f"{_FOLDER}*-*"):
+        owner = old.name.removeprefix(_FOLDER).split("-")[0]
+        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=place))
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
 
 
 def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:

@@ -12,12 +12,16 @@ from paribus.study.words import Arm, level_from_json, short_name
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What all trials of one run of a study share; `uri` is None where there is no ledger to send to."""
+    """What all trials of one run of a study share; `uri` is None where there is no ledger to send to.
+
+    `checkpoint_s` are the seconds between a trial's checkpoints.
+    """
 
     study: str
     home: str
     uri: str | None
     code: str
+    checkpoint_s: float = 30.0
 
 
 def encode(step: Step) -> str:
@@ -50,7 +54,7 @@ def decode(text: str) -> Step:
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """MLflow's params of a trial: the levels by short name first, so that they are sortable columns, then the recipe."""
+    """MLflow's params of a trial: its levels by short name, which are sortable columns, then the whole recipe."""
     levels = {short_name(path): str(level) for path, level in trial.arm.levels}
     whole = {path: str(value) for path, value in leaves(trial.recipe.model_dump())}
     return {**levels, "replicate": str(trial.replicate), **whole}

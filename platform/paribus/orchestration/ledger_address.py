@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from paribus.tracking.server import ServerProcess
+
+# In the ledger's folder: who uses a server that a command started for itself, and which one that is.
+_USERS, _STARTING, _OURS = "users.lock", "starting.lock", "temporary"
+_ENDED = "The ledger's server ends with this command, and its addresses with it: `make up` keeps one up."
+_STARTED = "No ledger is up: starting one for this command ..."
 
 
 def folder_of(home: Path) -> Path:
@@ -25,20 +35,63 @@ def ledger_at(home: Path, asked: str | None, *, start: bool) -> Iterator[str | N
         LedgerError: the address is not http(s), or a local server did not come up.
     """
     from paribus.tracking.rest import check_uri
-    from paribus.tracking.server import running_server, start_server
+    from paribus.tracking.server import running_server
 
     if named := asked or os.environ.get("MLFLOW_TRACKING_URI"):
         yield check_uri(named)
         return
-    if running := running_server(folder_of(home)):
-        yield running.uri
-        return
+    running = running_server(folder_of(home))
     if not start:
-        yield None
+        yield running.uri if running else None
         return
-    print("No ledger is up: starting one for this command (`make up` keeps one up) ...", file=sys.stderr, flush=True)
-    server = start_server(folder_of(home))
+    with _shared_server(folder_of(home)) as uri:
+        yield uri
+
+
+@contextmanager
+def _shared_server(folder: Path) -> Iterator[str]:
+    """A server for as long as any command needs it: the last one of those that share it ends it.
+
+    Every user holds a shared lock on one file, which the system takes back however a command ends; who gets it
+    exclusively at its end is the last one. So a killed command leaves its server to the next one, which ends it.
+    """
+    from paribus.tracking.server import running_server, start_server
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _USERS).open("w") as users:
+        with _locked(folder / _STARTING):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            server = running_server(folder)
+            if server is None:
+                print(_STARTED, file=sys.stderr, flush=True)
+                server = start_server(folder)
+                (folder / _OURS).write_text(f"{server.pid} {server.pid_start}")
+        try:
+            yield server.uri
+        finally:
+            with _locked(folder / _STARTING):
+                if _is_last(users) and _is_temporary(folder, server):
+                    server.stop()
+                    print(_ENDED, file=sys.stderr)
+                    (folder / _OURS).unlink(missing_ok=True)
+
+
+def _is_last(users: TextIO) -> bool:
     try:
-        yield server.uri
-    finally:
-        server.stop()
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_temporary(folder: Path, server: ServerProcess) -> bool:
+    """Whether a command started the server for itself; that of `up` stays."""
+    mark = folder / _OURS
+    return mark.exists() and mark.read_text() == f"{server.pid} {server.pid_start}"
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -25,19 +25,25 @@ class Progress(tune.Callback):
 
     Args:
         plan: what runs.
+        ended: receives the outcome of each trial that ends, by its id.
         beat: called about every ten seconds while Tune is alive.
         lost: called with a step and a reason when Ray gave a trial up because its workers kept dying.
     """
 
     def __init__(
-        self, plan: Plan, beat: Callable[[], None], lost: Callable[[Step, str], None], out: TextIO | None = None
+        self,
+        plan: Plan,
+        ended: dict[str, str],
+        beat: Callable[[], None],
+        lost: Callable[[Step, str], None],
+        out: TextIO | None = None,
     ) -> None:
         self._steps = {step.trial.id: step for step in plan.todo}
         self._beat, self._lost, self._out = beat, lost, out or sys.stdout
         self._num_total = len(self._steps)
         self._epochs: dict[str, str] = {}
         self._started = self._beaten = self._spoken = time.monotonic()
-        self.ended: dict[str, str] = {}
+        self.ended = ended
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""

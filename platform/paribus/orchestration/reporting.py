@@ -99,8 +99,8 @@ def show(judged: Judged) -> None:
     console = probe if probe.is_terminal else Console(width=160, highlight=False)
     console.print(rich_table(judged.analysis))
     for line in (*summary(judged.analysis), *judged.notes):
-        console.print(line, markup=False, highlight=False)
-    console.print(f"\nMLflow: {judged.url}", markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=not probe.is_terminal)
+    console.print(f"\nMLflow: {judged.url}", markup=False, highlight=False, soft_wrap=True)
 
 
 def write_markdown(judged: Judged, path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from paribus.orchestration.code_digest import code_digest
+from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
 from paribus.orchestration.planning import Outlook
 from paribus.study.document import write_study
@@ -44,7 +46,12 @@ class StudyLedger:
         self.study, self.uri, self.spool = study, uri, spool
         self._rest = MlflowRest(uri, budget_s=5.0)
         self._run: StudyRun | None = None
+        self._outlook: Outlook | None = None
+        self._described = False
         self._done: Counter[str] = Counter()
+        self._beating: threading.Thread | None = None
+        self._taken: LeaseHeld | None = None
+        self._trouble = ""
 
     def known(self) -> list[TrialRecord] | None:
         """The study's trials, after leftovers of dead processes were sent; None if MLflow does not answer."""
@@ -68,22 +75,44 @@ class StudyLedger:
             for record in (outlook.records or ())
             if record.outcome and record.trial_id in {s.trial.id for s in outlook.plan.steps if s.action == "skip"}
         )
+        self._outlook = outlook
+        # Once trials run, it would close ours: hence here alone.
+        self._try(lambda run: run.close_orphans())
+
+    def beat(self, ended: Mapping[str, str]) -> None:
+        """Say that the driver lives, with the number of trials by outcome; a server that is slow holds up nobody.
+
+        Raises:
+            LeaseHeld: another driver took the study over.
+        """
+        if self._taken:
+            raise self._taken
+        if self._beating is None or not self._beating.is_alive():
+            counts = self._counts(ended)
+            self._beating = threading.Thread(target=self._beat, args=(counts,), name="paribus-lease", daemon=True)
+            self._beating.start()
+
+    def _beat(self, counts: dict[str, int]) -> None:
         try:
-            self._run = open_study(self._rest, _header(outlook))
+            self._try(lambda run: run.heartbeat(counts), join=False)
+        except LeaseHeld as error:
+            self._taken = error
+
+    def _opened(self) -> StudyRun:
+        """The study's run, with our lease on it; opened late where MLflow was away at the start."""
+        if self._run is None:
+            assert self._outlook is not None
+            self._run = open_study(self._rest, _header(self._outlook))
+        if not self._described:
+            assert self._outlook is not None
             self._run.claim_lease()
-            self._run.close_orphans()
             self._run.artifact("study.json", write_study(self.study).encode())
-            ids = [step.trial.id for step in outlook.plan.steps]
+            ids = [step.trial.id for step in self._outlook.plan.steps]
             self._run.artifact("trials.json", json.dumps(ids).encode())
             self._run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
             self._run.heartbeat(self._done)
-        except LedgerUnreachable as error:
-            self._run = None
-            print(f"note: {error}", file=sys.stderr)
-
-    def beat(self, ended: Mapping[str, str]) -> None:
-        """Say that the driver lives, with the number of trials by outcome."""
-        self._try(lambda run: run.heartbeat(self._counts(ended)))
+            self._described = True
+        return self._run
 
     def record_lost(self, step: Step, reason: str) -> None:
         """Write down a trial whose workers died too often to say so themselves."""
@@ -96,7 +125,7 @@ class StudyLedger:
                     arm=trial.arm.levels,
                     arm_name=trial.arm.name,
                     replicate=trial.replicate,
-                    attempt=step.attempt + 1000,  # after every attempt that a worker can have begun
+                    attempt=step.attempt + MAX_NODE_RETRIES + 1,  # after every attempt that a worker has begun
                     params=params_of(trial),
                     tags={"paribus.code": code_digest()},
                     run_id=None,
@@ -110,6 +139,8 @@ class StudyLedger:
         while True:
             try:
                 summary = replay(self.spool, self.uri, budget_s=5.0)
+                for refused in summary.rejected:
+                    print(f"note: the ledger refused a trial's records; they are kept in {refused}", file=sys.stderr)
                 if summary.num_left == 0 and summary.num_busy == 0:
                     return True
             except LedgerUnreachable:
@@ -149,15 +180,23 @@ class StudyLedger:
     def _counts(self, ended: Mapping[str, str]) -> dict[str, int]:
         return dict(self._done + Counter(ended.values()))
 
-    def _try(self, action: Callable[[StudyRun], None]) -> None:
-        if self._run is None:
+    def _try(self, action: Callable[[StudyRun], object], *, join: bool = True) -> None:
+        """Do it if MLflow answers; say so once where it does not, and once when it is back."""
+        if self._outlook is None:
             return
+        if join and self._beating is not None:
+            self._beating.join()
         try:
-            action(self._run)
+            action(self._opened())
+            if self._trouble:
+                print("note: MLflow answers again", file=sys.stderr)
+            self._trouble = ""
         except LeaseHeld:
             raise
         except LedgerError as error:
-            print(f"note: {error}", file=sys.stderr)
+            if not self._trouble:
+                print(f"note: {error} Training goes on; its records wait on disk.", file=sys.stderr)
+            self._trouble = str(error)
 
 
 def _header(outlook: Outlook) -> StudyHeader:

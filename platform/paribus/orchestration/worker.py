@@ -58,9 +58,10 @@ class TrialWorker(tune.Trainable):
         try:
             if self._epochs is None:
                 self._epochs = self._open()
-            epoch = next(self._epochs)
-        except StopIteration as stop:
-            return self._finish(stop.value)
+            try:
+                epoch = next(self._epochs)
+            except StopIteration as stop:
+                return self._finish(stop.value)
         except Exception as error:  # a trial's fault must not take the worker down
             return self._fail(error)
         assert self._log is not None
@@ -78,9 +79,11 @@ class TrialWorker(tune.Trainable):
         from paribus.training import Checkpoints, epochs
 
         trial = self._step.trial
-        checkpoints = Checkpoints(self._home / "checkpoints" / trial.id)
+        # By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
+        folder = self._home / "checkpoints" / self._context.study / f"{trial.id}-{self._context.code}"
+        checkpoints = Checkpoints(folder, every_s=self._context.checkpoint_s)
         self._checkpoints = checkpoints
-        attempt = _next_attempt(checkpoints.folder, self._step.attempt)
+        attempt = _next_attempt(folder, self._step.attempt)
         self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         return epochs(trial.recipe, trial.seeds, self._feed(trial), checkpoint=checkpoints)
@@ -160,8 +163,11 @@ class TrialWorker(tune.Trainable):
 def _next_attempt(folder: Path, planned: int) -> int:
     """The number of this attempt: the planned one, or one more than the last that began on this storage."""
     file = folder / _ATTEMPT
-    begun = int(file.read_text()) if file.exists() else 0
-    attempt = max(planned, begun + 1)
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(str(attempt))
+    try:
+        begun = int(file.read_text() or 0) if file.exists() else 0
+        attempt = max(planned, begun + 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(attempt))
+    except OSError:  # a full disk costs the checkpoints, not the trial
+        return planned
     return attempt
