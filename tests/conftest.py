@@ -1,0 +1,53 @@
+"""What the suites that run whole studies share: a checkout of their own, one real stack, and a desk per test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk import PORTS, Desk, Stack, environment, free_ports
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Iterator[Path]:
+    """A copy of what a study needs of the repository, at a short path: Ray's sockets lie below it."""
+    folder = Path(tempfile.mkdtemp(prefix="pb", dir="/tmp"))
+    shutil.copytree(REPOSITORY / "platform", folder / "platform", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "studies").mkdir()
+    (folder / "dashboards").mkdir()
+    (folder / "dashboards" / "home.py").write_text("import streamlit\n")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack(checkout: Path) -> Iterator[Stack]:
+    with_ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))
+    started = Stack(checkout=checkout, home=checkout / "home", ports=with_ports)
+    try:
+        started.up()
+        yield started
+    finally:
+        started.down()
+
+
+@pytest.fixture
+def desk(stack: Stack, tmp_path: Path) -> Iterator[Desk]:
+    """A desk on the session's stack."""
+    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri, "PARIBUS_CHECKPOINT_S": "0.2"}
+    made = Desk(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def lone_desk(checkout: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A desk with no cluster and no server."""
+    made = Desk(folder=tmp_path / "work", env=environment(checkout, tmp_path / "home"))
+    yield made
+    made.end()
