@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from paribus.tracking import LedgerUnreachable, MlflowRest, Recorder, TrialHeader, replay
+from paribus.tracking import LedgerUnreachable, MlflowRest, Recorder, TrialHeader, replay, waiting
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.server import ServerProcess, running_server, start_server
 from paribus.tracking.spool import Spool, folder_of
@@ -93,6 +94,16 @@ def test_a_server_that_was_never_there_costs_a_bounded_wait_and_a_replay_brings_
     assert "make up" in there.trouble
     assert replay(spool, uri).num_sent == 1
     assert [result.outcome for result in ledger.results(study)] == ["finished"]
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_end(spool: Path, header: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        recorder = Recorder(spool, f"http://127.0.0.1:{mute.getsockname()[1]}", flush_s=0.05)
+        recorder.trial(header()).finish("finished", {"top1": 1.0})
+        before = time.monotonic()
+        assert not recorder.close(0.5)
+        assert time.monotonic() - before < 10
+    assert waiting(spool).num_unsent == 1
 
 
 @pytest.mark.parametrize("served", [True, False], ids=["while it was being sent", "before anything was sent"])

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import LedgerError, LedgerUnreachable
+from .errors import LedgerUnreachable
 from .rest import MlflowRest
 from .sender import Sender
 from .spool import REJECTED, Spool, spools
@@ -103,8 +103,9 @@ def deliver(sender: Sender) -> bool:
             return False
     except LedgerUnreachable:
         raise
-    except (LedgerError, OSError, ValueError, KeyError, TypeError) as error:
-        # Whatever is wrong with one trial's records must not hold up the others', nor be lost.
+    except Exception as error:
+        # Whatever is wrong with one trial's records must neither end the sending thread, nor hold up the others', nor
+        # be lost.
         aside = sender.spool.reject(f"{type(error).__name__}: {error}")
         sender.rejected = f"{aside}: {error}"
         log.error("The ledger refused a trial's records; they are kept in %s (%s)", aside, error)

@@ -20,6 +20,7 @@ from .trial_runs import Studies
 
 FLUSH_S = 1.0
 LONGEST_PAUSE_S = 10.0
+GIVE_UP_S = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -109,20 +110,22 @@ class Recorder:
         """
         self._closing.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._given_up.set()
-            if self._rest is not None:
-                self._rest.abandon()
-            self._thread.join()
+        if self._thread is not None and not self._ended(self._thread, timeout_s):
+            return False  # a request hangs: the spools stay ours until the process ends
         with self._lock:
             sent = not self._unsent and all(sender.idle for sender in self._senders)
             for spool in [*self._unsent, *(sender.spool for sender in self._senders)]:
                 spool.close()
             self._unsent, self._senders = [], []
-        if self._rest is not None:
-            self._rest.close()
         return sent
+
+    def _ended(self, thread: threading.Thread, timeout_s: float) -> bool:
+        thread.join(timeout_s)
+        self._given_up.set()
+        if self._rest is not None:
+            self._rest.abandon()
+        thread.join(GIVE_UP_S)
+        return not thread.is_alive()
 
     def _start(self) -> None:
         if self._thread is None:
@@ -130,6 +133,11 @@ class Recorder:
             self._thread.start()
 
     def _run(self) -> None:
+        assert self._rest is not None
+        with self._rest:
+            self._send_until_closed()
+
+    def _send_until_closed(self) -> None:
         pause_s = self._flush_s
         while not self._given_up.is_set():
             self._wake.wait(self._flush_s)

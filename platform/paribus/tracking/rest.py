@@ -84,7 +84,7 @@ class MlflowRest:
             try:
                 response = self._connected().request(method, path, **kwargs)
                 problem = None if not is_passing(response) else f"HTTP {response.status_code}"
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem = f"{type(error).__name__}: {error}"
             if problem is None:
                 raise_for_status(response, method, path)
