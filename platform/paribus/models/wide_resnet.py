@@ -44,10 +44,12 @@ class Unit(nn.Module):
         self.shortcut_drop = dropout(model.dropout, model.dropout_placement == "shortcut")
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.preacts[0](x)
+        layers = zip(self.preacts, self.drops, self.convs, strict=True)
+        preact, drop, conv_ = next(layers)
+        first = preact(x)
         shortcut = x if self.projection is None else self.projection(first)
-        branch = self.convs[0](self.drops[0](first))
-        for preact, drop, conv_ in zip(self.preacts[1:], self.drops[1:], self.convs[1:], strict=True):
+        branch = conv_(drop(first))
+        for preact, drop, conv_ in layers:
             branch = conv_(drop(preact(branch)))
         return add(self.shortcut_drop(shortcut), branch, self.scale)
 

@@ -37,8 +37,10 @@ class PostUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.projection is None else self.projection(x)
-        branch = self.norms[0](self.convs[0](x))
-        for conv_, norm_, drop in zip(self.convs[1:], self.norms[1:], self.drops[1:], strict=True):
+        layers = zip(self.convs, self.norms, self.drops, strict=True)
+        conv_, norm_, _ = next(layers)
+        branch = norm_(conv_(x))
+        for conv_, norm_, drop in layers:
             branch = norm_(conv_(drop(F.relu(branch, inplace=True))))
         return F.relu(add(self.shortcut_drop(shortcut), branch, self.scale), inplace=True)
 

@@ -5,5 +5,9 @@ class TrainingError(RuntimeError):
     """A trial that cannot be trained as its recipe says: no such device, or a feed that breaks its promise."""
 
 
+class TooFewSamplesError(TrainingError):
+    """The training split has fewer samples than one batch: a fault of the data, for those who class failures."""
+
+
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written, read, or that belongs to another trial."""

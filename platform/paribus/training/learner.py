@@ -55,7 +55,7 @@ class Learner:
 
     def step(self, images: Tensor, labels: Tensor, step: int, lr: float) -> Tensor:
         """Train by one batch; (loss, gradient norm before clipping, largest pooled feature) on the device."""
-        self.net.train()
+        self._set_mode(training=True)
         seed_dropout(self.dropouts, self.dropout_seed, step)
         pooled, logits = self._forward(images)
         loss = smoothed_loss(logits, labels.to(self.device, non_blocking=True), self.training.label_smoothing)
@@ -73,7 +73,7 @@ class Learner:
 
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features (N, F) and logits (N, K) in evaluation mode."""
-        self.net.eval()
+        self._set_mode(training=False)
         return self._forward(images)
 
     @contextmanager
@@ -95,6 +95,11 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         for mine, saved in zip(self.averaged, state["averaged"], strict=True):
             mine.copy_(saved)
+
+    def _set_mode(self, training: bool) -> None:
+        # Setting it walks all modules, which on a narrow net is a hundredth of a step.
+        if self.net.training is not training:
+            self.net.train(training)
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         images = images.to(self.device, memory_format=self.memory_format, non_blocking=True)

@@ -12,7 +12,7 @@ import torch
 
 from paribus.recipe import Recipe, Seeds, trial_id
 from paribus.training.checkpoint import Checkpoints
-from paribus.training.errors import TrainingError
+from paribus.training.errors import TooFewSamplesError
 from paribus.training.evaluate import evaluate
 from paribus.training.feed_protocol import Feed
 from paribus.training.keeper import Keeper
@@ -77,7 +77,7 @@ def epochs(
         progress.close_epoch(expected_step=last, is_last=last == plan.num_steps)
         if progress.ended:
             break
-        metrics = progress.training_metrics(first, begun, recipe.data.batch_size)
+        metrics = progress.training_metrics(first, begun)
         if plan.evaluates_after(progress.epochs_done):
             with progress.timing("eval_s"), learner.evaluated_weights():
                 evaluated, examples = evaluate(learner.predict, feed)
@@ -107,9 +107,9 @@ class Plan:
 
     @classmethod
     def of(cls, recipe: Recipe, feed: Feed) -> "Plan":
-        """The budget of `recipe` on `feed`; raises TrainingError where the split has fewer samples than a batch."""
+        """The budget of `recipe` on `feed`; raises TooFewSamplesError where the split has less than a batch."""
         if feed.steps_per_epoch < 1:
-            raise TrainingError(
+            raise TooFewSamplesError(
                 f"the training split has {feed.num_train} samples, fewer than one batch of {recipe.data.batch_size}: "
                 "lower data.batch_size or raise data.train_fraction"
             )

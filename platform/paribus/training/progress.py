@@ -23,7 +23,7 @@ _CURVES = ("step", "loss", "lr", "grad_norm")
 class Begun(NamedTuple):
     """Where an epoch's measurement starts."""
 
-    step: int
+    num_images: int
     train_s: float
     data_wait_s: float
 
@@ -34,6 +34,7 @@ class Progress:
     def __init__(self, divergence_loss: float) -> None:
         self.divergence_loss = divergence_loss
         self.step = 0
+        self.num_images = 0
         self.epochs_done = 0
         self.outcome: Outcome = "finished"
         self.outcome_step: int | None = None
@@ -48,6 +49,7 @@ class Progress:
     def advance(self, keys: Sequence[str], lr: float, measured: Tensor) -> None:
         """One step more: its sample keys, its rate, and (loss, gradient norm, largest feature) still on the device."""
         self.step += 1
+        self.num_images += len(keys)
         # A hash over a hash, since a hashlib object cannot be put into a checkpoint.
         self.stream_hash = sha256("\n".join([self.stream_hash, *keys]).encode()).hexdigest()
         self._unread.append((self.step, lr, measured))
@@ -104,9 +106,9 @@ class Progress:
 
     def snapshot(self) -> Begun:
         """Where the epoch, or its rest after a resumption, begins."""
-        return Begun(self.step, self.durations["train_s"], self.durations["data_wait_s"])
+        return Begun(self.num_images, self.durations["train_s"], self.durations["data_wait_s"])
 
-    def training_metrics(self, first: int, begun: Begun, batch_size: int) -> dict[str, float]:
+    def training_metrics(self, first: int, begun: Begun) -> dict[str, float]:
         """Metrics of the epoch that began at 0-based step `first`; its pace since `begun`."""
         curves = self.curves_since(first)
         metrics = {
@@ -116,8 +118,8 @@ class Progress:
         }
         wait_s = self.durations["data_wait_s"] - begun.data_wait_s
         elapsed_s = self.durations["train_s"] - begun.train_s + wait_s
-        if self.step > begun.step:
-            metrics["images_per_s"] = (self.step - begun.step) * batch_size / elapsed_s
+        if self.num_images > begun.num_images:
+            metrics["images_per_s"] = (self.num_images - begun.num_images) / elapsed_s
             metrics["data_wait"] = wait_s / elapsed_s
         return metrics
 
