@@ -135,7 +135,7 @@ def _around(mean: float, half_width: float, level: float) -> Interval | None:
 
 
 def _further(mean: float, sd: float, n: int, data: StudyData) -> float | None:
-    if n < MIN_PAIRS or np.isnan(sd):
+    if n < MIN_PAIRS or np.isnan(sd) or sd == 0:
         return None
     needed = replicates_to_resolve(mean, sd, data.study.margin, data.study.alpha / len(data.compared))
     return max(needed - n, 1.0)

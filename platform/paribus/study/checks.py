@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from paribus.recipe import Recipe
 from paribus.recipe.errors import nearest
 from paribus.study.designs import StudyError
-from paribus.study.words import METRICS, Claim, Direction
+from paribus.study.words import IN_NATS, METRICS, Claim, Direction
 
 if TYPE_CHECKING:
     from paribus.study.study import Study
@@ -64,6 +64,11 @@ def _check_numbers(study: Study) -> None:
         raise StudyError(f"alpha = {study.alpha!r}: a number between 0 and 1, such as 0.05")
     if not _is_number(study.margin) or not study.margin > 0:
         raise StudyError(f"margin = {study.margin!r}: the smallest effect of interest is positive, such as 0.5 points")
+    if study.metric in IN_NATS and study.margin == type(study).margin:
+        raise StudyError(
+            f"{study.metric} is in nats, where the default margin of {study.margin:g} would call nearly everything "
+            "equivalent: state the smallest effect of interest, such as margin=0.02"
+        )
 
 
 def _check_word(what: str, word: Any, allowed: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ Level = str | int | float | bool | tuple[int | float | str, ...] | None
 Outcome = Literal["finished", "diverged", "dead", "stopped", "failed"]
 Direction = Literal["better", "worse", "no harm", "stabler"]
 METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
+IN_NATS = METRICS[2:]
 
 # Paths that the literature writes with a letter.
 _SYMBOLS = {"model.width": "k"}

@@ -1,0 +1,21 @@
+#!/usr/bin/env python
+"""Does damping the residual branch help a net that is trained at a high rate?  8 arms x 8 replicates, COST on digits."""
+
+from paribus import Claim, Study
+
+study = Study(
+    name="residual_scale",
+    factors={"model.depth": (16, 40), "model.residual_scale": (0.1, 0.2, 0.3, 1.0)},
+    baseline={"model.residual_scale": 1.0},  # at each depth
+    fixed={"optimizer.lr": 2.0},  # 20 times the usual rate: at 0.1 every arm trains well and nothing can show
+    replicates=8,
+    claim=Claim(
+        "scaling residuals by 0.1 to 0.3 stabilises training and never seems to harm the final accuracy",
+        source="Inception-v4 (arXiv 1602.07261), section 3.3",
+        direction="no harm",
+        setting="Inception-ResNet with over 1,000 filters in the last grid, ImageNet, RMSProp",
+    ),
+)
+
+if __name__ == "__main__":
+    study.main()
