@@ -51,6 +51,7 @@ study: env ## run STUDY (studies/residual_scale.py) on the local stack: verdicts
 	@export PATH="$(BIN):$$PATH"; \
 	RAY_API_SERVER_ADDRESS="$$(python -m paribus.orchestration.stack_address ray)" || exit; \
 	export RAY_API_SERVER_ADDRESS; \
+	echo; echo "ray job submit $(STUDY)"; \
 	ray job submit $(STUDY); code=$$?; \
 	echo; python -m paribus.orchestration.stack_address; \
 	exit $$code

@@ -12,7 +12,7 @@ import pytest
 import paribus
 
 ROOT = Path(paribus.__file__).parent
-ROOMS = ["paribus", *(f"paribus.{room.name}" for room in pkgutil.iter_modules([str(ROOT)]))]
+ROOMS = ["paribus", *(f"paribus.{room.name}" for room in pkgutil.iter_modules([str(ROOT)]) if room.name != "__main__")]
 MODULES = sorted(
     ".".join(("paribus", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for path in ROOT.rglob("*.py")

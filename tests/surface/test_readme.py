@@ -63,7 +63,7 @@ def test_the_files_of_a_readme_are_the_files_that_are_there(readme: Path) -> Non
     assert missing == [], f"{readme} names what is not there"
     there = {path.relative_to(folder).parts[0] for path in tracked() if folder in path.parents}
     said = {path.relative_to(ROOT / folder).parts[0] for name in listed for path in (ROOT / folder).glob(name)}
-    unsaid = {name for name in there - said if not name.startswith((".", "__init__", "README"))}
+    unsaid = {name for name in there - said if not name.startswith((".", "__init__", "README", "conftest"))}
     assert unsaid == set(), f"{readme} does not name what is there"
 
 

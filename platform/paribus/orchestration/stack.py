@@ -171,9 +171,12 @@ def _is_ready(name: str, settings: Settings, entries: dict[str, Entry], starting
     """True once part `name` answers. Raises StackError if its process has ended instead."""
     if name == "mlflow" and name in starting:
         return _mlflow_is_ready(settings, entries, starting)
-    if not entries[name].process.alive:
-        raise _ended(name, entries[name])
-    return stack_parts.answers(name, entries[name].url)
+    entry = entries[name]
+    if not entry.process.alive:
+        raise _ended(name, entry)
+    if name == "ray" and not stack_ray.is_settled(Path(entry.ray_temp), entry.gcs_port):
+        return False
+    return stack_parts.answers(name, entry.url)
 
 
 def _mlflow_is_ready(settings: Settings, entries: dict[str, Entry], starting: set[str]) -> bool:

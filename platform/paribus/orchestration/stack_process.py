@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,14 +93,14 @@ def end(process: Process, *, guest_grace_s: float = 20.0, grace_s: float = 5.0) 
     everyone = members(process)
     drivers = [guest for guest in guests(process) if _leads_a_session(guest)]
     _ask([child for driver in drivers for child in (driver, *_children_of(driver))])
-    psutil.wait_procs(drivers, timeout=guest_grace_s)
+    _wait_for(drivers, guest_grace_s)
     _ask([member for member in members(process) if _session(member.pid) == process.pid])
-    psutil.wait_procs(members(process), timeout=grace_s)
+    _wait_for(members(process), grace_s)
     remaining = members(process)
     while remaining:
         for member in remaining:
             _signal(member, signal.SIGKILL)
-        psutil.wait_procs(remaining, timeout=grace_s)
+        _wait_for(remaining, grace_s)
         remaining = members(process)
     _reap(process.pid)
     return len(everyone)
@@ -129,6 +130,13 @@ def _breathes(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def _wait_for(processes: Sequence[psutil.Process], timeout_s: float) -> None:
+    """Until all have ended. psutil's own wait sits out the time on zombies, which some containers never collect."""
+    deadline = time.monotonic() + timeout_s
+    while any(_breathes(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _mark(process: psutil.Process) -> str | None:

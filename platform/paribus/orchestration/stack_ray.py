@@ -13,6 +13,7 @@ from paribus.orchestration.stack_settings import Settings
 
 BIN = Path(sys.executable).parent
 _MIB = 1024 * 1024
+_NOTE = "ray_current_cluster"
 
 
 def command(settings: Settings, ports: Mapping[str, int]) -> list[str]:
@@ -59,12 +60,20 @@ def prepare_folder(folder: Path) -> None:
         shutil.rmtree(session, ignore_errors=True)
 
 
+def is_settled(folder: Path, gcs_port: int) -> bool:
+    """True once the head has noted its own address: its last act, some time after the Jobs API answers."""
+    try:
+        return (folder / _NOTE).read_text().strip().endswith(f":{gcs_port}")
+    except OSError:
+        return False
+
+
 def claim_default(folder: Path) -> bool:
     """Let a plain `ray job submit` or `ray.init(address="auto")` find this cluster, unless another one lives.
 
     Ray looks up the last started cluster in one file, and fails if that names a dead one. True if it names ours now.
     """
-    ours = (folder / "ray_current_cluster").read_text().strip()
+    ours = (folder / _NOTE).read_text().strip()
     pointer = _pointer()
     try:
         named = pointer.read_text().strip()
@@ -82,10 +91,10 @@ def claim_default(folder: Path) -> bool:
 def release_default(folder: Path) -> None:
     """Take back what `claim_default` wrote."""
     try:
-        ours = (folder / "ray_current_cluster").read_text().strip()
+        ours = (folder / _NOTE).read_text().strip()
         if _pointer().read_text().strip() == ours:
             _pointer().unlink(missing_ok=True)
-        (folder / "ray_current_cluster").unlink(missing_ok=True)
+        (folder / _NOTE).unlink(missing_ok=True)
     except OSError:
         return
 
@@ -94,7 +103,7 @@ def _pointer() -> Path:
     temp = os.environ.get("RAY_TMPDIR")
     if temp is None:
         temp = os.environ.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"
-    return Path(temp) / "ray" / "ray_current_cluster"
+    return Path(temp) / "ray" / _NOTE
 
 
 def _answers(address: str) -> bool:
