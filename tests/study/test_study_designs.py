@@ -302,6 +302,6 @@ def test_a_base_may_be_a_recipe_of_ones_own() -> None:
 
 
 def test_a_metric_in_nats_needs_a_margin_of_its_own() -> None:
-    with pytest.raises(StudyError, match="in nats.*margin=0.02"):
+    with pytest.raises(StudyError, match=r"in nats.*margin=0\.02"):
         Study(name="x", factors={"model.width": (1.0, 2.0)}, metric="log_likelihood")
     assert Study(name="x", factors={"model.width": (1.0, 2.0)}, metric="log_likelihood", margin=0.02).margin == 0.02
