@@ -13,15 +13,23 @@ from paribus.data.errors import DataError
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`; other processes wait. The kernel releases it when a holder dies."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / f".{folder.name}.lock").open("w") as handle:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        handle = (folder.parent / f".{folder.name}.lock").open("w")
+    except OSError as error:
+        raise DataError(f"{folder} cannot be made: {error}") from None
+    with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder that becomes `folder` at the end, or vanishes if anything fails; call it under `lock(folder)`."""
+    """An empty folder that becomes `folder` at the end, or vanishes if anything fails; call it under `lock(folder)`.
+
+    Raises:
+        DataError: the disk is full, or a file could not be read or written.
+    """
     partial = folder.parent / f".{folder.name}.partial"
     # One that lies here already was left by a killed process, because the lock lets one maker in at a time.
     shutil.rmtree(partial, ignore_errors=True)
@@ -31,6 +39,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         for file in partial.iterdir():
             _flush(file)
         partial.rename(folder)
+    except OSError as error:
+        raise DataError(f"{folder} was not written: {error}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

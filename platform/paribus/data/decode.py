@@ -51,13 +51,6 @@ def is_grey(data: bytes) -> bool:
         return False
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """The bytes of a PNG of (H, W, 1) or (H, W, 3) uint8."""
-    buffer = BytesIO()
-    as_image(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def as_image(pixels: Pixels) -> Image.Image:
     """A Pillow image of (H, W, 1) or (H, W, 3) uint8."""
     return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

@@ -65,16 +65,20 @@ def _decode_all(cache: Path, reader: ShardReader, index: Index, viewing: Viewing
     _discard(cache)
     undecodable = []
     with new_folder(cache) as partial_folder:
-        images = np.lib.format.open_memmap(partial_folder / _IMAGES, "w+", np.uint8, shape)
-        for number, start in enumerate(index.starts.tolist()):
-            for row, data in enumerate(reader.read(number), start):
-                image = viewing.of(data)
+        # Written as a file, not through a map: a full disk is then an error and not a signal that kills the trial.
+        with (partial_folder / _IMAGES).open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for row, image in enumerate(_decoded(reader, index, viewing)):
                 if image is None:
                     undecodable.append(row)
-                else:
-                    images[row] = image
-        images.flush()
+                file.write((np.zeros(shape[1:], np.uint8) if image is None else image).tobytes())
         np.save(partial_folder / _UNDECODABLE, np.array(undecodable, np.int64))
+
+
+def _decoded(reader: ShardReader, index: Index, viewing: Viewing) -> Iterator[Pixels | None]:
+    for number in range(len(index.starts)):
+        yield from map(viewing.of, reader.read(number))
 
 
 def _discard(cache: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import file_digest, sha256
 from io import BytesIO
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ class _Survey:
             smallest=(min(heights), min(widths)),
             largest=(max(heights), max(widths)),
             mean=tuple(value / 255 for value in mean),
-            sd=tuple(value**0.5 / self.pixels / 255 for value in spread),
+            sd=tuple(sqrt(value) / self.pixels / 255 for value in spread),
             undecodable=len(self.undecodable),
             splits=splits,
             made=made,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paribus.data.counters import keyed_hash, sample_ids
+from paribus.data.counters import integers, keyed_hash, sample_ids
 from paribus.data.sources.source import Arrays, Source, array_source
 
 NUM_TEST_DIGITS = 397
@@ -43,10 +43,11 @@ def _stripes(split: str, count: int) -> Arrays:
     labels = np.arange(count) % SYNTHETIC_CLASSES
     slopes = np.array([(0, 1), (1, 0), (1, 1), (1, -1)])[labels]
     y, x = np.mgrid[:SYNTHETIC_SIZE, :SYNTHETIC_SIZE]
-    generator = np.random.Generator(np.random.Philox(key=int(sample_ids([f"synthetic {split}"])[0])))
-    phases = generator.integers(0, 4, (count, 1, 1, 3))
-    # Integers only, so that every machine makes the same bytes.
+    # Integers from our own counters, so that every machine and every NumPy makes the same bytes.
+    ids = sample_ids(keys)
+    phases = np.stack([integers(ids, 4, "phase", channel) for channel in range(3)], axis=1)[:, None, None]
     wave = (slopes[:, :1, None] * y + slopes[:, 1:, None] * x)[..., None] + phases
-    noise = generator.integers(0, 96, wave.shape)
+    draws = [integers(ids, 96, "noise", place) for place in range(SYNTHETIC_SIZE**2 * 3)]
+    noise = np.stack(draws, axis=1).reshape(wave.shape)
     images = (120 * (wave // 2 % 2) + noise + 20).astype(np.uint8)
     return images, labels.astype(np.int64), keys

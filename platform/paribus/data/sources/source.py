@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels, encode_png
+from paribus.data.decode import Pixels
+from paribus.data.png import encode_png
 
 
 @dataclass(frozen=True, kw_only=True)
