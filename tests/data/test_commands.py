@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from PIL import Image
 
 from paribus.data import DataError, data_digest, open_feed
 from paribus.data.commands import register
+from paribus.data.places import Place
 from paribus.recipe import preset
 
 
@@ -86,6 +88,7 @@ def test_only_the_named_splits_are_written(tmp_path: Path, capsys: pytest.Captur
     [
         (["digits", "--download"], "needs neither"),
         (["nowhere"], "neither a known set"),
+        (["cifra10"], "did you mean 'cifar10'"),
     ],
 )
 def test_settings_without_effect_and_unknown_sources_are_refused(arguments: list[str], words: str) -> None:
@@ -142,6 +145,31 @@ def test_shards_behind_an_address_are_the_shards_of_the_folder(
     for left, right in zip(feeds[0].batches(1, 2, 0), feeds[1].batches(1, 2, 0), strict=True):
         assert left.keys == right.keys
         assert torch.equal(left.images, right.images)
+
+
+class _Busy(_Quiet):
+    """Answers the first request for a file with 503."""
+
+    asked: ClassVar[set[str]] = set()
+
+    def do_GET(self) -> None:
+        if self.path in self.asked:
+            super().do_GET()
+        else:
+            self.asked.add(self.path)
+            self.send_error(503)
+
+
+def test_a_busy_server_is_asked_again(stripes: Path, tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Busy, directory=str(stripes))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        place = Place(f"http://127.0.0.1:{server.server_port}")
+        try:
+            assert place.read("train-000000.tar") == (stripes / "train-000000.tar").read_bytes()
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_an_address_without_shards_is_named(served: str, tmp_path: Path) -> None:

@@ -177,3 +177,30 @@ def test_shards_are_plain_tars_that_any_tool_reads(stripes: Path) -> None:
     with tarfile.open(stripes / "train-000000.tar") as tar:
         assert tar.getnames()[:2] == ["train-0000.png", "train-0000.cls"]
         assert {member.mtime for member in tar.getmembers()} == {0}
+
+
+@pytest.mark.parametrize("what", ["shards", "cache"])
+def test_a_disk_that_fills_while_writing_is_an_error_and_leaves_nothing(
+    what: str, stripes: Path, tmp_path: Path
+) -> None:
+    """The kernel refuses to let a file grow past 4 KiB, as it would on a full disk."""
+    code = f"""
+import resource, sys
+from pathlib import Path
+from paribus.data import DataError, open_feed
+from paribus.data.shards import make_shards
+from paribus.data.sources.builtin import synthetic
+from paribus.recipe import preset
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+home = Path({str(tmp_path / "home")!r})
+try:
+    if {what!r} == "shards":
+        make_shards(synthetic(), home / "set")
+    else:
+        open_feed(preset("synthetic").replace({{"data.shards": {str(stripes)!r}}}), home)
+except DataError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "was not written" in done.stdout
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file() and path.stat().st_size] == []

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,9 @@ def _source(args: argparse.Namespace) -> "Source":
     _refuse(args, "a folder of images needs neither --root nor --download")
     if not Path(args.source).is_dir():
         known = ", ".join([*BUILTIN, *DOWNLOADABLE])
-        raise DataError(f"{args.source!r} is neither a known set ({known}) nor a folder of images")
+        close = get_close_matches(args.source, [*BUILTIN, *DOWNLOADABLE], n=1, cutoff=0.6)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        raise DataError(f"{args.source!r} is neither a known set ({known}) nor a folder of images{guess}")
     from paribus.data.sources.image_folder import image_folder
 
     return image_folder(Path(args.source))

@@ -43,7 +43,7 @@ def torchvision_source(name: str, root: Path | None = None, download: bool = Fal
             splits = {split: _idx_arrays(root, split) for split in _IDX_STEMS}
             return array_source(name, FASHION_CLASSES, splits, {"source": "Fashion-MNIST"})
     if root is None:
-        raise DataError(_how_to_get(name))
+        raise DataError(f"{name} is not on this machine: {_how_to_get(name)}")
     train, test = (_open(name, root, is_train, download) for is_train in (True, False))
     splits = {"train": _arrays("train", train), "test": _arrays("test", test)}
     made = {"source": "Fashion-MNIST" if name == "fashion_mnist" else TORCHVISION[name]}
