@@ -23,8 +23,10 @@ from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.tracking.errors import LeaseHeld
 
-# How long the end of a study waits for an MLflow that is away, before it leaves the rest to the next command.
-_DRAIN_S = 90.0
+# Seconds between a trial's checkpoints; and how long the end of a study waits for an MLflow that is away, before it
+# leaves the rest to the next command.
+_CHECKPOINT_S = ("PARIBUS_CHECKPOINT_S", 30.0)
+_DRAIN_S = ("PARIBUS_DRAIN_S", 90.0)
 
 
 def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
@@ -86,7 +88,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
     study = outlook.plan.study
     context = Context(
-        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_checkpoint_s()
+        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_seconds(*_CHECKPOINT_S)
     )
     with cluster(options.cpus) as where:
         print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}", flush=True)
@@ -96,7 +98,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
 def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
     """Send what is left, and print the verdicts."""
-    if not ledger.drain(_DRAIN_S):
+    if not ledger.drain(_seconds(*_DRAIN_S)):
         print(
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
             f"{folder / 'spool'}. The same command sends them and prints the verdicts",
@@ -128,15 +130,15 @@ def _check_judgeable(study: Study, folder: Path) -> None:
         check_margin(study.margin, metric_called(study.metric), split.samples)
 
 
-def _checkpoint_s() -> float:
-    """Seconds between a trial's checkpoints: PARIBUS_CHECKPOINT_S, else 30."""
-    text = os.environ.get("PARIBUS_CHECKPOINT_S", "30")
+def _seconds(variable: str, default: float) -> float:
+    """What an environment variable sets, in seconds."""
+    text = os.environ.get(variable, str(default))
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
     if not seconds > 0:
-        raise StudyError(f"PARIBUS_CHECKPOINT_S={text!r}: give the seconds between checkpoints, above 0, or unset it")
+        raise StudyError(f"{variable}={text!r}: give a number of seconds above 0, or unset it")
     return seconds
 
 

@@ -19,7 +19,7 @@ ADVICE: dict[FailureClass, str] = {
 def classify(error: BaseException) -> FailureClass:
     """The class of an error raised inside a trial; loss of a whole worker never gets here, Ray reports it."""
     names = {kind.__name__ for kind in type(error).__mro__}
-    if "DataError" in names:
+    if names & {"DataError", "TooFewSamplesError"}:
         return "data"
     # torch.OutOfMemoryError, by name: this room does not import torch.
     if names & {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error):

@@ -69,6 +69,8 @@ class Progress(tune.Callback):
             self._epochs[step.trial.id] = f"{step.trial.name} {done}"
             return
         self._end(step, result["outcome"], _summary(result))
+        for warning in result.get("warnings", ()):
+            self._say(f"        warning: {warning}")
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave the trial up."""

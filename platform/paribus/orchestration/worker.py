@@ -17,6 +17,9 @@ from paribus.study.plan import Trial
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
 _FLUSH_S = 10.0
+# What is stored as final results, over which MLflow's page sorts; with the curves a run stays below 30 metric keys.
+_RESULTS = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss", "dead_channels")
+_FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
 # The file beside a trial's checkpoints that counts its attempts.
 _ATTEMPT = "attempt"
 # Datasets that a warm worker keeps open between trials.
@@ -122,13 +125,14 @@ class TrialWorker(tune.Trainable):
         return self._feeds[key]
 
     def _finish(self, result: Result) -> dict[str, Any]:
-        from paribus.tracking.records import encode_curves, encode_examples
+        from paribus.tracking.records import encode_curves, encode_examples, keys_digest
 
         assert self._log is not None
         trial = self._step.trial
         self._log.artifact("curves.parquet", encode_curves(result.curves))
         if result.examples is not None:
-            data = encode_examples(result.examples.correct, result.examples.log_likelihood)
+            kept = result.examples
+            data = encode_examples(kept.correct, kept.log_likelihood, keys_digest(kept.keys))
             self._log.artifact("examples.npz", data)
         tags = {
             "paribus.outcome_step": "" if result.outcome_step is None else str(result.outcome_step),
@@ -136,15 +140,22 @@ class TrialWorker(tune.Trainable):
             "paribus.stream_hash": json.dumps([short[:12] for short in result.stream_hashes])[:8000],
             "paribus.device": result.device,
         }
-        if result.warnings:
-            tags["paribus.warnings"] = "\n".join(result.warnings)[:4000]
-        metrics = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
+        warnings = list(dict.fromkeys(result.warnings))
+        if warnings:
+            tags["paribus.warnings"] = "\n".join(warnings)[:4000]
+        found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
+        metrics = {name: found[name] for name in _FINAL if name in found}
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
         self._log.finish(result.outcome, metrics, tags)
         (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
         self._checkpoints.clear()
-        seconds = result.durations["total_s"]
-        return self._last(result.outcome, result.metrics, outcome_step=result.outcome_step, seconds=seconds)
+        return self._last(
+            result.outcome,
+            result.metrics,
+            outcome_step=result.outcome_step,
+            seconds=result.durations["total_s"],
+            warnings=warnings[:1],
+        )
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         kind = classify(error)
