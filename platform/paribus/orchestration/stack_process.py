@@ -18,6 +18,8 @@ import psutil
 
 MARK = "PARIBUS_STACK"
 _SAME_START_S = 2.0
+# What was started between looking and killing needs a second look; what survives five hangs in the kernel.
+_KILLS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ def start(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _children[child.pid] = child
+    _children[mark] = child
     return Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
 
 
@@ -64,7 +66,7 @@ def bearing(pid: int, mark: str) -> Process | None:
 
 def exit_code(process: Process) -> int | None:
     """How a process that this very command started has ended; None while it runs, or if another started it."""
-    child = _children.get(process.pid)
+    child = _children.get(process.mark)
     return child.poll() if child else None
 
 
@@ -96,24 +98,25 @@ def end(process: Process, *, guest_grace_s: float = 20.0, grace_s: float = 5.0) 
     _wait_for(drivers, guest_grace_s)
     _ask([member for member in members(process) if _session(member.pid) == process.pid])
     _wait_for(members(process), grace_s)
-    remaining = members(process)
-    while remaining:
+    for _ in range(_KILLS):
+        remaining = members(process)
+        if not remaining:
+            break
         for member in remaining:
             _signal(member, signal.SIGKILL)
         _wait_for(remaining, grace_s)
-        remaining = members(process)
-    _reap(process.pid)
+    _reap(process.mark)
     return len(everyone)
 
 
 # Our own children stay zombies until they are waited for; a command that ends right after `start` never gets there.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_children: dict[str, subprocess.Popen[bytes]] = {}
 
 
-def _reap(pid: int) -> None:
-    child = _children.get(pid)
-    if child is not None and child.poll() is not None:
-        del _children[pid]
+def _reap(mark: str) -> None:
+    if child := _children.pop(mark, None):
+        # A zombie already, but its last threads may still be on their way out.
+        child.wait(timeout=5)
 
 
 def _same(process: Process) -> psutil.Process | None:
