@@ -12,7 +12,7 @@ from trial_parts import show_curves, show_failed, show_trials
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.ledger_records import StudyRecord
 
-WATCH_S = 15.0
+WATCH_S = 5.0
 KEPT = "kept_views"
 
 
@@ -31,8 +31,9 @@ def main() -> None:
             wait_for(uri, error)
             return
         view = kept[name]
+    show.show_heading(view)
     st.fragment(watch, run_every=LIVE_S if view.record.live else WATCH_S)(uri, view)
-    show_page(uri, view)
+    show_sections(uri, view)
 
 
 def chosen(records: tuple[StudyRecord, ...], name: str) -> StudyRecord | None:
@@ -75,9 +76,8 @@ def watch(uri: str, view: StudyView) -> None:
         say_down(error, uri, show.kept_sentence(view))
 
 
-def show_page(uri: str, view: StudyView) -> None:
+def show_sections(uri: str, view: StudyView) -> None:
     """Everything below the progress bar. A section that can't be read says so, and the others stay."""
-    show.show_heading(view)
     if view.analysis is not None:
         show.show_effects(uri, view, view.analysis, show.choose_metric(view.analysis))
     else:

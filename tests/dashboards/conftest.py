@@ -10,7 +10,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,6 +55,13 @@ class Filler:
                 "KILLED" if "missing" in ends else "FAILED" if "failed" in ends else "FINISHED", _counts(study, fate)
             )
 
+    def record(self, study: Study, fate: Fate, replicates: Iterable[int]) -> None:
+        """Record these replicates' trials."""
+        with Recorder(self.spool, self.uri, flush_s=0.05) as recorder:
+            for arm, replicate in _planned(study):
+                if replicate in replicates and (end := fate(arm, replicate)) != "missing":
+                    _record(recorder, study, arm, replicate, end)
+
     @contextmanager
     def driver(self, study: Study, fate: Fate) -> Iterator[StudyRun]:
         """A study that this process drives: running as long as the block lasts; its running trials stay so after it."""
@@ -63,10 +70,7 @@ class Filler:
         run.artifact("study.json", write_study(study).encode())
         run.artifact("trials.json", json.dumps([_trial_id(study, arm, r) for arm, r in _planned(study)]).encode())
         run.claim_lease()
-        with Recorder(self.spool, self.uri, flush_s=0.05) as recorder:
-            for arm, replicate in _planned(study):
-                if (end := fate(arm, replicate)) != "missing":
-                    _record(recorder, study, arm, replicate, end)
+        self.record(study, fate, range(1, study.replicates + 1))
         run.heartbeat(_counts(study, fate))
         yield run
         rest.close()
@@ -241,6 +245,20 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
     for each in (source, sink):
         with suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture(scope="session")
+def wire_to() -> Iterator[Callable[[str], Wire]]:
+    """`wire_to(uri)`: a line to a server."""
+    lines: list[Wire] = []
+
+    def lay(target: str) -> Wire:
+        lines.append(Wire(target))
+        return lines[-1]
+
+    yield lay
+    for line in lines:
+        line.cut()
 
 
 @pytest.fixture

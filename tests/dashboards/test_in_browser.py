@@ -1,0 +1,152 @@
+"""The dashboard as a person meets it: a real `streamlit run`, a real ledger, headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
+
+from paribus.study import Study
+from paribus.study.words import Arm
+from paribus.tracking.server import ServerProcess
+
+pytestmark = [pytest.mark.cluster, pytest.mark.browser]
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if chromium() is None:
+        reason = "Chromium is missing: `make browser` installs it"
+        if os.environ.get("PARIBUS_REQUIRE_BROWSER") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def line(mlflow_server: ServerProcess, wire_to: Callable[[str], Any]) -> Any:
+    """The dashboard's line to the ledger, which a test may cut and mend."""
+    return wire_to(mlflow_server.uri)
+
+
+@pytest.fixture(scope="module")
+def dashboard(browser: Browser, line: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a dashboard of our own, started as `paribus up` starts it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("dashboard") / "streamlit.log"
+    command = [sys.executable, "-m", "streamlit", "run", "dashboards/home.py", "--server.headless", "true"]
+    command += ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    env = {**os.environ, "MLFLOW_TRACKING_URI": line.uri, "NO_PROXY": "127.0.0.1"}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_until_up(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert "Traceback" not in log.read_text()
+
+
+def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/_stcore/health", trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(f"streamlit did not come up:\n{log.read_text()}")
+
+
+def assert_no_exception(page: Page) -> None:
+    assert page.get_by_test_id("stException").count() == 0
+    assert "Traceback" not in page.inner_text("body")
+
+
+def test_from_home_to_a_study_with_its_figures_table_and_download(
+    browser: Browser, dashboard: str, whole_study: Study
+) -> None:
+    page = open_page(browser, dashboard)
+    expect(page.get_by_text("37 finished, 3 diverged")).to_be_visible(timeout=PATIENCE_MS)
+    assert_no_exception(page)
+    page.get_by_role("link", name=whole_study.name, exact=True).click()
+    expect(page.get_by_role("heading", name=whole_study.name)).to_be_visible(timeout=PATIENCE_MS)
+    assert page.url.endswith(f"/study?study={whole_study.name}")
+    settle(page)
+    figures = page.locator(".js-plotly-plot .scatterlayer")
+    expect(figures).to_have_count(2, timeout=PATIENCE_MS)
+    # Every replicate of every contrast is a point: three at depth 16 with 5 pairs, three at depth 40 with 2.
+    assert page.locator(".js-plotly-plot").first.locator(".scatterlayer .points path").count() >= 21
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(2)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="CSV, all metrics").click()
+    rows = Path(started.value.path()).read_text().splitlines()
+    assert rows[0].startswith("study,arm,baseline,metric,unit,verdict")
+    assert len([row for row in rows[1:] if ",top1," in row]) == 6
+    assert_no_exception(page)
+    page.close()
+
+
+def test_a_running_study_moves_on_an_open_page_by_itself(
+    browser: Browser, dashboard: str, filler: Any, make_study: Callable[..., Study]
+) -> None:
+    study = make_study("browser_running", factors={"model.depth": (16, 22)}, baseline=None, claim=None, replicates=2)
+    ended = 1
+
+    def fate(arm: Arm, replicate: int) -> str:
+        return "finished" if replicate <= ended else "missing"
+
+    with filler.driver(study, fate) as run:
+        page = open_page(browser, f"{dashboard}/study?study={study.name}")
+        expect(page.get_by_text("2 of 4 trials have ended").first).to_be_visible(timeout=PATIENCE_MS)
+        ended = 2
+        filler.record(study, fate, replicates=[2])
+        run.heartbeat({"finished": 4})
+        expect(page.get_by_text("None of the 4 trials")).to_be_visible(timeout=PATIENCE_MS)
+        assert_no_exception(page)
+        page.close()
+
+
+@pytest.mark.parametrize("path", ["", "/study?study=residual_scale"])
+def test_an_outage_shows_on_an_open_page_and_ends_by_itself(
+    browser: Browser, dashboard: str, line: Any, whole_study: Study, path: str
+) -> None:
+    page = open_page(browser, dashboard + path)
+    expect(page.get_by_text(whole_study.question).first).to_be_visible(timeout=PATIENCE_MS)
+    message = page.get_by_text(f"No MLflow server answers at {line.uri}")
+    line.cut()
+    try:
+        expect(message).to_be_visible(timeout=PATIENCE_MS)
+        assert_no_exception(page)
+    finally:
+        line.mend()
+    expect(message).to_have_count(0, timeout=PATIENCE_MS)
+    expect(page.get_by_text(whole_study.question).first).to_be_visible(timeout=PATIENCE_MS)
+    page.close()
+
+
+def test_the_pictures_for_the_readme_are_small(dashboard: str, whole_study: Study, tmp_path: Path) -> None:
+    command = [sys.executable, "dashboards/screenshots.py", whole_study.name, "--url", dashboard]
+    subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, timeout=120)
+    pictures = sorted(tmp_path.glob("*.png"))
+    assert [picture.name for picture in pictures] == ["curves.png", "home.png", "study.png"]
+    for picture in pictures:
+        assert 5_000 < picture.stat().st_size <= LIMIT_BYTES
