@@ -107,6 +107,14 @@ def probed(job: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return found
 
 
+def breathes(process: psutil.Process) -> bool:
+    """Alive, and no zombie that nobody has collected yet."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def wait_for(path: Path, text: str, limit_s: float = 60.0) -> None:
     deadline = time.monotonic() + limit_s
     while not (path.is_file() and path.read_text() == text):
@@ -190,7 +198,7 @@ class TestStack:
             assert any("slow.py" in " ".join(each.cmdline()) for each in ours)
             assert stack.down(settings.home, say=lambda _: None) == ("dashboard", "ray", "mlflow")
             assert state.read_text() == "wrote its ledger"
-            assert [each for each in ours if each.is_running()] == []
+            assert [each for each in ours if breathes(each)] == []
             assert all(stack_ports.is_free(port) for port in settings.ports.values())
             assert httpx.get(address + "/api/version").status_code == 200
         assert stack.down(settings.home, say=lambda _: None) == ()
@@ -244,7 +252,7 @@ class TestProcess:
             time.sleep(0.05)
         found = stack_process.members(process)
         assert stack_process.end(process, guest_grace_s=0.5, grace_s=0.5) == len(found) == 5
-        assert [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE] == []
+        assert [each for each in found if breathes(each)] == []
 
 
 class TestPorts:
