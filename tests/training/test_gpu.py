@@ -1,0 +1,43 @@
+"""The same loop on a CUDA device."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paribus.recipe import Recipe, Seeds
+from paribus.training import Checkpoints, fit
+
+pytestmark = pytest.mark.gpu
+ALL = {
+    "training.ema_decay": 0.9,
+    "training.clip_norm": 2.0,
+    "model.dropout": 0.3,
+    "model.dropout_placement": "branch",
+    "numerics.channels_last": True,
+    "resources.gpus": 1.0,
+}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+def test_a_trial_trains_and_resumes(optimizer: str, feed: object, tiny: Recipe, seeds: Seeds, tmp_path: Path) -> None:
+    recipe = tiny.replace({**ALL, "optimizer.kind": optimizer})
+    whole = fit(recipe, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=7))  # type: ignore[arg-type]
+    resumed = fit(recipe, seeds, feed, checkpoint=Checkpoints(tmp_path))  # type: ignore[arg-type]
+    assert whole.outcome == resumed.outcome == "finished"
+    assert whole.device != "cpu"
+    np.testing.assert_allclose(whole.curves["loss"], resumed.curves["loss"], rtol=1e-2)
+
+
+def test_the_step_of_divergence_is_exact_though_it_is_read_late(feed: object, seeds: Seeds) -> None:
+    recipe = Recipe().replace({"model.depth": 40, "model.norm": "none", "optimizer.lr": 1.0, "resources.gpus": 1.0})
+    result = fit(recipe, seeds, feed)  # type: ignore[arg-type]
+    assert result.outcome == "diverged"
+    assert result.outcome_step == len(result.curves["loss"])
+    assert not result.curves["loss"][-1] <= 1e3
+
+
+def test_the_first_loss_is_that_of_the_cpu(feed: object, tiny: Recipe, seeds: Seeds) -> None:
+    one = fit(tiny.replace({"budget": "1 steps"}), seeds, feed)  # type: ignore[arg-type]
+    other = fit(tiny.replace({"budget": "1 steps", "resources.gpus": 1.0}), seeds, feed)  # type: ignore[arg-type]
+    np.testing.assert_allclose(one.curves["loss"], other.curves["loss"], rtol=1e-3)
