@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,9 +70,13 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
 def _join(address: str) -> str:
     import ray
 
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
+        if port.isdecimal():
+            # Ray itself would try for minutes.
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise ClusterError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
             "RAY_ADDRESS to train on a Ray of its own"
