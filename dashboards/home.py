@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
-from parts import FIRST_STUDY, badge, say_down, show_progress, state_of, verdict_badges
+from parts import FIRST_STUDY, badge, begin, say_down, show_progress, state_of, verdict_badges
 from progress import counted, progress_of, show_ago
 from streamlit.delta_generator import DeltaGenerator
 
@@ -84,6 +84,5 @@ def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
 
 
 if __name__ == "__main__":
-    st.set_page_config(page_title="Paribus", layout="wide")
-    pages = [st.Page(home, title="Studies", default=True), st.Page("pages/study.py", title="Study", url_path="study")]
-    st.navigation(pages, position="top").run()
+    begin("Studies")
+    home()

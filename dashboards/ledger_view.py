@@ -26,7 +26,7 @@ from paribus.tracking.records import Examples
 from paribus.tracking.server import running_server
 
 LIVE_S = 3.0
-IDLE_S = 60.0
+IDLE_S = 600.0
 DEFAULT_URI = "http://127.0.0.1:5000"
 # Per-example arrays cost one request a trial; studies with more trials do without the interval that needs them.
 MAX_PER_EXAMPLE = 200
@@ -89,7 +89,7 @@ def stamp(record: StudyRecord) -> Version:
 
 
 def version(record: StudyRecord) -> Version:
-    """The key of what is read of a study. Records that were sent late don't touch the parent run: hence the minute."""
+    """The key of what is read of a study; a record that was sent late doesn't touch the parent run, hence IDLE_S."""
     return (*stamp(record), int(time.time() / IDLE_S))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import plotly.graph_objects as go
 import streamlit as st
 from progress import Progress
 
@@ -41,6 +42,11 @@ ray job submit studies/width.py
 ```
 
 The study appears here as soon as it has started."""
+
+
+def begin(title: str) -> None:
+    """What every page does first: its title in the browser's tab, and the whole width."""
+    st.set_page_config(page_title=f"{title} · Paribus", layout="wide", initial_sidebar_state="collapsed")
 
 
 def sign_of(word: str) -> tuple[str, str]:
@@ -81,6 +87,13 @@ def show_progress(progress: Progress, record: StudyRecord) -> None:
         st.caption(f"{progress.num_ended} trials: {outcomes}")
     else:
         st.progress(progress.share, text=progress.sentence() + (f" ({outcomes})" if outcomes else ""))
+
+
+def show_figure(figure: go.Figure, key: str) -> None:
+    """A figure with its title above it, where no legend runs into it on a narrow screen."""
+    st.markdown(f"**{figure.layout.title.text}**")
+    figure.update_layout(title=None, margin_t=40)
+    st.plotly_chart(figure, key=key)
 
 
 def say_down(error: LedgerError, uri: str, kept: str = "") -> None:

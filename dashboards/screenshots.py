@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 IMAGES = Path(__file__).parent / "images"
 SIZE = {"width": 1400, "height": 900}
 LIMIT_BYTES = 300_000
+WAIT_MS = 90_000
 # Chromium as a plain process: no sandbox of its own, nothing fetched behind our back.
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -43,9 +44,15 @@ def open_page(browser: Browser, address: str, *, height: int = SIZE["height"]) -
 
 
 def settle(page: Page) -> None:
-    """Wait until the script that draws the page has ended and the figures are drawn."""
-    page.wait_for_selector("h1", timeout=60_000)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=60_000)
+    """Wait until the script that draws the page has ended and nothing is a placeholder any more."""
+    page.wait_for_selector("h1", timeout=WAIT_MS)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS)
+    page.wait_for_function(
+        "() => !document.querySelector('[data-testid=stSkeleton]') && !document.body.innerText.includes('reading the')",
+        timeout=WAIT_MS,
+    )
+    if "study=" in page.url:
+        page.wait_for_selector(".js-plotly-plot .scatterlayer", timeout=WAIT_MS)
     page.wait_for_timeout(1500)
 
 
@@ -73,9 +80,8 @@ def take(url: str, study: str, folder: Path = IMAGES) -> list[Path]:
             taken = [save(home.screenshot(), folder / "home.png")]
             page = open_page(browser, f"{url}/study?study={study}", height=1100)
             taken.append(save(page.screenshot(), folder / "study.png"))
-            page.get_by_role("heading", name="Learning curves").scroll_into_view_if_needed()
             page.get_by_role("heading", name="Learning curves").evaluate("node => node.scrollIntoView()")
-            page.wait_for_timeout(1000)
+            page.wait_for_timeout(1500)
             taken.append(save(page.screenshot(), folder / "curves.png"))
         finally:
             browser.close()

@@ -7,7 +7,7 @@ import time
 import pandas as pd
 import streamlit as st
 from ledger_view import StudyView, compare_url
-from parts import HEX, badge, sign_of, signed, state_of, verdict_badges
+from parts import HEX, badge, show_figure, sign_of, signed, state_of, verdict_badges
 from progress import show_ago
 
 from paribus.analysis import StudyAnalysis
@@ -85,7 +85,7 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
         st.info("There is no contrast: the study has a baseline and no other arm.")
         return
     if any(contrast.n for contrast in contrasts):
-        st.plotly_chart(effects_figure(contrasts, analysis.exploratory), key=f"effects-{metric}")
+        show_figure(effects_figure(contrasts, analysis.exploratory), f"effects-{metric}")
     else:
         st.info("No pair of trials has ended yet: the first effect shows when an arm and its baseline have.")
     st.dataframe(

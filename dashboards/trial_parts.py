@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 from ledger_view import StudyView, Version, ledger, version
-from parts import signed
+from parts import show_figure, signed
 
 from paribus.analysis.plots import PALETTE, Curve, learning_curves_figure
 from paribus.tracking.history import Point
@@ -44,7 +44,7 @@ def show_curves(uri: str, view: StudyView) -> None:
         st.info("The chosen arms have no points of this metric yet.")
         return
     points = _histories(uri, metric, tuple(trial.run_id for trial in trials), version(view.record), trials)
-    st.plotly_chart(learning_curves_figure(_curves(trials, points), CURVES[metric], "training step"), key="curves")
+    show_figure(learning_curves_figure(_curves(trials, points), CURVES[metric], "training step"), "curves")
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the learning curves ...")

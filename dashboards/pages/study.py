@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import study_parts as show
 from ledger_view import LIVE_S, StudyView, ledger, stamp, studies, study_view, tracking_uri, trials_of
-from parts import FIRST_STUDY, say_down, show_progress
+from parts import FIRST_STUDY, begin, say_down, show_progress
 from progress import progress_of
 from trial_parts import show_curves, show_failed, show_trials
 
@@ -20,12 +20,15 @@ def main() -> None:
     """The page; where the ledger is down, what this session read last stays on the screen."""
     uri = tracking_uri()
     name = st.query_params.get("study", "")
+    begin(name or "Study")
+    st.page_link("home.py", label="All studies", icon=":material/arrow_back:")
     kept: dict[str, StudyView] = st.session_state.setdefault(KEPT, {})
     try:
         record = chosen(studies(uri), name)
         if record is None:
             return
-        kept[record.name] = view = study_view(uri, record)
+        with st.spinner(f"Reading {record.name} ..."):
+            kept[record.name] = view = study_view(uri, record)
     except LedgerError as error:
         if name not in kept:
             wait_for(uri, error)

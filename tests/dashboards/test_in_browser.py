@@ -145,7 +145,7 @@ def test_an_outage_shows_on_an_open_page_and_ends_by_itself(
 
 def test_the_pictures_for_the_readme_are_small(dashboard: str, whole_study: Study, tmp_path: Path) -> None:
     command = [sys.executable, "dashboards/screenshots.py", whole_study.name, "--url", dashboard]
-    subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, timeout=120)
+    subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, timeout=280)
     pictures = sorted(tmp_path.glob("*.png"))
     assert [picture.name for picture in pictures] == ["curves.png", "home.png", "study.png"]
     for picture in pictures:
