@@ -31,7 +31,7 @@ _TUNE_SETTINGS = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
 
-_FOLDER = "paribus-ray-"
+_FOLDER = "paribus-study-"
 
 
 class ClusterError(RuntimeError):
@@ -87,24 +87,31 @@ def _join(address: str) -> str:
 def _start(num_cpus: int) -> str:
     """Start a Ray in a folder of its own: in the common one it would take the stack's place for `ray job submit`."""
     before = os.environ.get("RAY_TMPDIR")
-    os.environ["RAY_TMPDIR"] = str(_own_folder())
+    place = Path(before or "/tmp")
     try:
+        os.environ["RAY_TMPDIR"] = str(_own_folder(place))
         import ray
 
         ray.init("local", num_cpus=num_cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except OSError as error:
+        raise ClusterError(
+            f"Ray cannot start below {place} ({_first_line(error)}): set RAY_TMPDIR to a folder with a short path, of "
+            "at most about 20 characters, and some room"
+        ) from None
     finally:
-        os.environ.pop("RAY_TMPDIR") if before is None else os.environ.update(RAY_TMPDIR=before)
+        os.environ.pop("RAY_TMPDIR", None) if before is None else os.environ.update(RAY_TMPDIR=before)
     return f"a Ray of its own on {num_cpus} CPUs"
 
 
-def _own_folder() -> Path:
+def _own_folder(place: Path) -> Path:
     """A short path, for the sockets below it. What earlier studies left is cleared now, so the last one's logs stay."""
-    place = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
-    for old in place.glob(f"{_FOLDER}*-*"):
-        owner = old.name.removeprefix(_FOLDER).split("-")[0]
-        if owner.isdecimal() and not psutil.pid_exists(int(owner)):
+    own = place / f"{_FOLDER}{os.getpid()}"
+    for old in place.glob(f"{_FOLDER}*"):
+        owner = old.name.removeprefix(_FOLDER)
+        if old == own or (owner.isdecimal() and not psutil.pid_exists(int(owner))):
             shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=place))
+    own.mkdir(mode=0o700)
+    return own
 
 
 def _first_line(error: BaseException) -> str:

@@ -74,7 +74,7 @@ def _role(study: Study, arm: object) -> str:
 def _detects(outlook: Outlook) -> str:
     study, power = outlook.plan.study, outlook.power
     if power.detectable is None:
-        return f"nothing: {study.replicates} replicates give no verdict, 3 is the least and 5 the default"
+        return f"nothing: a verdict needs 3 replicates or more (5 is the default), and here are {study.replicates}"
     unit = _UNITS.get(study.metric, "")
     return (
         f"a difference of {power.detectable:.2g}{unit} with 80 % power per contrast "
