@@ -60,7 +60,7 @@ COMMON = {
     "training.divergence_loss": 50.0,
     "evaluation.every_epochs": 2,
     "numerics.precision": "bfloat16",
-    "numerics.channels_last": True,
+    "numerics.channels_last": not BASE.numerics.channels_last,
     "numerics.compile": True,
     "optimizer.lr": 0.2,
     "optimizer.weight_decay": 0.001,
