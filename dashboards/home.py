@@ -60,14 +60,14 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
     for record, bar, verdicts in places:
         if record.live:
             with bar:
-                show_progress(progress_of(record, trials_of(uri, record)[0]), record)
+                show_progress(progress_of(record, trials_of(uri, record)[0]))
         found = judgement(uri, record)
         verdicts.markdown(verdict_badges(found.counts, found.claim) or found.trouble or ":gray[no verdicts yet]")
 
 
 def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
     """One study; returns the places of its progress and of its verdicts."""
-    with st.container(border=True, gap="xsmall"):
+    with st.container(border=True, gap="xsmall", key=f"card-{record.name}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"name-{record.name}", width="content"):
                 st.page_link("pages/study.py", label=f"**{record.name}**", query_params={"study": record.name})
@@ -79,7 +79,7 @@ def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
         verdicts.markdown(":gray[reading the verdicts ...]")
         bar = st.empty()
         with bar:
-            show_progress(counted(record), record)
+            show_progress(counted(record))
     return bar, verdicts
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import streamlit as st
 
 from paribus.analysis import AnalysisError, StudyAnalysis, analyse
 from paribus.orchestration import stack_record
+from paribus.orchestration.stack_errors import StackError
 from paribus.recipe import RecipeError
 from paribus.recipe.home import home
 from paribus.study import Study, StudyError
@@ -64,9 +66,9 @@ def tracking_uri() -> str:
     """The ledger's address: MLFLOW_TRACKING_URI, else the local stack's or local server's, else the usual port."""
     if named := os.environ.get("MLFLOW_TRACKING_URI"):
         return named
-    stack = stack_record.read(home())
-    if "mlflow" in stack:
-        return stack["mlflow"].url
+    with suppress(StackError):  # a record that is not ours: `paribus doctor`, which the page names, says so
+        if entry := stack_record.read(home()).get("mlflow"):
+            return entry.url
     server = running_server(home() / "mlflow")
     return server.uri if server else DEFAULT_URI
 

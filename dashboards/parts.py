@@ -80,13 +80,12 @@ def verdict_badges(counts: Mapping[str, int], claim: str = "") -> str:
     return " ".join(parts)
 
 
-def show_progress(progress: Progress, record: StudyRecord) -> None:
+def show_progress(progress: Progress) -> None:
     """A bar with the counts and the estimate in words; words alone once there is nothing left."""
-    outcomes = ", ".join(f"{count} {word}" for word, count in record.counts.items())
     if progress.num_ended >= progress.num_planned > 0:
-        st.caption(f"{progress.num_ended} trials: {outcomes}")
+        st.caption(progress.sentence())
     else:
-        st.progress(progress.share, text=progress.sentence() + (f" ({outcomes})" if outcomes else ""))
+        st.progress(progress.share, text=progress.sentence())
 
 
 def show_figure(figure: go.Figure, key: str) -> None:

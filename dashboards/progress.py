@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
@@ -17,9 +18,14 @@ class Progress:
     """Trials by how far they are; `left_s` is None where nothing runs, or nothing has been timed yet."""
 
     num_planned: int
-    num_ended: int
+    outcomes: Mapping[str, int]
     num_running: int
     left_s: float | None
+
+    @property
+    def num_ended(self) -> int:
+        """Trials that came to any end."""
+        return sum(self.outcomes.values())
 
     @property
     def share(self) -> float:
@@ -27,8 +33,9 @@ class Progress:
         return min(1.0, self.num_ended / self.num_planned) if self.num_planned else 0.0
 
     def sentence(self) -> str:
-        """`31 of 40 trials have ended · 2 running · about 3 min left`."""
-        parts = [f"{self.num_ended} of {self.num_planned} trials have ended"]
+        """`31 of 40 trials have ended (30 finished, 1 failed) · 2 running · about 3 min left`."""
+        which = f" ({counts})" if (counts := ", ".join(f"{n} {word}" for word, n in self.outcomes.items())) else ""
+        parts = [f"{self.num_ended} of {self.num_planned} trials have ended{which}"]
         parts += [f"{self.num_running} running"] if self.num_running else []
         parts += [f"about {show_duration(self.left_s)} left"] if self.left_s is not None else []
         return " · ".join(parts)
@@ -36,8 +43,8 @@ class Progress:
 
 def counted(record: StudyRecord) -> Progress:
     """From the driver's last heartbeat alone: no trial is read."""
-    num_ended = sum(record.counts.values())
-    return Progress(num_planned=max(record.num_planned, num_ended), num_ended=num_ended, num_running=0, left_s=None)
+    num_planned = max(record.num_planned, sum(record.counts.values()))
+    return Progress(num_planned=num_planned, outcomes=record.counts, num_running=0, left_s=None)
 
 
 def progress_of(record: StudyRecord, trials: Sequence[TrialRecord], now_s: float | None = None) -> Progress:
@@ -48,7 +55,7 @@ def progress_of(record: StudyRecord, trials: Sequence[TrialRecord], now_s: float
     num_planned = max(record.num_planned, len(ended))
     return Progress(
         num_planned=num_planned,
-        num_ended=len(ended),
+        outcomes=Counter(trial.outcome for trial in ended if trial.outcome),
         num_running=len(running),
         left_s=_left_s(ended, running, num_planned - len(ended), now_ms) if record.live else None,
     )

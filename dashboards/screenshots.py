@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = {"width": 1400, "height": 900}
@@ -56,6 +56,14 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
+def whole_cards(page: Page) -> FloatRect:
+    """The part of Home down to the last study that shows whole."""
+    boxes = [card.bounding_box() for card in page.locator('[class*="st-key-card-"]').all()]
+    bottoms = [box["y"] + box["height"] + 24 for box in boxes if box]
+    shown = [bottom for bottom in bottoms if bottom <= SIZE["height"]] or [SIZE["height"]]
+    return {"x": 0, "y": 0, "width": SIZE["width"], "height": max(shown)}
+
+
 def save(png: bytes, path: Path) -> Path:
     """Write a picture, with as few colours as it takes to stay below the limit."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
@@ -77,7 +85,7 @@ def take(url: str, study: str, folder: Path = IMAGES) -> list[Path]:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
         try:
             home = open_page(browser, url)
-            taken = [save(home.screenshot(), folder / "home.png")]
+            taken = [save(home.screenshot(clip=whole_cards(home)), folder / "home.png")]
             page = open_page(browser, f"{url}/study?study={study}", height=1100)
             taken.append(save(page.screenshot(), folder / "study.png"))
             page.get_by_role("heading", name="Learning curves").evaluate("node => node.scrollIntoView()")

@@ -33,13 +33,16 @@ def show_curves(uri: str, view: StudyView) -> None:
     if not logged:
         st.info("No trial has reached the end of its first epoch.")
         return
-    arms = list(dict.fromkeys(trial.arm_name for trial in view.trials))
+    designed = [arm.name for arm in view.study.arms] if view.study else []
+    known = {trial.arm_name for trial in view.trials}
+    arms = [name for name in dict.fromkeys([*designed, *sorted(known)]) if name in known]
     left, right = st.columns([1, 3])
     metric = left.selectbox("Metric", logged, format_func=CURVES.__getitem__, key="curve")
     first = arms[: len(PALETTE)]
     shown = "all arms" if len(first) == len(arms) else f"the first {len(first)} of {len(arms)} arms"
     picked = right.multiselect("Arms", arms, placeholder=f"{shown}; choose some to see them alone", key="arms") or first
-    trials = [trial for trial in view.trials if trial.arm_name in picked and metric in trial.latest]
+    drawn = [trial for trial in view.trials if trial.arm_name in picked and metric in trial.latest]
+    trials = sorted(drawn, key=lambda trial: (arms.index(trial.arm_name), trial.replicate))
     if not trials:
         st.info("The chosen arms have no points of this metric yet.")
         return

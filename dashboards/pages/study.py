@@ -74,7 +74,7 @@ def watch(uri: str, view: StudyView) -> None:
         if stamp(now) != stamp(view.record):
             st.rerun()
         if now.live or now.num_planned > sum(now.counts.values()):
-            show_progress(progress_of(now, trials_of(uri, now)[0]), now)
+            show_progress(progress_of(now, trials_of(uri, now)[0]))
     except LedgerError as error:
         say_down(error, uri, show.kept_sentence(view))
 

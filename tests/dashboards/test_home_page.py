@@ -50,7 +50,7 @@ def test_a_running_study_shows_how_far_it_is(
     with filler.driver(study, fate):
         app = open_home(mlflow_server.uri)
         text = said(app)
-    assert "2 of 6 trials have ended · 2 running" in text
+    assert "2 of 6 trials have ended (2 finished) · 2 running" in text
     assert [metric.value for metric in app.metric if metric.label == "Running now"] == ["1"]
     assert ":blue-badge[● running]" in text
 

@@ -67,7 +67,7 @@ def test_what_is_left_is_trials_left_times_time_each_over_those_that_run_at_once
     found = progress_of(a_study(10), [*ended, *running], NOW_S)
     assert (found.num_ended, found.num_running, found.share) == (2, 2, 0.2)
     assert found.left_s == pytest.approx((8 * 40 - 30 - 10) / 2)
-    assert found.sentence() == "2 of 10 trials have ended · 2 running · about 2 min left"
+    assert found.sentence() == "2 of 10 trials have ended (2 finished) · 2 running · about 2 min left"
 
 
 def test_an_overdue_trial_and_a_study_that_nobody_runs_have_no_estimate() -> None:

@@ -99,7 +99,7 @@ def test_partial_results_of_a_running_study(
     with filler.driver(study, fate):
         app = open_study(mlflow_server.uri, study.name)
         text = said(app)
-    assert "2 of 6 trials have ended · 2 running" in text
+    assert "2 of 6 trials have ended (2 finished) · 2 running" in text
     assert "no interval" in table(app, "verdict")["delta"][0]
     assert "2 of 6 trials have ended: numbers and verdicts may still change" in text
     assert list(table(app, "steps")["outcome"]).count("● running") == 2
