@@ -132,6 +132,8 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
     if not steps:
         return
     _check_resources(steps)
+    # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     worker = tune.with_parameters(TrialWorker, context=context)
     resources = {encode(step): _request(step) for step in steps}
     scratch = tempfile.mkdtemp(prefix="paribus-tune-")

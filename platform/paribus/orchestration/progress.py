@@ -72,12 +72,19 @@ class Progress(tune.Callback):
         for warning in result.get("warnings", ()):
             self._say(f"        warning: {warning}")
 
+    def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        """Ray starts a trial again whose worker was lost."""
+        self._say(f"        {self._step_of(trial).trial.name}: its worker was lost; it goes on from its last checkpoint")
+
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave the trial up."""
-        step = self._steps[json.loads(trial.config["trial"])["id"]]
+        step = self._step_of(trial)
         text = "node: its worker's process or node was lost more often than Ray tries again"
         self._lost(step, text)
         self._end(step, "failed", text)
+
+    def _step_of(self, trial: TuneTrial) -> Step:
+        return self._steps[json.loads(trial.config["trial"])["id"]]
 
     def _end(self, step: Step, outcome: str, summary: str) -> None:
         self._epochs.pop(step.trial.id, None)
