@@ -42,8 +42,8 @@ study = Study(
 if __name__ == "__main__":
     study.main()
 '''
-# Long enough to be caught in the middle: 250 epochs of 4 steps, seconds each.
-LONG = {"budget": "1000 steps"}
+# Long enough to be caught in the middle: 100 epochs of 4 steps, seconds each.
+LONG = {"budget": "400 steps"}
 
 
 def environment(checkout: Path, home: Path, **more: str) -> dict[str, str]:

@@ -1,0 +1,72 @@
+"""One undisturbed run of the study that the faults disturb, and what must be equal to it bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from desk import LONG, Desk, Stack, environment
+
+from paribus.tracking.ledger import Ledger
+
+Numbers = dict[str, tuple[dict[str, float], np.ndarray, np.ndarray]]
+FINAL = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss")
+
+
+def numbers_of(desk: Desk, study: Path) -> Numbers:
+    """Each trial's final metrics, per-example results and loss at every step."""
+    with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+        return {
+            trial.trial_id: (
+                {key: trial.metrics[key] for key in FINAL},
+                ledger.examples(trial.run_id).log_likelihood,
+                ledger.curves(trial.run_id)["loss"],
+            )
+            for trial in ledger.trials(study.stem)
+        }
+
+
+@pytest.fixture(scope="session")
+def undisturbed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Numbers]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    desk = Desk(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
+    try:
+        study = desk.study(**LONG)
+        done = desk.run(study)
+        assert done.returncode == 0, done.stderr
+        yield numbers_of(desk, study)
+    finally:
+        desk.end()
+
+
+@pytest.fixture
+def assert_completed(undisturbed: Numbers) -> Callable[[Desk, Path], None]:
+    """Every trial has one run, that ended, with the numbers of a run that nothing disturbed."""
+
+    def check(desk: Desk, study: Path) -> None:
+        trials = desk.trials(study)
+        assert [trial.status for trial in trials] == ["FINISHED"] * 4
+        with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+            parent = ledger.study(study.stem)
+        assert parent is not None
+        assert (parent.status, parent.live, sum(parent.counts.values())) == ("FINISHED", False, 4)
+        assert num_runs(desk, study) == len(undisturbed) + 1, "one run per trial, and the study's own"
+        for trial_id, (final, log_likelihood, loss) in numbers_of(desk, study).items():
+            expected = undisturbed[trial_id]
+            assert final == expected[0]
+            assert np.array_equal(log_likelihood, expected[1])
+            assert np.array_equal(loss, expected[2])
+        assert not desk.checkpoints(study)
+
+    return check
+
+
+def num_runs(desk: Desk, study: Path) -> int:
+    with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+        parent = ledger.study(study.stem)
+        assert parent is not None
+        body = {"experiment_ids": [parent.experiment_id], "max_results": 1000}
+        return len(ledger.rest.post("runs/search", body)["runs"])

@@ -1,0 +1,145 @@
+"""Faults of one trial: its data, memory, disk, size. The other trials go on, and the reason can be acted on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from desk import Desk
+
+from paribus.data.shards import make_shards
+from paribus.data.sources.builtin import synthetic
+
+pytestmark = pytest.mark.cluster
+STUDY = '''#!/usr/bin/env python
+"""Does it matter where the images lie?"""
+
+from paribus import Study
+
+study = Study(
+    name={name!r},
+    base="synthetic",
+    factors={{"data.name": ("good", "bad")}},
+    baseline={{"data.name": "good"}},
+    replicates=1,
+    margin=4.0,
+)
+
+if __name__ == "__main__":
+    study.main()
+'''
+
+
+def truncate(shard: Path) -> None:
+    os.truncate(shard, shard.stat().st_size // 2)
+
+
+def remove(shard: Path) -> None:
+    shard.unlink()
+
+
+def alter(shard: Path) -> None:
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"), [(truncate, "is truncated"), (remove, "is missing"), (alter, "was altered")]
+)
+def test_a_damaged_shard_fails_its_trials_alone_and_retry_completes_them(
+    desk: Desk, damage: Callable[[Path], None], says: str
+) -> None:
+    for name, shard_size in (("good", 20), ("bad", 16)):  # of two digests, or they would share decoded images
+        make_shards(synthetic(), desk.home / "data" / name, shard_size=shard_size)
+    shard = sorted((desk.home / "data" / "bad").glob("*train*.tar"))[1]
+    whole = shard.read_bytes()
+    damage(shard)
+    study = desk.write(f"damage-{damage.__name__}", STUDY.format(name=f"damage-{damage.__name__}"))
+    done = desk.run(study)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    outcomes = {trial.arm.as_dict()["data.name"]: trial for trial in desk.trials(study)}
+    assert {name: trial.outcome for name, trial in outcomes.items()} == {"good": "finished", "bad": "failed"}
+    assert outcomes["bad"].tags["paribus.failure"] == "data"
+    assert shard.name in outcomes["bad"].reason
+    assert says in outcomes["bad"].reason
+    status = desk.run(study, "status").stdout
+    assert shard.name in status
+    assert "paribus shards verify" in status
+    shard.write_bytes(whole)
+    mended = desk.run(study, "retry")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert [(trial.outcome, trial.status) for trial in desk.trials(study)] == [("finished", "FINISHED")] * 2
+
+
+# The second arm's first wide convolution asks for 32 GiB at once, and gets nothing.
+SIZES = '''#!/usr/bin/env python
+"""How large may a trial be?"""
+
+from paribus import Study
+
+PATHS = ("model.width", "data.size", "data.batch_size")
+study = Study(
+    name="sizes",
+    base="synthetic",
+    design="explicit",
+    arms_listed=[dict(zip(PATHS, levels)) for levels in ((0.25, 8, 16), (64.0, 1024, 8), (0.25, 8, 4000))],
+    baseline=dict(zip(PATHS, (0.25, 8, 16))),
+    fixed={"data.resident": "never"},
+    replicates=1,
+    margin=4.0,
+)
+
+if __name__ == "__main__":
+    study.main()
+'''
+
+
+def test_too_large_a_net_is_oom_and_too_large_a_batch_is_data(desk: Desk) -> None:
+    study = desk.write("sizes", SIZES)
+    done = desk.run(study)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 trials failed" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    found = {trial.arm_name: trial.tags.get("paribus.failure", trial.outcome) for trial in desk.trials(study)}
+    assert sorted(found.values()) == ["data", "finished", "oom"]
+    status = desk.run(study, "status").stdout
+    assert "ask for a smaller data.batch_size" in status
+
+
+@pytest.fixture
+def full_disk(desk: Desk) -> Iterator[Path]:
+    """The checkpoints' folder on a file system with room for less than one of them."""
+    folder = desk.home / "checkpoints"
+    folder.mkdir(parents=True)
+    words = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]
+    if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.run(words, check=False).returncode != 0:
+        pytest.skip("a file system that is full needs root and the right to mount one")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_costs_the_checkpoints_and_not_the_trials(desk: Desk, full_disk: Path) -> None:
+    study = desk.study(replicates=1, budget="300 steps")
+    done = desk.run(study, PARIBUS_CHECKPOINT_S="0.05")
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = desk.trials(study)
+    assert [trial.outcome for trial in trials] == ["finished"] * 2
+    assert any("cannot write a checkpoint" in trial.tags.get("paribus.warnings", "") for trial in trials)
+    assert "cannot write a checkpoint" in done.stdout
+
+
+def test_a_trial_that_asks_for_more_than_there_is_is_refused_at_once(desk: Desk) -> None:
+    study = desk.study()
+    for setting, asked in (("resources.gpus=1", "1 GPU"), ("resources.cpus=64", "64 CPU")):
+        done = desk.run(study, "--set", setting)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert asked in done.stderr
+        assert "the largest node has" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert desk.trials(study) == []

@@ -1,0 +1,100 @@
+"""A study file alone, with no cluster and no server, and the command as the user types it, on a real cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+from desk import LONG, STUDY, Desk, Stack, wait_for
+
+from paribus.tracking.ledger import Ledger
+
+pytestmark = pytest.mark.cluster
+
+
+def left_over(home: Path) -> list[str]:
+    """The processes that live on with this home in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PARIBUS_HOME") == str(home):
+                found.append(f"{process.pid}: {' '.join(process.cmdline())[:120]}")
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_a_study_alone_brings_its_own_ray_and_ledger_and_leaves_nothing_running(lone_desk: Desk) -> None:
+    study = lone_desk.study(replicates=1)
+    first = lone_desk.run(study, "--cpus", 2)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "a Ray of its own on 2 CPUs" in first.stdout
+    assert "[2/2]" in first.stdout
+    assert "`make up` keeps one up" in first.stderr
+    assert "Traceback" not in first.stdout + first.stderr
+    assert left_over(lone_desk.home) == []
+    again = lone_desk.run(study)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "2 done, skipped" in again.stdout
+    assert "a Ray of its own" not in again.stdout
+    assert left_over(lone_desk.home) == []
+
+
+def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_nothing_running(lone_desk: Desk) -> None:
+    """Its Ray dies with it. The ledger's server outlives a kill, serves the next command and ends with that one."""
+    study = lone_desk.study(replicates=1, **LONG)
+    interrupted = lone_desk.start(study, PARIBUS_CHECKPOINT_S="0.2")
+    wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint")
+    os.killpg(interrupted.pid, signal.SIGINT)
+    out, err = interrupted.communicate(timeout=60)
+    assert interrupted.returncode == 130, out + err
+    assert "the same command goes on from here" in err
+    assert "Traceback" not in out + err
+    assert left_over(lone_desk.home) == []
+
+    begun = lone_desk.checkpoints(study)
+    killed = lone_desk.start(study, PARIBUS_CHECKPOINT_S="0.2")
+    wait_for(lambda: set(lone_desk.checkpoints(study)) - set(begun), "another checkpoint")
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert any("mlflow" in line for line in left_over(lone_desk.home))
+    last = lone_desk.run(study)
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert "to resume" in last.stdout
+    wait_for(lambda: left_over(lone_desk.home) == [], "the end of what the killed command had started", 30)
+
+
+def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None:
+    """Literally, from the repository's folder. A study alone beside the stack has not taken its place for `ray`."""
+    (stack.checkout / "studies" / "typed.py").write_text(STUDY.format(name="typed", replicates=1, fixed={}))
+    (stack.checkout / "studies" / "typed.py").chmod(0o755)
+    lone_desk.folder = stack.checkout
+    alone = lone_desk.run("studies/typed.py")
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    assert "a Ray of its own" in alone.stdout
+
+    done = lone_desk.run("ray", "job", "submit", "studies/typed.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"on the Ray cluster at {stack.ray}" in done.stdout
+    assert "[2/2]" in done.stdout
+    assert f"MLflow: {stack.uri}" in done.stdout
+    assert "succeeded" in done.stdout
+    with Ledger(stack.uri) as ledger:
+        assert [trial.outcome for trial in ledger.trials("typed")] == ["finished"] * 2
+
+
+def test_the_command_with_a_working_dir_from_anywhere(stack: Stack, lone_desk: Desk) -> None:
+    """The study's folder travels with the job; the address is named, as from another machine."""
+    text = STUDY.format(name="carried", replicates=1, fixed={})
+    (lone_desk.folder / "studies").mkdir(parents=True)
+    (lone_desk.folder / "studies" / "carried.py").write_text(text)
+    address = {"RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{stack.ports['PARIBUS_RAY_PORT']}"}
+    words = ("ray", "job", "submit", "--working-dir", ".", "--", "python", "studies/carried.py")
+    done = lone_desk.run(*words, **address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[2/2]" in done.stdout
+    with Ledger(stack.uri) as ledger:
+        assert [trial.outcome for trial in ledger.trials("carried")] == ["finished"] * 2
