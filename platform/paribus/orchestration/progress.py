@@ -74,7 +74,9 @@ class Progress(tune.Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray starts a trial again whose worker was lost."""
-        self._say(f"        {self._step_of(trial).trial.name}: its worker was lost; it goes on from its last checkpoint")
+        self._say(
+            f"        {self._step_of(trial).trial.name}: its worker was lost; it goes on from its last checkpoint"
+        )
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave the trial up."""
