@@ -27,10 +27,11 @@ def _run(tmp_path: Path, *arguments: str, text: str = STUDY) -> "subprocess.Comp
     return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_question_is_the_docstrings_first_paragraph(tmp_path: Path) -> None:
+def test_the_question_is_the_docstrings_first_question(tmp_path: Path) -> None:
     done = _run(tmp_path, "--help")
     assert done.returncode == 0, done.stderr
     assert "Does depth help on digits?" in " ".join(done.stdout.split())
+    assert "4 arms" not in done.stdout
     assert "More text" not in done.stdout
 
 

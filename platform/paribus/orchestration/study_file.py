@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from paribus.study import Study, StudyError
+from paribus.study.study import question_of
 
 
 def load_study(file: str) -> Study:
@@ -26,5 +27,4 @@ def load_study(file: str) -> Study:
     if len(found) != 1:
         raise StudyError(f"{file!r} holds {len(found)} studies: assign exactly one Study(...) to a name")
     study = found[0]
-    question = (module.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
-    return study if study.question else replace(study, question=question or path.stem)
+    return study if study.question else replace(study, question=question_of(module.__doc__) or path.stem)

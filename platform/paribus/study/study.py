@@ -46,7 +46,7 @@ class Study:
         alpha: family-wise error of false verdicts of each kind.
         seed: of the study; replicates draw theirs from it.
         claim: the published statement that the study tests.
-        question: one line; by default the first line of the study file's docstring.
+        question: one line; by default the first sentence of the study file's docstring.
 
     Raises:
         StudyError: no or repeated levels, a duplicate arm, a baseline that is no arm, a wrong number.
@@ -192,6 +192,12 @@ class Study:
                 )
 
 
+def question_of(docstring: str | None) -> str:
+    """The question of a docstring: its first sentence, up to the question mark; else its first paragraph."""
+    paragraph = (docstring or "").strip().split("\n\n")[0].replace("\n", " ")
+    question, mark, _ = paragraph.partition("?")
+    return question + mark if mark else paragraph
+
+
 def _docstring_question() -> str:
-    text = (getattr(sys.modules["__main__"], "__doc__", "") or "").strip()
-    return text.split("\n\n")[0].replace("\n", " ") or os.path.basename(sys.argv[0])
+    return question_of(getattr(sys.modules["__main__"], "__doc__", None)) or os.path.basename(sys.argv[0])
