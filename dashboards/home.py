@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from parts import FIRST_STUDY, badge, begin, say_down, show_progress, state_of, verdict_badges
-from progress import counted, progress_of, show_ago
+from progress import Progress, counted, progress_of, show_ago
 from streamlit.delta_generator import DeltaGenerator
 
 from paribus.tracking.errors import LedgerError
@@ -58,11 +58,19 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
         st.session_state["num_shown"] = len(shown) + PER_PAGE
         st.rerun(scope="fragment")
     for record, bar, verdicts in places:
-        if record.live:
-            with bar:
-                show_progress(progress_of(record, trials_of(uri, record)[0]))
+        progress = progress_of(record, trials_of(uri, record)[0]) if record.live else counted(record)
         found = judgement(uri, record)
-        verdicts.markdown(verdict_badges(found.counts, found.claim) or found.trouble or ":gray[no verdicts yet]")
+        text = verdict_badges(found.counts, found.claim) or found.trouble or ":gray[no verdicts yet]"
+        with bar:
+            show_progress(progress)
+        verdicts.markdown(text)
+        kept()[record.run_id] = (progress, text)
+
+
+def kept() -> dict[str, tuple[Progress, str]]:
+    """What this session's cards showed last, so that a card says the same until there is something new."""
+    found: dict[str, tuple[Progress, str]] = st.session_state.setdefault("kept_cards", {})
+    return found
 
 
 def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -75,11 +83,12 @@ def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
         st.markdown(record.question or ":gray[no question stated]")
+        progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the verdicts ...]"))
         verdicts = st.empty()
-        verdicts.markdown(":gray[reading the verdicts ...]")
+        verdicts.markdown(text)
         bar = st.empty()
         with bar:
-            show_progress(counted(record))
+            show_progress(progress)
     return bar, verdicts
 
 

@@ -174,6 +174,8 @@ def judgement(uri: str, record: StudyRecord) -> Judgement:
     view = study_view(uri, record)
     if view.analysis is None:
         return Judgement(counts={}, trouble=view.trouble)
+    if not view.analysis.outcomes:
+        return Judgement(counts={})
     claim = view.analysis.claim
     return Judgement(counts=view.analysis.verdict_counts(), claim=claim.outcome if claim else "")
 

@@ -54,6 +54,8 @@ def settle(page: Page) -> None:
     if "study=" in page.url:
         page.wait_for_selector(".js-plotly-plot .scatterlayer", timeout=WAIT_MS)
     page.wait_for_timeout(1500)
+    if page.get_by_test_id("stException").count():
+        raise RuntimeError(f"{page.url} shows an error: see the dashboard's log, and start it again after an update")
 
 
 def whole_cards(page: Page) -> FloatRect:

@@ -34,7 +34,7 @@ def show_heading(view: StudyView) -> None:
         st.markdown(f"#### {record.question}")
     if analysis is None:
         return
-    if counts := verdict_badges(analysis.verdict_counts()):
+    if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts())):
         st.markdown(counts)
     st.caption(
         f"{len(analysis.arms)} arms, {analysis.num_replicates} replicates, judged on {analysis.metric.label} with a "
@@ -95,6 +95,7 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
             "MLflow": st.column_config.LinkColumn(display_text="runs", help="The runs that the row rests on"),
             **{name: st.column_config.Column(help=text) for name, text in _HELP.items()},
         },
+        placeholder="",
         key=f"verdicts-{metric}",
     )
     with st.container(horizontal=True):
@@ -149,8 +150,10 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
 
 def show_stability(analysis: StudyAnalysis) -> None:
     """How often arms failed to train, against their baselines."""
-    st.header("Stability")
     ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
+    if not ended:
+        return
+    st.header("Stability")
     failing = [arm for arm in analysis.arms if arm.failed_replicates]
     if not failing:
         st.markdown(f"None of the {ended} trials that came to an end of their own diverged or died.")
@@ -189,5 +192,4 @@ def show_caveats(view: StudyView) -> None:
     for path, value in view.analysis.caveats.items():
         part, _, name = path.partition(".")
         parts.setdefault(part, []).append(f"{name} = {value}")
-    rows = [{"part": part, "settings": ", ".join(settings)} for part, settings in parts.items()]
-    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")
+    st.markdown("\n".join(f"- **{part}**: {', '.join(settings)}" for part, settings in parts.items()))

@@ -33,21 +33,38 @@ def show_curves(uri: str, view: StudyView) -> None:
     if not logged:
         st.info("No trial has reached the end of its first epoch.")
         return
-    designed = [arm.name for arm in view.study.arms] if view.study else []
-    known = {trial.arm_name for trial in view.trials}
-    arms = [name for name in dict.fromkeys([*designed, *sorted(known)]) if name in known]
-    left, right = st.columns([1, 3])
+    left, middle, right = st.columns(3)
     metric = left.selectbox("Metric", logged, format_func=CURVES.__getitem__, key="curve")
+    groups = _groups(view)
+    with middle:
+        group = (
+            st.selectbox("Arms compared with", list(groups), key="stratum") if len(groups) > 1 else next(iter(groups))
+        )
+    arms = groups[group]
     first = arms[: len(PALETTE)]
-    shown = "all arms" if len(first) == len(arms) else f"the first {len(first)} of {len(arms)} arms"
-    picked = right.multiselect("Arms", arms, placeholder=f"{shown}; choose some to see them alone", key="arms") or first
+    all_of = "all of them" if first == arms else f"the first {len(first)} of {len(arms)}"
+    picked = (
+        right.multiselect("Arms", arms, placeholder=f"{all_of}; choose some to see them alone", key=f"arms-{group}")
+        or first
+    )
     drawn = [trial for trial in view.trials if trial.arm_name in picked and metric in trial.latest]
-    trials = sorted(drawn, key=lambda trial: (arms.index(trial.arm_name), trial.replicate))
-    if not trials:
-        st.info("The chosen arms have no points of this metric yet.")
+    if not drawn:
+        st.info("These arms have no points of this metric yet.")
         return
+    trials = sorted(drawn, key=lambda trial: (arms.index(trial.arm_name), trial.replicate))
     points = _histories(uri, metric, tuple(trial.run_id for trial in trials), version(view.record), trials)
     show_figure(learning_curves_figure(_curves(trials, points), CURVES[metric], "training step"), "curves")
+
+
+def _groups(view: StudyView) -> dict[str, list[str]]:
+    """The arms by the baseline that they are compared with, itself first: what belongs into one figure."""
+    if view.study is None:
+        return {"": sorted({trial.arm_name for trial in view.trials})}
+    groups: dict[str, list[str]] = {arm.name: [arm.name] for arm in view.study.baselines}
+    for arm in view.study.arms:
+        if (baseline := view.study.baseline_of(arm)) != arm:
+            groups[baseline.name].append(arm.name)
+    return groups
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the learning curves ...")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,12 @@ SMALL = {"factors": {"model.depth": (16, 22)}, "baseline": {"model.depth": 16}, 
 def table(app: AppTest, column: str) -> Any:
     """The table that has this column."""
     return next(each.value for each in app.dataframe if column in each.value.columns)
+
+
+def curves_of(app: AppTest) -> list[dict[str, Any]]:
+    """The traces of the learning curves, which are the last figure."""
+    traces: list[dict[str, Any]] = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"]
+    return traces
 
 
 def num_figures(app: AppTest) -> int:
@@ -70,13 +77,14 @@ def test_instability_and_fixed_factors_are_told(
     open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
 ) -> None:
     app = open_study(mlflow_server.uri, whole_study.name)
-    assert "r1 diverged, r3 diverged, r5 diverged" in said(app)
-    stability, fixed = (each.value for each in app.get("table"))
+    text = said(app)
+    assert "r1 diverged, r3 diverged, r5 diverged" in text
+    (stability,) = (each.value for each in app.get("table"))
     assert set(stability["baseline failed"]) == {"3 of 5"}
     assert set(stability["arm failed"]) == {"0 of 5"}
-    settings = "\n".join(fixed["settings"])
-    assert "batch_size = " in settings
-    assert "residual_scale" not in settings
+    fixed = text.partition("- **model**")[2]
+    assert "batch_size = " in fixed
+    assert "residual_scale = " not in fixed
 
 
 def test_a_secondary_metric_is_shown_without_verdicts(
@@ -86,6 +94,18 @@ def test_a_secondary_metric_is_shown_without_verdicts(
     app.get("button_group")[0].set_value("log_likelihood").run()
     said(app)
     assert set(table(app, "verdict")["verdict"]) == {"secondary"}
+
+
+def test_curves_are_of_the_arms_that_are_compared_with_one_another(
+    open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
+) -> None:
+    app = open_study(mlflow_server.uri, whole_study.name)
+    app.selectbox(key="stratum").select("residual_scale=1 · depth=40").run()
+    said(app)
+    legend = [trace["name"] for trace in curves_of(app) if trace.get("showlegend", True) and trace.get("name")]
+    assert "residual_scale=0.1 · depth=40 (n = 5)" in legend
+    assert "residual_scale=1 · depth=40 (n = 2)" in legend  # three of its five diverged
+    assert not [name for name in legend if "depth=16" in name]
 
 
 def test_partial_results_of_a_running_study(
@@ -115,6 +135,7 @@ def test_a_study_that_has_only_just_started(
     assert "No pair of trials has ended yet" in text
     assert "No trial has reached the end of its first epoch" in text
     assert "No trial has started yet" in text
+    assert "unresolved" not in text
 
 
 def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
