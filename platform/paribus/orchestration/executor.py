@@ -45,12 +45,20 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
     Yields a phrase that says which. Only a cluster that this call started is shut down at its end.
 
     Raises:
-        ClusterError: the address that was given does not answer, or the cluster was lost meanwhile.
+        ClusterError: the address that was given does not answer, or the cluster was lost meanwhile; or `num_cpus` is
+            given for a cluster that runs already.
     """
     os.environ.update({key: value for key, value in _TUNE_SETTINGS.items() if key not in os.environ})
     address = os.environ.get("RAY_ADDRESS")
+    if address == "local":
+        address = None
+    if address and num_cpus:
+        raise ClusterError(
+            f"--cpus {num_cpus} sizes the Ray that is started where none runs, and RAY_ADDRESS={address} names one: "
+            "drop one of the two"
+        )
     on_term = signal.getsignal(signal.SIGTERM)
-    where = _join(address) if address and address != "local" else _start(num_cpus or os.cpu_count() or 1)
+    where = _join(address) if address else _start(num_cpus or os.cpu_count() or 1)
     # Ray takes SIGTERM over, and would end the driver without a word to the ledger.
     signal.signal(signal.SIGTERM, on_term)
     import ray
