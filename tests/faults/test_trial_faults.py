@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from paribus import Study
 study = Study(
     name={name!r},
     base="synthetic",
-    factors={{"data.name": ("good", "bad")}},
+    factors={{"data.name": ("good", "truncated", "missing", "altered")}},
     baseline={{"data.name": "good"}},
     replicates=1,
     margin=4.0,
@@ -34,47 +34,49 @@ if __name__ == "__main__":
 '''
 
 
-def truncate(shard: Path) -> None:
-    os.truncate(shard, shard.stat().st_size // 2)
+SAYS = {"truncated": " is truncated: ", "missing": " is missing in ", "altered": " was altered: "}
 
 
-def remove(shard: Path) -> None:
-    shard.unlink()
-
-
-def alter(shard: Path) -> None:
+def damage(shard: Path, how: str) -> None:
     content = bytearray(shard.read_bytes())
-    content[len(content) // 2] ^= 1
-    shard.write_bytes(content)
+    if how == "missing":
+        shard.unlink()
+    elif how == "truncated":
+        os.truncate(shard, len(content) // 2)
+    else:
+        content[len(content) // 2] ^= 1
+        shard.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    ("damage", "says"), [(truncate, "is truncated"), (remove, "is missing"), (alter, "was altered")]
-)
-def test_a_damaged_shard_fails_its_trials_alone_and_retry_completes_them(
-    desk: Desk, damage: Callable[[Path], None], says: str
-) -> None:
-    for name, shard_size in (("good", 20), ("bad", 16)):  # of two digests, or they would share decoded images
+def test_damaged_shards_fail_their_trials_alone_and_retry_completes_them(desk: Desk) -> None:
+    whole: dict[Path, bytes] = {}
+    # Of four digests, or they would share decoded images.
+    for name, shard_size in (("good", 20), ("truncated", 16), ("missing", 15), ("altered", 14)):
         make_shards(synthetic(), desk.home / "data" / name, shard_size=shard_size)
-    shard = sorted((desk.home / "data" / "bad").glob("*train*.tar"))[1]
-    whole = shard.read_bytes()
-    damage(shard)
-    study = desk.write(f"damage-{damage.__name__}", STUDY.format(name=f"damage-{damage.__name__}"))
+        if name != "good":
+            shard = sorted((desk.home / "data" / name).glob("*train*.tar"))[1]
+            whole[shard] = shard.read_bytes()
+            damage(shard, name)
+    study = desk.write("damaged", STUDY.format(name="damaged"))
     done = desk.run(study)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    outcomes = {trial.arm.as_dict()["data.name"]: trial for trial in desk.trials(study)}
-    assert {name: trial.outcome for name, trial in outcomes.items()} == {"good": "finished", "bad": "failed"}
-    assert outcomes["bad"].tags["paribus.failure"] == "data"
-    assert shard.name in outcomes["bad"].reason
-    assert says in outcomes["bad"].reason
+    trials = {trial.arm.as_dict()["data.name"]: trial for trial in desk.trials(study)}
+    assert trials.pop("good").outcome == "finished"
     status = desk.run(study, "status").stdout
-    assert shard.name in status
     assert "paribus shards verify" in status
-    shard.write_bytes(whole)
+    for shard in whole:
+        name = shard.parent.name
+        assert (trials[name].outcome, trials[name].tags["paribus.failure"]) == ("failed", "data")
+        assert trials[name].reason.startswith(f"data: shard {shard.name} of ")
+        assert SAYS[name] in trials[name].reason
+        assert trials[name].reason in status
+    for shard, content in whole.items():
+        shard.write_bytes(content)
     mended = desk.run(study, "retry")
     assert mended.returncode == 0, mended.stdout + mended.stderr
-    assert [(trial.outcome, trial.status) for trial in desk.trials(study)] == [("finished", "FINISHED")] * 2
+    assert "[3/3]" in mended.stdout
+    assert [(trial.outcome, trial.status) for trial in desk.trials(study)] == [("finished", "FINISHED")] * 4
 
 
 # The second arm's first wide convolution asks for 32 GiB at once, and gets nothing.
@@ -142,4 +144,7 @@ def test_a_trial_that_asks_for_more_than_there_is_is_refused_at_once(desk: Desk)
         assert asked in done.stderr
         assert "the largest node has" in done.stderr
         assert "Traceback" not in done.stderr
+    sized = desk.run(study, "--cpus", 2)
+    assert sized.returncode == 1
+    assert "--cpus 2 sizes the Ray that is started where none runs" in sized.stderr
     assert desk.trials(study) == []

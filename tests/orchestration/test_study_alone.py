@@ -27,22 +27,6 @@ def left_over(home: Path) -> list[str]:
     return found
 
 
-def test_a_study_alone_brings_its_own_ray_and_ledger_and_leaves_nothing_running(lone_desk: Desk) -> None:
-    study = lone_desk.study(replicates=1)
-    first = lone_desk.run(study, "--cpus", 2)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert "a Ray of its own on 2 CPUs" in first.stdout
-    assert "[2/2]" in first.stdout
-    assert "`make up` keeps one up" in first.stderr
-    assert "Traceback" not in first.stdout + first.stderr
-    assert left_over(lone_desk.home) == []
-    again = lone_desk.run(study)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "2 done, skipped" in again.stdout
-    assert "a Ray of its own" not in again.stdout
-    assert left_over(lone_desk.home) == []
-
-
 def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_nothing_running(lone_desk: Desk) -> None:
     """Its Ray dies with it. The ledger's server outlives a kill, serves the next command and ends with that one."""
     study = lone_desk.study(replicates=1, **LONG)
@@ -68,19 +52,28 @@ def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_noth
 
 
 def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None:
-    """Literally, from the repository's folder. A study alone beside the stack has not taken its place for `ray`."""
+    """Literally, from the repository's folder: alone first, which leaves nothing running and does not take the
+    stack's place for `ray`; then as a job."""
     (stack.checkout / "studies" / "typed.py").write_text(STUDY.format(name="typed", replicates=1, fixed={}))
     (stack.checkout / "studies" / "typed.py").chmod(0o755)
     lone_desk.folder = stack.checkout
-    alone = lone_desk.run("studies/typed.py")
+    alone = lone_desk.run("studies/typed.py", "--cpus", 2)
     assert alone.returncode == 0, alone.stdout + alone.stderr
-    assert "a Ray of its own" in alone.stdout
+    assert "a Ray of its own on 2 CPUs" in alone.stdout
+    assert "[2/2]" in alone.stdout
+    assert "`make up` keeps one up" in alone.stderr
+    assert "Traceback" not in alone.stdout + alone.stderr
+    assert left_over(lone_desk.home) == []
+    again = lone_desk.run("studies/typed.py")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "2 done, skipped" in again.stdout
+    assert "a Ray of its own" not in again.stdout
 
     done = lone_desk.run("ray", "job", "submit", "studies/typed.py")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"on the Ray cluster at {stack.ray}" in done.stdout
+    assert "on the Ray cluster at" in done.stdout
+    assert f":{stack.ports['PARIBUS_RAY_GCS_PORT']}; MLflow: {stack.uri}" in done.stdout
     assert "[2/2]" in done.stdout
-    assert f"MLflow: {stack.uri}" in done.stdout
     assert "succeeded" in done.stdout
     with Ledger(stack.uri) as ledger:
         assert [trial.outcome for trial in ledger.trials("typed")] == ["finished"] * 2
