@@ -72,6 +72,7 @@ check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
 	@echo "mypy --strict"; $(BIN)/mypy
+	@MYPYPATH=platform:dashboards $(BIN)/mypy --explicit-package-bases $(wildcard dashboards/*.py dashboards/pages/*.py)
 	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
 	@echo "tests, the README's tables among them"; $(PYTEST)
 
