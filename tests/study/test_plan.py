@@ -158,9 +158,9 @@ def test_only_some_actions() -> None:
     }
     assert plan(known).counts() == {"retry": 1, "resume": 1, "stale": 1, "start": 9}
     made = plan(known, only=frozenset[Action]({"retry"}))
-    assert made.counts() == {"retry": 1, "skip": 11}
+    assert made.counts() == {"retry": 1, "leave": 11}
     assert [step.trial for step in made.todo] == [drawn[0]]
-    assert plan(known, redo=True, only=frozenset[Action]({"retry"})).counts() == {"retry": 2, "skip": 10}
+    assert plan(known, redo=True, only=frozenset[Action]({"retry"})).counts() == {"retry": 2, "leave": 10}
 
 
 def test_a_plan_keeps_the_order_of_the_trials() -> None:

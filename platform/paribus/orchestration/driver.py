@@ -112,7 +112,9 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     show(judged)
     ledger.publish(judged)
     failures = Counter(ended.values())["failed"]
-    ledger.finish("FAILED" if failures else "FINISHED", ended)
+    # A retry alone leaves the rest of the study to the next run.
+    left = outlook.plan.counts().get("leave", 0)
+    ledger.finish("FAILED" if failures else "KILLED" if left else "FINISHED", ended)
     if failures:
         noun = "trial" if failures == 1 else "trials"
         print(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again", file=sys.stderr)

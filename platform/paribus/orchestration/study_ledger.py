@@ -70,11 +70,9 @@ class StudyLedger:
         Raises:
             LeaseHeld: another live driver runs the study.
         """
-        self._done = Counter(
-            record.outcome
-            for record in (outlook.records or ())
-            if record.outcome and record.trial_id in {s.trial.id for s in outlook.plan.steps if s.action == "skip"}
-        )
+        untouched = {step.trial.id for step in outlook.plan.steps if step.action in ("skip", "leave")}
+        records = [record for record in outlook.records or () if record.trial_id in untouched]
+        self._done = Counter(record.outcome for record in records if record.outcome)
         self._outlook = outlook
         # Once trials run, it would close ours: hence here alone.
         self._try(lambda run: run.close_orphans())

@@ -18,6 +18,7 @@ _ACTIONS = {
     "resume": "to resume, cut off before their end",
     "retry": "to try again, failed before",
     "skip": "done, skipped",
+    "leave": "not done, left alone by retry",
     "stale": "done by other code, not reused",
 }
 _UNITS = {"top1": " points", "top5": " points"}

@@ -9,7 +9,7 @@ from paribus.recipe import Recipe, Seeds, trial_id
 from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
 
-Action = Literal["skip", "start", "resume", "retry", "stale"]
+Action = Literal["skip", "start", "resume", "retry", "stale", "leave"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Plan:
     @property
     def todo(self) -> tuple[Step, ...]:
         """The steps that train."""
-        return tuple(step for step in self.steps if step.action not in ("skip", "stale"))
+        return tuple(step for step in self.steps if step.action in ("start", "resume", "retry"))
 
     def counts(self) -> dict[Action, int]:
         """How many steps of each action."""
@@ -98,7 +98,7 @@ def make_plan(
         code: digest of the sources that training runs through. A result by other code is `stale`, not reused, unless
             `accept_code`; `redo` trains it again instead.
         known: the ledger's records by trial id; None where the ledger could not be asked.
-        only: keep to these actions (`retry` alone, say) and skip the others.
+        only: keep to these actions (`retry` alone, say); what is left to do otherwise is `leave`.
     """
     steps = []
     for trial in drawn:
@@ -106,8 +106,8 @@ def make_plan(
         action = _action(record, code, accept_code)
         if redo and action == "stale":
             action = "retry"
-        if only is not None and action not in only:
-            action = "skip"
+        if only is not None and action not in {*only, "skip"}:
+            action = "leave"
         run_id = None if known is None else record.run_id if record else ""
         attempt = record.attempt + 1 if record else 1
         steps.append(Step(trial=trial, action=action, attempt=attempt, run_id=run_id))
