@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Does damping the residual branch help a net that is trained at a high rate?  8 arms x 14 replicates, COST on digits."""
+"""Does damping the residual branch help at a high learning rate?  8 arms x 14 replicates, 8 CPU-minutes on digits."""
 
 from paribus import Claim, Study
 
