@@ -4,7 +4,7 @@ One call judges any number of studies at once. Axes are (..., A, R): A contrasts
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,15 +24,7 @@ Verdict = Literal[
     "better (stabler)",
 ]
 UNRESOLVED, BETTER, WORSE, EQUIVALENT, SMALL_DIFFERENCE, UNSTABLE, STABLER = range(7)
-VERDICTS: Final[tuple[Verdict, ...]] = (
-    "unresolved",
-    "better",
-    "worse",
-    "equivalent",
-    "equivalent, with a small difference",
-    "worse (unstable)",
-    "better (stabler)",
-)
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 ON_THE_BETTER_SIDE: Final[frozenset[Verdict]] = frozenset({"better", "better (stabler)"})
 ON_THE_WORSE_SIDE: Final[frozenset[Verdict]] = frozenset({"worse", "worse (unstable)"})
 EQUIVALENTS: Final[frozenset[Verdict]] = frozenset({"equivalent", "equivalent, with a small difference"})
