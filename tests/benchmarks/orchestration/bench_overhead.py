@@ -46,12 +46,18 @@ def test_overhead_per_trial() -> None:
 
 
 def test_growth() -> None:
-    """Print how cost and memory grow; the goals are at most 20 % from 100 to 1,000 trials, driver below 1,536 MiB."""
-    small, large = ours(100), ours(1000)
-    growth = large["trial_s"] / small["trial_s"] - 1
-    print(f"\n100 trials {small['trial_s']:.3f} s each; 1,000 trials {large['trial_s']:.3f} s each ({growth:+.0%})")
-    print(f"driver's peak at 1,000 trials: {large['driver_mib']:.0f} MiB")
-    assert large["driver_mib"] > 0
+    """Print how cost and memory grow; the goals are at most 20 % from 100 to 1,000 trials, driver below 1,536 MiB.
+
+    Both costs are of one run, over a hundred trials each: a run of 100 trials alone ends before MLflow has taken its
+    records, and so leaves out what a long run pays.
+    """
+    found = ours(1000)
+    growth = found["late_s"] / found["early_s"] - 1
+    print(
+        f"\ntrials 100 to 200 cost {found['early_s']:.3f} s each, 900 to 1,000 {found['late_s']:.3f} s ({growth:+.0%})"
+    )
+    print(f"1,000 trials {found['trial_s']:.3f} s each; the driver's peak {found['driver_mib']:.0f} MiB")
+    assert found["driver_mib"] > 0
 
 
 def _study(num_trials: int) -> None:
@@ -83,7 +89,11 @@ def _study(num_trials: int) -> None:
     wall_s = (max(trial.ended_ms for trial in trials) - begun) / 1000
     training_s = sum(trial.metrics["total_s"] for trial in trials) / num_trials
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"trial_s": wall_s / num_trials, "training_s": training_s, "driver_mib": peak}))
+    ends = sorted(trial.ended_ms / 1000 for trial in trials)
+    hundreds = {"early_s": (ends[-1] - ends[0]) / num_trials, "late_s": (ends[-1] - ends[0]) / num_trials}
+    if num_trials >= 300:
+        hundreds = {"early_s": (ends[199] - ends[99]) / 100, "late_s": (ends[-1] - ends[-101]) / 100}
+    print(json.dumps({"trial_s": wall_s / num_trials, "training_s": training_s, "driver_mib": peak, **hundreds}))
 
 
 def _stock() -> None:
