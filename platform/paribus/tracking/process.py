@@ -19,3 +19,14 @@ def start_of(pid: int) -> str:
 def is_same_process(pid: int, started: str) -> bool:
     """Whether process `pid` runs and is the one that started at `started`."""
     return bool(started) and start_of(pid) == started
+
+
+def family_of(pid: int) -> list[tuple[int, str]]:
+    """The process and all its descendants, each with when it started; [] if there is no such process."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return [(member.pid, start_of(member.pid)) for member in (process, *process.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .errors import LedgerError
-from .process import is_same_process, start_of
+from .process import family_of, is_same_process, start_of
 
 START_S = 120.0
 STATE = "server.json"
@@ -48,12 +48,14 @@ class ServerProcess:
         """End the server and its workers; safe to repeat."""
         state = Path(self.folder) / STATE
         if self.alive:
+            # A worker may outlive the process that started it by as long as a request takes: wait for all of them.
+            family = family_of(self.pid)
             _signal_group(self.pid, signal.SIGTERM)
             deadline = time.monotonic() + timeout_s
-            while self.alive and time.monotonic() < deadline:
+            while any(is_same_process(*member) for member in family) and time.monotonic() < deadline:
                 _reap(self.pid)
                 time.sleep(0.05)
-            if self.alive:
+            if any(is_same_process(*member) for member in family):
                 _signal_group(self.pid, signal.SIGKILL)
                 _reap(self.pid, wait=True)
         if _recorded(state) == self:
