@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from desk import free_ports
 
 from paribus.orchestration import stack, stack_ports, stack_process, stack_record
 from paribus.orchestration.stack import Settings, StackError
@@ -73,17 +74,6 @@ def running(settings: Settings) -> Iterator[stack.Status]:
         yield stack.up(settings, say=said.append)
     finally:
         stack.down(settings.home, say=said.append)
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def submit(*words: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -63,8 +63,8 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
     ledger = Ledger(uri)
     try:
         planned = {trial.id for trial in trials(study, lambda recipe: data_digest(recipe, home))}
-        results = [result for result in ledger.results(study.name, per_example=True) if result.trial_id in planned]
         records = [record for record in ledger.trials(study.name) if record.trial_id in planned]
+        results = ledger.results_of(records, per_example=True)
         histories = ledger.histories(records, study.metric)
         parent = ledger.study(study.name)
     finally:

@@ -81,7 +81,11 @@ class Ledger:
 
         `per_example` reads each trial's per-example arrays too: one more request per trial that has them.
         """
-        ended = [trial for trial in self.trials(name) if trial.outcome is not None]
+        return self.results_of(self.trials(name), per_example=per_example)
+
+    def results_of(self, trials: Iterable[TrialRecord], *, per_example: bool = False) -> list[TrialResult]:
+        """`results` of those among `trials` that ended, for a reader that has their records already."""
+        ended = [trial for trial in trials if trial.outcome is not None]
         if not per_example:
             return [trial.result() for trial in ended]
         with ThreadPoolExecutor(READERS) as pool:

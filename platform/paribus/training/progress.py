@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from paribus.data import hash_keys
 from paribus.training.errors import TrainingError
 from paribus.training.feed_protocol import Batch
 from paribus.training.result import Curves, Outcome
@@ -51,7 +52,7 @@ class Progress:
         self.step += 1
         self.num_images += len(keys)
         # A hash over a hash, since a hashlib object cannot be put into a checkpoint.
-        self.stream_hash = sha256("\n".join([self.stream_hash, *keys]).encode()).hexdigest()
+        self.stream_hash = hash_keys(self.stream_hash, keys)
         self._unread.append((self.step, lr, measured))
 
     @property
