@@ -244,6 +244,17 @@ class TestProcess:
         assert stack_process.end(process, guest_grace_s=0.5, grace_s=0.5) == len(found) == 5
         assert [each for each in found if breathes(each)] == []
 
+    def test_an_orphan_in_a_session_of_its_own_without_the_mark_is_ended_too(self, tmp_path: Path) -> None:
+        """As Ray's agents are once their raylet is gone: their titles overwrite the environment that bears the mark."""
+        shell = "setsid env -i sleep 64 & sleep 65"
+        process = stack_process.start(["sh", "-c", shell], folder=tmp_path, env=os.environ, log=tmp_path / "log")
+        deadline = time.monotonic() + 5
+        while len(stack_process.members(process)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        found = stack_process.members(process)
+        assert stack_process.end(process, guest_grace_s=0.5, grace_s=0.5) == len(found) == 3
+        assert [each for each in found if breathes(each)] == []
+
 
 class TestPorts:
     def test_a_taken_default_gives_way_to_the_next_free_port(self, monkeypatch: pytest.MonkeyPatch) -> None:

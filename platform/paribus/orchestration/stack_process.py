@@ -92,21 +92,24 @@ def end(process: Process, *, guest_grace_s: float = 20.0, grace_s: float = 5.0) 
 
     Guests are asked before the rest, so that a running study can still write its ledger.
     """
-    everyone = members(process)
+    family = set(members(process))
+    count = len(family)
     drivers = [guest for guest in guests(process) if _leads_a_session(guest)]
     _ask([child for driver in drivers for child in (driver, *_children_of(driver))])
     _wait_for(drivers, guest_grace_s)
     _ask([member for member in members(process) if _session(member.pid) == process.pid])
     _wait_for(members(process), grace_s)
     for _ in range(_KILLS):
-        remaining = members(process)
+        # What has lost its parent on the way, its session and (Ray renames its agents) its mark was seen before.
+        family.update(members(process))
+        remaining = [member for member in family if _breathes(member)]
         if not remaining:
             break
         for member in remaining:
             _signal(member, signal.SIGKILL)
         _wait_for(remaining, grace_s)
     _reap(process.mark)
-    return len(everyone)
+    return count
 
 
 # Our own children stay zombies until they are waited for; a command that ends right after `start` never gets there.
