@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from paribus.models.blocks import ConvNet
 from paribus.models.build import build
 from paribus.models.initialise import initialise
 from paribus.recipe import WideResNet
@@ -60,6 +61,12 @@ def test_norms_start_as_the_identity_and_biases_at_zero() -> None:
     assert net.head.classifier.weight.abs().max().item() <= 1 / math.sqrt(128)
 
 
+class LayerNormNet(ConvNet):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(3)
+
+
 def test_a_layer_without_a_rule_is_refused() -> None:
     with pytest.raises(TypeError, match="no rule to initialise 'weight' of a LayerNorm"):
-        initialise(nn.LayerNorm(3), 0)
+        initialise(LayerNormNet(), 0)

@@ -1,16 +1,16 @@
 """Wide ResNets against torchvision, against the formula of their unit, and against their own neutral settings."""
 
-import re
-
 import pytest
 import torch
 import torchvision
+import twins
 from torch import nn
 from torch.nn import functional as F
 
-from paribus.models.blocks import Dropout, dropout_layers, seed_dropout
-from paribus.models.build import build
-from paribus.models.wide_resnet import Unit, widened
+from paribus.models.blocks import widened
+from paribus.models.build import build, outline
+from paribus.models.dropout import Dropout, dropout_layers, seed_dropout
+from paribus.models.residual import ConvSpec, Style, Unit
 from paribus.recipe import WideResNet
 
 REFERENCES = [
@@ -21,55 +21,32 @@ REFERENCES = [
 ]
 
 
+def made_unit(model: WideResNet, in_channels: int, out_channels: int, stride: int) -> Unit:
+    convs = [ConvSpec(kernel, out_channels, 1 if at else stride) for at, kernel in enumerate(model.block)]
+    return Unit(model, Style(order="preactivation"), in_channels, convs, stage=1, survival=1.0)
+
+
 def images(size: int = 8, channels: int = 3, num: int = 4) -> torch.Tensor:
     return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
 
 
-def randomise_statistics(net: nn.Module) -> None:
-    generator = torch.Generator().manual_seed(1)
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.8, 1.2, generator=generator)
-            module.weight.data.uniform_(0.5, 1.0, generator=generator)
-            module.bias.data.normal_(0, 0.1, generator=generator)
-
-
-def torchvision_name(name: str) -> str:
-    for pattern, replacement in (
-        (r"^first\.norm", "bn1"),
-        (r"^head\.classifier", "fc"),
-        (r"projection", "downsample"),
-    ):
-        name = re.sub(pattern, replacement, name)
-    for pattern, word in ((r"stages\.(\d)", "layer"), (r"convs\.(\d)", "conv"), (r"norms\.(\d)", "bn")):
-        name = re.sub(pattern, lambda found, word=word: f"{word}{int(found[1]) + 1}", name)
-    return name
-
-
 @pytest.mark.parametrize(("name", "model"), REFERENCES)
 def test_imagenet_nets_equal_torchvision(name: str, model: WideResNet) -> None:
-    ours = build(model, 3, 1000).eval()
-    randomise_statistics(ours)
+    ours = twins.fill(outline(model, 3, 1000)).eval()
     with torch.device("meta"):
-        theirs = torchvision.models.get_model(name, weights=None).eval()
-    state = {torchvision_name(name): value for name, value in ours.state_dict().items()}
-    theirs.load_state_dict(state, assign=True)
+        theirs = torchvision.models.get_model(name, weights=None)
+    theirs = theirs.to_empty(device="cpu").eval()
     x = images(size=64, num=2)
-    with torch.inference_mode():
-        expected, given = theirs(x), ours(x)
-    assert expected.abs().max() > 0.1
-    torch.testing.assert_close(given, expected, atol=1e-4, rtol=0)
+    twins.copy(ours, theirs, x)
+    twins.assert_same_logits(ours, theirs, x)
 
 
 def test_a_unit_is_its_formula_written_out() -> None:
     model = WideResNet(block=(3, 1, 3), residual_scale=0.2)
-    unit = Unit(model, 8, 12, 2)
-    nn.init.normal_(unit.preacts[0].norm.weight)
+    unit = made_unit(model, 8, 12, 2)
+    nn.init.normal_(unit.pre[0].norm.weight)
     x = images(channels=8)
-    first = F.relu(F.batch_norm(x, None, None, *unit.preacts[0].norm.parameters(), training=True))
+    first = F.relu(F.batch_norm(x, None, None, *unit.pre[0].norm.parameters(), training=True))
     branch = F.conv2d(first, unit.convs[0].weight, stride=2, padding=1)
     branch = F.conv2d(F.relu(F.batch_norm(branch, None, None, training=True)), unit.convs[1].weight)
     branch = F.conv2d(F.relu(F.batch_norm(branch, None, None, training=True)), unit.convs[2].weight, padding=1)
@@ -78,8 +55,8 @@ def test_a_unit_is_its_formula_written_out() -> None:
 
 
 def test_an_identity_unit_adds_its_raw_input() -> None:
-    unit = Unit(WideResNet(residual_scale=0.3), 8, 8, 1)
-    assert unit.projection is None
+    unit = made_unit(WideResNet(residual_scale=0.3), 8, 8, 1)
+    assert isinstance(unit.projection, nn.Identity)
     unit.convs[-1].weight.data.zero_()
     x = images(channels=8)
     torch.testing.assert_close(unit(x.clone()), x)
@@ -87,7 +64,7 @@ def test_an_identity_unit_adds_its_raw_input() -> None:
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
 def test_no_unit_overwrites_its_input(norm: str) -> None:
-    unit = Unit(WideResNet(norm=norm), 8, 8, 1)  # type: ignore[arg-type]
+    unit = made_unit(WideResNet(norm=norm), 8, 8, 1)  # type: ignore[arg-type]
     x = images(channels=8)
     before = x.clone()
     unit(x)
@@ -136,7 +113,7 @@ def test_a_net_narrower_than_one_channel_still_strides() -> None:
 def test_only_units_that_change_shape_have_a_projection() -> None:
     def projected(width: float) -> list[bool]:
         net = build(WideResNet(depth=16, width=width), 3, 10)
-        return [unit.projection is not None for stage in net.stages for unit in stage]
+        return [not isinstance(unit.projection, nn.Identity) for stage in net.stages for unit in stage]
 
     assert projected(1.0) == [False, False, True, False, True, False]
     assert projected(2.0) == [True, False, True, False, True, False]
@@ -163,7 +140,7 @@ def test_any_input_size_passes(stem: str, size: int) -> None:
         ((3, 3), "branch", ["drops.1"]),
         ((3, 1, 3), "branch", ["drops.1", "drops.2"]),
         ((3,), "branch", ["drops.0"]),
-        ((3, 3), "shortcut", ["shortcut_drop"]),
+        ((3, 3), "shortcut", ["join.shortcut_drop"]),
         ((3, 3), "head", []),
         ((3, 3), "none", []),
     ],

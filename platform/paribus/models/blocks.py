@@ -1,86 +1,142 @@
-"""The one vocabulary that every family is written in: conv, norm, act, dropout, add and head."""
+"""The one vocabulary that every family is written in: conv, norm, act, pool, concat, squeeze-excitation and head."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paribus.recipe.seeds import key
+from paribus.models.dropout import dropout
+from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
+
+Kernel = int | tuple[int, int]
 
 
-def conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1, bias: bool = False) -> nn.Conv2d:
-    """`kernel` x `kernel` convolution, padded so that stride 1 keeps the size. (N, in, H, W) to (N, out, H', W')."""
-    return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=bias)
+def widened(base: int, width: float) -> int:
+    """`base * width` channels, to the nearest whole number (halves up), at least 1."""
+    return max(1, int(base * width + 0.5))
 
 
-def norm(kind: str, channels: int) -> nn.Module:
+class Conv(nn.Conv2d):
+    """A convolution that knows how it starts: `std` of its normal draw where the paper states one (None: He et al.
+    2015), and the constant of its bias. (N, in, H, W) to (N, out, H', W')."""
+
+    std: float | None = None
+    initial_bias: float = 0.0
+
+
+class Linear(nn.Linear):
+    """A fully connected layer that knows how it starts: `std` of its normal draw (None: uniform, see initialise.py)."""
+
+    std: float | None = None
+
+
+def conv(
+    in_channels: int,
+    out_channels: int,
+    kernel: Kernel,
+    stride: int = 1,
+    bias: bool = False,
+    *,
+    groups: int = 1,
+    padding: Literal["same", "valid"] = "same",
+) -> Conv:
+    """`kernel` x `kernel`, or (height, width), convolution; "same" padding keeps the size at stride 1."""
+    sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+    around = (sides[0] // 2, sides[1] // 2) if padding == "same" else (0, 0)
+    return Conv(in_channels, out_channels, sides, stride, padding=around, bias=bias, groups=groups)
+
+
+def norm(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
     """Batch norm, or nothing where `kind` is "none"; its convs then carry the shift as a bias."""
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
+    return nn.BatchNorm2d(channels, eps=eps) if kind == "batch" else nn.Identity()
 
 
 class NormAct(nn.Module):
-    """`relu(norm(x))`, shape kept."""
+    """`relu(norm(x))`, shape kept; `tokens` names what of it there is: "BR", "B", "R" or ""."""
 
-    def __init__(self, kind: str, channels: int) -> None:
+    def __init__(self, kind: str, channels: int, tokens: str = "BR", *, inplace: bool | None = None) -> None:
         super().__init__()
-        self.norm = norm(kind, channels)
-        # Without a norm the ReLU would overwrite its own input, which the shortcut still needs.
-        self.inplace = kind == "batch"
+        self.norm = norm(kind, channels) if "B" in tokens else nn.Identity()
+        self.act = "R" in tokens
+        # Without a norm the ReLU would overwrite its own input, which a shortcut may still need.
+        self.inplace = (kind == "batch" and "B" in tokens) if inplace is None else inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(x), inplace=self.inplace)
-
-
-def add(shortcut: Tensor, branch: Tensor, scale: float) -> Tensor:
-    """`shortcut + scale * branch`, in one pass over memory."""
-    return torch.add(shortcut, branch, alpha=scale)
-
-
-class Dropout(nn.Module):
-    """Inverted dropout, `x * m / (1 - rate)` with `m` Bernoulli(1 - rate) from a generator of its own.
-
-    `seed_dropout` must have named the step before a training pass, and RuntimeError says so where it has not: a mask
-    is a function of (dropout seed, step, layer name) alone, so that a resumed run draws the masks it would have drawn.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-        self.generator: torch.Generator | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._drop(x) if self.training else x
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # compiled graphs take no generator
-    def _drop(self, x: Tensor) -> Tensor:
-        if self.generator is None:
-            raise RuntimeError("dropout in training mode has no mask seed: call dropout_layers, then seed_dropout")
-        mask = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
-        return x * mask.mul_(1 / (1 - self.rate))
+        x = self.norm(x)
+        return F.relu(x, inplace=self.inplace) if self.act else x
 
     def extra_repr(self) -> str:
-        return f"rate={self.rate}"
+        return f"act={self.act}"
 
 
-def dropout(rate: float, here: bool) -> nn.Module:
-    """Dropout where the recipe places it and the rate is not 0, else the identity."""
-    return Dropout(rate) if here and rate > 0 else nn.Identity()
+class ConvNormAct(nn.Module):
+    """`relu(norm(conv(x)))`, the CBR of the Inception papers; `norm="none"` gives the conv a bias instead.
+
+    `act=False` leaves the ReLU out. Other options are those of `conv`. (N, in, H, W) to (N, out, H', W').
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: Kernel,
+        stride: int = 1,
+        *,
+        padding: Literal["same", "valid"] = "same",
+        norm: str = "batch",
+        eps: float = 1e-3,
+        act: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = conv(in_channels, out_channels, kernel, stride, bias=norm != "batch", padding=padding)
+        self.norm = nn.BatchNorm2d(out_channels, eps=eps) if norm == "batch" else nn.Identity()
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.conv(x))
+        return F.relu(x, inplace=True) if self.act else x
 
 
-def dropout_layers(net: nn.Module, device: torch.device) -> dict[str, Dropout]:
-    """The dropout layers of `net` by name, each given a generator on `device`."""
-    layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Dropout)}
-    for layer in layers.values():
-        layer.generator = torch.Generator(device)
-    return layers
+class Concat(nn.Module):
+    """Parallel branches over one input, joined along the channels in their order: an Inception module."""
+
+    def __init__(self, branches: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], 1)
 
 
-def seed_dropout(layers: Mapping[str, Dropout], dropout_seed: int, step: int) -> None:
-    """Point every layer at the masks of `step`."""
-    for name, layer in layers.items():
-        assert layer.generator is not None
-        layer.generator.manual_seed(key(dropout_seed, step, name))
+class SqueezeExcite(nn.Module):
+    """`x * gate(W2 relu(W1 squeeze(x)))` (Hu et al. 2018, figure 2), shape kept.
+
+    The two fully connected layers are 1x1 convs, so that NoSqueeze (section 6.2) is the same code on a whole map.
+    """
+
+    def __init__(self, channels: int, recipe: SqueezeExciteRecipe) -> None:
+        super().__init__()
+        hidden = max(1, channels // recipe.reduction)
+        self.squeeze, self.gate = recipe.squeeze, recipe.gate
+        self.reduce = conv(channels, hidden, 1, bias=recipe.bias)
+        self.expand = conv(hidden, channels, 1, bias=recipe.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squeezed = x
+        if self.squeeze == "average":
+            squeezed = x.mean((2, 3), keepdim=True)
+        elif self.squeeze == "max":
+            squeezed = x.amax((2, 3), keepdim=True)
+        excited = self.expand(F.relu(self.reduce(squeezed), inplace=True))
+        return x * _GATES[self.gate](excited)
+
+    def extra_repr(self) -> str:
+        return f"squeeze={self.squeeze}, gate={self.gate}"
+
+
+_GATES: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": F.relu}
 
 
 class Head(nn.Module):
@@ -89,7 +145,7 @@ class Head(nn.Module):
     def __init__(self, channels: int, num_classes: int, rate: float = 0.0) -> None:
         super().__init__()
         self.dropout = dropout(rate, here=True)
-        self.classifier = nn.Linear(channels, num_classes)
+        self.classifier = Linear(channels, num_classes)
 
     def forward(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.dropout(pooled))
@@ -100,13 +156,20 @@ class ConvNet(nn.Module):
     """What every family is: `forward(images) = head(pooled(images))`.
 
     `pooled` maps images (N, C, H, W) to the global average pool of the last ReLU, (N, features): an entry is 0 only
-    where that channel was dead for that image, so a net's death is read off it at no cost.
+    where that channel was dead for that image, so a net's death is read off it at no cost. A net with auxiliary heads
+    overrides `features` instead. `fan` says which channels He et al.'s variance counts, see `initialise`.
     """
 
-    head: Head
+    head: nn.Module
+    fan: Literal["in", "out"] = "in"
+    auxiliary_weight: float = 0.0  # of each auxiliary head's loss in the loss that is trained on
 
     def pooled(self, images: Tensor) -> Tensor:
-        raise NotImplementedError
+        return self.features(images)[0]
+
+    def features(self, images: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Pooled features (N, features); in training mode also the logits (N, classes) of each auxiliary head."""
+        return self.pooled(images), ()
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.head(self.pooled(images))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from paribus.models.build import outline
-from paribus.recipe.model import Model
+from paribus.recipe.families.family import Family
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Stage:
     params: int
 
 
-def count(model: Model, size: int, in_channels: int = 3, num_classes: int = 10) -> Complexity:
+def count(model: Family, size: int, in_channels: int = 3, num_classes: int = 10) -> Complexity:
     """Count `model` on images (in_channels, size, size)."""
     net = outline(model, in_channels, num_classes).eval()
     activations: list[int] = []
@@ -49,7 +49,7 @@ def count(model: Model, size: int, in_channels: int = 3, num_classes: int = 10) 
     return Complexity(_num_params(net), counter.get_total_flops(), sum(activations))
 
 
-def stages(model: Model, size: int, in_channels: int = 3, num_classes: int = 10) -> list[Stage]:
+def stages(model: Family, size: int, in_channels: int = 3, num_classes: int = 10) -> list[Stage]:
     """The network's table from top to bottom: what every part puts out for one image, and its parameters."""
     net = outline(model, in_channels, num_classes).eval()
     rows: list[Stage] = []

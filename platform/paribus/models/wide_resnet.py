@@ -1,85 +1,34 @@
-"""Wide ResNets for small images: WRN-n-k of Zagoruyko and Komodakis 2016 (arXiv 1605.07146), Table 1 and Figure 1."""
+"""Wide ResNets (Zagoruyko and Komodakis 2016, arXiv 1605.07146), Table 1 and Figure 1; for ImageNet, Tables 7 and 8."""
 
-from collections.abc import Iterator
+from paribus.models.blocks import widened
+from paribus.models.residual import ConvSpec, ResidualNet, Style, stem_conv
+from paribus.recipe.families.wide_resnet import WideResNet
 
-from torch import Tensor, nn
-
-from paribus.models.blocks import ConvNet, Head, NormAct, add, conv, dropout
-from paribus.recipe.model import WideResNet
-
-_STEM_CHANNELS = 16
-_BASE_WIDTHS = (16, 32, 64)
+_SMALL_WIDTHS, _IMAGENET_WIDTHS = (16, 32, 64), (64, 128, 256, 512)
+_EXPANSION = 4
 
 
-def widened(base: int, width: float) -> int:
-    """`base * width` channels, to the nearest whole number (halves up), at least 1."""
-    return max(1, int(base * width + 0.5))
+def wide_resnet(model: WideResNet, in_channels: int, num_classes: int) -> ResidualNet:
+    """conv1 16 and three pre-activation stages of 16k, 32k, 64k, or conv1 64 and four post-activation ones of 64k to
+    512k; conv1 is never widened.
 
-
-class Unit(nn.Module):
-    """`y = shortcut(x) + scale * f(x)`, where f is norm-ReLU-conv for every kernel of B(M) (section 2.1).
-
-    The first conv strides. Where the shape changes, the first norm-ReLU serves the branch and the shortcut, and the
-    shortcut is a 1x1 conv without norm; elsewhere it is x itself. (N, in, H, W) to (N, out, H / stride, W / stride).
+    With the ImageNet stem basic blocks widen every stage (Table 7); bottlenecks widen their two inner convs alone and
+    stride on the 3x3 (Table 8).
     """
-
-    def __init__(self, model: WideResNet, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        assert model.block != "bottleneck", "the recipe keeps bottlenecks to the imagenet stem"
-        kernels = model.block
-        self.scale = model.residual_scale
-        in_branch = model.dropout_placement == "branch"
-        self.preacts, self.drops, self.convs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for index, kernel in enumerate(kernels):
-            channels = in_channels if index == 0 else out_channels
-            self.preacts.append(NormAct(model.norm, channels))
-            # Between the convs (section 2.4), as in wide-resnet.lua; a lone conv has no between, so it is before it.
-            self.drops.append(dropout(model.dropout, in_branch and (index > 0 or len(kernels) == 1)))
-            self.convs.append(
-                conv(channels, out_channels, kernel, stride if index == 0 else 1, bias=model.norm == "none")
-            )
-        # At tiny fractional k two stages can round to one width; the shortcut must stride with the branch all the same.
-        reshapes = in_channels != out_channels or stride != 1
-        self.projection = conv(in_channels, out_channels, 1, stride) if reshapes else None
-        self.shortcut_drop = dropout(model.dropout, model.dropout_placement == "shortcut")
-
-    def forward(self, x: Tensor) -> Tensor:
-        layers = zip(self.preacts, self.drops, self.convs, strict=True)
-        preact, drop, conv_ = next(layers)
-        first = preact(x)
-        shortcut = x if self.projection is None else self.projection(first)
-        branch = conv_(drop(first))
-        for preact, drop, conv_ in layers:
-            branch = conv_(drop(preact(branch)))
-        return add(self.shortcut_drop(shortcut), branch, self.scale)
+    small = model.stem == "small"
+    channels, bases = (16, _SMALL_WIDTHS) if small else (64, _IMAGENET_WIDTHS)
+    stages = [
+        [_convs(model, base, 2 if at == 0 and stage > 0 else 1) for at in range(num_units)]
+        for stage, (base, num_units) in enumerate(zip(bases, model.num_units, strict=True))
+    ]
+    style = Style(order="preactivation" if small else "original")
+    conv1 = stem_conv(model, in_channels, channels, model.stem)
+    return ResidualNet(model, style, conv1, channels, stages, num_classes, stem=model.stem)
 
 
-class SmallWideResNet(ConvNet):
-    """conv1 3x3 16 (never widened), three stages of N units at 16k, 32k, 64k, then norm-ReLU-pool-classifier (Table 1).
-
-    Images (N, in_channels, H, W) of any side from 1; the stages keep, halve and halve it again.
-    """
-
-    def __init__(self, model: WideResNet, in_channels: int, num_classes: int) -> None:
-        super().__init__()
-        self.conv1 = conv(in_channels, _STEM_CHANNELS, 3, bias=model.norm == "none")
-        self.stages = nn.ModuleList()
-        channels = _STEM_CHANNELS
-        for base, num_units, stride in zip(_BASE_WIDTHS, model.num_units, (1, 2, 2), strict=True):
-            width = widened(base, model.width)
-            self.stages.append(nn.Sequential(*_stage(model, channels, width, num_units, stride)))
-            channels = width
-        self.last = NormAct(model.norm, channels)
-        self.head = Head(channels, num_classes, model.dropout if model.dropout_placement == "head" else 0.0)
-
-    def pooled(self, images: Tensor) -> Tensor:
-        x = self.conv1(images)
-        for stage in self.stages:
-            x = stage(x)
-        pooled: Tensor = self.last(x).mean((2, 3))
-        return pooled
-
-
-def _stage(model: WideResNet, channels: int, width: int, num_units: int, stride: int) -> Iterator[Unit]:
-    for index in range(num_units):
-        yield Unit(model, channels if index == 0 else width, width, stride if index == 0 else 1)
+def _convs(model: WideResNet, base: int, stride: int) -> list[ConvSpec]:
+    """One unit of the stage with base width `base`: a block B(M), of which the first conv strides, or a bottleneck."""
+    width = widened(base, model.width)
+    if model.block == "bottleneck":
+        return [ConvSpec(1, width), ConvSpec(3, width, stride), ConvSpec(1, base * _EXPANSION)]
+    return [ConvSpec(kernel, width, 1 if at else stride) for at, kernel in enumerate(model.block)]

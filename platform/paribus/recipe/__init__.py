@@ -3,8 +3,9 @@
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError
+from paribus.recipe.families.resnet import ResNet
+from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.identity import canonical_json, trial_id
-from paribus.recipe.model import WideResNet
 from paribus.recipe.optimizer import SGD, AdamW, RMSProp
 from paribus.recipe.presets import PRESETS, preset
 from paribus.recipe.recipe import Recipe
@@ -26,6 +27,7 @@ __all__ = [
     "RMSProp",
     "Recipe",
     "RecipeError",
+    "ResNet",
     "Resources",
     "Seeds",
     "Step",

@@ -27,7 +27,7 @@ def readable(error: ValidationError, prefix: str = "") -> str:
     """Pydantic's report as one line a fault: `path = value: what is wrong`."""
     lines = []
     for fault in error.errors(include_url=False):
-        steps = [str(step) for step in fault["loc"] if not _is_union_tag(step)]
+        steps = _reader_path(fault["loc"])
         path = ".".join([prefix, *steps]).strip(".") or "recipe"
         whole = isinstance(fault["input"], dict) or fault["type"] == "json_invalid"
         value = "" if whole else f" = {reprlib.repr(fault['input'])}"
@@ -36,14 +36,15 @@ def readable(error: ValidationError, prefix: str = "") -> str:
 
 
 # Pydantic names the member of a union that it tried among the steps of the path; a reader's path has no such step.
-_UNION_TAGS = frozenset({"tuple[int, ...]", "literal['bottleneck']", "sgd", "rmsprop", "adamw", "step", "exponential",
-                         "cosine", "one_cycle", "wide_resnet"})  # fmt: skip
+_UNION_TAGS = frozenset({"tuple[int, ...]", "literal['bottleneck']"})
+_TAGGED_PARTS = ("model", "optimizer", "schedule")
 
 _TYPE_FAULTS = ("float_type", "int_type")
 
 
-def _is_union_tag(step: object) -> bool:
-    return isinstance(step, str) and step in _UNION_TAGS
+def _reader_path(steps: tuple[int | str, ...]) -> list[str]:
+    tagged = len(steps) > 1 and steps[0] in _TAGGED_PARTS
+    return [str(step) for at, step in enumerate(steps) if step not in _UNION_TAGS and not (tagged and at == 1)]
 
 
 def _message(fault: ErrorDetails) -> str:

@@ -3,7 +3,7 @@
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError, nearest
-from paribus.recipe.model import WideResNet
+from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.optimizer import SGD
 from paribus.recipe.recipe import Recipe
 from paribus.recipe.schedule import Step

@@ -9,7 +9,8 @@ from pydantic import ValidationError, model_validator
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError, readable
-from paribus.recipe.model import Model, WideResNet
+from paribus.recipe.families.wide_resnet import WideResNet
+from paribus.recipe.model import Model
 from paribus.recipe.optimizer import SGD, Optimizer
 from paribus.recipe.part import Part
 from paribus.recipe.paths import assign, is_discriminator
@@ -35,6 +36,8 @@ class Recipe(Part):
         size, cutout = self.data.size, self.augment.cutout
         if size is not None and cutout > size:
             raise ValueError(f"augment.cutout = {cutout} is wider than the input, data.size = {size}")
+        if size is not None:
+            self.model.check_size(size)
         return self
 
     def replace(self, changes: Mapping[str, Any]) -> "Recipe":

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from paribus.models.blocks import dropout_layers, seed_dropout
 from paribus.models.build import build
+from paribus.models.dropout import dropout_layers, seed_dropout
 from paribus.recipe import Recipe, Seeds
 from paribus.training.errors import TrainingError
 from paribus.training.feed_protocol import Feed
@@ -47,7 +47,7 @@ class Learner:
         self.gradients = [vector.grad for vector in self.vectors if vector.grad is not None]
         self.optimizer = make_optimizer(recipe.optimizer, decayed, undecayed)
         self.dropouts, self.dropout_seed = dropout_layers(self.net, device), seeds.dropout
-        self.pooled = torch.compile(self.net.pooled) if recipe.numerics.compile else self.net.pooled
+        self.features = torch.compile(self.net.features) if recipe.numerics.compile else self.net.features
         # The running statistics are averaged like the weights, as the Inception code did (inception_train.py): those
         # of the last weights would not fit the averaged ones.
         self.current = [vector.detach() for vector in self.vectors] + list(self.net.buffers())
@@ -57,8 +57,11 @@ class Learner:
         """Train by one batch; (loss, gradient norm before clipping, largest pooled feature) on the device."""
         self._set_mode(training=True)
         seed_dropout(self.dropouts, self.dropout_seed, step)
-        pooled, logits = self._forward(images)
-        loss = smoothed_loss(logits, labels.to(self.device, non_blocking=True), self.training.label_smoothing)
+        labels = labels.to(self.device, non_blocking=True)
+        pooled, logits, auxiliary = self._forward(images)
+        loss = smoothed_loss(logits, labels, self.training.label_smoothing)
+        for side in auxiliary:
+            loss = loss + self.net.auxiliary_weight * smoothed_loss(side, labels, self.training.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = gradient_norm(self.gradients)
         if self.training.clip_norm is not None:
@@ -74,7 +77,8 @@ class Learner:
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features (N, F) and logits (N, K) in evaluation mode."""
         self._set_mode(training=False)
-        return self._forward(images)
+        pooled, logits, _ = self._forward(images)
+        return pooled, logits
 
     @contextmanager
     def evaluated_weights(self) -> Iterator[None]:
@@ -101,11 +105,11 @@ class Learner:
         if self.net.training is not training:
             self.net.train(training)
 
-    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         images = images.to(self.device, memory_format=self.memory_format, non_blocking=True)
         with self._autocast():
-            pooled = self.pooled(images)
-            return pooled, self.net.head(pooled).float()
+            pooled, auxiliary = self.features(images)
+            return pooled, self.net.head(pooled).float(), [side.float() for side in auxiliary]
 
     def _autocast(self) -> AbstractContextManager[Any]:
         enabled = self.numerics.precision == "bfloat16"

@@ -1,0 +1,238 @@
+"""Residual units: `y = after(shortcut_scale * shortcut(x) + residual_scale * f(x))`, one kind for every family."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paribus.models.blocks import ConvNet, Head, NormAct, SqueezeExcite, conv, norm
+from paribus.models.dropout import StochasticDepth, dropout
+from paribus.recipe.families.family import Residual
+from paribus.recipe.families.resnet import Order, Projection, Shortcut
+
+
+class ConvSpec(NamedTuple):
+    """One conv of a branch."""
+
+    kernel: int
+    channels: int
+    stride: int = 1
+    groups: int = 1
+
+
+class Around(NamedTuple):
+    """Where batch norm (B) and ReLU (R) lie: before the first conv, between convs, after the last, after the sum."""
+
+    first: str
+    between: str
+    last: str
+    after: str
+
+
+# He et al. 2016b (arXiv 1603.05027), figure 4, (a) to (e).
+ORDERS: dict[Order, Around] = {
+    "original": Around("", "BR", "B", "R"),
+    "bn_after_add": Around("", "BR", "", "BR"),
+    "relu_before_add": Around("", "BR", "BR", ""),
+    "relu_only_preactivation": Around("R", "BR", "B", ""),
+    "preactivation": Around("BR", "BR", "", ""),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How all units of a net are made, beside what `Residual` says: figure 4's order, the kind of shortcut."""
+
+    order: Order
+    shortcut: Shortcut = "identity"
+    gate_bias: float = 0.0
+    projection: Projection = "B"
+    projection_kernel: int = 1
+
+    @property
+    def around(self) -> Around:
+        return ORDERS[self.order]
+
+
+class Join(nn.Module):
+    """`shortcut_scale * drop(shortcut) + residual_scale * keep(branch)`: the sum of every residual family.
+
+    `keep` is stochastic depth. Without a shortcut (`None`) it is the scaled branch alone.
+    """
+
+    def __init__(self, model: Residual, survival: float = 1.0) -> None:
+        super().__init__()
+        self.residual_scale, self.shortcut_scale = model.residual_scale, model.shortcut_scale
+        self.shortcut_drop = dropout(model.dropout, model.dropout_placement == "shortcut")
+        leaves_out = survival < 1
+        self.keep = StochasticDepth(1 - survival, model.stochastic_depth.mode) if leaves_out else nn.Identity()
+
+    def forward(self, shortcut: Tensor | None, branch: Tensor) -> Tensor:
+        branch = self.keep(branch)
+        if shortcut is None:
+            return branch if self.residual_scale == 1 else branch * self.residual_scale
+        shortcut = self.shortcut_drop(shortcut)
+        if self.shortcut_scale != 1:
+            shortcut = shortcut * self.shortcut_scale
+        return torch.add(shortcut, branch, alpha=self.residual_scale)
+
+    def extra_repr(self) -> str:
+        return f"residual_scale={self.residual_scale:g}, shortcut_scale={self.shortcut_scale:g}"
+
+
+class Pad(nn.Module):
+    """Option A (He et al. 2016a, section 3.3): every `stride`-th pixel, or their average, and zeros as new channels.
+
+    (N, in, H, W) to (N, out, ceil(H / stride), ceil(W / stride)).
+    """
+
+    def __init__(self, more_channels: int, stride: int, pool: bool) -> None:
+        super().__init__()
+        self.more_channels, self.stride, self.pool = more_channels, stride, pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.pool and self.stride > 1:
+            x = F.avg_pool2d(x, self.stride, ceil_mode=True, count_include_pad=False)
+        elif self.stride > 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        # A width multiplier can round two stages to falling widths; then the last channels go.
+        return F.pad(x, (0, 0, 0, 0, 0, self.more_channels))
+
+
+class Unit(nn.Module):
+    """`y = after(join(shortcut(x), f(x)))` with f the `convs`, and norms and ReLUs around them as `style` orders.
+
+    Where norm-ReLU comes first and the shape changes, it serves the branch and the shortcut (He et al. 2016b, appendix;
+    WRN, section 2.1). Dropout in the branch lies between the convs (WRN, section 2.4), or before a lone one. `stage`
+    counts from 1. (N, in, H, W) to (N, out, H / strides, W / strides).
+    """
+
+    def __init__(
+        self, model: Residual, style: Style, in_channels: int, convs: Sequence[ConvSpec], *, stage: int, survival: float
+    ) -> None:
+        super().__init__()
+        around, bias = style.around, model.norm == "none"
+        in_branch = model.dropout_placement == "branch"
+        self.pre, self.drops, self.convs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        channels, stride = in_channels, 1
+        for index, spec in enumerate(convs):
+            self.pre.append(_between(model, channels) if index else NormAct(model.norm, channels, around.first))
+            self.drops.append(dropout(model.dropout, in_branch and (index > 0 or len(convs) == 1)))
+            self.convs.append(conv(channels, spec.channels, spec.kernel, spec.stride, bias, groups=spec.groups))
+            channels, stride = spec.channels, stride * spec.stride
+        self.last = NormAct(model.norm, channels, around.last, inplace=True)
+        self.projection = _shortcut(model, style, in_channels, channels, stride)
+        self.projects_activated = bool(around.first) and not isinstance(self.projection, nn.Identity)
+        self.gate = _gate(style, in_channels, channels, stride)
+        self.branch_gated = style.shortcut == "exclusive_gate"
+        self.join = Join(model, survival)
+        self.after = NormAct(model.norm, channels, around.after, inplace=True)
+        # Inside: behind the 3x3 conv (table 14), the last one but the block's own last conv.
+        self.inside = max((at for at, spec in enumerate(convs[:-1]) if spec.kernel > 1), default=0)
+        self.place = model.se.place if model.se.at(stage) else "none"
+        width = {"pre": in_channels, "inside": convs[self.inside].channels}.get(self.place, channels)
+        self.se = SqueezeExcite(width, model.se) if self.place != "none" else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.pre[0](self._se("pre", x))
+        branch = self.convs[0](self.drops[0](first))
+        for index in range(1, len(self.convs)):
+            branch = self.pre[index](branch)
+            if index == self.inside + 1:
+                branch = self._se("inside", branch)
+            branch = self.convs[index](self.drops[index](branch))
+        branch = self._se("standard", self.last(branch))
+        shortcut = self._shortcut(x, first)
+        if self.gate is not None:
+            gate = torch.sigmoid(self.gate(x))
+            shortcut = None if shortcut is None else shortcut * (1 - gate)
+            branch = branch * gate if self.branch_gated else branch
+        return self._se("post", self.after(self.join(shortcut, branch)))
+
+    def _shortcut(self, x: Tensor, first: Tensor) -> Tensor | None:
+        if self.projection is None:
+            return None
+        return self._se("identity", self.projection(first if self.projects_activated else x))
+
+    def _se(self, place: str, x: Tensor) -> Tensor:
+        found: Tensor = self.se(x) if self.place == place else x
+        return found
+
+
+def _between(model: Residual, channels: int) -> NormAct:
+    return NormAct(model.norm, channels, inplace=True)
+
+
+def _shortcut(model: Residual, style: Style, in_channels: int, channels: int, stride: int) -> nn.Module | None:
+    """The shortcut's path: None where the recipe leaves it out."""
+    if model.shortcut_scale == 0:
+        return None
+    if style.projection != "C" and in_channels == channels and stride == 1:
+        return nn.Identity()
+    if style.projection in ("A", "A_pool"):
+        return Pad(channels - in_channels, stride, pool=style.projection == "A_pool")
+    projection = conv(in_channels, channels, style.projection_kernel if stride > 1 else 1, stride)
+    if "B" in style.around.last:
+        return nn.Sequential(projection, norm(model.norm, channels))
+    return projection
+
+
+def _gate(style: Style, in_channels: int, channels: int, stride: int) -> nn.Module | None:
+    if style.shortcut == "identity":
+        return None
+    gate = conv(in_channels, channels, 1, stride, bias=True)
+    gate.initial_bias = style.gate_bias
+    return gate
+
+
+class ResidualNet(ConvNet):
+    """conv1, stages of units, global average pool, classifier: ResNet, Wide ResNet, ResNeXt and SENet.
+
+    `convs` lists, for each stage, each unit's convs. Images (N, in_channels, H, W) of any side from 1.
+    """
+
+    def __init__(
+        self,
+        model: Residual,
+        style: Style,
+        conv1: nn.Module,
+        stem_channels: int,
+        stages: Sequence[Sequence[Sequence[ConvSpec]]],
+        num_classes: int,
+        *,
+        stem: Literal["small", "imagenet"],
+    ) -> None:
+        super().__init__()
+        around = style.around
+        self.fan = "in" if stem == "small" else "out"
+        self.conv1 = conv1
+        self.first = NormAct(model.norm, stem_channels, "BR".replace(around.first, "") if around.first else "BR")
+        self.pool = nn.MaxPool2d(3, 2, padding=1) if stem == "imagenet" else nn.Identity()
+        self.stages = nn.ModuleList()
+        channels = stem_channels
+        survivals = iter(model.stochastic_depth.chances(sum(map(len, stages))))
+        for number, units in enumerate(stages, start=1):
+            stage = nn.Sequential()
+            for convs in units:
+                unit = Unit(model, style, channels, convs, stage=number, survival=next(survivals))
+                stage.append(unit)
+                channels = convs[-1].channels
+            self.stages.append(stage)
+        self.last = NormAct(model.norm, channels, around.first)
+        self.head = Head(channels, num_classes, model.dropout if model.dropout_placement == "head" else 0.0)
+
+    def pooled(self, images: Tensor) -> Tensor:
+        x = self.pool(self.first(self.conv1(images)))
+        for stage in self.stages:
+            x = stage(x)
+        pooled: Tensor = self.last(x).mean((2, 3))
+        return pooled
+
+
+def stem_conv(model: Residual, in_channels: int, channels: int, stem: str) -> nn.Module:
+    """3x3 at stride 1 for small images, 7x7 at stride 2 for ImageNet."""
+    bias = model.norm == "none"
+    return conv(in_channels, channels, 3, 1, bias) if stem == "small" else conv(in_channels, channels, 7, 2, bias)

@@ -1,0 +1,1 @@
+"""The conv-net families of a recipe, one file each. Imports no torch."""
