@@ -103,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         study_verb.set_defaults(run=_file_verb)
     from paribus.data.commands import register as register_shards
     from paribus.models.commands import register as register_models
+    from paribus.orchestration.evaluate_command import register as register_evaluate
 
+    register_evaluate(verbs)
     register_shards(verbs)
     register_models(verbs)
     _add_stack(verbs)

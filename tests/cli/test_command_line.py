@@ -13,7 +13,7 @@ import pytest
 
 from paribus.cli import main
 
-VERBS = ("plan", "run", "status", "report", "retry", "export", "up", "down", "doctor", "models", "shards")
+VERBS = ("plan", "run", "status", "report", "retry", "export", "evaluate", "up", "down", "doctor", "models", "shards")
 STUDY = '''#!/usr/bin/env python
 """Does a wider net help?"""
 
@@ -66,7 +66,7 @@ def test_every_help_works(words: tuple[str, ...], capsys: pytest.CaptureFixture[
     assert len(said.splitlines()) > 4
 
 
-@pytest.mark.parametrize("words", [(), *((verb,) for verb in ("plan", "run", "status", "report", "retry", "export"))])
+@pytest.mark.parametrize("words", [(), *((verb,) for verb in VERBS[:7])])
 def test_help_shows_examples(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([*words, "--help"])

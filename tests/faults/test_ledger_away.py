@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from desk import LONG, Desk, Stack, environment, free_ports, wait_for
 
+from paribus.tracking.ledger import Ledger
 from paribus.tracking.server import ServerProcess, running_server, start_server
+from paribus.training.weights import decode_weights
 
 pytestmark = pytest.mark.cluster
 Check = Callable[[Desk, Path], None]
@@ -60,6 +62,8 @@ def test_a_ledger_that_is_down_at_the_start_gets_everything_from_the_next_same_c
         trials = own.trials(study)
         assert [(trial.outcome, trial.attempt, trial.status) for trial in trials] == [("finished", 1, "FINISHED")] * 2
         assert not spooled(own)
+        with Ledger(there.uri) as ledger:
+            assert all(decode_weights(ledger.weights(trial)) for trial in trials), "weights too wait on disk"
     finally:
         there.stop()
 

@@ -7,14 +7,14 @@ from paribus.data.counters import hash_keys
 from paribus.data.errors import DataError
 
 if TYPE_CHECKING:
-    from paribus.data.feed import Batch, Feed, open_feed
+    from paribus.data.feed import Batch, Feed, Originals, open_feed, open_originals
 
-__all__ = ["Batch", "DataError", "Feed", "data_digest", "hash_keys", "open_feed"]
+__all__ = ["Batch", "DataError", "Feed", "Originals", "data_digest", "hash_keys", "open_feed", "open_originals"]
 
 
 def __getattr__(name: str) -> Any:
     # A plan asks for digests in well under a second, and these names bring torch.
-    if name not in ("Batch", "Feed", "open_feed"):
+    if name not in ("Batch", "Feed", "Originals", "open_feed", "open_originals"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from paribus.data import feed
 

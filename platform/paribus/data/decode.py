@@ -64,6 +64,12 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     return resized.reshape(height, width, pixels.shape[2])
 
 
+def sides(height: int, width: int, short: int) -> tuple[int, int]:
+    """(height, width) in pixels of an image once its shorter side measures `short`, its aspect kept."""
+    scale = short / min(height, width)
+    return max(short, round(height * scale)), max(short, round(width * scale))
+
+
 def view(pixels: Pixels, kind: View, size: int) -> Pixels:
     """The image as stored; or with its short side at `size` (`fit`) or at size / 0.875 (`centre`), cut to the centre.
 
@@ -73,8 +79,7 @@ def view(pixels: Pixels, kind: View, size: int) -> Pixels:
     if kind == "stored" or (height, width) == (size, size):
         return pixels
     short = size if kind == "fit" else round(size / _CENTRE_SHARE)
-    scale = short / min(height, width)
-    resized = resize(pixels, max(short, round(height * scale)), max(short, round(width * scale)))
+    resized = resize(pixels, *sides(height, width, short))
     top, left = (resized.shape[0] - size) // 2, (resized.shape[1] - size) // 2
     return resized[top : top + size, left : left + size]
 

@@ -1,5 +1,6 @@
 """Open a recipe's data: find the shards, check that they are all there, and choose between memory and stream."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from paribus.data.batches import Batch, Feed, Part
@@ -7,6 +8,7 @@ from paribus.data.catalog import locate
 from paribus.data.decode import View
 from paribus.data.errors import DataError
 from paribus.data.manifest import Manifest, read_index, read_manifest
+from paribus.data.originals import Originals
 from paribus.data.places import Place
 from paribus.data.reading import ShardReader, check_length
 from paribus.data.resident import LIMIT_MIB, open_resident
@@ -15,7 +17,7 @@ from paribus.data.supply import Supply, Viewing
 from paribus.recipe.home import home as default_home
 from paribus.recipe.recipe import Recipe
 
-__all__ = ["Batch", "Feed", "open_feed"]
+__all__ = ["Batch", "Feed", "Originals", "open_feed", "open_originals"]
 
 
 def open_feed(
@@ -36,7 +38,7 @@ def open_feed(
     cropped = recipe.augment.crop == "random_resized"
     kinds: dict[str, View] = {
         recipe.data.train_split: "stored" if cropped else "fit",
-        recipe.data.eval_split: "centre" if cropped else "fit",
+        recipe.data.eval_split: _evaluated(recipe),
     }
     if len(kinds) == 1:
         raise DataError(f"data.train_split and data.eval_split are both {recipe.data.train_split!r}: they must differ")
@@ -48,6 +50,29 @@ def open_feed(
     if threads is None:
         threads = max(int(streamed), int(recipe.resources.cpus) - 1)
     return Feed(recipe, manifest, size, (parts[0], parts[1]), threads, (rank, world_size))
+
+
+def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1) -> Originals:
+    """The evaluation split of `recipe` as it is stored; `threads` prepare views ahead of the caller.
+
+    Raises:
+        DataError: shards that are missing, damaged or of images that do not fit the recipe.
+    """
+    place = locate(recipe.data, home)
+    manifest = read_manifest(place)
+    size, split = _input_size(recipe, manifest), recipe.data.eval_split
+    _check_files(place, manifest, split)
+    stored = Viewing("stored", size, manifest.channels)
+    if stored.shape(manifest) is None:
+        recipe = recipe.replace({"data.resident": "never"})  # images of several sizes cannot stay in memory
+    part = _open_part(recipe, place, manifest, split, stored, (home or default_home()) / "cache")
+    seen = replace(stored, kind=_evaluated(recipe))
+    return Originals(manifest, part, seen, recipe.augment.normalise, threads)
+
+
+def _evaluated(recipe: Recipe) -> View:
+    """What of an image the evaluation of training sees."""
+    return "centre" if recipe.augment.crop == "random_resized" else "fit"
 
 
 def _input_size(recipe: Recipe, manifest: Manifest) -> int:

@@ -59,9 +59,13 @@ class Viewing:
     def of(self, data: bytes) -> Pixels | None:
         """The viewed image, or None where the file does not decode."""
         try:
-            return view(decode(data, self.channels), self.kind, self.size)
+            return self.cut(decode(data, self.channels))
         except UndecodableError:
             return None
+
+    def cut(self, pixels: Pixels) -> Pixels:
+        """The view of a stored image."""
+        return view(pixels, self.kind, self.size)
 
 
 def in_order(tasks: Iterator[Callable[[], T]], threads: int) -> Iterator[T]:

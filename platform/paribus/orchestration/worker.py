@@ -6,6 +6,7 @@ import json
 import platform
 import traceback
 from collections.abc import Generator
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,8 @@ class TrialWorker(tune.Trainable):
             data = encode_examples(kept.correct, kept.log_likelihood, keys_digest(kept.keys))
             self._log.artifact("examples.npz", data)
         tags = {
+            **self._keep_weights(result.weights),
+            "paribus.data": self._feed(trial).digest,
             "paribus.outcome_step": "" if result.outcome_step is None else str(result.outcome_step),
             "paribus.num_steps": str(result.num_steps),
             "paribus.stream_hash": json.dumps([short[:12] for short in result.stream_hashes])[:8000],
@@ -156,6 +159,16 @@ class TrialWorker(tune.Trainable):
             seconds=result.durations["total_s"],
             warnings=warnings[:1],
         )
+
+    def _keep_weights(self, weights: bytes | None) -> dict[str, str]:
+        """Store the weights; the tag that tells readers that there are some, and how to know them again."""
+        from paribus.tracking.records import WEIGHTS
+
+        if weights is None:
+            return {}
+        assert self._log is not None
+        self._log.artifact(WEIGHTS, weights)
+        return {"paribus.weights": sha256(weights).hexdigest()}
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         kind = classify(error)

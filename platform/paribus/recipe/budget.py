@@ -59,9 +59,14 @@ class Training(Part):
 
 
 class Evaluation(Part):
-    """When the evaluation split is read; the last epoch is always evaluated."""
+    """When the evaluation split is read; the last epoch is always evaluated.
+
+    `keep_weights` keeps what a finished trial was evaluated with in the ledger, so that `paribus evaluate` can ask it
+    again: 4 bytes a parameter.
+    """
 
     every_epochs: int = Field(1, ge=1)
+    keep_weights: bool = bookkeeping(True)
 
 
 class Numerics(Part):

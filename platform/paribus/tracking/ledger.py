@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from . import tags as words
 from .errors import LedgerError
 from .history import Point, read_histories
 from .ledger_records import StudyRecord, TrialRecord, study_record, trial_record
-from .records import CURVES, EXAMPLES, Examples, decode_curves, decode_examples
+from .records import CURVES, EXAMPLES, WEIGHTS, Examples, decode_curves, decode_examples
 from .rest import MlflowRest
 from .runs import Run, experiment_ids, find_experiment, get_run, oldest, search_runs
 from .study_runs import run_url
@@ -66,8 +67,16 @@ class Ledger:
         experiment_id = find_experiment(self.rest, name)
         if experiment_id is None:
             return []
+        return self._chosen(search_runs(self.rest, [experiment_id]))
+
+    def trials_of_all(self, beginning: str = "") -> list[TrialRecord]:
+        """The trials of all studies whose id begins so; one that several studies have is there once."""
+        where = f"tags.`{words.TRIAL_ID}` LIKE '{beginning}%'"
+        return self._chosen(search_runs(self.rest, experiment_ids(self.rest), where))
+
+    def _chosen(self, runs: Iterable[Run]) -> list[TrialRecord]:
         chosen: dict[str, Run] = {}
-        for run in search_runs(self.rest, [experiment_id]):
+        for run in runs:
             trial_id = run.tags.get(words.TRIAL_ID)
             if trial_id is None or run.tags.get(words.KIND) != words.TRIAL_KIND:
                 continue
@@ -115,6 +124,16 @@ class Ledger:
         """The trial's per-example results."""
         return decode_examples(self.artifact(run_id, EXAMPLES))
 
+    def weights(self, trial: TrialRecord) -> bytes:
+        """The weights that the trial was evaluated with; LedgerError where there are none or they were altered."""
+        data = self.artifact(trial.run_id, WEIGHTS)
+        if hashlib.sha256(data).hexdigest() != trial.tags.get(words.WEIGHTS):
+            raise LedgerError(
+                f"{WEIGHTS} of the run {trial.run_id} is not what the trial stored: its SHA-256 is not the one in the "
+                f"tag {words.WEIGHTS}. Train the trial again (--redo)"
+            )
+        return data
+
     def artifact(self, run_id: str, name: str) -> bytes:
         """A file of a run; LedgerError with status 404 if it has none of that name."""
         if run_id not in self._artifact_uris:
@@ -143,5 +162,6 @@ class Ledger:
             raise
 
 
-def _speaks(run: Run) -> tuple[bool, bool, int]:
-    return bool(run.tags.get(words.OUTCOME)), words.DUPLICATE_OF not in run.tags, -run.start_ms
+def _speaks(run: Run) -> tuple[bool, bool, bool, int]:
+    has_weights = bool(run.tags.get(words.WEIGHTS))
+    return bool(run.tags.get(words.OUTCOME)), words.DUPLICATE_OF not in run.tags, has_weights, -run.start_ms

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CURVES = "curves.parquet"
 EXAMPLES = "examples.npz"
+WEIGHTS = "weights.pt"
 
 
 class Examples(NamedTuple):

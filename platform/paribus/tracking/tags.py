@@ -32,6 +32,9 @@ TOTAL_STEPS = "paribus.total_steps"
 REASON = "paribus.reason"
 FINAL = "paribus.final"
 INTERRUPTED = "paribus.interrupted"
+DATA = "paribus.data"
+WEIGHTS = "paribus.weights"
+EVALUATION = "paribus.evaluation"
 CONFLICT = "paribus.conflict"
 DUPLICATE_OF = "paribus.duplicate_of"
 
@@ -52,3 +55,8 @@ STATUS = {
 def attempt_tag(attempt: int) -> str:
     """The tag that describes one attempt."""
     return f"{ATTEMPT}.{attempt}"
+
+
+def evaluation_tag(name: str) -> str:
+    """The tag that describes a later evaluation, such as `crops_144`."""
+    return f"{EVALUATION}.{name}"

@@ -20,6 +20,7 @@ from paribus.training.learner import Learner, ready_device
 from paribus.training.progress import Progress
 from paribus.training.result import Epoch, Examples, Result
 from paribus.training.schedules import lr_at
+from paribus.training.weights import encode_weights
 
 # Steps between looks at the loss. On a GPU a look waits for the device; the step that is recorded is exact either way.
 _CHECK_STEPS = {"cpu": 1, "cuda": 16}
@@ -94,7 +95,8 @@ def epochs(
             stream_hash=progress.stream_hash,
             curve=progress.curves_since(first),
         )
-    return _result(progress, examples, learner.device, keeper.warnings)
+    weights = _weights(learner) if recipe.evaluation.keep_weights and not progress.ended else None
+    return _result(progress, examples, learner.device, keeper.warnings, weights)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,18 @@ class Plan:
         return epochs_done % self.evaluate_every == 0 or epochs_done == self.num_epochs
 
 
-def _result(progress: Progress, examples: Examples | None, device: torch.device, warnings: Sequence[str]) -> Result:
+def _weights(learner: Learner) -> bytes:
+    with learner.evaluated_weights():
+        return encode_weights(learner.net)
+
+
+def _result(
+    progress: Progress,
+    examples: Examples | None,
+    device: torch.device,
+    warnings: Sequence[str],
+    weights: bytes | None,
+) -> Result:
     durations = {**progress.durations, "total_s": sum(progress.durations.values())}
     return Result(
         outcome=progress.outcome,
@@ -145,6 +158,7 @@ def _result(progress: Progress, examples: Examples | None, device: torch.device,
         peak_memory_mib=_peak_memory_mib(device),
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         warnings=tuple(warnings),
+        weights=weights,
     )
 
 

@@ -1,7 +1,7 @@
 """What a trial gives back: an `Epoch` at every epoch's end and one `Result`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -46,6 +46,8 @@ class Result:
     `outcome_step` (1-based) is the step whose loss was not finite or above the bound, or the first of those without a
     live feature. `durations` (seconds, over all attempts): train_s, eval_s, data_wait_s, checkpoint_s, total_s.
     `peak_memory_mib` is the process's resident peak since it started, or the device's since the trial started.
+    `weights` are those of the last evaluation (the averaged ones where the recipe averages), as a file that
+    `decode_weights` reads; None unless the trial finished and `evaluation.keep_weights` says so.
     """
 
     outcome: Outcome
@@ -59,3 +61,4 @@ class Result:
     peak_memory_mib: float
     device: str
     warnings: tuple[str, ...] = ()
+    weights: bytes | None = field(default=None, repr=False)

@@ -1,0 +1,285 @@
+"""Finished trials evaluated again, each and together: from the ledger's weights to metrics with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paribus.analysis.examples import Estimate, accuracy, accuracy_difference, mean, mean_difference
+from paribus.data import open_originals
+from paribus.orchestration.excluded import Subset, subset
+from paribus.orchestration.trial_names import SHORT_ID, TrialError, describe, run_name
+from paribus.recipe import Recipe
+from paribus.tracking import LedgerError
+from paribus.tracking import tags as words
+from paribus.tracking.records import keys_digest
+from paribus.training.scores import Floats, Marks, Trained, device_called, scores
+
+if TYPE_CHECKING:
+    from paribus.data import Originals
+    from paribus.tracking.ledger import Ledger
+    from paribus.tracking.ledger_records import TrialRecord
+
+ENSEMBLE = "ensemble"
+# Called before each trial with its name and the number of images; gives what hears of every batch done.
+Watch = Callable[[str, int], Callable[[int], object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A trial that can be evaluated: its record, recipe and data on this machine."""
+
+    record: TrialRecord
+    recipe: Recipe
+    originals: Originals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The metrics of one trial or of the ensemble: top-1 and top-5 in percent, log-likelihood in nats."""
+
+    name: str
+    record: TrialRecord | None
+    marks: Marks
+    top1: Estimate
+    top5: Estimate
+    log_likelihood: Estimate
+
+    @classmethod
+    def of(cls, name: str, record: TrialRecord | None, marks: Marks) -> Judged:
+        """The estimates of `marks`, with 95 % intervals over examples."""
+        return cls(
+            name=name,
+            record=record,
+            marks=marks,
+            top1=accuracy(marks.correct),
+            top5=accuracy(marks.among5),
+            log_likelihood=mean(marks.log_likelihood),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        of = {} if self.record is None else {"trial_id": self.record.trial_id, "run_id": self.record.run_id}
+        metrics = {"top1": self.top1, "top5": self.top5, "log_likelihood": self.log_likelihood}
+        return {"name": self.name, **of, **{key: found.as_dict() for key, found in metrics.items()}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """A paired difference over the same examples, `of` minus `over`: points of top-1, nats of log-likelihood."""
+
+    of: str
+    over: str
+    top1: Estimate
+    log_likelihood: Estimate
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        found = {"top1": self.top1.as_dict(), "log_likelihood": self.log_likelihood.as_dict()}
+        return {"of": self.of, "over": self.over, **found}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What `paribus evaluate` found, on which examples, with which looks at each."""
+
+    data: str
+    split: str
+    data_digest: str
+    crops: str
+    subset: Subset
+    members: tuple[Judged, ...]
+    ensemble: Judged | None
+    gains: tuple[Gain, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """How the ledger calls this evaluation: `crops_144`, `dense`, `crops_1.without_3f9a0c1b2d4e`."""
+        return ("dense" if self.crops == "dense" else f"crops_{self.crops}") + self.subset.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "data": self.data,
+            "split": self.split,
+            "data_digest": self.data_digest,
+            "crops": self.crops,
+            "n": len(self.subset.rows),
+            "num_excluded": self.subset.num_excluded,
+            "excluded_digest": self.subset.digest,
+            "trials": [member.as_dict() for member in self.members],
+            "ensemble": None if self.ensemble is None else self.ensemble.as_dict(),
+            "gains": [gain.as_dict() for gain in self.gains],
+            "notes": list(self.notes),
+        }
+
+
+def open_members(
+    ledger: Ledger, records: Sequence[TrialRecord], home: Path, changes: Mapping[str, Any]
+) -> list[Member]:
+    """Everything about the trials but their weights, checked before the first is evaluated.
+
+    `changes` are recipe fields without bearing on results, such as `data.shards` and `resources.cpus`.
+
+    Raises:
+        TrialError: a trial that is named twice, did not finish or has no weights, or trials of different data.
+        DataError: the data is not on this machine.
+    """
+    twice = {record.trial_id for record in records if sum(other.trial_id == record.trial_id for other in records) > 1}
+    if twice:
+        raise TrialError(f"the trial {min(twice)[:SHORT_ID]} is named twice: a mean of a net with itself is the net")
+    for record in records:
+        _require_weights(record)
+    members = [_open(ledger, record, home, changes) for record in records]
+    first = members[0]
+    for other in members[1:]:
+        _require_same_data(first, other)
+    return members
+
+
+def evaluate(
+    ledger: Ledger, members: Sequence[Member], crops: str, exclude: Path | None, device: str, watch: Watch
+) -> Evaluation:
+    """Each member, and where there are several the mean of their probabilities.
+
+    Raises:
+        TrainingError: no such device, or weights that do not fit.
+        LedgerError: the ledger is away, or the weights in it were altered.
+        DataError, TrialError: as `open_members` and `subset` say.
+    """
+    first = members[0]
+    chosen = subset(first.originals.keys, exclude)
+    labels = first.originals.labels[chosen.rows]
+    total: Floats | None = None
+    judged: list[Judged] = []
+    for member in members:
+        weights = ledger.weights(member.record)
+        trained = Trained(member.recipe, weights, member.originals, device_called(device, member.recipe))
+        advance = watch(run_name(member.record), len(chosen.rows))
+        found = scores(trained, member.originals, chosen.rows, crops, advance)
+        judged.append(Judged.of(_name(member, members), member.record, Marks.of(found, labels)))
+        total = found if total is None else np.add(total, found, out=total)
+    assert total is not None
+    together = None
+    if len(members) > 1:
+        total /= len(members)
+        together = Judged.of(ENSEMBLE, None, Marks.of(total, labels))
+    return Evaluation(
+        data=first.originals.name,
+        split=first.recipe.data.eval_split,
+        data_digest=first.originals.digest,
+        crops=crops,
+        subset=chosen,
+        members=tuple(judged),
+        ensemble=together,
+        gains=tuple(_gains(ledger, members, judged, together, crops, chosen)),
+        notes=tuple(_notes(members, crops)),
+    )
+
+
+def _require_weights(record: TrialRecord) -> None:
+    if record.outcome != "finished":
+        state = record.outcome or ("still running" if record.running else "interrupted")
+        raise TrialError(f"the trial {describe(record)} is {state}: only finished trials can be evaluated")
+    if not record.tags.get(words.WEIGHTS):
+        raise TrialError(
+            f"the trial {describe(record)} kept no weights: it ran before Paribus kept them, or with "
+            f"evaluation.keep_weights = False. Train it again: `paribus run STUDY.py --redo --set "
+            "evaluation.keep_weights=True`"
+        )
+
+
+def _open(ledger: Ledger, record: TrialRecord, home: Path, changes: Mapping[str, Any]) -> Member:
+    recipe = Recipe.read(ledger.artifact(record.run_id, "recipe.json")).replace(changes)
+    originals = open_originals(recipe, home)
+    trained_on = record.tags.get(words.DATA, "")
+    if originals.digest != trained_on:
+        raise TrialError(
+            f"the trial {describe(record)} was trained on data with digest {trained_on[:SHORT_ID]}, and "
+            f"{originals.name!r} on this machine has {originals.digest[:SHORT_ID]}: name the trial's data with --shards"
+        )
+    return Member(record=record, recipe=recipe, originals=originals)
+
+
+def _require_same_data(first: Member, other: Member) -> None:
+    if (first.originals.digest, first.originals.keys) != (other.originals.digest, other.originals.keys):
+        raise TrialError(
+            f"the trials have different evaluation data: {_data_of(first)}; {_data_of(other)}. An ensemble answers one "
+            "question about one image, so evaluate them apart"
+        )
+
+
+def _data_of(member: Member) -> str:
+    data = member.originals
+    return f"{describe(member.record)} has {data.name} ({member.recipe.data.eval_split}, {data.digest[:SHORT_ID]})"
+
+
+def _name(member: Member, members: Sequence[Member]) -> str:
+    """The run's name; with the study's where the members are of several, or of several by that name."""
+    names = [run_name(other.record) for other in members]
+    studies = {other.record.study for other in members}
+    own = run_name(member.record)
+    return own if len(studies) == 1 and names.count(own) == 1 else f"{member.record.study}: {own}"
+
+
+def _gains(
+    ledger: Ledger,
+    members: Sequence[Member],
+    judged: Sequence[Judged],
+    together: Judged | None,
+    crops: str,
+    chosen: Subset,
+) -> list[Gain]:
+    gains = []
+    if crops != "1":
+        for member, found in zip(members, judged, strict=True):
+            single = _single_crop(ledger, member, chosen)
+            if single is not None:
+                gains.append(_gain(found.name, "its single crop", found.marks, single))
+    if together is not None:
+        best = max(judged, key=lambda one: (one.top1.value, one.log_likelihood.value))
+        gains.append(_gain(together.name, f"its best, {best.name}", together.marks, best.marks))
+    return gains
+
+
+def _gain(of: str, over: str, first: Marks, second: Marks) -> Gain:
+    return Gain(
+        of=of,
+        over=over,
+        top1=accuracy_difference(first.correct, second.correct),
+        log_likelihood=mean_difference(first.log_likelihood, second.log_likelihood),
+    )
+
+
+def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Marks | None:
+    """What the trial's own evaluation found of the same examples; None where the ledger lacks it."""
+    try:
+        kept = ledger.examples(member.record.run_id)
+    except LedgerError as error:
+        if error.status == 404:
+            return None
+        raise
+    if kept.keys_digest != keys_digest(member.originals.keys):
+        return None
+    correct = kept.correct[chosen.rows]
+    likelihood = kept.log_likelihood[chosen.rows].astype(np.float64)
+    return Marks(correct=correct, among5=correct, log_likelihood=likelihood)
+
+
+def _notes(members: Sequence[Member], crops: str) -> list[str]:
+    from paribus.orchestration.code_digest import code_digest
+
+    notes = []
+    others = {member.record.tags.get(words.CODE) for member in members} - {code_digest()}
+    if others:
+        notes.append("some of these trials were trained by other code than this, which builds their nets now")
+    if crops != "1" and any(not member.recipe.augment.flip for member in members):
+        notes.append(
+            "half of the looks are mirrored, and not every trial was trained on mirrored images (augment.flip = False)"
+        )
+    return notes
