@@ -74,7 +74,8 @@ class NormAct(nn.Module):
 class ConvNormAct(nn.Module):
     """`relu(norm(conv(x)))`, the CBR of the Inception papers; `norm="none"` gives the conv a bias instead.
 
-    `act=False` leaves the ReLU out. Other options are those of `conv`. (N, in, H, W) to (N, out, H', W').
+    `bias` gives it one beside its norm too. `act=False` leaves the ReLU out. Other options are those of `conv`.
+    (N, in, H, W) to (N, out, H', W').
     """
 
     def __init__(
@@ -88,9 +89,10 @@ class ConvNormAct(nn.Module):
         norm: str = "batch",
         eps: float = 1e-3,
         act: bool = True,
+        bias: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = conv(in_channels, out_channels, kernel, stride, bias=norm != "batch", padding=padding)
+        self.conv = conv(in_channels, out_channels, kernel, stride, bias or norm != "batch", padding=padding)
         self.norm = nn.BatchNorm2d(out_channels, eps=eps) if norm == "batch" else nn.Identity()
         self.act = act
 

@@ -61,7 +61,7 @@ def stages(model: Family, size: int, in_channels: int = 3, num_classes: int = 10
         part.register_forward_hook(note)
 
     for name, child in net.named_children():
-        parts = child.named_children() if isinstance(child, nn.ModuleList) else [("", child)]
+        parts = child.named_children() if isinstance(child, (nn.ModuleList, nn.ModuleDict)) else [("", child)]
         for index, part in parts:
             noting(f"{name}.{index}".rstrip("."), part)
     with torch.no_grad():
