@@ -82,5 +82,5 @@ def test_stages_follow_table_1() -> None:
 
 
 def test_a_wrong_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(RecipeError, match="did you mean 'WRN-28-1"):
+    with pytest.raises(RecipeError, match="the nearest are WRN-28-12, WRN-28-10"):
         named("WRN-28-1O")

@@ -9,7 +9,9 @@ import pytest
 from pydantic import BaseModel
 
 from paribus.recipe import PRESETS, Recipe, Seeds, canonical_json, preset, trial_id
+from paribus.recipe.families.family import Family
 from paribus.recipe.identity import result_bearing
+from paribus.recipe.model import FAMILIES, published
 from paribus.recipe.part import is_bookkeeping
 from paribus.recipe.paths import leaves
 
@@ -17,9 +19,9 @@ BASE = Recipe()
 SEEDS = Seeds.draw(0, 1)
 
 GOLDEN = {
-    "defaults": "81817e5fa219bd5023240e84635bbee26a3ec8e5a2a47ae547f3a3c2f2d9e853",
-    "all else": "e8c287e27d3e1aa2c25262afa7732affd25aa84a725fe547b656bd021bfc4781",
-    "rmsprop": "a51591badef2e4307ccb8c68e736be25d6ce9831b5773d4cd5a172604129f54f",
+    "defaults": "2f64063451ccc2a0933b3ad7fef370c060b7d4532d35d5758d4300c28ec41abe",
+    "all else": "b993b5da48eb3282be0d937bc9bf2cb48be4d54dfee10a8d6c931242880aa194",
+    "rmsprop": "e1455d36b82ef2b7623cc25d43a37b4cef55af26db0358b3c86263d6e80b89cd",
 }
 
 BOOKKEEPING = {
@@ -39,7 +41,17 @@ COMMON = {
     "model.dropout": 0.1,
     "model.dropout_placement": "branch",
     "model.residual_scale": 0.3,
+    "model.shortcut_scale": 0.5,
     "model.norm": "none",
+    "model.stochastic_depth.survival": 0.5,
+    "model.stochastic_depth.rule": "uniform",
+    "model.stochastic_depth.mode": "row",
+    "model.se.place": "standard",
+    "model.se.reduction": 8,
+    "model.se.squeeze": "max",
+    "model.se.gate": "tanh",
+    "model.se.bias": False,
+    "model.se.stages": (1, 3),
     "data.name": "fashion_mnist",
     "data.size": 16,
     "data.train_split": "half",
@@ -83,7 +95,7 @@ OF_KIND = {
     },
 }
 RMSPROP = {"optimizer.kind": "rmsprop", "schedule.kind": "exponential", "model.block": (3, 1, 3)}
-# A stem needs a depth of its own, and there is one family.
+# A stem needs a depth of its own; families are compared as wholes below.
 TOLD_APART = {"model.stem", "model.family", "optimizer.kind", "schedule.kind"}
 
 
@@ -208,3 +220,16 @@ def test_the_result_bearing_fields_are_the_recipe_without_bookkeeping(name: str)
     kept = {path for path, _ in leaves(result_bearing(recipe))}
     assert kept == {path for path, _ in leaves(recipe.model_dump())} - set(BOOKKEEPING)
     assert json.loads(canonical_json(result_bearing(recipe)))["model"]["depth"] == recipe.model.depth
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_every_field_of_a_family_bears_on_the_result(family: type[Family]) -> None:
+    model = next(iter(family.published().values())).model
+    fields = {path for path, _ in leaves(result_bearing(model))}
+    assert fields == {path for path, _ in leaves(model.model_dump())}
+
+
+def test_no_two_published_nets_that_differ_share_an_identity() -> None:
+    recipes = [BASE.replace({"model": name}) for name in published()]
+    names = {trial_id(recipe, SEEDS, "d") for recipe in recipes}
+    assert len(names) == len({recipe.model_dump_json() for recipe in recipes}) > 60

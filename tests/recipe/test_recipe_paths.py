@@ -2,7 +2,7 @@
 
 import pytest
 
-from paribus.recipe import SGD, AdamW, Budget, Cosine, RecipeError, RMSProp, Step, WideResNet, preset
+from paribus.recipe import SGD, AdamW, Budget, Cosine, RecipeError, ResNet, RMSProp, Step, WideResNet, preset
 from paribus.recipe.paths import is_discriminator, leaves, parse_assignment
 
 BASE = preset("digits")
@@ -98,7 +98,7 @@ def test_changes_of_a_part_hold_whatever_the_order() -> None:
 
 
 def test_a_dictionary_sets_a_part_with_its_defaults() -> None:
-    assert BASE.replace({"model": {"depth": 40}}).model == WideResNet(depth=40)
+    assert BASE.replace({"model": {"family": "wide_resnet", "depth": 40}}).model == WideResNet(depth=40)
     assert BASE.replace({"schedule": {"kind": "cosine"}}).schedule == Cosine()
 
 
@@ -120,3 +120,16 @@ def test_a_recipe_is_left_as_it_was_by_replace() -> None:
 )
 def test_kinds_are_told_from_other_fields(path: str, expected: bool) -> None:
     assert is_discriminator(path) is expected
+
+
+def test_a_name_stands_for_a_published_net_which_further_paths_change() -> None:
+    recipe = BASE.replace({"model.width": 0.25, "model": "ResNet-50"})
+    assert recipe.model == ResNet(depth=50, stem="imagenet", block="bottleneck", width=0.25)
+    with pytest.raises(
+        RecipeError, match=r"no network 'ResNet-51': the nearest are .*ResNet-50, .*; `paribus models list` prints all"
+    ):
+        BASE.replace({"model": "ResNet-51"})
+
+
+def test_a_new_family_starts_from_its_own_defaults() -> None:
+    assert BASE.replace({"model.family": "resnet", "model.depth": 32}).model == ResNet(depth=32)

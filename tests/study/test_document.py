@@ -72,7 +72,7 @@ def test_a_text_that_is_no_study_document_is_refused(text: str | bytes) -> None:
     ("field", "value", "error", "message"),
     [
         ("surprise", 1, StudyError, "surprise"),
-        ("base", {"model": {"depth": 17}}, RecipeError, "the nearest are 16 and 22"),
+        ("base", {"model": {"family": "wide_resnet", "depth": 17}}, RecipeError, "the nearest are 16 and 22"),
         ("replicates", 0, StudyError, "replicates = 0"),
         ("factors", {"model.depth": []}, StudyError, "has no levels"),
         ("factors", [], StudyError, "this is no study document"),

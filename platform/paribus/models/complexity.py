@@ -56,7 +56,10 @@ def stages(model: Family, size: int, in_channels: int = 3, num_classes: int = 10
 
     def noting(name: str, part: nn.Module) -> None:
         def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            rows.append(Stage(name, tuple(output.shape[1:]), _num_params(module)))
+            row = Stage(name, tuple(output.shape[1:]), _num_params(module))
+            # A pool or a norm that the recipe leaves out is an identity, and no row of a paper's table.
+            if row.params or output.shape != inputs[0].shape:
+                rows.append(row)
 
         part.register_forward_hook(note)
 

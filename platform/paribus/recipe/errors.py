@@ -57,7 +57,7 @@ def _message(fault: ErrorDetails) -> str:
         return f"has no {context['discriminator']}: say which, as in {{{context['discriminator']}: ...}}"
     if fault["type"] == "extra_forbidden":
         return "there is no such field"
-    if fault["type"] == "model_type" and fault["loc"]:
+    if fault["type"] in ("model_type", "dict_type") and fault["loc"]:
         return "is a part of the recipe, not a field: set one of its fields"
     if fault["input"] == "none" and fault["type"] in _TYPE_FAULTS:
         return f"{text}; no value is written null"

@@ -1,10 +1,11 @@
 """The network of a recipe: one frozen part per family, told apart by `family`."""
 
-from typing import Annotated, Any, get_args
+from difflib import get_close_matches
+from typing import Annotated, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from paribus.recipe.errors import RecipeError, nearest
+from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.family import Family, Published
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.wide_resnet import WideResNet
@@ -23,15 +24,9 @@ def by_name(name: str) -> Published:
     """The published net called `name`; RecipeError names the nearest ones if there is none."""
     table = published()
     if name not in table:
-        raise RecipeError(f"no network {name!r}: {nearest(name, table)}")
+        close = get_close_matches(name, table, n=5, cutoff=0.6) or get_close_matches(name, table, n=5, cutoff=0)
+        raise RecipeError(f"no network {name!r}: the nearest are {', '.join(close)}; `paribus models list` prints all")
     return table[name]
 
 
-def _from_name(value: Any) -> Any:
-    """`--set model=ResNet-50` and a factor `"model"` take a published net by its name."""
-    if isinstance(value, str):
-        return by_name(value).model
-    return value
-
-
-Model = Annotated[AnyFamily, Field(discriminator="family"), BeforeValidator(_from_name)]
+Model = Annotated[AnyFamily, Field(discriminator="family")]

@@ -12,6 +12,7 @@ from paribus.recipe.part import Part
 class Family(Part):
     """A conv-net family; each states its own `family` tag and joins the union in `recipe/model.py`."""
 
+    family: str
     width: float = Field(1.0, gt=0, le=64, description="multiplies the channels of every stage; may be fractional")
 
     @property

@@ -84,7 +84,7 @@ class ResNet(Residual):
             model = cls(depth=depth, stem="imagenet", block="bottleneck", stride_on="1x1")
             table[f"{model.name}-1x1"] = Published(model, 3, 224, 1000, f"{_V1}, Table 1 (stride on the 1x1)")
         for projection in ("A", "C"):
-            model = cls(depth=34, stem="imagenet", projection=projection)  # type: ignore[arg-type]
+            model = cls(depth=34, stem="imagenet", projection=projection)
             table[f"ResNet-34-{projection}"] = Published(model, 3, 224, 1000, f"{_V1}, Table 3, option {projection}")
         for depth in (20, 32, 44, 56, 110, 1202):
             for projection, suffix in (("A", ""), ("B", "-B")):
