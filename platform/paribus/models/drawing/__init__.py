@@ -1,0 +1,5 @@
+"""Pictures of built nets."""
+
+from paribus.models.drawing.svg import draw
+
+__all__ = ["draw"]
