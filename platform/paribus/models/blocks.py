@@ -142,15 +142,22 @@ _GATES: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "tanh
 
 
 class Head(nn.Module):
-    """Dropout and the classifier: pooled features (N, C) to logits (N, classes)."""
+    """Fully connected layers with ReLU, one for each of `hidden`, dropout and the classifier.
 
-    def __init__(self, channels: int, num_classes: int, rate: float = 0.0) -> None:
+    Pooled features (N, C) to logits (N, classes).
+    """
+
+    def __init__(self, channels: int, num_classes: int, rate: float = 0.0, hidden: Sequence[int] = ()) -> None:
         super().__init__()
+        self.hidden = nn.Sequential()
+        for units in hidden:
+            self.hidden.extend((Linear(channels, units), nn.ReLU(inplace=True)))
+            channels = units
         self.dropout = dropout(rate, here=True)
         self.classifier = Linear(channels, num_classes)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        logits: Tensor = self.classifier(self.dropout(pooled))
+        logits: Tensor = self.classifier(self.dropout(self.hidden(pooled)))
         return logits
 
 

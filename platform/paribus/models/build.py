@@ -9,14 +9,17 @@ from paribus.models.blocks import ConvNet
 from paribus.models.initialise import initialise
 from paribus.models.resnet import resnet
 from paribus.models.wide_resnet import wide_resnet
+from paribus.models.xception import Xception as XceptionNet
 from paribus.recipe.families.family import Family
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.wide_resnet import WideResNet
+from paribus.recipe.families.xception import Xception
 
 # One line for each family of recipe/model.py: its net from (model, in_channels, num_classes).
 NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     WideResNet: wide_resnet,
     ResNet: resnet,
+    Xception: XceptionNet,
 }
 
 

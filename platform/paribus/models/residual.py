@@ -14,22 +14,30 @@ from paribus.recipe.families.family import Residual
 from paribus.recipe.families.resnet import Order, Projection, Shortcut
 
 
-class ConvSpec(NamedTuple):
-    """One conv of a branch."""
+@dataclass(frozen=True)
+class ConvSpec:
+    """One conv of a branch, to `channels`; a family whose convs are of another kind overrides `layer`."""
 
     kernel: int
     channels: int
     stride: int = 1
     groups: int = 1
 
+    def layer(self, in_channels: int, bias: bool) -> nn.Module:
+        return conv(in_channels, self.channels, self.kernel, self.stride, bias, groups=self.groups)
+
 
 class Around(NamedTuple):
-    """Where batch norm (B) and ReLU (R) lie: before the first conv, between convs, after the last, after the sum."""
+    """Where batch norm (B) and ReLU (R) lie: before the first conv, between convs, after the last, after the sum.
+
+    What lies first serves the shortcut too, where it is `shared` and the shape changes.
+    """
 
     first: str
     between: str
     last: str
     after: str
+    shared: bool = True
 
 
 # He et al. 2016b (arXiv 1603.05027), figure 4, (a) to (e).
@@ -44,9 +52,9 @@ ORDERS: dict[Order, Around] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How all units of a net are made, beside what `Residual` says: figure 4's order, the kind of shortcut."""
+    """How all units of a net are made, beside what `Residual` says: figure 4's order or another, the shortcut."""
 
-    order: Order
+    order: Order | Around
     shortcut: Shortcut = "identity"
     gate_bias: float = 0.0
     projection: Projection = "B"
@@ -54,7 +62,7 @@ class Style:
 
     @property
     def around(self) -> Around:
-        return ORDERS[self.order]
+        return self.order if isinstance(self.order, Around) else ORDERS[self.order]
 
 
 class Join(nn.Module):
@@ -106,26 +114,37 @@ class Unit(nn.Module):
     """`y = after(join(shortcut(x), f(x)))` with f the `convs`, and norms and ReLUs around them as `style` orders.
 
     Where norm-ReLU comes first and the shape changes, it serves the branch and the shortcut (He et al. 2016b, appendix;
-    WRN, section 2.1). Dropout in the branch lies between the convs (WRN, section 2.4), or before a lone one. `stage`
-    counts from 1. (N, in, H, W) to (N, out, H / strides, W / strides).
+    WRN, section 2.1). Dropout in the branch lies between the convs (WRN, section 2.4), or before a lone one. With a
+    `pool_stride` the branch ends in a 3x3 max pool at that stride (Chollet 2017, figure 5). `stage` counts from 1.
+    (N, in, H, W) to (N, out, H / strides, W / strides).
     """
 
     def __init__(
-        self, model: Residual, style: Style, in_channels: int, convs: Sequence[ConvSpec], *, stage: int, survival: float
+        self,
+        model: Residual,
+        style: Style,
+        in_channels: int,
+        convs: Sequence[ConvSpec],
+        *,
+        stage: int,
+        survival: float,
+        pool_stride: int = 1,
     ) -> None:
         super().__init__()
         around, bias = style.around, model.norm == "none"
         in_branch = model.dropout_placement == "branch"
         self.pre, self.drops, self.convs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        channels, stride = in_channels, 1
+        channels, stride = in_channels, pool_stride
         for index, spec in enumerate(convs):
             self.pre.append(_between(model, channels) if index else NormAct(model.norm, channels, around.first))
             self.drops.append(dropout(model.dropout, in_branch and (index > 0 or len(convs) == 1)))
-            self.convs.append(conv(channels, spec.channels, spec.kernel, spec.stride, bias, groups=spec.groups))
+            self.convs.append(spec.layer(channels, bias))
             channels, stride = spec.channels, stride * spec.stride
         self.last = NormAct(model.norm, channels, around.last, inplace=True)
+        self.pool = nn.MaxPool2d(3, pool_stride, padding=1) if pool_stride > 1 else nn.Identity()
         self.projection = _shortcut(model, style, in_channels, channels, stride)
-        self.projects_activated = bool(around.first) and not isinstance(self.projection, nn.Identity)
+        shares = bool(around.first) and around.shared
+        self.projects_activated = shares and not isinstance(self.projection, nn.Identity)
         self.gate = _gate(style, in_channels, channels, stride)
         self.branch_gated = style.shortcut == "exclusive_gate"
         self.join = Join(model, survival)
@@ -144,7 +163,7 @@ class Unit(nn.Module):
             if index == self.inside + 1:
                 branch = self._se("inside", branch)
             branch = self.convs[index](self.drops[index](branch))
-        branch = self._se("standard", self.last(branch))
+        branch = self._se("standard", self.pool(self.last(branch)))
         shortcut = self._shortcut(x, first)
         if self.gate is not None:
             gate = torch.sigmoid(self.gate(x))

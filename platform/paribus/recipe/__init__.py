@@ -5,6 +5,7 @@ from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.wide_resnet import WideResNet
+from paribus.recipe.families.xception import Xception
 from paribus.recipe.identity import canonical_json, trial_id
 from paribus.recipe.optimizer import SGD, AdamW, RMSProp
 from paribus.recipe.presets import PRESETS, preset
@@ -33,6 +34,7 @@ __all__ = [
     "Step",
     "Training",
     "WideResNet",
+    "Xception",
     "canonical_json",
     "key",
     "preset",
