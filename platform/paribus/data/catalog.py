@@ -4,7 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from paribus.data.errors import DataError
-from paribus.data.manifest import MANIFEST, read_manifest
+from paribus.data.manifest import MANIFEST, Manifest, read_manifest
 from paribus.data.places import Place
 from paribus.recipe.data import Data
 from paribus.recipe.home import home as default_home
@@ -33,6 +33,33 @@ def locate(data: Data, home: Path | None = None) -> Place:
 def data_digest(recipe: Recipe, home: Path | None = None) -> str:
     """SHA-256, 64 hex digits, of the manifest of the recipe's data."""
     return read_manifest(locate(recipe.data, home)).digest
+
+
+def input_size(recipe: Recipe, manifest: Manifest) -> int:
+    """The side of the network's square input in pixels: `data.size`, else that of the stored images.
+
+    Raises:
+        DataError: the images have several sizes and `data.size` does not choose, or the network needs larger ones.
+    """
+    size = recipe.data.size
+    if size is None:
+        (low_h, low_w), (high_h, high_w) = manifest.smallest, manifest.largest
+        if not low_h == low_w == high_h == high_w:
+            raise DataError(
+                f"the images of {manifest.name} measure {low_h}x{low_w} to {high_h}x{high_w} pixels: "
+                "say with data.size which side the network's square input has"
+            )
+        size = low_h
+    try:
+        recipe.model.check_size(size)
+    except ValueError as error:
+        raise DataError(f"{manifest.name}: {error}") from None
+    return size
+
+
+def check_input(recipe: Recipe, home: Path | None = None) -> None:
+    """Raise DataError where the images of the recipe's data do not fit its network."""
+    input_size(recipe, read_manifest(locate(recipe.data, home)))
 
 
 def named_folder(name: str, home: Path | None = None) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from paribus.data.batches import Batch, Feed, Part
-from paribus.data.catalog import locate
+from paribus.data.catalog import input_size, locate
 from paribus.data.decode import View
 from paribus.data.errors import DataError
 from paribus.data.manifest import Manifest, read_index, read_manifest
@@ -33,7 +33,7 @@ def open_feed(
     """
     place = locate(recipe.data, home)
     manifest = read_manifest(place)
-    size = _input_size(recipe, manifest)
+    size = input_size(recipe, manifest)
     parts = []
     cropped = recipe.augment.crop == "random_resized"
     kinds: dict[str, View] = {
@@ -60,7 +60,7 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
     """
     place = locate(recipe.data, home)
     manifest = read_manifest(place)
-    size, split = _input_size(recipe, manifest), recipe.data.eval_split
+    size, split = input_size(recipe, manifest), recipe.data.eval_split
     _check_files(place, manifest, split)
     stored = Viewing("stored", size, manifest.channels)
     if stored.shape(manifest) is None:
@@ -73,18 +73,6 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
 def _evaluated(recipe: Recipe) -> View:
     """What of an image the evaluation of training sees."""
     return "centre" if recipe.augment.crop == "random_resized" else "fit"
-
-
-def _input_size(recipe: Recipe, manifest: Manifest) -> int:
-    if recipe.data.size is not None:
-        return recipe.data.size
-    (low_h, low_w), (high_h, high_w) = manifest.smallest, manifest.largest
-    if low_h == low_w == high_h == high_w:
-        return low_h
-    raise DataError(
-        f"the images of {manifest.name} measure {low_h}x{low_w} to {high_h}x{high_w} pixels: say with data.size which "
-        "side the network's square input has"
-    )
 
 
 def _open_part(recipe: Recipe, place: Place, manifest: Manifest, split: str, viewing: Viewing, cache: Path) -> Part:
