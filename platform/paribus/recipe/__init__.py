@@ -4,6 +4,7 @@ from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Train
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.resnet import ResNet
+from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
 from paribus.recipe.identity import canonical_json, trial_id
@@ -28,6 +29,7 @@ __all__ = [
     "RMSProp",
     "Recipe",
     "RecipeError",
+    "ResNeXt",
     "ResNet",
     "Resources",
     "Seeds",
