@@ -7,11 +7,13 @@ import torch
 
 from paribus.models.blocks import ConvNet
 from paribus.models.initialise import initialise
+from paribus.models.nin import nin
 from paribus.models.resnet import resnet
 from paribus.models.resnext import resnext
 from paribus.models.wide_resnet import wide_resnet
 from paribus.models.xception import Xception as XceptionNet
 from paribus.recipe.families.family import Family
+from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.wide_resnet import WideResNet
@@ -22,6 +24,7 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     WideResNet: wide_resnet,
     ResNet: resnet,
     ResNeXt: resnext,
+    NIN: nin,
     Xception: XceptionNet,
 }
 

@@ -3,6 +3,7 @@
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError
+from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.wide_resnet import WideResNet
@@ -15,6 +16,7 @@ from paribus.recipe.schedule import Cosine, Exponential, OneCycle, Step
 from paribus.recipe.seeds import Seeds, key
 
 __all__ = [
+    "NIN",
     "PRESETS",
     "SGD",
     "AdamW",

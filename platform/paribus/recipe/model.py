@@ -7,13 +7,14 @@ from pydantic import Field
 
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.family import Family, Published
+from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
 
 # The one table of families: a line here, and its net in models/build.py.
-AnyFamily = WideResNet | ResNet | ResNeXt | Xception
+AnyFamily = WideResNet | ResNet | ResNeXt | NIN | Xception
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
 
 
