@@ -154,7 +154,7 @@ def test_dropout_lies_where_the_recipe_places_it(block: tuple[int, ...], placeme
 
 def test_dropout_keeps_the_mean_and_is_the_identity_in_evaluation() -> None:
     drop = Dropout(0.3)
-    seed_dropout(dropout_layers(drop, torch.device("cpu")), 1, 0)
+    seed_dropout(dropout_layers(drop), 1, 0)
     x = torch.ones(200, 500)
     kept = drop(x)
     assert kept.unique().tolist() == [0.0, pytest.approx(1 / 0.7)]
@@ -164,7 +164,7 @@ def test_dropout_keeps_the_mean_and_is_the_identity_in_evaluation() -> None:
 
 def test_a_mask_depends_on_seed_step_and_layer_alone() -> None:
     net = nn.ModuleDict({"a": Dropout(0.5), "b": Dropout(0.5)})
-    layers = dropout_layers(net, torch.device("cpu"))
+    layers = dropout_layers(net)
     x = torch.ones(1000)
 
     def masks(seed: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -9,8 +9,24 @@ from torch import Tensor, nn
 from paribus.recipe.seeds import key
 
 
+@torch.library.custom_op("paribus::bernoulli", mutates_args=())
+def bernoulli(like: Tensor, chance: float, seed: Tensor) -> Tensor:
+    """Ones with the probability `chance`, and zeros, of the shape, type and device of `like`, by the number in `seed`.
+
+    An operator of its own, because compiled graphs take no generator: so dropout does not break them in two. It has no
+    derivative, so that what needs one is detached first.
+    """
+    generator = torch.Generator(like.device).manual_seed(int(seed))
+    return torch.empty_like(like).bernoulli_(chance, generator=generator)
+
+
+@bernoulli.register_fake
+def _(like: Tensor, chance: float, seed: Tensor) -> Tensor:
+    return torch.empty_like(like)
+
+
 class Masked(nn.Module):
-    """A layer that draws a mask in training, from a generator of its own.
+    """A layer that draws a mask in training, by a seed of its own.
 
     `seed_dropout` must have named the step before a training pass, and RuntimeError says so where it has not: so a
     resumed run draws the masks that it would have drawn.
@@ -19,13 +35,14 @@ class Masked(nn.Module):
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.generator: torch.Generator | None = None
+        # No buffer, which would follow the net to the GPU: the seed is read on the host, where that waits for nothing.
+        self.seed: Tensor | None = None
 
-    def mask(self, values: Tensor) -> Tensor:
-        """Fill `values` in place with ones and, with the probability `rate`, zeros."""
-        if self.generator is None:
+    def mask(self, like: Tensor) -> Tensor:
+        """Ones and, with the probability `rate`, zeros, in the shape of `like`."""
+        if self.seed is None:
             raise RuntimeError("dropout in training mode has no mask seed: call dropout_layers, then seed_dropout")
-        return values.bernoulli_(1 - self.rate, generator=self.generator)
+        return bernoulli(like.detach(), 1 - self.rate, self.seed)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:g}"
@@ -35,11 +52,7 @@ class Dropout(Masked):
     """Inverted dropout, `x * m / (1 - rate)` with `m` Bernoulli(1 - rate); the identity in evaluation."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._drop(x) if self.training else x
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # compiled graphs take no generator
-    def _drop(self, x: Tensor) -> Tensor:
-        return x * self.mask(torch.empty_like(x)).mul_(1 / (1 - self.rate))
+        return x * self.mask(x).mul_(1 / (1 - self.rate)) if self.training else x
 
 
 class StochasticDepth(Masked):
@@ -51,10 +64,8 @@ class StochasticDepth(Masked):
         self.mode = mode
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._drop(x) if self.training else x * (1 - self.rate)
-
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # compiled graphs take no generator
-    def _drop(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x * (1 - self.rate)
         return x * self.mask(x.new_empty((len(x) if self.mode == "row" else 1, 1, 1, 1)))
 
 
@@ -63,16 +74,16 @@ def dropout(rate: float, here: bool) -> nn.Module:
     return Dropout(rate) if here and rate > 0 else nn.Identity()
 
 
-def dropout_layers(net: nn.Module, device: torch.device) -> dict[str, Masked]:
-    """The layers of `net` that draw masks, by name, each given a generator on `device`."""
+def dropout_layers(net: nn.Module) -> dict[str, Masked]:
+    """The layers of `net` that draw masks, by name, each with a seed to set."""
     layers = {name: layer for name, layer in net.named_modules() if isinstance(layer, Masked)}
     for layer in layers.values():
-        layer.generator = torch.Generator(device)
+        layer.seed = torch.zeros((), dtype=torch.int64)
     return layers
 
 
 def seed_dropout(layers: Mapping[str, Masked], dropout_seed: int, step: int) -> None:
     """Point every layer at the masks of `step`."""
     for name, layer in layers.items():
-        assert layer.generator is not None
-        layer.generator.manual_seed(key(dropout_seed, step, name))
+        assert layer.seed is not None
+        layer.seed.fill_(key(dropout_seed, step, name))

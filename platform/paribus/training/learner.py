@@ -46,7 +46,7 @@ class Learner:
         self.vectors = [vector for vector in (decayed, undecayed) if vector is not None]
         self.gradients = [vector.grad for vector in self.vectors if vector.grad is not None]
         self.optimizer = make_optimizer(recipe.optimizer, decayed, undecayed)
-        self.dropouts, self.dropout_seed = dropout_layers(self.net, device), seeds.dropout
+        self.dropouts, self.dropout_seed = dropout_layers(self.net), seeds.dropout
         self.features = torch.compile(self.net.features) if recipe.numerics.compile else self.net.features
         # The running statistics are averaged like the weights, as the Inception code did (inception_train.py): those
         # of the last weights would not fit the averaged ones.
