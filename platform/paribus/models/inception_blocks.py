@@ -36,10 +36,16 @@ class Pool(NamedTuple):
 class Fork(NamedTuple):
     """Arms side by side at the end of a branch, such as Inception-v4's {1x3 beside 3x1}; joined along the channels."""
 
-    arms: tuple[tuple["CBR | Pool | Fork", ...], ...]
+    arms: tuple[tuple["Step", ...], ...]
 
 
-Step = CBR | Pool | Fork
+class Chain(NamedTuple):
+    """Steps in place of one, such as 1x7 and 7x1 for a 7x7: what follows keeps its name, and so its initial values."""
+
+    steps: tuple["Step", ...]
+
+
+Step = CBR | Pool | Fork | Chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,7 @@ class Branch(nn.Sequential):
         self.channels = in_channels
         for step in steps:
             part = _part(layout, self.channels, step)
-            if isinstance(part, InceptionModule):
+            if isinstance(part, (InceptionModule, Branch)):
                 self.channels = part.channels
             elif isinstance(part, ConvNormAct):
                 self.channels = part.conv.out_channels
@@ -95,6 +101,8 @@ class InceptionModule(Concat):
 def _part(layout: Layout, in_channels: int, step: Step) -> nn.Module:
     if isinstance(step, Fork):
         return InceptionModule(layout, in_channels, step.arms)
+    if isinstance(step, Chain):
+        return Branch(layout, in_channels, step.steps)
     if isinstance(step, Pool):
         return pool(step, layout.count_include_pad)
     return cbr(layout, in_channels, step)
