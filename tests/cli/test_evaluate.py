@@ -242,6 +242,19 @@ def test_trials_that_cannot_be_evaluated_say_why(
     assert "'digits' on this machine has" in said
 
 
+def test_an_ensemble_of_two_families(office: Desk, other: str, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = preset("synthetic").replace({"budget": "2 epochs"})
+    resnet = recipe.replace({"model.family": "resnet", "model.depth": 8, "model.width": 0.5})
+    members = [record(office, study, model) for study, model in ((other, recipe), (f"{other}-2", resnet))]
+    found = evaluated(capsys, *members, "--crops", "dense")
+    assert [row["trial_id"] for row in found["trials"]] == members
+    assert [row["name"] for row in found["trials"]] == [f"{other}: base · r1", f"{other}-2: base · r1"]
+    alone = [evaluated(capsys, member, "--crops", "dense")["trials"][0] for member in members]
+    for row, single in zip(found["trials"], alone, strict=True):
+        assert {**row, "name": ""} == {**single, "name": ""}
+    assert found["ensemble"]["top1"]["n"] == 32
+
+
 def test_altered_weights_are_not_used(office: Desk, other: str, capsys: pytest.CaptureFixture[str]) -> None:
     trial = record(office, other, preset("synthetic").replace({"budget": "1 steps"}))
     with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:

@@ -126,7 +126,13 @@ class Ledger:
 
     def weights(self, trial: TrialRecord) -> bytes:
         """The weights that the trial was evaluated with; LedgerError where there are none or they were altered."""
-        data = self.artifact(trial.run_id, WEIGHTS)
+        try:
+            data = self.artifact(trial.run_id, WEIGHTS)
+        except LedgerError as error:
+            if error.status != 404:
+                raise
+            why = trial.tags.get(words.LOST_ARTIFACT) or "the artifact store has lost it"
+            raise LedgerError(f"The run {trial.run_id} lacks {WEIGHTS} ({why})", status=404) from error
         if hashlib.sha256(data).hexdigest() != trial.tags.get(words.WEIGHTS):
             raise LedgerError(
                 f"{WEIGHTS} of the run {trial.run_id} is not what the trial stored: its SHA-256 is not the one in the "

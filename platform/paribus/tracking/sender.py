@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from . import tags as words
 from .errors import LedgerError
 from .runs import Metric, Run, get_run, log_batch, now_ms
@@ -18,6 +20,8 @@ from .trial_runs import (
 )
 
 READ_BYTES = 400_000
+TOO_LARGE = 413
+log = logging.getLogger(__name__)
 
 
 class Sender:
@@ -122,8 +126,19 @@ class Sender:
             elif record["kind"] == "tags":
                 batch.tags.update(record["tags"])
             elif record["kind"] == "artifact":
-                data = (self.spool.folder / record["file"]).read_bytes()
-                self.rest.put_artifact(run.artifact_uri, record["name"], data)
+                self._put(batch, run, record)
+
+    def _put(self, batch: Batch, run: Run, record: Record) -> None:
+        data = (self.spool.folder / record["file"]).read_bytes()
+        try:
+            self.rest.put_artifact(run.artifact_uri, record["name"], data)
+        except LedgerError as error:
+            if error.status != TOO_LARGE:
+                raise
+            # A proxy's limit on bodies, met by the weights of a large net, must not cost the trial its results.
+            text = f"{record['name']}: {len(data) / 2**20:.0f} MiB are more than the server takes in one request"
+            log.warning("The ledger did not take %s of %s", text, run.name)
+            batch.tags[words.LOST_ARTIFACT] = text
 
 
 def points(record: Record, attempt: int) -> list[Metric]:

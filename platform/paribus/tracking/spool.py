@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import tags as words
+
 RECORDS = "records.jsonl"
 SENT = "sent"
 REJECTED = ".rejected"
@@ -128,7 +130,7 @@ class Spool:
             os.replace(aside, self.folder / file)
         except OSError as error:
             self._warn(error)
-            self.write({"kind": "tags", "tags": {"paribus.lost_artifact": f"{name}: {error}"}})
+            self.write({"kind": "tags", "tags": {words.LOST_ARTIFACT: f"{name}: {error}"}})
             return
         self.write({"kind": "artifact", "name": name, "file": file})
 

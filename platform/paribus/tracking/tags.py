@@ -35,6 +35,7 @@ INTERRUPTED = "paribus.interrupted"
 DATA = "paribus.data"
 WEIGHTS = "paribus.weights"
 EVALUATION = "paribus.evaluation"
+LOST_ARTIFACT = "paribus.lost_artifact"
 CONFLICT = "paribus.conflict"
 DUPLICATE_OF = "paribus.duplicate_of"
 

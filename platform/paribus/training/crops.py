@@ -19,7 +19,8 @@ corners of the whole resized image, AlexNet to those of its central square: we f
 
 **Dense**: the whole uncropped image goes through the convolutions at each scale, and the class scores are averaged over
 all positions of the last map (VGG), softmax over scales and mirrors. In a net that ends in a global average pool and a
-linear classifier that average is what the net itself computes of a larger image. ResNet gives the scales.
+linear classifier that average is what the net itself computes of a larger image, and every net here takes any size; one
+with another head (NIN's connected one) gives its own answer to the larger image. ResNet gives the scales.
 """
 
 from collections.abc import Callable
