@@ -17,8 +17,8 @@ from paribus.models.named import NAMED
 from paribus.recipe.families.family import Family, SqueezeExcite, StochasticDepth
 from paribus.recipe.families.wide_resnet import WideResNet
 
-SMALLEST = {type(entry.model): name for name, entry in reversed(NAMED.items())}
-NAMES = sorted({*SMALLEST.values(), "WRN-16-1", "WRN-50-2-bottleneck"})
+FIRST = {type(entry.model): name for name, entry in reversed(NAMED.items())}
+NAMES = sorted({*FIRST.values(), "WRN-16-1", "WRN-50-2-bottleneck", "Inception-v4"})
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -115,6 +115,27 @@ def test_norm_and_activation_are_words_of_their_conv_but_lead_a_preactivation_un
 def test_a_factor_of_the_recipe_is_seen(model: Family, text: str) -> None:
     assert text in texts(figure_of(model))
     assert sum(drawn_params(figure_of(model))) == sum(p.numel() for p in outline(model, 3, 10).parameters())
+
+
+def test_a_scaled_shortcut_is_told_from_a_scaled_branch() -> None:
+    assert "0.5 x + f(x)" in texts(figure_of(WideResNet(depth=10, shortcut_scale=0.5)))
+    assert "0.5 x + 0.1 f(x)" in texts(figure_of(WideResNet(depth=10, shortcut_scale=0.5, residual_scale=0.1)))
+
+
+def test_a_separable_conv_is_one_operation() -> None:
+    net, channels, size = net_of("Xception")
+    found = texts(figure(trace(net, channels, size), net, expand=True))
+    assert found.count("separable conv 3×3") == 34
+    assert not any("depthwise" in text for text in found)
+
+
+def test_a_grid_of_one_repeated_module_has_one_frame_with_its_name_and_count() -> None:
+    net, channels, size = net_of("Inception-v4")
+    shown = figure(trace(net, channels, size), net)
+    titles = {title: shown.counts.get(path) for path, title in shown.titles.items()}
+    assert {count for title, count in titles.items() if title.startswith("stages.B")} == {7}
+    concats = [operation for operation in shown.graph.values() if operation.kind == "concat"]
+    assert sorted(len(concat.inputs) for concat in concats) == [2, 2, 2, 3, 3, 4, 4, 6]
 
 
 class WithAuxiliary(ConvNet):

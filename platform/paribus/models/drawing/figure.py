@@ -32,6 +32,11 @@ def figure(graph: Graph, net: nn.Module, expand: bool = False) -> Figure:
     sizes = Counter(path for number in graph for path in scopes[number])
     scopes = {number: tuple(path for path in scopes[number] if sizes[path] > 1) for number in graph}
     titles = {path: title(net, path, depth > 0) for frames in scopes.values() for depth, path in enumerate(frames)}
+    for stage in {frames[0] for frames in scopes.values() if frames}:
+        units = {frames[1:] for frames in scopes.values() if frames[:1] == (stage,)}
+        if len(units) == 1 and (only := units.pop()):  # one frame is enough for a stage of one unit
+            scopes |= {number: only for number, frames in scopes.items() if frames[:1] == (stage,)}
+            titles[only[0]] = f"{titles.pop(stage)} · {titles[only[0]]}"
     return Figure(graph, scopes, counts, titles)
 
 

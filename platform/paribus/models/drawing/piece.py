@@ -33,15 +33,16 @@ def lay_out_piece(
     graph = pygraphviz.AGraph(directed=True, strict=True, rankdir="TB", nodesep="0.16", ranksep="0.24", ordering="out")
     graph.node_attr.update(shape="box", label="", fixedsize="true")
     graph.edge_attr.update(arrowsize="0.6")
-    inside, chains = set(numbers), _chains(figure.graph)
+    inside, chains, readers = set(numbers), _chains(figure.graph), _readers(figure.graph)
     for number in numbers:
         width, height = sizes[number]
         graph.add_node(number, width=width / 72, height=height / 72, group=chains[number])
         for source in figure.graph[number].inputs:
-            graph.add_edge(source if source in inside else "entry", number)
-    for number in numbers:
-        if any(number in reader.inputs for other, reader in figure.graph.items() if other not in inside):
-            graph.add_edge(number, "exit", arrowhead="none")
+            # Branches begin side by side, where their input is.
+            weight = 3 if len(readers[source]) > 1 else 1
+            graph.add_edge(source if source in inside else "entry", number, weight=weight)
+        if not readers[number] <= inside:
+            graph.add_edge(number, "exit")
     for port in ("entry", "exit"):
         if graph.has_node(port):
             graph.get_node(port).attr.update(shape="point", width="0.001", height="0.001")
@@ -50,6 +51,15 @@ def lay_out_piece(
     _add_frames(graph, figure, numbers, title_widths)
     graph.layout("dot")
     return _read(graph, numbers, figure)
+
+
+def _readers(graph: Graph) -> dict[int, set[int]]:
+    """The operations that read each one."""
+    found: dict[int, set[int]] = {number: set() for number in graph}
+    for number, operation in graph.items():
+        for source in operation.inputs:
+            found[source].add(number)
+    return found
 
 
 def _chains(graph: Graph) -> dict[int, int]:
@@ -76,7 +86,9 @@ def _add_frames(
                 continue
             path = frames[depth - 1]
             members = [name for name, found in paths.items() if found[:depth] == frames[:depth]]
-            room = f"<TABLE BORDER='0' FIXEDSIZE='TRUE' WIDTH='{title_widths[path]:.0f}' HEIGHT='{TITLE_PT:.0f}'>"
+            # Twice the title's width: it can lie on either side of an edge that comes in at the middle.
+            width = 2 * title_widths[path] + TITLE_PT
+            room = f"<TABLE BORDER='0' FIXEDSIZE='TRUE' WIDTH='{width:.0f}' HEIGHT='{TITLE_PT:.0f}'>"
             parents[frames[:depth]] = parents[frames[: depth - 1]].add_subgraph(
                 members, name=f"cluster {path}", label=f"<{room}<TR><TD></TD></TR></TABLE>>", labeljust="l", margin="9"
             )
