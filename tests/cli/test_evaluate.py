@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from desk import Desk, Stack, environment
+from desk import Desk, Stack, environment, wait_for
 
 from paribus.cli import main
 from paribus.data import open_feed
@@ -223,6 +226,36 @@ def test_an_ambiguous_beginning_lists_the_trials(office: Desk, other: str, capsy
     assert said.count(f"({other}, base · r1)") == 2
     assert evaluated(capsys, shared + "a")["trials"][0]["trial_id"] == first
     assert evaluated(capsys, shared + "b")["trials"][0]["trial_id"] == second
+
+
+def test_trials_of_one_name_and_other_settings_are_told_apart(
+    office: Desk, other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = preset("synthetic").replace({"budget": "1 steps"})
+    ids = [record(office, other, recipe) for _ in range(2)]
+    said = refused(capsys, f"{other}:base·r1")
+    assert f"2 trials of the study '{other}' are called 'base·r1', with other settings" in said
+    assert all(each[:12] in said for each in ids)
+    names = [row["name"] for row in evaluated(capsys, *ids)["trials"]]
+    assert names == [f"base · r1 ({each[:12]})" for each in ids]
+
+
+def test_an_interrupted_evaluation_says_how_to_go_on(office: Desk, trials: list[TrialRecord], tmp_path: Path) -> None:
+    pipe, ends = tmp_path / "pipe", list[int]()
+    os.mkfifo(pipe)  # a list that never comes: the command stays in its middle
+
+    def waits_for_the_list() -> bool:
+        with suppress(OSError):  # nobody reads yet
+            ends.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(ends)
+
+    command = office.start("paribus", "evaluate", trials[0].trial_id, "--exclude", pipe)
+    wait_for(waits_for_the_list, "a command at work")
+    command.send_signal(signal.SIGINT)
+    out, err = command.communicate(timeout=60)
+    os.close(ends[0])
+    assert (command.returncode, out) == (130, ""), err
+    assert err == "interrupted: nothing of it was kept, and the same command starts again\n"
 
 
 def test_trials_that_cannot_be_evaluated_say_why(

@@ -25,9 +25,9 @@ class Estimate:
     n: int
 
     def as_dict(self) -> dict[str, float | int | None]:
-        """For JSON: value, low, high, n."""
+        """For JSON, which has no infinity: value, low, high, n."""
         low, high = (None, None) if self.interval is None else (self.interval.low, self.interval.high)
-        return {"value": self.value, "low": low, "high": high, "n": self.n}
+        return {"value": self.value if np.isfinite(self.value) else None, "low": low, "high": high, "n": self.n}
 
 
 def accuracy(correct: ArrayLike, level: float = 0.95) -> Estimate:

@@ -57,6 +57,14 @@ def _protocol(text: str) -> str:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    try:
+        return _evaluated(args)
+    except KeyboardInterrupt:
+        print("interrupted: nothing of it was kept, and the same command starts again", file=sys.stderr)
+        return 130
+
+
+def _evaluated(args: argparse.Namespace) -> int:
     from paribus.orchestration.ledger_address import ledger_at
     from paribus.orchestration.trial_names import find_trial
     from paribus.recipe.home import home

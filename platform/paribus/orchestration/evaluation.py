@@ -196,7 +196,7 @@ def _require_weights(record: TrialRecord) -> None:
 
 def _open(ledger: Ledger, record: TrialRecord, home: Path, changes: Mapping[str, Any]) -> Member:
     recipe = Recipe.read(ledger.artifact(record.run_id, "recipe.json")).replace(changes)
-    originals = open_originals(recipe, home)
+    originals = open_originals(recipe, home, threads=max(1, int(recipe.resources.cpus)))
     trained_on = record.tags.get(words.DATA, "")
     if originals.digest != trained_on:
         raise TrialError(
@@ -220,11 +220,12 @@ def _data_of(member: Member) -> str:
 
 
 def _name(member: Member, members: Sequence[Member]) -> str:
-    """The run's name; with the study's where the members are of several, or of several by that name."""
-    names = [run_name(other.record) for other in members]
-    studies = {other.record.study for other in members}
-    own = run_name(member.record)
-    return own if len(studies) == 1 and names.count(own) == 1 else f"{member.record.study}: {own}"
+    """The run's name; with the study's where the members are of several, with its id where that is not enough."""
+    records = [other.record for other in members]
+    own, study = run_name(member.record), member.record.study
+    name = own if len({record.study for record in records}) == 1 else f"{study}: {own}"
+    twins = sum((record.study, run_name(record)) == (study, own) for record in records)
+    return name if twins == 1 else f"{name} ({member.record.trial_id[:SHORT_ID]})"
 
 
 def _gains(

@@ -78,12 +78,16 @@ def _of_study(ledger: Ledger, study: str, name: str) -> TrialRecord:
         known = [record.name for record in ledger.studies()]
         raise TrialError(f"the ledger has no trials of a study {study!r}: {_nearest(study, known, 'studies')}")
     if name != BEST:
-        names = {_plain(run_name(trial)): trial for trial in trials}
-        if _plain(name) not in names:
+        named = [trial for trial in trials if _plain(run_name(trial)) == _plain(name)]
+        if len(named) == 1:
+            return named[0]
+        if named:
             raise TrialError(
-                f"the study {study!r} has no trial {name!r}: {_nearest(name, list(map(run_name, trials)), 'trials')}"
+                f"{len(named)} trials of the study {study!r} are called {name!r}, with other settings: "
+                f"{_listed(named)}. Give an id"
             )
-        return names[_plain(name)]
+        nearest = _nearest(name, list(map(run_name, trials)), "trials")
+        raise TrialError(f"the study {study!r} has no trial {name!r}: {nearest}")
     finished = [trial for trial in trials if trial.outcome == "finished" and "top1" in trial.metrics]
     if not finished:
         raise TrialError(f"no trial of the study {study!r} has finished yet: see `paribus status`")
