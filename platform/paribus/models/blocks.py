@@ -9,13 +9,9 @@ from torch.nn import functional as F
 
 from paribus.models.dropout import dropout
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
+from paribus.recipe.families.family import widened as widened
 
 Kernel = int | tuple[int, int]
-
-
-def widened(base: int, width: float) -> int:
-    """`base * width` channels, to the nearest whole number (halves up), at least 1."""
-    return max(1, int(base * width + 0.5))
 
 
 class Conv(nn.Conv2d):

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from paribus.models.blocks import ConvNet
+from paribus.models.inception_resnet import inception_resnet
 from paribus.models.inception_v4 import inception_v4
 from paribus.models.initialise import initialise
 from paribus.models.nin import nin
@@ -14,6 +15,7 @@ from paribus.models.resnext import resnext
 from paribus.models.wide_resnet import wide_resnet
 from paribus.models.xception import Xception as XceptionNet
 from paribus.recipe.families.family import Family
+from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -29,6 +31,7 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     NIN: nin,
     Xception: XceptionNet,
     InceptionV4: inception_v4,
+    InceptionResNet: inception_resnet,
 }
 
 

@@ -180,7 +180,7 @@ class InceptionNet(ConvNet):
         self,
         stem: nn.Module,
         stages: Mapping[str, nn.Module],
-        head: Head,
+        head: nn.Module,
         auxiliary: Mapping[str, Auxiliary] | None = None,
         auxiliary_weight: float = 0.0,
     ) -> None:

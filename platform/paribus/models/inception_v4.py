@@ -6,7 +6,7 @@ from typing import Literal
 from torch import nn
 
 from paribus.models.blocks import Head
-from paribus.models.inception_blocks import CBR, Branch, Fork, InceptionModule, InceptionNet, Layout, Pool, Step
+from paribus.models.inception_blocks import CBR, Branch, Chain, Fork, InceptionModule, InceptionNet, Layout, Pool, Step
 from paribus.recipe.families.inception_v4 import InceptionV4
 
 Order = Literal["released", "figure"]
@@ -104,6 +104,8 @@ def for_small_images(steps: Sequence[Step]) -> tuple[Step, ...]:
 def _unstrided(step: Step) -> Step:
     if isinstance(step, Fork):
         return Fork(tuple(tuple(_unstrided(inner) for inner in arm) for arm in step.arms))
+    if isinstance(step, Chain):
+        return Chain(tuple(_unstrided(inner) for inner in step.steps))
     if isinstance(step, Pool):
         return Pool(step.kind, step.kernel)
     return step._replace(stride=1, padding="same")

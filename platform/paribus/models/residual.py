@@ -68,12 +68,13 @@ class Style:
 class Join(nn.Module):
     """`shortcut_scale * drop(shortcut) + residual_scale * keep(branch)`: the sum of every residual family.
 
-    `keep` is stochastic depth. Without a shortcut (`None`) it is the scaled branch alone.
+    `keep` is stochastic depth, `scale` the unit's own, times the net's. Without a shortcut (`None`) it is the scaled
+    branch alone.
     """
 
-    def __init__(self, model: Residual, survival: float = 1.0) -> None:
+    def __init__(self, model: Residual, survival: float = 1.0, scale: float = 1.0) -> None:
         super().__init__()
-        self.residual_scale, self.shortcut_scale = model.residual_scale, model.shortcut_scale
+        self.residual_scale, self.shortcut_scale = model.residual_scale * scale, model.shortcut_scale
         self.shortcut_drop = dropout(model.dropout, model.dropout_placement == "shortcut")
         leaves_out = survival < 1
         self.keep = StochasticDepth(1 - survival, model.stochastic_depth.mode) if leaves_out else nn.Identity()

@@ -3,6 +3,7 @@
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError
+from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -27,6 +28,7 @@ __all__ = [
     "Data",
     "Evaluation",
     "Exponential",
+    "InceptionResNet",
     "InceptionV4",
     "Numerics",
     "OneCycle",

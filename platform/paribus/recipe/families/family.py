@@ -39,6 +39,11 @@ class Family(Part):
             )
 
 
+def widened(base: int, width: float) -> int:
+    """`base * width` channels, to the nearest whole number (halves up), at least 1."""
+    return max(1, int(base * width + 0.5))
+
+
 @dataclass(frozen=True)
 class Published:
     """A model with the input and classes it was published for."""
