@@ -1,7 +1,7 @@
 """Nets of torchvision, timm and pytorchcv beside the published nets of ours that they should equal."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torchvision
@@ -39,10 +39,11 @@ def reference(library: str, name: str) -> nn.Module:
     return net.to_empty(device="cpu").eval()
 
 
-def published(name: str) -> ConvNet:
-    """Our published net called `name` with random values, in evaluation mode."""
+def published(name: str, changes: Mapping[str, object] | None = None) -> ConvNet:
+    """Our published net called `name`, with `changes` of its fields, with random values, in evaluation mode."""
     entry = by_name(name)
-    return filled(entry.model, entry.channels, entry.num_classes)
+    model = type(entry.model).model_validate(entry.model.model_dump() | dict(changes or {}))
+    return filled(model, entry.channels, entry.num_classes)
 
 
 def filled(model: Family, channels: int = 3, num_classes: int = 10) -> ConvNet:
@@ -58,8 +59,10 @@ def num_params(name: str) -> int:
     return sum(each.numel() for each in outline(entry.model, entry.channels, entry.num_classes).parameters())
 
 
-def assert_equal(name: str, library: str, theirs_name: str, x: Tensor) -> None:
-    """Our published net `name` gives the logits of the library's net on `x`, all values random."""
-    mine, theirs = published(name), reference(library, theirs_name)
+def assert_equal(
+    name: str, library: str, theirs_name: str, x: Tensor, changes: Mapping[str, object] | None = None
+) -> None:
+    """Our published net `name`, with `changes`, gives the logits of the library's net on `x`, all values random."""
+    mine, theirs = published(name, changes), reference(library, theirs_name)
     twins.copy(mine, theirs, x, shortcut=SHORTCUT[library])
     twins.assert_same_logits(mine, theirs, x)

@@ -46,12 +46,12 @@ REFERENCES = [
     ("ResNet-50", "torchvision", "resnet50", 64),
     ("ResNet-101", "timm", "resnet101", 64),
     ("ResNet-152", "torchvision", "resnet152", 64),
-    ("PreResNet-18", "timm v2", "resnetv2_18", 64),
+    ("PreResNet-18-raw", "timm v2", "resnetv2_18", 64),
     ("PreResNet-50", "timm v2", "resnetv2_50", 64),
     ("PreResNet-101", "timm v2", "resnetv2_101", 64),
     ("ResNet-20-B", "pytorchcv", "resnet20_cifar10", 32),
     ("ResNet-110-B", "pytorchcv", "resnet110_cifar10", 32),
-    ("PreResNet-110", "pytorchcv", "preresnet110_cifar10", 32),
+    ("PreResNet-110-raw", "pytorchcv", "preresnet110_cifar10", 32),
 ]
 
 

@@ -12,6 +12,7 @@ from paribus.models.initialise import initialise
 from paribus.models.nin import nin
 from paribus.models.resnet import resnet
 from paribus.models.resnext import resnext
+from paribus.models.senet import senet
 from paribus.models.wide_resnet import wide_resnet
 from paribus.models.xception import Xception as XceptionNet
 from paribus.recipe.families.family import Family
@@ -20,6 +21,7 @@ from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
+from paribus.recipe.families.senet import SENet
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
 
@@ -28,6 +30,7 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     WideResNet: wide_resnet,
     ResNet: resnet,
     ResNeXt: resnext,
+    SENet: senet,
     NIN: nin,
     Xception: XceptionNet,
     InceptionV4: inception_v4,

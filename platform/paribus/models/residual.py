@@ -1,8 +1,8 @@
 """Residual units: `y = after(shortcut_scale * shortcut(x) + residual_scale * f(x))`, one kind for every family."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from paribus.models.blocks import ConvNet, Head, NormAct, SqueezeExcite, conv, norm
 from paribus.models.dropout import StochasticDepth, dropout
 from paribus.recipe.families.family import Residual
-from paribus.recipe.families.resnet import Order, Projection, Shortcut
+from paribus.recipe.families.resnet import Order, Projection, Shortcut, Stem
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Style:
     shortcut: Shortcut = "identity"
     gate_bias: float = 0.0
     projection: Projection = "B"
-    projection_kernel: int = 1
+    projection_kernel: int = 1  # where the shortcut strides
+    activates_first: bool = False  # the net's first unit: its identity shortcut too reads what lies first
 
     @property
     def around(self) -> Around:
@@ -145,7 +146,8 @@ class Unit(nn.Module):
         self.pool = nn.MaxPool2d(3, pool_stride, padding=1) if pool_stride > 1 else nn.Identity()
         self.projection = _shortcut(model, style, in_channels, channels, stride)
         shares = bool(around.first) and around.shared
-        self.projects_activated = shares and not isinstance(self.projection, nn.Identity)
+        changes = not isinstance(self.projection, nn.Identity)
+        self.shortcut_activated = shares and (changes or style.activates_first)
         self.gate = _gate(style, in_channels, channels, stride)
         self.branch_gated = style.shortcut == "exclusive_gate"
         self.join = Join(model, survival)
@@ -157,8 +159,8 @@ class Unit(nn.Module):
         self.se = SqueezeExcite(width, model.se) if self.place != "none" else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.pre[0](self._se("pre", x))
-        branch = self.convs[0](self.drops[0](first))
+        first = self.pre[0](x)
+        branch = self.convs[0](self.drops[0](self._se("pre", first)))
         for index in range(1, len(self.convs)):
             branch = self.pre[index](branch)
             if index == self.inside + 1:
@@ -175,7 +177,7 @@ class Unit(nn.Module):
     def _shortcut(self, x: Tensor, first: Tensor) -> Tensor | None:
         if self.projection is None:
             return None
-        return self._se("identity", self.projection(first if self.projects_activated else x))
+        return self._se("identity", self.projection(first if self.shortcut_activated else x))
 
     def _se(self, place: str, x: Tensor) -> Tensor:
         found: Tensor = self.se(x) if self.place == place else x
@@ -223,22 +225,22 @@ class ResidualNet(ConvNet):
         stages: Sequence[Sequence[Sequence[ConvSpec]]],
         num_classes: int,
         *,
-        stem: Literal["small", "imagenet"],
+        stem: Stem,
     ) -> None:
         super().__init__()
         around = style.around
         self.fan = "in" if stem == "small" else "out"
         self.conv1 = conv1
         self.first = NormAct(model.norm, stem_channels, "BR".replace(around.first, "") if around.first else "BR")
-        self.pool = nn.MaxPool2d(3, 2, padding=1) if stem == "imagenet" else nn.Identity()
+        self.pool = _stem_pool(stem)
         self.stages = nn.ModuleList()
         channels = stem_channels
         survivals = iter(model.stochastic_depth.chances(sum(map(len, stages))))
         for number, units in enumerate(stages, start=1):
             stage = nn.Sequential()
             for convs in units:
-                unit = Unit(model, style, channels, convs, stage=number, survival=next(survivals))
-                stage.append(unit)
+                stage.append(Unit(model, style, channels, convs, stage=number, survival=next(survivals)))
+                style = replace(style, activates_first=False)
                 channels = convs[-1].channels
             self.stages.append(stage)
         self.last = NormAct(model.norm, channels, around.first)
@@ -250,6 +252,12 @@ class ResidualNet(ConvNet):
             x = stage(x)
         pooled: Tensor = self.last(x).mean((2, 3))
         return pooled
+
+
+def _stem_pool(stem: Stem) -> nn.Module:
+    if stem == "small":
+        return nn.Identity()
+    return nn.MaxPool2d(3, 2, ceil_mode=True) if stem == "caffe" else nn.MaxPool2d(3, 2, padding=1)
 
 
 def stem_conv(model: Residual, in_channels: int, channels: int, stem: str) -> nn.Module:

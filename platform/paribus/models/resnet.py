@@ -15,7 +15,13 @@ def resnet(model: ResNet, in_channels: int, num_classes: int) -> ResidualNet:
         [_convs(model, widened(base, model.width), 2 if at == 0 and stage > 0 else 1) for at in range(num_units)]
         for stage, (base, num_units) in enumerate(zip(bases, model.num_units, strict=True))
     ]
-    style = Style(order=model.order, shortcut=model.shortcut, gate_bias=model.gate_bias, projection=model.projection)
+    style = Style(
+        order=model.order,
+        shortcut=model.shortcut,
+        gate_bias=model.gate_bias,
+        projection=model.projection,
+        activates_first=model.first_shortcut == "activated",
+    )
     channels = widened(bases[0], model.width)
     conv1 = stem_conv(model, in_channels, channels, model.stem)
     return ResidualNet(model, style, conv1, channels, stages, num_classes, stem=model.stem)

@@ -4,13 +4,13 @@ from paribus.models.blocks import widened
 from paribus.models.residual import ConvSpec, ResidualNet, Style, stem_conv
 from paribus.recipe.families.resnext import ResNeXt, group_width
 
-_BASES = {"small": (64, 128, 256), "imagenet": (64, 128, 256, 512)}
+_BASES = (64, 128, 256, 512)
 _EXPANSION = 4
 
 
 def resnext(model: ResNeXt, in_channels: int, num_classes: int) -> ResidualNet:
     """conv1 64, then stages of base width 64 to 256 (small images) or 64 to 512, four times as many channels out."""
-    bases = _BASES[model.stem]
+    bases = _BASES[: model.num_stages]
     stages = [
         [_convs(model, base, 2 if at == 0 and stage > 0 else 1) for at in range(num_units)]
         for stage, (base, num_units) in enumerate(zip(bases, model.num_units, strict=True))
@@ -21,6 +21,7 @@ def resnext(model: ResNeXt, in_channels: int, num_classes: int) -> ResidualNet:
 
 
 def _convs(model: ResNeXt, base: int, stride: int) -> list[ConvSpec]:
-    inner, groups = group_width(base, model) * model.cardinality, model.cardinality
+    groups = model.cardinality
+    inner = groups * group_width(base, model.width, model.resolved_base_width)
     out = widened(base, model.width) * _EXPANSION
     return [ConvSpec(1, inner), ConvSpec(3, inner, stride, groups), ConvSpec(1, out)]

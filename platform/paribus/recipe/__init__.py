@@ -8,6 +8,7 @@ from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
+from paribus.recipe.families.senet import SENet
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
 from paribus.recipe.identity import canonical_json, trial_id
@@ -38,6 +39,7 @@ __all__ = [
     "ResNeXt",
     "ResNet",
     "Resources",
+    "SENet",
     "Seeds",
     "Step",
     "Training",

@@ -12,11 +12,12 @@ from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
+from paribus.recipe.families.senet import SENet
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
 
 # The one table of families: a line here, and its net in models/build.py.
-AnyFamily = WideResNet | ResNet | ResNeXt | NIN | Xception | InceptionV4 | InceptionResNet
+AnyFamily = WideResNet | ResNet | ResNeXt | SENet | NIN | Xception | InceptionV4 | InceptionResNet
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
 
 

@@ -110,17 +110,27 @@ class Residual(Family):
 
     @model_validator(mode="after")
     def _units_without_shortcut(self) -> Self:
-        if self.shortcut_scale == 0 and self.stochastic_depth.survival < 1:
+        if self.shortcut_scale > 0:
+            return self
+        if self.stochastic_depth.survival < 1:
             raise ValueError(
                 f"stochastic_depth.survival = {self.stochastic_depth.survival:g} leaves branches out, but with "
                 "shortcut_scale = 0 nothing else carries the signal: set one of them to 1"
             )
+        if self.se.place == "identity":
+            raise ValueError("se.place 'identity' lies on a shortcut, but shortcut_scale = 0 leaves it out")
+        if self.dropout_placement == "shortcut" and self.dropout > 0:
+            raise ValueError(f"dropout = {self.dropout:g} lies on a shortcut, but shortcut_scale = 0 leaves it out")
         return self
 
     @property
     def num_stages(self) -> int:
         """Stages of residual units."""
         raise NotImplementedError
+
+    def with_se(self, plain: str) -> str:
+        """The name of a net called `plain` without squeeze-and-excitation, as the papers have it."""
+        return plain if self.se.place == "none" else f"SE-{plain}"
 
     @model_validator(mode="after")
     def _stages_exist(self) -> Self:

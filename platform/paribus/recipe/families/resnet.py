@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from paribus.recipe.families.family import Published, Residual, split_depth
+from paribus.recipe.families.family import Published, Residual, StochasticDepth, split_depth
 
 # He et al. 2016a, table 1.
 IMAGENET_UNITS = {
@@ -20,20 +20,25 @@ _DEPTHS = {"basic": (18, 34), "bottleneck": (50, 101, 152)}
 Order = Literal["original", "bn_after_add", "relu_before_add", "relu_only_preactivation", "preactivation"]
 Shortcut = Literal["identity", "exclusive_gate", "shortcut_gate"]
 Projection = Literal["A", "A_pool", "B", "C"]
+Stem = Literal["small", "imagenet", "caffe"]
 
 
 class ResNet(Residual):
     """A ResNet: v1 (He et al. 2016a, arXiv 1512.03385) with `order` original, v2 (2016b, 1603.05027) preactivation.
 
-    With the `imagenet` stem: four stages at 64, 128, 256, 512, depth 18 to 152 (table 1), or any `blocks`. With the
-    `small` stem: three stages at 16, 32, 64, depth 6n + 2 of basic units, 9n + 2 of bottlenecks (v1 section 4.2).
+    With the `imagenet` stem: four stages at 64, 128, 256, 512, depth 18 to 152 (table 1), or any `blocks`; `caffe` is
+    that stem as the paper's own release has it, whose max pool is not padded but rounds its size up. With the `small`
+    stem: three stages at 16, 32, 64, depth 6n + 2 of basic units, 9n + 2 of bottlenecks (v1 section 4.2).
 
-    `order` names the five of 2016b, figure 4. `shortcut` and `shortcut_scale` are those of its figure 2 and table 1:
-    `exclusive_gate` (1 - g) x + g f, `shortcut_gate` (1 - g) x + f, with g = sigmoid(1x1 conv of x, bias `gate_bias`).
-    `projection` is option A (zero-padded, no parameters; `A_pool` averages instead of dropping pixels, as the
-    stochastic-depth release does), B (1x1 conv where the shape changes) or C (1x1 conv on every unit). `stride_on` puts
-    the stride of a bottleneck on its first 1x1, as the paper and the Caffe release have it, or on its 3x3, as
-    fb.resnet.torch, torchvision and timm do.
+    `order` names the five of 2016b, figure 4. Where ReLU comes first, `first_shortcut` says what the first unit's
+    identity shortcut reads: conv1's output activated, as the paper's appendix and fb.resnet.torch have it, or raw, as
+    timm and pytorchcv do. A shortcut that changes the shape always reads what is activated. `shortcut` and
+    `shortcut_scale` are those of its figure 2 and table 1: `exclusive_gate` (1 - g) x + g f, `shortcut_gate` (1 - g) x
+    + f, with g = sigmoid(1x1 conv of x, bias `gate_bias`). `projection` is option A (zero-padded, no parameters;
+    `A_pool` averages instead of dropping pixels, as the stochastic-depth release does), B (1x1 conv where the shape
+    changes) or C (1x1 conv on every unit). `stride_on` puts the stride of a bottleneck on its first 1x1, as the paper
+    and the Caffe release have it, or on its 3x3, as fb.resnet.torch, torchvision and timm do; basic units have none to
+    place.
 
     Raises:
         ValueError: a depth that does not fit the stem, the block and `blocks`; it names the nearest ones that do.
@@ -41,10 +46,11 @@ class ResNet(Residual):
 
     family: Literal["resnet"] = "resnet"
     depth: int = Field(20, ge=1, le=10_000)
-    stem: Literal["small", "imagenet"] = "small"
+    stem: Stem = "small"
     block: Literal["basic", "bottleneck"] = "basic"
     blocks: tuple[int, ...] | None = Field(None, description="units of each stage; null: as the depth says")
     order: Order = "original"
+    first_shortcut: Literal["activated", "raw"] = "activated"
     shortcut: Shortcut = "identity"
     gate_bias: float = Field(0.0, description="b_g, the gate's initial bias; 2016b table 1 tries 0 to -7")
     projection: Projection = "B"
@@ -67,39 +73,86 @@ class ResNet(Residual):
         return units(self.depth, self.stem, self.block, self.blocks)
 
     @property
+    def min_size(self) -> int:
+        return stem_min_size(self.stem)
+
+    @property
     def name(self) -> str:
         version = {"original": "ResNet", "preactivation": "PreResNet"}.get(self.order, f"ResNet-{self.order}")
-        return f"{version}-{self.depth}" + ("" if self.width == 1 else f"-x{self.width:g}")
+        return self.with_se(f"{version}-{self.depth}" + ("" if self.width == 1 else f"-x{self.width:g}"))
 
     @classmethod
     def published(cls) -> dict[str, Published]:
-        table: dict[str, Published] = {}
-        for block, depths in _DEPTHS.items():
-            for depth in depths:
-                model = cls(depth=depth, stem="imagenet", block=block)  # type: ignore[arg-type]
-                table[model.name] = Published(model, 3, 224, 1000, f"{_V1}, Table 1 (stride on the 3x3)")
-                model = model.model_copy(update={"order": "preactivation"})
-                table[model.name] = Published(model, 3, 224, 1000, _V2)
-        for depth in (50, 101, 152):
-            model = cls(depth=depth, stem="imagenet", block="bottleneck", stride_on="1x1")
-            table[f"{model.name}-1x1"] = Published(model, 3, 224, 1000, f"{_V1}, Table 1 (stride on the 1x1)")
-        for projection in ("A", "C"):
-            model = cls(depth=34, stem="imagenet", projection=projection)
-            table[f"ResNet-34-{projection}"] = Published(model, 3, 224, 1000, f"{_V1}, Table 3, option {projection}")
-        for depth in (20, 32, 44, 56, 110, 1202):
-            for projection, suffix in (("A", ""), ("B", "-B")):
-                model = cls(depth=depth, projection=projection)  # type: ignore[arg-type]
-                table[f"{model.name}{suffix}"] = Published(
-                    model, 3, 32, 10, f"{_V1}, Table 6" + (" with option B" if suffix else "")
-                )
-        table["PreResNet-110"] = Published(cls(depth=110, order="preactivation"), 3, 32, 10, f"{_V2}, Table 2")
-        for depth in (164, 1001):
-            model = cls(depth=depth, block="bottleneck", order="preactivation", stride_on="1x1")
-            table[model.name] = Published(model, 3, 32, 10, f"{_V2}, Table 3")
-        return table
+        return _imagenet() | _cifar() | _cifar_ablations()
 
 
 _V1, _V2 = "He et al. 2016 (1512.03385)", "He et al. 2016 (1603.05027)"
+_SD = "Huang et al. 2016 (1603.09382)"
+
+
+def _imagenet() -> dict[str, Published]:
+    table: dict[str, Published] = {}
+
+    def add(model: ResNet, source: str, suffix: str = "") -> None:
+        table[model.name + suffix] = Published(model, 3, 224, 1000, source)
+
+    for depth in (18, 34):
+        add(ResNet(depth=depth, stem="imagenet"), f"{_V1}, Table 1")
+        add(ResNet(depth=depth, stem="imagenet", order="preactivation"), f"{_V2}, as fb.resnet.torch has it")
+        raw = ResNet(depth=depth, stem="imagenet", order="preactivation", first_shortcut="raw")
+        add(raw, f"{_V2}, as timm has it", "-raw")
+    for depth in (50, 101, 152):
+        model = ResNet(depth=depth, stem="imagenet", block="bottleneck")
+        add(model, f"{_V1}, Table 1, as fb.resnet.torch and torchvision have it (stride on the 3x3)")
+        add(model.model_copy(update={"order": "preactivation"}), f"{_V2}, Table 5, as timm has it")
+        caffe = ResNet(depth=depth, stem="caffe", block="bottleneck", stride_on="1x1")
+        add(caffe, f"{_V1}, Table 1, as its Caffe release has it (stride on the 1x1)", "-caffe")
+    blocks = (3, 24, 36, 3)
+    add(ResNet(depth=200, stem="imagenet", block="bottleneck", blocks=blocks, order="preactivation"), f"{_V2}, Table 5")
+    add(ResNet(depth=34, stem="imagenet", projection="A"), f"{_V1}, Table 3, option A", "-A")
+    add(ResNet(depth=34, stem="imagenet", projection="C"), f"{_V1}, Table 3, option C", "-C")
+    return table
+
+
+def _cifar() -> dict[str, Published]:
+    table: dict[str, Published] = {}
+
+    def add(model: ResNet, source: str, suffix: str = "") -> None:
+        table[model.name + suffix] = Published(model, 3, 32, 10, source)
+
+    for depth in (20, 32, 44, 56, 110, 1202):
+        add(ResNet(depth=depth, projection="A"), f"{_V1}, Table 6")
+        add(ResNet(depth=depth), f"{_V1}, Table 6 with option B", "-B")
+    add(ResNet(depth=110, order="preactivation"), f"{_V2}, Table 2")
+    add(ResNet(depth=110, order="preactivation", first_shortcut="raw"), f"{_V2}, as pytorchcv has it", "-raw")
+    for depth in (164, 1001):
+        model = ResNet(depth=depth, block="bottleneck", order="preactivation", stride_on="1x1")
+        add(model, f"{_V2}, Tables 3 and 4")
+    halved = StochasticDepth(survival=0.5)
+    add(ResNet(depth=110, projection="A_pool", stochastic_depth=halved), f"{_SD}, Table 1", "-SD")
+    return table
+
+
+def _cifar_ablations() -> dict[str, Published]:
+    """The arms of 2016b, tables 1 and 2, all on ResNet-110 and on every unit."""
+    table1: dict[str, ResNet] = {
+        "scaled-0.5-1": ResNet(depth=110, shortcut_scale=0.5),
+        "scaled-0.5-0.5": ResNet(depth=110, shortcut_scale=0.5, residual_scale=0.5),
+        "exclusive-gate": ResNet(depth=110, shortcut="exclusive_gate", gate_bias=-6.0),
+        "shortcut-gate": ResNet(depth=110, shortcut="shortcut_gate", gate_bias=-6.0),
+        "1x1-shortcut": ResNet(depth=110, projection="C"),
+        "dropout-shortcut": ResNet(depth=110, dropout=0.5, dropout_placement="shortcut"),
+    }
+    table = {f"ResNet-110-{arm}": Published(model, 3, 32, 10, f"{_V2}, Table 1") for arm, model in table1.items()}
+    orders: tuple[Order, ...] = ("bn_after_add", "relu_before_add", "relu_only_preactivation")
+    for model in (ResNet(depth=110, order=order) for order in orders):
+        table[model.name] = Published(model, 3, 32, 10, f"{_V2}, Table 2")
+    return table
+
+
+def stem_min_size(stem: Stem) -> int:
+    """The smallest side of an input in pixels: an unpadded pool needs two pixels, behind a conv that halves."""
+    return 3 if stem == "caffe" else 1
 
 
 def units(depth: int, stem: str, block: str, blocks: tuple[int, ...] | None) -> tuple[int, ...]:

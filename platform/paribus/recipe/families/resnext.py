@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from paribus.recipe.families.family import Published, Residual
-from paribus.recipe.families.resnet import units
+from paribus.recipe.families.resnet import Stem, stem_min_size, units
 
 # Parameters of the block 1 x 64d on 256 channels, the ResNet bottleneck: what every template of table 2 costs.
 _COST = 64 * (256 + 9 * 64 + 256)
@@ -17,7 +17,8 @@ class ResNeXt(Residual):
 
     A unit of a stage with base width w is 1x1 to C D, 3x3 in C = `cardinality` groups of D channels, 1x1 to 4 w, where
     D = floor(w d / 64), d = `base_width`. With the `imagenet` stem: four stages, w = 64 to 512, depth 50, 101, 152 or
-    any `blocks`. With the `small` stem: three stages, w = 64, 128, 256, depth 9n + 2 (section 5.3).
+    any `blocks`; `caffe` is that stem as ResNet has it. With the `small` stem: three stages, w = 64, 128, 256, depth 9n
+    + 2 (section 5.3).
 
     At constant cost: `base_width` null takes the d at which a block on 256 channels has the 70k parameters of 1 x 64d,
     C (2 * 256 d + 9 d^2) (equation 4): 64, 40, 24, 14, 4 for C = 1, 2, 4, 8, 32 (table 2).
@@ -32,7 +33,7 @@ class ResNeXt(Residual):
 
     family: Literal["resnext"] = "resnext"
     depth: int = Field(29, ge=1, le=10_000)
-    stem: Literal["small", "imagenet"] = "small"
+    stem: Stem = "small"
     blocks: tuple[int, ...] | None = Field(None, description="units of each stage; null: as the depth says")
     cardinality: int = Field(32, ge=1, le=4096, description="C, the groups of the 3x3 conv")
     base_width: int | None = Field(None, ge=1, le=4096, description="d; null: the one that costs what 1 x 64d does")
@@ -47,18 +48,16 @@ class ResNeXt(Residual):
                 f"no base width holds the cost of 1 x 64d at cardinality {self.cardinality}: the largest cardinality "
                 f"that does is {largest}; or give model.base_width"
             )
-        if group_width(64, self) == 0:
-            fits, most = math.ceil(1 / self.width), self.resolved_base_width
-            raise ValueError(
-                f"base_width {most} at width {self.width:g} leaves a group of the first stage without a channel "
-                f"(D = floor(64 * {self.width:g} * {most} / 64)): the nearest base_width that fits is {fits}, the "
-                f"nearest width {1 / most:.4g}"
-            )
+        check_groups(self.width, self.resolved_base_width)
         return self
 
     @property
     def num_stages(self) -> int:
         return 3 if self.stem == "small" else 4
+
+    @property
+    def min_size(self) -> int:
+        return stem_min_size(self.stem)
 
     @property
     def num_units(self) -> tuple[int, ...]:
@@ -75,7 +74,7 @@ class ResNeXt(Residual):
         """The paper's name, such as `ResNeXt-50-32x4d`."""
         version = "ResNeXt" if self.order == "original" else "PreResNeXt"
         template = f"{self.cardinality}x{self.resolved_base_width}d"
-        return f"{version}-{self.depth}-{template}" + ("" if self.width == 1 else f"-x{self.width:g}")
+        return self.with_se(f"{version}-{self.depth}-{template}" + ("" if self.width == 1 else f"-x{self.width:g}"))
 
     @classmethod
     def published(cls) -> dict[str, Published]:
@@ -91,10 +90,20 @@ class ResNeXt(Residual):
         return table
 
 
-def group_width(base: int, model: ResNeXt) -> int:
+def group_width(base: int, width: float, base_width: int) -> int:
     """D, the channels of one group in a stage of base width `base`, after the width multiplier."""
     # The small addend keeps a product such as 0.1 * 10 = 0.99... from losing a channel.
-    return math.floor(base * model.width * model.resolved_base_width / 64 + 1e-9)
+    return math.floor(base * width * base_width / 64 + 1e-9)
+
+
+def check_groups(width: float, base_width: int, least: int = 1) -> None:
+    """Raise ValueError, naming the nearest that fit, where a group of the first stage has under `least` channels."""
+    if (channels := group_width(64, width, base_width)) < least:
+        raise ValueError(
+            f"base_width {base_width} at width {width:g} leaves a group of the first stage {channels} channels, but it "
+            f"takes {least}: the nearest base_width that fits is {math.ceil(least / width - 1e-9)}, the nearest width "
+            f"{least / base_width:.4g}"
+        )
 
 
 def _constant_cost(cardinality: int) -> int:

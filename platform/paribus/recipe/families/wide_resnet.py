@@ -54,6 +54,11 @@ class WideResNet(Residual):
             self._fits_small()
         else:
             self._fits_imagenet()
+        if self.se.place == "inside" and self.block != "bottleneck" and 3 not in self.block[:-1]:
+            raise ValueError(
+                f"se.place 'inside' lies behind a 3x3 conv that is not the last, and block {self.block} has none: "
+                "take a block such as (3, 3) or (1, 3, 1), or se.place 'standard'"
+            )
         return self
 
     def _fits_small(self) -> None:
@@ -91,7 +96,7 @@ class WideResNet(Residual):
         """The paper's name, such as `WRN-28-10`."""
         kernels = self.block if isinstance(self.block, str) else f"B({','.join(map(str, self.block))})"
         kind = "" if self.block == (3, 3) else f"-{kernels}"
-        return f"WRN-{self.depth}-{self.width:g}{kind}"
+        return self.with_se(f"WRN-{self.depth}-{self.width:g}{kind}")
 
     @classmethod
     def published(cls) -> dict[str, Published]:
