@@ -7,6 +7,8 @@ import torch
 
 from paribus.models.blocks import ConvNet
 from paribus.models.inception_resnet import inception_resnet
+from paribus.models.inception_v1 import inception_v1
+from paribus.models.inception_v2 import inception_v2
 from paribus.models.inception_v4 import inception_v4
 from paribus.models.initialise import initialise
 from paribus.models.nin import nin
@@ -17,6 +19,8 @@ from paribus.models.wide_resnet import wide_resnet
 from paribus.models.xception import Xception as XceptionNet
 from paribus.recipe.families.family import Family
 from paribus.recipe.families.inception_resnet import InceptionResNet
+from paribus.recipe.families.inception_v1 import InceptionV1
+from paribus.recipe.families.inception_v2 import InceptionV2
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -32,6 +36,8 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     ResNeXt: resnext,
     SENet: senet,
     NIN: nin,
+    InceptionV1: inception_v1,
+    InceptionV2: inception_v2,
     Xception: XceptionNet,
     InceptionV4: inception_v4,
     InceptionResNet: inception_resnet,

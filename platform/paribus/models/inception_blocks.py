@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from paribus.models.blocks import Concat, ConvNet, ConvNormAct, Head, Kernel, Linear, SqueezeExcite, widened
+from paribus.models.blocks import Concat, ConvNet, ConvNormAct, Kernel, Linear, SqueezeExcite, widened
 from paribus.models.dropout import dropout
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
 
@@ -25,12 +26,12 @@ class CBR(NamedTuple):
 
 class Pool(NamedTuple):
     """A pool. Padding "same" keeps the size at stride 1; "valid" and "ceil" have none, "ceil" counts the last partial
-    window, as Caffe does."""
+    window, as Caffe does; "beside" is "ceil" for a max pool beside padded convs of stride 2, see `PoolBeside`."""
 
     kind: Literal["average", "max"]
     kernel: int = 3
     stride: int = 1
-    padding: Literal["same", "valid", "ceil"] = "same"
+    padding: Literal["same", "valid", "ceil", "beside"] = "same"
 
 
 class Fork(NamedTuple):
@@ -127,10 +128,47 @@ def cbr(layout: Layout, in_channels: int, step: CBR) -> ConvNormAct:
 
 def pool(step: Pool, count_include_pad: bool = True) -> nn.Module:
     """The pool of `step`: (N, C, H, W) to (N, C, H', W')."""
+    if step.padding == "beside":
+        return PoolBeside()
     padding, ceil = (step.kernel // 2 if step.padding == "same" else 0), step.padding == "ceil"
     if step.kind == "max":
         return nn.MaxPool2d(step.kernel, step.stride, padding, ceil_mode=ceil)
     return nn.AvgPool2d(step.kernel, step.stride, padding, ceil_mode=ceil, count_include_pad=count_include_pad)
+
+
+class PoolBeside(nn.MaxPool2d):
+    """Max pool 3x3/2 that gives ceil(H / 2), as padded convs of stride 2 beside it do: a window more where H is odd.
+
+    (N, C, H, W) to (N, C, ceil(H / 2), ceil(W / 2)).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(3, 2, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        odd = (x.shape[3] % 2, x.shape[2] % 2)
+        if any(odd):
+            x = F.pad(x, (0, odd[0], 0, odd[1]), value=-torch.inf)
+        return super().forward(x)
+
+
+class PoolTo(nn.Module):
+    """Average pool 5x5/3 before an auxiliary head, to at least `side` pixels: 14x14 to 4x4, 17x17 to 5x5.
+
+    Smaller maps, and with `always` all of them, are averaged to `side` x `side`. (N, C, H, W) to (N, C, H', W').
+    """
+
+    def __init__(self, side: int, *, always: bool = False) -> None:
+        super().__init__()
+        self.side, self.always = side, always
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.always or min(x.shape[2:]) < 5 + 3 * (self.side - 1):
+            return F.adaptive_avg_pool2d(x, self.side)
+        return F.avg_pool2d(x, 5, 3)
+
+    def extra_repr(self) -> str:
+        return f"side={self.side}, always={self.always}"
 
 
 class Auxiliary(nn.Module):

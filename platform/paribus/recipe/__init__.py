@@ -4,6 +4,8 @@ from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Train
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.inception_resnet import InceptionResNet
+from paribus.recipe.families.inception_v1 import InceptionV1
+from paribus.recipe.families.inception_v2 import InceptionV2
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -30,6 +32,8 @@ __all__ = [
     "Evaluation",
     "Exponential",
     "InceptionResNet",
+    "InceptionV1",
+    "InceptionV2",
     "InceptionV4",
     "Numerics",
     "OneCycle",

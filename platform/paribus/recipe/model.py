@@ -8,6 +8,8 @@ from pydantic import Field
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.family import Family, Published
 from paribus.recipe.families.inception_resnet import InceptionResNet
+from paribus.recipe.families.inception_v1 import InceptionV1
+from paribus.recipe.families.inception_v2 import InceptionV2
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -17,7 +19,18 @@ from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
 
 # The one table of families: a line here, and its net in models/build.py.
-AnyFamily = WideResNet | ResNet | ResNeXt | SENet | NIN | Xception | InceptionV4 | InceptionResNet
+AnyFamily = (
+    WideResNet
+    | ResNet
+    | ResNeXt
+    | SENet
+    | NIN
+    | InceptionV1
+    | InceptionV2
+    | Xception
+    | InceptionV4
+    | InceptionResNet
+)
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
 
 
