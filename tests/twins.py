@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from paribus.models.blocks import ConvNet
 from paribus.models.build import outline
@@ -146,12 +147,29 @@ def assert_same_logits(ours: nn.Module, theirs: nn.Module, images: Tensor, atol:
     torch.testing.assert_close(given, expected, atol=atol, rtol=0)
 
 
-def assert_same_step(ours: nn.Module, theirs: nn.Module, names: dict[str, str], images: Tensor) -> None:
-    """Loss and every gradient of one training step, relative to the largest entry of each gradient."""
+def _all_logits(net: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    """The net's own logits, then those of its auxiliary heads."""
+    if isinstance(net, ConvNet):
+        pooled, sides = net.features(images)
+        return net.head(pooled), *sides
+    logits = net(images)
+    return logits if isinstance(logits, tuple) else (logits,)
+
+
+def assert_same_step(
+    ours: nn.Module, theirs: nn.Module, names: dict[str, str], images: Tensor, auxiliary_weight: float = 0.0
+) -> None:
+    """Loss and every gradient of one training step, relative to the largest entry of each gradient.
+
+    `auxiliary_weight` is that of the loss of each auxiliary head; theirs gives their logits behind its own.
+    """
     labels = torch.arange(len(images))
     losses = []
     for net in (ours, theirs):
-        loss = nn.functional.cross_entropy(net.train()(images), labels)
+        main, *sides = _all_logits(net.train(), images)
+        loss = cross_entropy(main, labels)
+        for side in sides:
+            loss = loss + auxiliary_weight * cross_entropy(side, labels)
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
     torch.testing.assert_close(losses[0], losses[1], atol=1e-5, rtol=1e-5)

@@ -9,6 +9,7 @@ from paribus.models.blocks import ConvNet
 from paribus.models.inception_resnet import inception_resnet
 from paribus.models.inception_v1 import inception_v1
 from paribus.models.inception_v2 import inception_v2
+from paribus.models.inception_v3 import inception_v3
 from paribus.models.inception_v4 import inception_v4
 from paribus.models.initialise import initialise
 from paribus.models.nin import nin
@@ -21,6 +22,7 @@ from paribus.recipe.families.family import Family
 from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v1 import InceptionV1
 from paribus.recipe.families.inception_v2 import InceptionV2
+from paribus.recipe.families.inception_v3 import InceptionV3
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -41,6 +43,7 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     Xception: XceptionNet,
     InceptionV4: inception_v4,
     InceptionResNet: inception_resnet,
+    InceptionV3: inception_v3,
 }
 
 

@@ -6,6 +6,7 @@ from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v1 import InceptionV1
 from paribus.recipe.families.inception_v2 import InceptionV2
+from paribus.recipe.families.inception_v3 import InceptionV3
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -34,6 +35,7 @@ __all__ = [
     "InceptionResNet",
     "InceptionV1",
     "InceptionV2",
+    "InceptionV3",
     "InceptionV4",
     "Numerics",
     "OneCycle",

@@ -10,6 +10,7 @@ from paribus.recipe.families.family import Family, Published
 from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v1 import InceptionV1
 from paribus.recipe.families.inception_v2 import InceptionV2
+from paribus.recipe.families.inception_v3 import InceptionV3
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
 from paribus.recipe.families.resnet import ResNet
@@ -30,6 +31,7 @@ AnyFamily = (
     | Xception
     | InceptionV4
     | InceptionResNet
+    | InceptionV3
 )
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
 
