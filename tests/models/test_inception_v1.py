@@ -27,6 +27,10 @@ def small(**levels: object) -> InceptionV1:
     return InceptionV1.model_validate(SMALL | levels)
 
 
+def paper(**levels: object) -> InceptionV1:
+    return InceptionV1.model_validate({"stem": "imagenet"} | levels)
+
+
 @pytest.mark.parametrize(("name", "params"), PARAMS.items())
 def test_parameters_are_those_of_the_releases(name: str, params: int) -> None:
     assert count(by_name(name).model, 224, 3, 1000).params == params
@@ -147,13 +151,13 @@ def test_auxiliary_heads_leave_the_rest_of_the_net_as_it_starts() -> None:
 
 
 def test_the_norm_of_a_head_is_that_of_its_hidden_layer() -> None:
-    net = outline(InceptionV1.model_validate({"auxiliary": {"at": ("4a",), "norm": "batch"}}), 3, 10)
+    net = outline(paper(auxiliary={"at": ("4a",), "norm": "batch"}), 3, 10)
     head = net.get_submodule("auxiliary.4a")
     assert isinstance(head.get_submodule("hidden.norm"), nn.BatchNorm2d)
     assert head.get_submodule("hidden.conv").bias is None
     assert isinstance(head.get_submodule("reduce.norm"), nn.Identity)
     # Two numbers a unit in place of its bias.
-    plain = count(InceptionV1.model_validate({"auxiliary": {"at": ("4a",)}}), 224).params
+    plain = count(paper(auxiliary={"at": ("4a",)}), 224).params
     assert sum(values.numel() for values in net.parameters()) - plain == 1024
 
 
@@ -186,10 +190,7 @@ def test_the_large_conv_changes_the_parameters_as_its_kernels_do(large_conv: str
         "3x3": sum((9 - 25) * reduced * out for reduced, out in pairs),
         "two_3x3": sum((9 - 25) * reduced * out + 9 * out * out + out for reduced, out in pairs),
     }[large_conv]
-    assert (
-        count(InceptionV1.model_validate({"large_conv": large_conv}), 224, 3, 1000).params - PARAMS["GoogLeNet"]
-        == change
-    )
+    assert count(paper(large_conv=large_conv), 224, 3, 1000).params - PARAMS["GoogLeNet"] == change
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_the_large_conv_changes_the_parameters_as_its_kernels_do(large_conv: str
     ],
 )
 def test_norm_is_of_the_kind_asked_for(levels: dict[str, str], kinds: dict[type[nn.Module], int]) -> None:
-    net = outline(InceptionV1.model_validate(levels), 3, 10)
+    net = outline(paper(**levels), 3, 10)
     for kind, number in kinds.items():
         assert sum(isinstance(module, kind) for module in net.modules()) == number
     biased = [module.bias is not None for module in net.modules() if isinstance(module, nn.Conv2d)]
@@ -210,7 +211,7 @@ def test_norm_is_of_the_kind_asked_for(levels: dict[str, str], kinds: dict[type[
 
 
 def test_the_small_stem_keeps_32_pixels_for_the_first_grid() -> None:
-    shapes = {stage.name: stage.shape for stage in stages(InceptionV1(stem="small"), 32)}
+    shapes = {stage.name: stage.shape for stage in stages(InceptionV1(), 32)}
     assert shapes["stem"] == (192, 32, 32)
     assert shapes["stages.4e"] == (832, 16, 16)
     assert shapes["stages.5b"] == (1024, 8, 8)
@@ -233,7 +234,7 @@ def test_blocks_are_the_first_modules_of_a_grid_or_repeat_its_last(
 
 @pytest.mark.parametrize("levels", [{}, {"last_pool": "2x2"}, {"stem": "small"}, {"stem": "small", "last_pool": "2x2"}])
 def test_the_smallest_input_is_the_one_stated(levels: dict[str, str]) -> None:
-    model = InceptionV1.model_validate({"width": 0.1, "auxiliary": {"at": ("4a",)}, **levels})
+    model = InceptionV1.model_validate({"stem": "imagenet", "width": 0.1, "auxiliary": {"at": ("4a",)}, **levels})
     net = build(model, 3, 5).eval()
     assert net(twins.noise(model.min_size)).shape == (2, 5)
     with pytest.raises(RuntimeError):
@@ -249,7 +250,7 @@ def test_the_last_pool_sees_the_pixels_that_it_says(last_pool: str) -> None:
 
 
 def test_width_multiplies_every_conv() -> None:
-    wide, plain = (stages(InceptionV1(width=width), 224)[:-1] for width in (1.5, 1.0))
+    wide, plain = (stages(paper(width=width), 224)[:-1] for width in (1.5, 1.0))
     assert [row.shape[0] for row in wide] == [row.shape[0] * 3 // 2 for row in plain]
 
 
@@ -260,11 +261,11 @@ def test_width_multiplies_every_conv() -> None:
         ({"model.auxiliary.at": ("4a", "4a")}, "names a module twice"),
         ({"model.blocks": (0, 5, 2)}, "greater than or equal to 1"),
         ({"model.bias": True}, "bias has no effect with norm 'lrn'"),
-        ({"model.se.place": "pre"}, "se.place 'pre' needs a residual branch"),
-        ({"model.se.place": "standard", "model.se.stages": (4,)}, "se.stages names 4.*grids 1 to 3"),
+        ({"model.se.place": "pre"}, "none.*standard"),
+        ({"model.se.place": "standard", "model.se.stages": (4,)}, "se.stages names 4.*stages 1 to 3"),
         ({"data.size": 28, "model.stem": "imagenet"}, "28 pixels is too small for GoogLeNet: its minimum is 31"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_what_does(levels: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        Recipe(model=InceptionV1(stem="small")).replace(levels)
+        Recipe(model=InceptionV1()).replace(levels)

@@ -29,7 +29,10 @@ SIDES = {"3a": 28, "3b": 28, "3c": 14, "4a": 14, "4b": 14, "4c": 14, "4d": 14, "
 
 
 def small(**levels: object) -> InceptionV2:
-    return InceptionV2.model_validate({"stem": "small", "width": 0.125, "blocks": (2, 2, 1)} | levels)
+    return InceptionV2.model_validate({"width": 0.125, "blocks": (2, 2, 1)} | levels)
+
+
+PAPER = InceptionV2(stem="imagenet")
 
 
 @pytest.mark.parametrize(("name", "params"), PARAMS.items())
@@ -38,11 +41,11 @@ def test_parameters_are_those_of_the_releases(name: str, params: int) -> None:
 
 
 def test_multiply_adds_are_those_of_the_literature() -> None:
-    assert count(InceptionV2(), 224, 3, 1000).macs == pytest.approx(2.033e9, rel=5e-3)
+    assert count(PAPER, 224, 3, 1000).macs == pytest.approx(2.033e9, rel=5e-3)
 
 
 def test_shapes_are_those_of_the_filter_counts_of_figure_5() -> None:
-    shapes = {stage.name: stage.shape for stage in stages(InceptionV2(), 224)}
+    shapes = {stage.name: stage.shape for stage in stages(PAPER, 224)}
     assert shapes.pop("stem") == (192, 28, 28)
     assert shapes.pop("head") == (10,)
     assert shapes == {f"stages.{name}": (out, SIDES[name], SIDES[name]) for name, out in CONCATS.items()}
@@ -67,7 +70,7 @@ def their_net() -> nn.Module:
 
 
 def test_squeeze_and_excitation_lies_on_the_concat_of_every_module() -> None:
-    plain, excited = InceptionV2(), by_name("SE-BN-Inception").model
+    plain, excited = PAPER, by_name("SE-BN-Inception").model
     more = sum(2 * out * (out // 16) + out // 16 + out for out in CONCATS.values())
     assert count(excited, 224, 3, 1000).params - PARAMS["BN-Inception"] == more
     assert [row.shape for row in stages(excited, 64)] == [row.shape for row in stages(plain, 64)]
@@ -122,11 +125,11 @@ def test_the_large_conv_changes_the_parameters_as_its_kernels_do(kind: str) -> N
     area = int(kind[0]) ** 2
     # The second 3x3 goes, with its batch norm.
     change = sum((area - 9) * reduced * out - 9 * out * out - 2 * out for reduced, out in pairs)
-    assert count(InceptionV2(large_conv=kind), 224, 3, 1000).params - PARAMS["BN-Inception"] == change  # type: ignore[arg-type]
+    assert count(InceptionV2(stem="imagenet", large_conv=kind), 224, 3, 1000).params - PARAMS["BN-Inception"] == change  # type: ignore[arg-type]
 
 
 def test_all_pools_beside_convs_average_but_the_last() -> None:
-    net = outline(InceptionV2(), 3, 10).get_submodule("stages")
+    net = outline(PAPER, 3, 10).get_submodule("stages")
     kinds = [type(net.get_submodule(f"{name}.branches")[-1][0]) for name in CONCATS]  # type: ignore[index]
     halving = [nn.AvgPool2d, nn.AvgPool2d, PoolBeside]
     assert kinds == [*halving, *[nn.AvgPool2d] * 4, PoolBeside, nn.AvgPool2d, nn.MaxPool2d]
@@ -146,9 +149,9 @@ def test_the_last_module_of_a_grid_halves_it_whatever_their_number(
 
 @pytest.mark.parametrize("size", [7, 8, 30, 33])
 def test_inputs_of_any_side_from_the_minimum_are_taken(size: int) -> None:
-    net = build(InceptionV2(width=0.1), 3, 5).eval()
+    net = build(InceptionV2(stem="imagenet", width=0.1), 3, 5).eval()
     assert net.pooled(twins.noise(size)).shape == (2, 102)
-    assert InceptionV2().min_size == 7
+    assert PAPER.min_size == 7
     if size == 7:
         with pytest.raises(RuntimeError):
             net(twins.noise(6))
@@ -177,4 +180,4 @@ def test_auxiliary_heads_hang_on_the_modules_named() -> None:
 )
 def test_what_does_not_fit_is_refused_with_what_does(levels: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
-        Recipe(model=InceptionV2(stem="small")).replace(levels)
+        Recipe(model=InceptionV2()).replace(levels)

@@ -149,7 +149,8 @@ class PoolBeside(nn.MaxPool2d):
         odd = (x.shape[3] % 2, x.shape[2] % 2)
         if any(odd):
             x = F.pad(x, (0, odd[0], 0, odd[1]), value=-torch.inf)
-        return super().forward(x)
+        pooled: Tensor = super().forward(x)
+        return pooled
 
 
 class PoolTo(nn.Module):

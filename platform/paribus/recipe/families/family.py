@@ -74,6 +74,18 @@ class SqueezeExcite(Part):
         """Whether units of `stage`, counted from 1, have one."""
         return self.place != "none" and (self.stages is None or stage in self.stages)
 
+    def check_stages(self, num_stages: int) -> None:
+        """Raise ValueError for stages that a net of `num_stages` does not have."""
+        wrong = [stage for stage in self.stages or () if not 1 <= stage <= num_stages]
+        if wrong:
+            raise ValueError(f"se.stages names {', '.join(map(str, wrong))}, but this net has stages 1 to {num_stages}")
+
+
+class ModuleExcite(SqueezeExcite):
+    """Squeeze-and-excitation of modules without a residual branch: on what a module puts out (Hu et al., figure 2)."""
+
+    place: Literal["none", "standard"] = "none"
+
 
 class StochasticDepth(Part):
     """Branches left out at random in training (Huang et al. 2016, arXiv 1603.09382, section 3).
@@ -134,11 +146,7 @@ class Residual(Family):
 
     @model_validator(mode="after")
     def _stages_exist(self) -> Self:
-        wrong = [stage for stage in self.se.stages or () if not 1 <= stage <= self.num_stages]
-        if wrong:
-            raise ValueError(
-                f"se.stages names {', '.join(map(str, wrong))}, but this net has stages 1 to {self.num_stages}"
-            )
+        self.se.check_stages(self.num_stages)
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from paribus.recipe.families.family import Family, SqueezeExcite
+from paribus.recipe.families.family import Family, ModuleExcite
 from paribus.recipe.part import Part
 
 # As many as there are letters: 3a to 3z.
@@ -37,21 +37,21 @@ class GoogLeNet(Family):
     - `large_conv`: the 5x5 of each module, the 3x3 that torchvision and TF-slim have there, or two 3x3.
     - `norm`: `batch` after every conv; `lrn`, local response normalisation twice in the stem; `none`.
     - `bias`: of convs that have a batch norm; those without one always have a bias.
-    - `se`: squeeze-and-excitation on each module's concat, by grid counted from 1 (Hu et al. 2018, figure 2).
+    - `se`: squeeze-and-excitation on each module's concat, its stages the grids.
 
     Raises:
-        ValueError: an auxiliary head on a module that is not there, a place of `se` that needs a residual branch, a
-            stage that is no grid, a `bias` beside no batch norm; the error names what fits.
+        ValueError: an auxiliary head on a module that is not there, a stage of `se` that is no grid, a `bias` beside no
+            batch norm; the error names what fits.
     """
 
-    stem: Literal["imagenet", "small"] = "imagenet"
+    stem: Literal["small", "imagenet"] = "small"
     blocks: tuple[Count, Count, Count]
     large_conv: Literal["5x5", "3x3", "two_3x3"]
     norm: Literal["lrn", "batch", "none"]
     bias: bool = False
     dropout: float = Field(0.0, ge=0, lt=1, description="before the classifier")
     auxiliary: AuxiliaryHeads = AuxiliaryHeads()
-    se: SqueezeExcite = SqueezeExcite()
+    se: ModuleExcite = ModuleExcite()
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -66,11 +66,7 @@ class GoogLeNet(Family):
             raise ValueError(f"auxiliary.at names {unknown[0]!r}, but this net has {', '.join(self.modules)}")
         if len(set(self.auxiliary.at)) < len(self.auxiliary.at):
             raise ValueError(f"auxiliary.at {self.auxiliary.at} names a module twice: each can have one head")
-        if self.se.place not in ("none", "standard"):
-            raise ValueError(f"se.place {self.se.place!r} needs a residual branch: here it is none or standard")
-        wrong = [stage for stage in self.se.stages or () if not 1 <= stage <= 3]
-        if wrong:
-            raise ValueError(f"se.stages names {', '.join(map(str, wrong))}, but this net has grids 1 to 3")
+        self.se.check_stages(len(self.blocks))
         if self.bias and self.norm != "batch":
             raise ValueError(f"bias has no effect with norm {self.norm!r}, whose convs have one: set bias to false")
         return self

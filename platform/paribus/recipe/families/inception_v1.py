@@ -35,9 +35,10 @@ class InceptionV1(GoogLeNet):
 
     @classmethod
     def published(cls) -> dict[str, Published]:
+        paper = cls(stem="imagenet")
         layouts = {
-            "": (cls(), f"{_PAPER}, Table 1"),
-            "-BN": (cls(norm="batch", large_conv="3x3", last_pool="2x2", dropout=0.2), "torchvision googlenet"),
+            "": (paper, f"{_PAPER}, Table 1"),
+            "-BN": (paper.model_copy(update=_TORCHVISION), "torchvision googlenet"),
         }
         table: dict[str, Published] = {}
         for suffix, (model, source) in layouts.items():
@@ -48,4 +49,5 @@ class InceptionV1(GoogLeNet):
         return table
 
 
+_TORCHVISION = {"norm": "batch", "large_conv": "3x3", "last_pool": "2x2", "dropout": 0.2}
 _PAPER = "Szegedy et al. 2015 (1409.4842)"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from paribus.recipe.families.family import Published, SqueezeExcite
+from paribus.recipe.families.family import ModuleExcite, Published
 from paribus.recipe.families.googlenet import Count, GoogLeNet
 
 
@@ -31,10 +31,12 @@ class InceptionV2(GoogLeNet):
 
     @classmethod
     def published(cls) -> dict[str, Published]:
-        excited = cls(se=SqueezeExcite(place="standard"))
+        plain = cls(stem="imagenet")
+        biased = plain.model_copy(update={"bias": True})
+        excited = plain.model_copy(update={"se": ModuleExcite(place="standard")})
         return {
-            "BN-Inception": Published(cls(), 3, 224, 1000, _PAPER),
-            "BN-Inception-bias": Published(cls(bias=True), 3, 224, 1000, "the Caffe release, with biases"),
+            "BN-Inception": Published(plain, 3, 224, 1000, _PAPER),
+            "BN-Inception-bias": Published(biased, 3, 224, 1000, "the Caffe release, with biases"),
             "SE-BN-Inception": Published(excited, 3, 224, 1000, "Hu et al. 2018 (1709.01507), Table 2"),
         }
 
