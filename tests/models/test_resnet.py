@@ -1,62 +1,210 @@
-"""ResNets v1 and v2 against torchvision, timm and pytorchcv, and each of their factors against its formula."""
-
-import warnings
+"""ResNets v1 and v2 against torchvision, timm and pytorchcv: counts, logits, a training step, stages, bad input."""
 
 import pytest
+import references
 import torch
-import torchvision
 import twins
 from torch import nn
 
-from paribus.models.blocks import ConvNet
-from paribus.models.build import outline
+from paribus.models.build import build, outline
+from paribus.models.complexity import count, stages
+from paribus.models.dropout import StochasticDepth
+from paribus.recipe import ResNet
 from paribus.recipe.model import by_name
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import timm
-    from pytorchcv.model_provider import get_model
-
-
-def images(size: int, channels: int = 3, num: int = 2) -> torch.Tensor:
-    return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
-
-
-def reference(library: str, name: str) -> nn.Module:
-    with torch.device("meta"):
-        net: nn.Module = {
-            "torchvision": lambda: torchvision.models.get_model(name, weights=None),
-            "timm": lambda: timm.create_model(name, pretrained=False),
-            "pytorchcv": lambda: get_model(name, pretrained=False),
-        }[library.split()[0]]()
-    return net.to_empty(device="cpu").eval()
-
-
-def ours(name: str) -> ConvNet:
-    entry = by_name(name)
-    net = outline(entry.model, entry.channels, entry.num_classes)
-    twins.fill(net)
-    return net.eval()
-
-
-# Where these libraries run a unit's shortcut before its branch.
-SHORTCUT = {"torchvision": "", "timm": "", "pytorchcv": "identity_conv", "timm v2": "downsample"}
+PARAMS = {
+    "ResNet-18": 11_689_512, "ResNet-34": 21_797_672, "ResNet-50": 25_557_032, "ResNet-101": 44_549_160,
+    "ResNet-152": 60_192_808, "ResNet-50-caffe": 25_557_032, "PreResNet-50": 25_549_352, "PreResNet-101": 44_541_480,
+    "PreResNet-152": 60_185_128, "ResNet-34-A": 21_623_848, "ResNet-34-C": 22_716_840,
+    "ResNet-20": 269_722, "ResNet-32": 464_154, "ResNet-44": 658_586, "ResNet-56": 853_018, "ResNet-110": 1_727_962,
+    "ResNet-1202": 19_421_274, "ResNet-20-B": 272_474, "ResNet-56-B": 855_770, "ResNet-110-B": 1_730_714,
+    "PreResNet-110": 1_730_522, "PreResNet-164": 1_703_258, "PreResNet-1001": 10_327_706,
+}  # fmt: skip
+GMACS = {
+    "ResNet-18": 1.814, "ResNet-34": 3.664, "ResNet-50": 4.089, "ResNet-101": 7.801, "ResNet-152": 11.514,
+    "ResNet-50-caffe": 3.858, "ResNet-20": 0.041, "PreResNet-50": 4.089, "PreResNet-110": 0.253,
+    "PreResNet-164": 0.245,
+}  # fmt: skip
 REFERENCES = [
     ("ResNet-18", "torchvision", "resnet18", 64),
+    ("ResNet-34", "torchvision", "resnet34", 64),
     ("ResNet-50", "torchvision", "resnet50", 64),
-    ("ResNet-101", "timm", "resnet101", 64),
-    ("ResNet-152", "torchvision", "resnet152", 64),
+    ("ResNet-101", "timm", "resnet101", 33),
+    ("ResNet-152", "torchvision", "resnet152", 33),
     ("PreResNet-18-raw", "timm v2", "resnetv2_18", 64),
+    ("PreResNet-34-raw", "timm v2", "resnetv2_34", 64),
     ("PreResNet-50", "timm v2", "resnetv2_50", 64),
-    ("PreResNet-101", "timm v2", "resnetv2_101", 64),
+    ("PreResNet-101", "timm v2", "resnetv2_101", 33),
+    ("PreResNet-152", "timm v2", "resnetv2_152", 33),
     ("ResNet-20-B", "pytorchcv", "resnet20_cifar10", 32),
+    ("ResNet-56-B", "pytorchcv", "resnet56_cifar10", 32),
     ("ResNet-110-B", "pytorchcv", "resnet110_cifar10", 32),
     ("PreResNet-110-raw", "pytorchcv", "preresnet110_cifar10", 32),
 ]
 
 
+@pytest.mark.parametrize("name", PARAMS)
+def test_parameters_are_exactly_those_counted(name: str) -> None:
+    assert references.num_params(name) == PARAMS[name]
+
+
+@pytest.mark.parametrize("name", GMACS)
+def test_multiply_adds_are_those_of_the_literature(name: str) -> None:
+    entry = by_name(name)
+    cost = count(entry.model, entry.size, entry.channels, entry.num_classes)
+    assert cost.macs / 1e9 == pytest.approx(GMACS[name], rel=0.005, abs=5e-4)
+
+
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)
 def test_logits_equal_the_reference(name: str, library: str, theirs_name: str, size: int) -> None:
-    mine, theirs = ours(name), reference(library, theirs_name)
-    twins.copy(mine, theirs, images(size), shortcut=SHORTCUT[library])
-    twins.assert_same_logits(mine, theirs, images(size))
+    references.assert_equal(name, library, theirs_name, references.images(size))
+
+
+@pytest.mark.parametrize(("depth", "theirs_name"), [(164, "preresnet164bn_cifar10"), (1001, "preresnet1001_cifar10")])
+def test_preactivated_bottlenecks_equal_pytorchcv_which_strides_on_the_3x3(depth: int, theirs_name: str) -> None:
+    x, changes = references.images(32, num=1), {"stride_on": "3x3"}
+    references.assert_equal(f"PreResNet-{depth}", "pytorchcv", theirs_name, x, changes)
+
+
+def test_stochastic_depth_equals_pytorchcv_but_for_where_it_rescales() -> None:
+    theirs = references.reference("pytorchcv", "resdropresnet20_cifar10")
+    mine = references.published("ResNet-20-B", {"stochastic_depth": {"survival": 0.5}})
+    x = references.images(32)
+    twins.copy(mine, theirs, x, shortcut="identity_conv")
+    # It divides by the chance in training, we multiply by it in evaluation, as the paper does.
+    units = [unit for stage in list(theirs.features.children())[1:4] for unit in stage]
+    for unit in units:
+        for values in (unit.body.conv2.bn.weight, unit.body.conv2.bn.bias):
+            values.data.mul_(unit.life_prob)
+    twins.assert_same_logits(mine, theirs, x)
+    keeps = [module.rate for module in mine.modules() if isinstance(module, StochasticDepth)]
+    assert keeps == pytest.approx([1 - unit.life_prob for unit in units])
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "theirs_name"),
+    [("ResNet-18", "torchvision", "resnet18"), ("PreResNet-50", "timm v2", "resnetv2_50")],
+)
+def test_one_training_step_equals_the_reference(name: str, library: str, theirs_name: str) -> None:
+    mine, theirs = references.published(name), references.reference(library, theirs_name)
+    x = references.images(64, num=4)
+    names = twins.copy(mine, theirs, x, shortcut=references.SHORTCUT[library])
+    twins.assert_same_step(mine, theirs, names, x)
+
+
+@pytest.mark.parametrize(("name", "expansion"), [("ResNet-18", 1), ("ResNet-50", 4), ("PreResNet-50", 4)])
+def test_stages_follow_table_1(name: str, expansion: int) -> None:
+    rows = {stage.name: stage.shape for stage in stages(by_name(name).model, 224, 3, 1000)}
+    assert rows["conv1"] == (64, 112, 112)
+    assert rows["pool"] == (64, 56, 56)
+    assert [rows[f"stages.{at}"] for at in range(4)] == [
+        (64 * 2**at * expansion, 56 >> at, 56 >> at) for at in range(4)
+    ]
+
+
+def test_stages_of_small_images_follow_section_4_2() -> None:
+    rows = {stage.name: stage.shape for stage in stages(ResNet(depth=20), 32)}
+    assert [rows[f"stages.{at}"] for at in range(3)] == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]
+
+
+@pytest.mark.parametrize("stride_on", ["1x1", "3x3"])
+def test_the_stride_lies_where_the_recipe_says(stride_on: str) -> None:
+    net = outline(ResNet(depth=29, block="bottleneck", stride_on=stride_on), 3, 10)  # type: ignore[arg-type]
+    strides = [conv.stride[0] for conv in net.stages[1][0].convs]
+    assert strides == ([2, 1, 1] if stride_on == "1x1" else [1, 2, 1])
+    assert net.stages[1][0].projection[0].stride == (2, 2)
+
+
+def test_the_caffe_pool_rounds_up_and_is_not_padded() -> None:
+    padded, caffe = ResNet(depth=18, stem="imagenet"), ResNet(depth=18, stem="caffe")
+    nets = [build(model, 3, 10).eval() for model in (padded, caffe)]
+    x = references.images(33)
+    assert not torch.allclose(nets[0](x), nets[1](x))
+    maps = nn.functional.relu(nets[1].first.norm(nets[1].conv1(x)))
+    beyond = nn.functional.pad(maps, (0, 1, 0, 1), value=-torch.inf)
+    assert torch.equal(nets[1].pool(maps), nn.functional.max_pool2d(beyond, 3, 2)[..., :8, :8])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"depth": 8},
+        {"block": "bottleneck", "depth": 11},
+        {"blocks": (1, 2, 1), "depth": 10},
+        {"width": 0.5},
+        {"order": "bn_after_add"},
+        {"order": "relu_before_add"},
+        {"order": "relu_only_preactivation"},
+        {"order": "preactivation"},
+        {"order": "preactivation", "first_shortcut": "raw"},
+        {"shortcut": "exclusive_gate"},
+        {"shortcut": "shortcut_gate"},
+        {"shortcut": "shortcut_gate", "gate_bias": -3.0},
+        {"projection": "A"},
+        {"projection": "A_pool"},
+        {"projection": "C"},
+        {"shortcut_scale": 0.5},
+        {"shortcut_scale": 0.0},
+        {"residual_scale": 0.3},
+        {"norm": "none"},
+        {"stem": "imagenet", "depth": 10, "blocks": (1, 1, 1, 1)},
+        {"se": {"place": "standard"}},
+        {"stochastic_depth": {"survival": 0.5}},
+    ],
+)
+def test_each_factor_changes_the_outputs(changes: dict[str, object]) -> None:
+    seen = [{"depth": 14}, {"depth": 14} | changes]
+    if changes.get("first_shortcut"):
+        seen[0] = {"depth": 14, "order": "preactivation"}
+    x = references.images(8)
+    plain, other = (build(ResNet(**kwargs), 3, 10, init_seed=3).eval()(x) for kwargs in seen)  # type: ignore[arg-type]
+    assert other.isfinite().all()
+    assert not torch.allclose(plain, other)
+
+
+@pytest.mark.parametrize(
+    "neutral",
+    [
+        {"residual_scale": 1.0},
+        {"shortcut_scale": 1.0},
+        {"stochastic_depth": {"survival": 1.0}},
+        {"dropout": 0.0, "dropout_placement": "branch"},
+        {"dropout": 0.0, "dropout_placement": "head"},
+        {"dropout": 0.0, "dropout_placement": "shortcut"},
+    ],
+)
+def test_neutral_settings_change_no_bit(neutral: dict[str, object]) -> None:
+    plain = build(ResNet(depth=8), 3, 10, init_seed=5)
+    changed = build(ResNet(depth=8, **neutral), 3, 10, init_seed=5)  # type: ignore[arg-type]
+    assert torch.equal(plain(references.images(8)), changed(references.images(8)))
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"depth": 21}, r"depth 21 is not 6n \+ 2 .* the nearest are 20 and 26"),
+        ({"depth": 7}, "the nearest is 8"),
+        ({"depth": 21, "block": "bottleneck"}, r"9n \+ 2 .* the nearest are 20 and 29"),
+        ({"depth": 40, "stem": "imagenet"}, "allowed are 18, 34, or any other .* the nearest is 34"),
+        ({"depth": 34, "stem": "caffe", "block": "bottleneck"}, "allowed are 50, 101, 152.*the nearest is 50"),
+        ({"depth": 10, "blocks": (1, 1)}, "should be 3 counts from 1"),
+        ({"depth": 10, "blocks": (1, 0, 1)}, "should be 3 counts from 1"),
+        ({"depth": 12, "blocks": (1, 2, 1)}, "set model.depth=10"),
+        ({"shortcut": "exclusive_gate", "shortcut_scale": 0.0}, "gates a shortcut, but shortcut_scale = 0"),
+        ({"shortcut_scale": 0.0, "stochastic_depth": {"survival": 0.5}}, "nothing else carries the signal"),
+        ({"shortcut_scale": 0.0, "se": {"place": "identity"}}, "se.place 'identity' lies on a shortcut"),
+        ({"shortcut_scale": 0.0, "dropout": 0.5, "dropout_placement": "shortcut"}, "dropout = 0.5 lies on a shortcut"),
+        ({"se": {"place": "standard", "stages": (0, 4)}}, "names 0, 4, but this net has stages 1 to 3"),
+        ({"order": "preactivated"}, "preactivation"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_names_what_does(kwargs: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ResNet(**kwargs)  # type: ignore[arg-type]
+
+
+def test_an_input_below_the_minimum_names_it() -> None:
+    with pytest.raises(ValueError, match="2 pixels is too small for ResNet-18: its minimum is 3"):
+        ResNet(depth=18, stem="caffe").check_size(2)
+    assert build(ResNet(depth=18, stem="caffe", width=0.1), 3, 10).eval()(references.images(3)).shape == (2, 10)
+    assert build(ResNet(depth=18, stem="imagenet", width=0.1), 3, 10).eval()(references.images(1)).shape == (2, 10)
