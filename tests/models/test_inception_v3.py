@@ -316,8 +316,8 @@ def test_the_smallest_input_passes_and_a_smaller_one_names_the_minimum(fields: d
         ({"resolution": 150}, "299"),
         ({"factorised": (35, 16)}, "35"),
         ({"blocks": (1, 0, 1)}, "greater than or equal to 1"),
-        ({"se": {"place": "inside"}}, "none or standard"),
-        ({"se": {"place": "standard", "stages": (4,)}}, "grids 1 to 3"),
+        ({"se": {"place": "inside"}}, "'none' or 'standard'"),
+        ({"se": {"place": "standard", "stages": (4,)}}, "stages 1 to 3"),
     ],
 )
 def test_settings_that_do_not_fit_say_what_does(changes: dict[str, Any], message: str) -> None:
@@ -327,3 +327,5 @@ def test_settings_that_do_not_fit_say_what_does(changes: dict[str, Any], message
 
 def test_one_net_has_one_identity_whatever_the_order_of_its_grids() -> None:
     assert small(factorised=(8, 35, 17)) == small(factorised=(35, 17, 8))
+    assert small(factorised=17) == small(factorised=(17, 17))
+    assert small(factorised="none") == small(factorised=())

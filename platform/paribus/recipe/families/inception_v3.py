@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from paribus.recipe.families.family import Family, Published, SqueezeExcite
+from paribus.recipe.families.family import Family, ModuleExcite, Published
 from paribus.recipe.part import Part
 
 Grid = Literal[35, 17, 8]
@@ -46,7 +46,7 @@ class InceptionV3(Family):
     - `between`: what stands between the convs that a larger one was factorised in, its norm apart (figure 2).
     - `reduction`: of a grid, by conv beside pool (figure 10), or one after the other (figure 9): `pool_first` makes a
       bottleneck, `pool_last` costs more. All three have the same parameters.
-    - `se`: squeeze-and-excitation on each module's concat, by grid counted from 1 (Hu et al. 2018, figure 2).
+    - `se`: squeeze-and-excitation on each module's concat; its stages are the grids, from 1.
 
     Raises:
         ValueError: settings that do not fit each other; the error names those that do.
@@ -64,7 +64,13 @@ class InceptionV3(Family):
     auxiliary: AuxiliaryHead = AuxiliaryHead()
     dropout: float = Field(0.0, ge=0, lt=1, description="before the classifier; TF-slim 0.2, torchvision 0.5")
     norm: Literal["batch", "none"] = "batch"
-    se: SqueezeExcite = SqueezeExcite()
+    se: ModuleExcite = ModuleExcite()
+
+    @field_validator("factorised", mode="before")
+    @classmethod
+    def _one_grid(cls, value: object) -> object:
+        """One grid, or none, as a command line gives them: `--set model.factorised=17`."""
+        return (value,) if type(value) is int else () if value == "none" else value
 
     @field_validator("factorised")
     @classmethod
@@ -84,11 +90,7 @@ class InceptionV3(Family):
                 f"resolution {self.resolution} changes the first three 3x3 convs, which the stem {self.stem!r} does "
                 "not have or keeps at stride 1: set resolution to 299, or stem to imagenet or table1"
             )
-        if self.se.place not in ("none", "standard"):
-            raise ValueError(f"se.place {self.se.place!r} needs a residual branch: here it is none or standard")
-        wrong = [stage for stage in self.se.stages or () if not 1 <= stage <= 3]
-        if wrong:
-            raise ValueError(f"se.stages names {', '.join(map(str, wrong))}, but this net has grids 1 to 3")
+        self.se.check_stages(len(self.blocks))
         return self
 
     @property
