@@ -70,7 +70,9 @@ class InceptionV3(Family):
     @classmethod
     def _one_grid(cls, value: object) -> object:
         """One grid, or none, as a command line gives them: `--set model.factorised=17`."""
-        return (value,) if type(value) is int else () if value == "none" else value
+        if type(value) is int:
+            return (value,)
+        return () if value == "none" else tuple(value) if isinstance(value, list) else value
 
     @field_validator("factorised")
     @classmethod
