@@ -1,6 +1,7 @@
 """Pictures of built nets: complete, true to the net, without overlaps, and the same on every run."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 from xml.etree import ElementTree
 
@@ -22,9 +23,16 @@ NAMES = sorted({*FIRST.values(), "WRN-16-1", "WRN-50-2-bottleneck", "Inception-v
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+@cache
 def net_of(name: str) -> tuple[ConvNet, int, int]:
     entry = NAMED[name]
     return outline(entry.model, entry.channels, entry.num_classes), entry.channels, entry.size
+
+
+@cache
+def named_figure(name: str, expand: bool = False) -> Figure:
+    net, channels, size = net_of(name)
+    return figure(trace(net, channels, size), net, expand)
 
 
 def figure_of(model: Family, size: int = 32, expand: bool = False) -> Figure:
@@ -48,15 +56,13 @@ def drawn_params(shown: Figure) -> Iterator[int]:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("expand", [False, True])
 def test_every_parameter_is_drawn(name: str, expand: bool) -> None:
-    net, channels, size = net_of(name)
-    shown = figure(trace(net, channels, size), net, expand)
+    net, shown = net_of(name)[0], named_figure(name, expand)
     assert sum(drawn_params(shown)) == sum(parameter.numel() for parameter in net.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_operation_leads_from_the_image_to_an_output(name: str) -> None:
-    net, channels, size = net_of(name)
-    graph = figure(trace(net, channels, size), net).graph
+    graph = named_figure(name).graph
     read = {source for operation in graph.values() for source in operation.inputs}
     for number, operation in graph.items():
         assert set(operation.inputs) <= set(graph)
@@ -75,7 +81,7 @@ def test_nothing_overlaps_and_nothing_leaves_the_page(name: str) -> None:
     for rect in body.findall(f"{SVG}g/{SVG}rect"):
         x, y, wide, high = (float(rect.attrib[key]) for key in ("x", "y", "width", "height"))
         boxes.append((x, y, x + wide, y + high))
-    assert len(boxes) == len(figure(trace(net, channels, size), net).graph)
+    assert len(boxes) == len(named_figure(name).graph)
     assert all(x0 >= -1 and y0 >= -1 and x1 <= width and y1 <= height for x0, y0, x1, y1 in boxes)
     for a, b in combinations(boxes, 2):
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1], (a, b)
@@ -123,15 +129,13 @@ def test_a_scaled_shortcut_is_told_from_a_scaled_branch() -> None:
 
 
 def test_a_separable_conv_is_one_operation() -> None:
-    net, channels, size = net_of("Xception")
-    found = texts(figure(trace(net, channels, size), net, expand=True))
+    found = texts(named_figure("Xception", expand=True))
     assert found.count("separable conv 3×3") == 34
     assert not any("depthwise" in text for text in found)
 
 
 def test_a_grid_of_one_repeated_module_has_one_frame_with_its_name_and_count() -> None:
-    net, channels, size = net_of("Inception-v4")
-    shown = figure(trace(net, channels, size), net)
+    shown = named_figure("Inception-v4")
     titles = {title: shown.counts.get(path) for path, title in shown.titles.items()}
     assert {count for title, count in titles.items() if title.startswith("stages.B")} == {7}
     concats = [operation for operation in shown.graph.values() if operation.kind == "concat"]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from paribus.models.build import outline
+from paribus.models.shapes import ShapesAlone
 from paribus.recipe.families.family import Family
 
 
@@ -44,7 +45,7 @@ def count(model: Family, size: int, in_channels: int = 3, num_classes: int = 10)
     for module in net.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             module.register_forward_hook(note)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), ShapesAlone():
         net(_image(in_channels, size))
     return Complexity(_num_params(net), counter.get_total_flops(), sum(activations))
 
@@ -67,7 +68,7 @@ def stages(model: Family, size: int, in_channels: int = 3, num_classes: int = 10
         parts = child.named_children() if isinstance(child, (nn.ModuleList, nn.ModuleDict)) else [("", child)]
         for index, part in parts:
             noting(f"{name}.{index}".rstrip("."), part)
-    with torch.no_grad():
+    with torch.no_grad(), ShapesAlone():
         net(_image(in_channels, size))
     return rows
 

@@ -20,7 +20,7 @@ _COLOURS = {
     "gate": ("#fbeeb4", "#b5962a"), "dropout": ("#f8d3d8", "#c0576a"),
     "other": ("#f1f1ee", "#8d8d84"),
 }  # fmt: skip
-_SHAPED = ("input", "conv", "classifier", "pool", "concat", "gate", "other")  # those whose output shape is printed
+_SHAPED = ("input", "conv", "classifier", "pool", "concat", "other")  # those whose output shape is printed
 _FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 _STYLE = f"""
 text {{ font-family: {_FONT}; font-size: 11px; fill: #1a1d23; text-anchor: middle; }}

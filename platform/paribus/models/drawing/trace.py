@@ -16,6 +16,7 @@ from torch.utils.hooks import RemovableHandle
 
 from paribus.models.blocks import ConvNet
 from paribus.models.drawing.words import TRANSPARENT, layer_word, operation_word
+from paribus.models.shapes import ShapesAlone
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def trace(net: ConvNet, channels: int, size: int) -> Graph:
     image = torch.empty(1, channels, size, size, device="meta")
     follower = _Follower()
     follower.put(image, Operation("input", "image", (), tuple(image.shape[1:]), ""))
-    with _auxiliary_too(net), follower.hooked(net), torch.no_grad(), follower:
+    with _auxiliary_too(net), follower.hooked(net), torch.no_grad(), ShapesAlone(), follower:
         pooled, auxiliary = net.features(image)
         logits = net.head(pooled)
     for tensor, text in [(logits, "logits"), *((tensor, "auxiliary logits") for tensor in auxiliary)]:
@@ -134,7 +135,7 @@ class _Follower(TorchFunctionMode):
             params = sum(parameter.numel() for parameter in module.parameters())
             operation = Operation(word[0], word[1], self._sources(inputs), tuple(out.shape[1:]), path, params)
             # A layer that hands its input on (dropout in evaluation) gets a tensor of its own to be known by.
-            out = out.view_as(out)
+            out = out.detach()
             self._inside_layer -= 1
             self.put(out, operation)
             return out
