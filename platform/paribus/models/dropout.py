@@ -17,7 +17,9 @@ def bernoulli(like: Tensor, chance: float, seed: Tensor) -> Tensor:
     derivative, so that what needs one is detached first.
     """
     generator = torch.Generator(like.device).manual_seed(int(seed))
-    return torch.empty_like(like).bernoulli_(chance, generator=generator)
+    drawn = torch.empty(like.shape, dtype=like.dtype, device=like.device).bernoulli_(chance, generator=generator)
+    # Filled in the order of the indices, whatever the layout: so channels_last has the same masks.
+    return drawn if drawn.stride() == like.stride() else torch.empty_like(like).copy_(drawn)
 
 
 @bernoulli.register_fake

@@ -1,0 +1,175 @@
+"""What holds of every family, whatever is in it: the table of families is what these tests enumerate."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from factors import SIBLINGS, Sibling, variant
+from torch import Tensor
+from torch.nn import functional as F
+
+import paribus.models
+from paribus.models.blocks import ConvNet
+from paribus.models.build import NETS, build, outline
+from paribus.models.dropout import dropout_layers, seed_dropout
+from paribus.models.named import NAMED
+from paribus.recipe.families import family as families
+from paribus.recipe.families.family import Family, Residual
+from paribus.recipe.model import FAMILIES
+
+EACH = pytest.mark.parametrize("sibling", SIBLINGS.values(), ids=lambda sibling: sibling.base.family)
+# Every kind of layer at once: masks, skipped branches, excitation.
+BUSY = {
+    "dropout": 0.2,
+    "dropout_placement": "branch",
+    "residual_scale": 0.5,
+    "stochastic_depth.survival": 0.7,
+    "se.place": "standard",
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def images(size: int, channels: int = 3, num: int = 4) -> Tensor:
+    return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def made(model: Family, channels: int = 3, num_classes: int = 4, init_seed: int = 3) -> ConvNet:
+    net = build(model, channels, num_classes, init_seed)
+    seed_dropout(dropout_layers(net), 1, 0)
+    return net
+
+
+def busy(sibling: Sibling) -> Family:
+    """The sibling with as many kinds of layers as its family has."""
+    changed: Family = variant(sibling.base, BUSY) if isinstance(sibling.base, Residual) else sibling.base
+    return changed
+
+
+def loss(net: ConvNet, x: Tensor) -> Tensor:
+    """The loss of one training pass, auxiliary heads included, and its gradients."""
+    labels = torch.arange(len(x)) % 4
+    pooled, sides = net.train().features(x)
+    total = F.cross_entropy(net.head(pooled).float(), labels)
+    for side in sides:
+        total = total + net.auxiliary_weight * F.cross_entropy(side.float(), labels)
+    total.backward()  # type: ignore[no-untyped-call]
+    return total.detach()
+
+
+def test_each_family_has_a_net_and_a_sibling_and_nothing_else_has() -> None:
+    assert set(NETS) == set(FAMILIES)
+    missing = {family.__name__ for family in FAMILIES} ^ {family.__name__ for family in SIBLINGS}
+    assert not missing, f"{missing} without a sibling in tests/factors.py, or without a line in recipe/model.py"
+    assert len({family().family for family in FAMILIES}) == len(FAMILIES)
+
+
+def test_no_two_published_nets_share_a_name() -> None:
+    names = [name for family in FAMILIES for name in family.published()]
+    assert sorted(names) == sorted(set(names))
+    assert set(names) == set(NAMED)
+    assert {type(entry.model) for entry in NAMED.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+def test_each_family_has_its_row_in_both_readmes(family: type[Family]) -> None:
+    for module, folder in ((family.__module__, families), (NETS[family].__module__, paribus.models)):
+        row = f"| `{module.rpartition('.')[2]}.py` |"
+        assert row in (Path(folder.__file__).parent / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_published_net_takes_less_than_two_seconds_to_lay_out(name: str) -> None:
+    entry = NAMED[name]
+    # CPU time, which a busy machine does not stretch as it does the clock's.
+    start = time.process_time()
+    outline(entry.model, entry.channels, entry.num_classes)
+    assert time.process_time() - start < 2
+
+
+@EACH
+@pytest.mark.parametrize(("channels", "num_classes"), [(1, 2), (5, 7)])
+def test_any_number_of_channels_and_classes(sibling: Sibling, channels: int, num_classes: int) -> None:
+    net = made(sibling.base, channels, num_classes)
+    assert net.eval()(images(sibling.size, channels)).shape == (4, num_classes)
+
+
+@EACH
+def test_every_parameter_takes_part_in_training(sibling: Sibling) -> None:
+    net = made(busy(sibling))
+    assert torch.isfinite(loss(net, images(sibling.size)))
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, f"{name} takes no part"
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+@EACH
+def test_the_last_features_are_averages_of_a_relu(sibling: Sibling) -> None:
+    net = made(sibling.base).eval()
+    with torch.inference_mode():
+        pooled, sides = net.features(images(sibling.size))
+    assert pooled.min() >= 0
+    assert pooled.max() > 0
+    assert sides == ()
+
+
+@EACH
+def test_a_net_built_twice_from_a_seed_is_the_same_bit_for_bit(sibling: Sibling) -> None:
+    before = torch.get_rng_state()
+    one, again, other = (made(busy(sibling), init_seed=seed).state_dict() for seed in (5, 5, 6))
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@EACH
+def test_the_smallest_input_is_the_smallest_that_passes(sibling: Sibling) -> None:
+    nets = [sibling.base] + [entry.model for entry in type(sibling.base).published().values()]
+    for model in {model.min_size: model for model in nets}.values():
+        net = outline(model, 3, 4).eval()
+        model.check_size(model.min_size)
+        assert net(images(model.min_size).to("meta")).shape == (4, 4)
+        if model.min_size > 1:
+            with pytest.raises(ValueError, match=f"minimum is {model.min_size}"):
+                model.check_size(model.min_size - 1)
+            with pytest.raises(RuntimeError):
+                net(images(model.min_size - 1).to("meta"))
+
+
+@EACH
+def test_bfloat16_under_autocast_is_near_float32(sibling: Sibling) -> None:
+    x, nets = images(sibling.size), [made(busy(sibling)), made(busy(sibling))]
+    expected = loss(nets[0], x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        given = loss(nets[1], x)
+        predicted = nets[1].eval()(x)
+    assert predicted.dtype == torch.bfloat16
+    torch.testing.assert_close(given, expected, atol=0, rtol=0.05)
+    assert all(parameter.grad.isfinite().all() for parameter in nets[1].parameters() if parameter.grad is not None)
+
+
+@EACH
+def test_channels_last_gives_the_same_numbers(sibling: Sibling) -> None:
+    x = images(sibling.size)
+    one, other = made(busy(sibling)), made(busy(sibling)).to(memory_format=torch.channels_last)
+    losses = loss(one, x), loss(other, x.to(memory_format=torch.channels_last))
+    torch.testing.assert_close(losses[1], losses[0], atol=0, rtol=1e-5)
+    for (name, expected), given in zip(one.named_parameters(), other.parameters(), strict=True):
+        scale = expected.grad.abs().max().clamp(min=1e-3)
+        torch.testing.assert_close(given.grad / scale, expected.grad / scale, atol=1e-3, rtol=0, msg=name)
+
+
+@EACH
+def test_compiling_breaks_no_graph(sibling: Sibling) -> None:
+    net, x = made(busy(sibling)), images(sibling.size)
+    for training in (True, False):
+        torch._dynamo.reset()
+        net.train(training)
+        compiled = torch.compile(net.features, backend="eager", fullgraph=True)(x)
+        seed_dropout(dropout_layers(net), 1, 0)
+        expected = net.features(x)
+        torch.testing.assert_close(compiled[0], expected[0])
