@@ -107,6 +107,11 @@ def test_an_unknown_network_names_the_nearest() -> None:
         run("describe", "WRN-28-100")
 
 
+def test_a_size_below_the_minimum_of_the_net_names_it() -> None:
+    with pytest.raises(RecipeError, match=r"--size 40: .* Inception-v4: its minimum is 75"):
+        run("describe", "Inception-v4", "--size", "40")
+
+
 def test_a_size_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("describe", "WRN-16-1", "--size", "0")

@@ -34,23 +34,63 @@ def lay_out_piece(
     graph.node_attr.update(shape="box", label="", fixedsize="true")
     graph.edge_attr.update(arrowsize="0.6")
     inside, chains, readers = set(numbers), _chains(figure.graph), _readers(figure.graph)
+    ports = _ports(figure, numbers, readers)
+    for port in ports:
+        graph.add_node(port, shape="point", width="0.001", height="0.001")
     for number in numbers:
         width, height = sizes[number]
         graph.add_node(number, width=width / 72, height=height / 72, group=chains[number])
         for source in figure.graph[number].inputs:
             # Branches begin side by side, where their input is.
             weight = 3 if len(readers[source]) > 1 else 1
-            graph.add_edge(source if source in inside else "entry", number, weight=weight)
+            port = _port(figure, number, source) if source in inside else "entry"
+            if port not in ports:
+                graph.add_edge(source, number, weight=weight)
+                continue
+            graph.add_edge(port, number, weight=weight)
+            if source in inside:
+                graph.add_edge(source, port)
         if not readers[number] <= inside:
             graph.add_edge(number, "exit")
-    for port in ("entry", "exit"):
-        if graph.has_node(port):
-            graph.get_node(port).attr.update(shape="point", width="0.001", height="0.001")
-    if graph.has_node("exit"):
+    if "exit" in ports:
         graph.add_subgraph(["exit"], rank="sink")
-    _add_frames(graph, figure, numbers, title_widths)
+    paths: dict[int | str, Scope] = {number: figure.scopes[number] for number in numbers}
+    paths.update(ports)
+    _add_frames(graph, paths, title_widths)
     graph.layout("dot")
-    return _read(graph, numbers, figure)
+    return _read(graph, numbers, list(ports))
+
+
+def _ports(figure: Figure, numbers: Sequence[int], readers: Mapping[int, set[int]]) -> dict[str, Scope]:
+    """The points that edges run through, with their frames.
+
+    What comes from another piece fans out in the frame of all its readers, and what comes from another frame in the
+    frame that reads it more than once.
+    """
+    inside, ports = set(numbers), dict[str, Scope]()
+    outer = [figure.scopes[n] for n in numbers if set(figure.graph[n].inputs) - inside]
+    if outer:
+        ports["entry"] = tuple(path for path in outer[0] if all(path in frames for frames in outer))
+    if any(not readers[number] <= inside for number in numbers):
+        ports["exit"] = ()
+    found = Counter(
+        (_port(figure, n, source), _into(figure, n, source))
+        for n in numbers
+        for source in figure.graph[n].inputs
+        if source in inside
+    )
+    return ports | {port: frames for (port, frames), times in found.items() if times > 1 and frames}
+
+
+def _into(figure: Figure, number: int, source: int) -> Scope:
+    """The frame that an edge from `source` to `number` enters first; () where it enters none."""
+    own, other = figure.scopes[number], figure.scopes[source]
+    shared = sum(path in other for path in own)
+    return own[: shared + 1] if len(own) > shared else ()
+
+
+def _port(figure: Figure, number: int, source: int) -> str:
+    return f"{source} into {'/'.join(_into(figure, number, source))}"
 
 
 def _readers(graph: Graph) -> dict[int, set[int]]:
@@ -72,13 +112,7 @@ def _chains(graph: Graph) -> dict[int, int]:
     return chains
 
 
-def _add_frames(
-    graph: pygraphviz.AGraph, figure: Figure, numbers: Sequence[int], title_widths: Mapping[str, float]
-) -> None:
-    paths: dict[int | str, Scope] = {number: figure.scopes[number] for number in numbers}
-    readers = [figure.scopes[int(reader)] for reader in graph.successors("entry")] if graph.has_node("entry") else []
-    if readers:  # in the frame of them all, so that it fans out in there
-        paths["entry"] = tuple(path for path in readers[0] if all(path in frames for frames in readers))
+def _add_frames(graph: pygraphviz.AGraph, paths: Mapping[int | str, Scope], title_widths: Mapping[str, float]) -> None:
     parents: dict[Scope, pygraphviz.AGraph] = {(): graph}
     for frames in sorted(set(paths.values()), key=len):
         for depth in range(1, len(frames) + 1):
@@ -94,7 +128,7 @@ def _add_frames(
             )
 
 
-def _read(graph: pygraphviz.AGraph, numbers: Sequence[int], figure: Figure) -> Piece:
+def _read(graph: pygraphviz.AGraph, numbers: Sequence[int], port_names: Sequence[str]) -> Piece:
     left, bottom, right, top = _numbers(graph.graph_attr["bb"])
 
     def point(text: str) -> Point:
@@ -105,7 +139,7 @@ def _read(graph: pygraphviz.AGraph, numbers: Sequence[int], figure: Figure) -> P
         x0, y0, x1, y1 = _numbers(text)
         return Box(x0 - left, top - y1, x1 - left, top - y0)
 
-    ports = {port: point(graph.get_node(port).attr["pos"]) for port in ("entry", "exit") if graph.has_node(port)}
+    ports = {port: point(graph.get_node(port).attr["pos"]) for port in port_names}
     nodes = {}
     for number in numbers:
         attributes = graph.get_node(number).attr
