@@ -1,11 +1,11 @@
 """Inception-ResNet v1 and v2 against timm, pytorchcv and the paper's figures, each factor against its formula."""
 
-import warnings
 from collections.abc import Callable
 
 import pytest
 import torch
 import twins
+from references import images, published, reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,15 +15,6 @@ from paribus.models.dropout import Dropout, StochasticDepth
 from paribus.models.inception_resnet import ResidualModule
 from paribus.recipe import InceptionResNet, Recipe, RecipeError
 from paribus.recipe.model import by_name
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import timm
-    from pytorchcv.model_provider import get_model
-
-
-def images(size: int, channels: int = 3, num: int = 2) -> Tensor:
-    return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
 
 
 def sibling(**fields: object) -> InceptionResNet:
@@ -37,26 +28,19 @@ def modules(net: nn.Module) -> list[ResidualModule]:
     return [part for part in net.modules() if isinstance(part, ResidualModule)]
 
 
-def timm_v2() -> nn.Module:
-    net: nn.Module = timm.create_model("inception_resnet_v2", pretrained=False)
-    return net
-
-
-def pytorchcv_v1() -> nn.Module:
-    net: nn.Module = get_model("inceptionresnetv1", pretrained=False, dropout_prob=0.0)
-    net.features.final_pool = nn.AdaptiveAvgPool2d(1)  # Its own fits 299 pixels alone.
-    return net
-
-
 @pytest.mark.parametrize(
-    ("name", "reference"), [("Inception-ResNet-v2-released", timm_v2), ("Inception-ResNet-v1-released", pytorchcv_v1)]
+    ("name", "library", "theirs_name"),
+    [
+        ("Inception-ResNet-v2-released", "timm", "inception_resnet_v2"),
+        ("Inception-ResNet-v1-released", "pytorchcv", "inceptionresnetv1"),
+    ],
 )
-def test_logits_and_one_step_equal_the_reference(name: str, reference: Callable[[], nn.Module]) -> None:
+def test_logits_and_one_step_equal_the_reference(name: str, library: str, theirs_name: str) -> None:
     # The masks of dropout differ from torch's own, so that it is left out where gradients are compared.
-    ours = twins.fill(outline(by_name(name).model.model_copy(update={"dropout": 0.0}), 3, 1000)).eval()
-    with torch.device("meta"):
-        theirs = reference()
-    theirs, x = theirs.to_empty(device="cpu").eval(), images(107)
+    ours, theirs, x = published(name, {"dropout": 0.0}), reference(library, theirs_name), images(107)
+    if library == "pytorchcv":
+        theirs.features.final_pool = nn.AdaptiveAvgPool2d(1)  # Its own fits 299 pixels alone.
+        theirs.output.dropout = nn.Identity()
     names = twins.copy(ours, theirs, x)
     twins.assert_same_logits(ours, theirs, x)
     twins.assert_same_step(ours, theirs, names, x)
@@ -206,6 +190,16 @@ def test_squeeze_and_excitation_with_its_gate_at_one_is_none(place: str) -> None
             nn.init.zeros_(unit.se.expand.weight)
             nn.init.constant_(unit.se.expand.bias, 100.0)
     torch.testing.assert_close(excited(x), plain(x))
+
+
+@pytest.mark.parametrize("size", [8, 14, 28])
+def test_the_siblings_with_and_without_residual_connections_cost_the_same(size: int) -> None:
+    for width in (0.125, 0.25):
+        residual, plain = (
+            count(by_name(name).model.model_copy(update={"width": width}), size, 1).macs
+            for name in ("Inception-ResNet-v2-digits", "Inception-v4-digits")
+        )
+        assert residual == pytest.approx(plain, rel=0.02)
 
 
 def test_the_released_v1_classifies_an_embedding() -> None:

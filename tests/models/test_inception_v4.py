@@ -1,26 +1,17 @@
 """Inception-v4 against timm, against the paper's figures, and each of its factors against its formula or count."""
 
-import warnings
-
 import pytest
 import torch
 import twins
+from references import images, published, reference
 from torch import nn
 
-from paribus.models.blocks import ConvNormAct
+from paribus.models.blocks import ConvNormAct, SqueezeExcite
 from paribus.models.build import build, outline
 from paribus.models.complexity import count, stages
 from paribus.models.dropout import Dropout
 from paribus.recipe import InceptionV4, Recipe, RecipeError
 from paribus.recipe.model import by_name
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import timm
-
-
-def images(size: int, channels: int = 3, num: int = 2) -> torch.Tensor:
-    return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
 
 
 def sibling(**fields: object) -> InceptionV4:
@@ -34,12 +25,9 @@ def kernels(module: nn.Module) -> list[tuple[int, ...]]:
 
 
 def test_logits_and_one_step_equal_timm() -> None:
-    published = by_name("Inception-v4").model
     # The masks of dropout differ from torch's own, so that it is left out where gradients are compared.
-    ours = twins.fill(outline(published.model_copy(update={"dropout": 0.0}), 3, 1000)).eval()
-    with torch.device("meta"):
-        theirs = timm.create_model("inception_v4", pretrained=False)
-    theirs, x = theirs.to_empty(device="cpu").eval(), images(139)
+    ours = published("Inception-v4", {"dropout": 0.0})
+    theirs, x = reference("timm", "inception_v4"), images(139)
     names = twins.copy(ours, theirs, x)
     twins.assert_same_logits(ours, theirs, x)
     twins.assert_same_step(ours, theirs, names, x)
@@ -116,6 +104,12 @@ def test_dropout_acts_on_the_pooled_features_alone() -> None:
     assert not [part for part in outline(sibling(), 3, 10).modules() if isinstance(part, Dropout)]
 
 
+def test_squeeze_and_excitation_is_on_the_concat_of_every_module_of_a_grid() -> None:
+    net = outline(sibling(se={"place": "standard", "reduction": 4, "stages": (1, 3)}), 3, 10)
+    excited = [name for name, part in net.named_modules() if isinstance(part, SqueezeExcite)]
+    assert excited == ["stages.A.0.se", "stages.reduction_b.0.se", "stages.C.0.se"]
+
+
 def test_without_a_norm_every_conv_has_a_bias() -> None:
     convs = [part for part in outline(sibling(norm="none"), 3, 10).modules() if isinstance(part, ConvNormAct)]
     assert all(part.conv.bias is not None and isinstance(part.norm, nn.Identity) for part in convs)
@@ -148,6 +142,7 @@ def test_the_smallest_input_passes_and_a_smaller_one_names_the_minimum(stem: str
         ({"reduction_a": (192, 224, 256, 0)}, "greater than or equal to 1"),
         ({"stem": "imagnet"}, "'small' or 'imagenet'"),
         ({"dropout": 1.0}, "less than 1"),
+        ({"se": {"place": "standard", "stages": (4,)}}, "se.stages names 4, but this net has stages 1 to 3"),
     ],
 )
 def test_bad_values_say_what_is_allowed(changes: dict[str, object], message: str) -> None:

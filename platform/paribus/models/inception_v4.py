@@ -13,6 +13,8 @@ Order = Literal["released", "figure"]
 Table = tuple[tuple[Step, ...], ...]
 
 AVERAGE, HALVING = Pool("average"), Pool("max", 3, 2, "valid")
+# The grid, counted from 1, that the modules of each stage put out.
+_GRIDS = {"A": 1, "reduction_a": 2, "B": 2, "reduction_b": 3, "C": 3}
 
 
 def valid(channels: int, stride: int = 1) -> CBR:
@@ -98,7 +100,7 @@ def figure_8() -> Table:
 
 def for_small_images(steps: Sequence[Step]) -> tuple[Step, ...]:
     """A stem that keeps every pixel: stride 1, padding, no pool but those beside a conv, which keep their channels."""
-    return tuple(_unstrided(step) for step in steps if not isinstance(step, Pool))
+    return tuple(Chain(()) if isinstance(step, Pool) else _unstrided(step) for step in steps)
 
 
 def _unstrided(step: Step) -> Step:
@@ -113,7 +115,7 @@ def _unstrided(step: Step) -> Step:
 
 def inception_v4(model: InceptionV4, in_channels: int, num_classes: int) -> InceptionNet:
     """Figure 9: images (N, in_channels, H, W), of a side from `model.min_size`, to logits (N, classes)."""
-    layout = Layout(width=model.width, norm=model.norm, count_include_pad=False)
+    layout = Layout(width=model.width, norm=model.norm, count_include_pad=False, se=model.se)
     steps = figure_3(model.order)
     stem = Branch(layout, in_channels, for_small_images(steps) if model.stem == "small" else steps)
     a, b, c = model.blocks
@@ -128,7 +130,7 @@ def inception_v4(model: InceptionV4, in_channels: int, num_classes: int) -> Ince
     for name, tables in schema.items():
         stages[name] = nn.Sequential()
         for table in tables:
-            module = InceptionModule(layout, channels, table)
+            module = InceptionModule(layout, channels, table, _GRIDS[name])
             channels = module.channels
             stages[name].append(module)
     return InceptionNet(stem, stages, Head(channels, num_classes, model.dropout))

@@ -1,10 +1,10 @@
 """Inception-v4, the part of a recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from paribus.recipe.families.family import Family, Published
+from paribus.recipe.families.family import Family, ModuleExcite, Published
 
 Blocks = Annotated[int, Field(ge=1, le=1000)]
 Filters = Annotated[int, Field(ge=1)]
@@ -16,7 +16,11 @@ class InceptionV4(Family):
     `blocks` are the modules A, B and C on the grids of 35, 17 and 8 pixels (at 299). `reduction_a` are the filters k,
     l, m, n of Reduction-A (figure 7, table 1), `width` multiplies them too. `order` says whether the stem's, B's and
     C's pairs of 1xn and nx1 convs come as in figures 3, 5 and 6 or turned round, as in the released code (slim, timm).
-    The `small` stem is figure 3 with no stride and no loss of pixels, for images of 7 to 64 pixels.
+    The `small` stem is figure 3 with no stride and no loss of pixels, for images of 7 to 64 pixels. `se` puts
+    squeeze-and-excitation on each module's concat, its stages the grids (a reduction is of the grid that it makes).
+
+    Raises:
+        ValueError: a block or filter count below 1, a stage of `se` that is no grid.
     """
 
     family: Literal["inception_v4"] = "inception_v4"
@@ -26,6 +30,12 @@ class InceptionV4(Family):
     reduction_a: tuple[Filters, Filters, Filters, Filters] = Field((192, 224, 256, 384), description="k, l, m, n")
     dropout: float = Field(0.0, ge=0, lt=1, description="before the classifier; the paper's is 0.2")
     norm: Literal["batch", "none"] = "batch"
+    se: ModuleExcite = ModuleExcite()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        self.se.check_stages(len(self.blocks))
+        return self
 
     @property
     def min_size(self) -> int:
@@ -33,7 +43,9 @@ class InceptionV4(Family):
 
     @property
     def name(self) -> str:
-        return "Inception-v4" + variant(self, self.blocks, (4, 7, 3))
+        order = "-figures" if self.order == "figure" else ""
+        excited = "SE-" if self.se.place != "none" else ""
+        return f"{excited}Inception-v4{order}{variant(self, self.blocks, (4, 7, 3))}"
 
     @classmethod
     def published(cls) -> dict[str, Published]:
