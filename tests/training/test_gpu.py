@@ -4,9 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from paribus.recipe import Recipe, Seeds
+from paribus.data import open_originals
+from paribus.models.build import build
+from paribus.recipe import Recipe, Seeds, preset
 from paribus.training import Checkpoints, fit
+from paribus.training.scores import Trained, device_called, scores
+from paribus.training.weights import encode_weights
 
 pytestmark = pytest.mark.gpu
 ALL = {
@@ -41,3 +46,15 @@ def test_the_first_loss_is_that_of_the_cpu(feed: object, tiny: Recipe, seeds: Se
     one = fit(tiny.replace({"budget": "1 steps"}), seeds, feed)  # type: ignore[arg-type]
     other = fit(tiny.replace({"budget": "1 steps", "resources.gpus": 1.0}), seeds, feed)  # type: ignore[arg-type]
     np.testing.assert_allclose(one.curves["loss"], other.curves["loss"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("crops", ["1", "12", "dense"])
+def test_a_trained_net_answers_as_on_the_cpu(crops: str, tiny: Recipe, tmp_path: Path) -> None:
+    recipe = preset("synthetic").replace({"model": tiny.model})
+    originals = open_originals(recipe, tmp_path)
+    weights = encode_weights(build(recipe.model, originals.channels, originals.num_classes, init_seed=1))
+    devices = (torch.device("cpu"), device_called("", recipe))
+    assert devices[1].type == "cuda", "it is preferred where it is there"
+    rows = np.arange(len(originals.keys))
+    on_cpu, on_gpu = (scores(Trained(recipe, weights, originals, each), originals, rows, crops) for each in devices)
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-3)

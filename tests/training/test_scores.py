@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from factors import SIBLINGS, Sibling
 from PIL import Image
 from torch import Tensor
 
@@ -114,6 +115,18 @@ def test_dense_is_the_mean_of_the_class_scores_at_every_position(trained: Traine
         positions = trained.net.head(last.permute(0, 2, 3, 1).flatten(0, 2)).view(2, -1, originals.num_classes)
     expected = positions.double().mean(1).softmax(1)
     torch.testing.assert_close(trained.probabilities(images), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("sibling", SIBLINGS.values(), ids=lambda sibling: sibling.base.family)
+def test_a_net_of_every_family_can_be_asked_again_at_every_size(
+    sibling: Sibling, recipe: Recipe, originals: Originals
+) -> None:
+    recipe = recipe.replace({"model": sibling.base})
+    weights = encode_weights(build(recipe.model, originals.channels, originals.num_classes, init_seed=1))
+    trained = Trained(recipe, weights, originals, CPU)
+    for crops in ("1", "dense"):
+        found = scores(trained, originals, np.array([0, 4]), crops)
+        np.testing.assert_allclose(found.sum(1), 1)
 
 
 @pytest.mark.parametrize("crop", ["none", "random_resized"])
