@@ -60,6 +60,20 @@ def test_each_reduction_has_the_parameters_that_table_10_prints(reduction: int, 
     assert millions == pytest.approx(TABLE_10[reduction], abs=0.12)
 
 
+@pytest.mark.parametrize("name", ["WRN-16-8", "ResNet-110-B", "PreResNet-164", "ResNet-50", "ResNeXt-50-32x4d"])
+def test_it_adds_the_parameters_of_equation_5_and_their_biases(name: str) -> None:
+    entry = by_name(name)
+    widths = [unit.convs[-1].out_channels for stage in outline(entry.model, 3, 10).stages for unit in stage]
+    hidden = sum(2 * width * (width // 16) for width in widths)
+    biases = sum(width + width // 16 for width in widths)
+    for bias in (True, False):
+        changes = {"se": {"place": "standard", "reduction": 16, "bias": bias}}
+        model = type(entry.model).model_validate(entry.model.model_dump() | changes)
+        added = count(model, 32).params - count(entry.model, 32).params
+        assert added == hidden + (biases if bias else 0)
+        assert model.name == f"SE-{entry.model.name}"
+
+
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)
 def test_logits_equal_the_reference(name: str, library: str, theirs_name: str, size: int) -> None:
     references.assert_equal(name, library, theirs_name, references.images(size, num=1))

@@ -1,17 +1,17 @@
 """Residual units: `y = after(shortcut_scale * shortcut(x) + residual_scale * f(x))`, one kind for every family."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paribus.models.blocks import ConvNet, Head, NormAct, SqueezeExcite, conv, norm
+from paribus.models.blocks import NormAct, SqueezeExcite, conv, norm
 from paribus.models.dropout import StochasticDepth, dropout
 from paribus.recipe.families.family import Residual
-from paribus.recipe.families.resnet import Order, Projection, Shortcut, Stem
+from paribus.recipe.families.resnet import Order, Projection, Shortcut
 
 
 @dataclass(frozen=True)
@@ -208,59 +208,3 @@ def _gate(style: Style, in_channels: int, channels: int, stride: int) -> nn.Modu
     gate = conv(in_channels, channels, 1, stride, bias=True)
     gate.initial_bias = style.gate_bias
     return gate
-
-
-class ResidualNet(ConvNet):
-    """conv1, stages of units, global average pool, classifier: ResNet, Wide ResNet, ResNeXt and SENet.
-
-    `convs` lists, for each stage, each unit's convs. Images (N, in_channels, H, W) of any side from 1.
-    """
-
-    def __init__(
-        self,
-        model: Residual,
-        style: Style,
-        conv1: nn.Module,
-        stem_channels: int,
-        stages: Sequence[Sequence[Sequence[ConvSpec]]],
-        num_classes: int,
-        *,
-        stem: Stem,
-    ) -> None:
-        super().__init__()
-        around = style.around
-        self.fan = "in" if stem == "small" else "out"
-        self.conv1 = conv1
-        self.first = NormAct(model.norm, stem_channels, "BR".replace(around.first, "") if around.first else "BR")
-        self.pool = _stem_pool(stem)
-        self.stages = nn.ModuleList()
-        channels = stem_channels
-        survivals = iter(model.stochastic_depth.chances(sum(map(len, stages))))
-        for number, units in enumerate(stages, start=1):
-            stage = nn.Sequential()
-            for convs in units:
-                stage.append(Unit(model, style, channels, convs, stage=number, survival=next(survivals)))
-                style = replace(style, activates_first=False)
-                channels = convs[-1].channels
-            self.stages.append(stage)
-        self.last = NormAct(model.norm, channels, around.first)
-        self.head = Head(channels, num_classes, model.dropout if model.dropout_placement == "head" else 0.0)
-
-    def pooled(self, images: Tensor) -> Tensor:
-        x = self.pool(self.first(self.conv1(images)))
-        for stage in self.stages:
-            x = stage(x)
-        pooled: Tensor = self.last(x).mean((2, 3))
-        return pooled
-
-
-def _stem_pool(stem: Stem) -> nn.Module:
-    if stem == "small":
-        return nn.Identity()
-    return nn.MaxPool2d(3, 2, ceil_mode=True) if stem == "caffe" else nn.MaxPool2d(3, 2, padding=1)
-
-
-def stem_conv(model: Residual, in_channels: int, channels: int, stem: str) -> nn.Module:
-    """3x3 at stride 1 for small images, 7x7 at stride 2 for ImageNet."""
-    bias = model.norm == "none"
-    return conv(in_channels, channels, 3, 1, bias) if stem == "small" else conv(in_channels, channels, 7, 2, bias)

@@ -3,7 +3,8 @@
 from torch import nn
 
 from paribus.models.blocks import NormAct, conv, widened
-from paribus.models.residual import ConvSpec, ResidualNet, Style, stem_conv
+from paribus.models.residual import ConvSpec, Style
+from paribus.models.residual_net import ResidualNet, bottleneck, planned, stem_conv
 from paribus.recipe.families.resnet import Stem
 from paribus.recipe.families.resnext import group_width
 from paribus.recipe.families.senet import SENet
@@ -15,10 +16,7 @@ _STEM = (64, 64, 128)
 
 def senet(model: SENet, in_channels: int, num_classes: int) -> ResidualNet:
     """Three 3x3 convs 64, 64, 128 or conv1 64, then four stages, four times 64 to 512 channels out."""
-    stages = [
-        [_convs(model, base, 2 if at == 0 and stage > 0 else 1) for at in range(num_units)]
-        for stage, (base, num_units) in enumerate(zip(_BASES, model.blocks, strict=True))
-    ]
+    stages = planned(_BASES, model.blocks, lambda base, stride: _convs(model, base, stride))
     style = Style(order="original", projection_kernel=model.projection_kernel)
     if model.stem == "imagenet_7x7":
         channels = widened(_BASES[0], model.width)
@@ -45,4 +43,4 @@ def _convs(model: SENet, base: int, stride: int) -> list[ConvSpec]:
     group, groups = group_width(base, model.width, model.base_width), model.cardinality
     first = group // 2 if model.halves_first else group
     out = widened(base, model.width) * _EXPANSION
-    return [ConvSpec(1, first * groups), ConvSpec(3, group * groups, stride, groups), ConvSpec(1, out)]
+    return bottleneck((first * groups, group * groups, out), stride, groups)

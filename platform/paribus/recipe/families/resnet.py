@@ -21,6 +21,7 @@ Order = Literal["original", "bn_after_add", "relu_before_add", "relu_only_preact
 Shortcut = Literal["identity", "exclusive_gate", "shortcut_gate"]
 Projection = Literal["A", "A_pool", "B", "C"]
 Stem = Literal["small", "imagenet", "caffe"]
+StrideOn = Literal["1x1", "3x3"]
 
 
 class ResNet(Residual):
@@ -54,7 +55,7 @@ class ResNet(Residual):
     shortcut: Shortcut = "identity"
     gate_bias: float = Field(0.0, description="b_g, the gate's initial bias; 2016b table 1 tries 0 to -7")
     projection: Projection = "B"
-    stride_on: Literal["1x1", "3x3"] = "3x3"
+    stride_on: StrideOn = "3x3"
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
