@@ -18,7 +18,7 @@ from paribus.recipe import (
     WideResNet,
     Xception,
 )
-from paribus.recipe.families.family import Family, SqueezeExcite
+from paribus.recipe.families.family import Family, Residual, SqueezeExcite
 from paribus.recipe.paths import assign, leaves
 
 
@@ -40,13 +40,22 @@ class Levels:
 
 @dataclass(frozen=True)
 class Sibling:
-    """A family's small net, the side of its images in pixels, its factors, field path to levels, and what it refuses
-    of the values that its fields list."""
+    """A family's small net, the side of its images in pixels, and its factors: field path to levels.
+
+    `refused` are values that fields list and this family does not take. `busy` are changes that bring in every kind of
+    layer at once: masks, skipped branches, auxiliary heads, excitation.
+    """
 
     base: Family
     size: int
     factors: Mapping[str, tuple[Levels, ...]]
     refused: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    busy: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def busiest(self) -> Any:
+        """The base with `busy` set, and where it has residual branches with what acts on those."""
+        return variant(self.base, (BUSY if isinstance(self.base, Residual) else {}) | dict(self.busy))
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,13 @@ GOOGLENET = {
     # On a grid below 14x14 both are the average to 4x4.
     "auxiliary.pool": rows("4x4", given=_HEAD, size=32, training_only=True),
     **CONCAT_EXCITED,
+}
+BUSY = {
+    "dropout": 0.2,
+    "dropout_placement": "branch",
+    "residual_scale": 0.5,
+    "stochastic_depth.survival": 0.7,
+    "se.place": "standard",
 }
 _BOTTLENECK = {"block": "bottleneck", "depth": 11}
 
@@ -236,6 +252,7 @@ SIBLINGS: dict[type[Family], Sibling] = {
             "last_pool": rows("2x2"),
         },
         BRANCH_PLACES,
+        {**_HEAD, "se.place": "standard"},
     ),
     InceptionV2: Sibling(
         InceptionV2(stem="small", blocks=(2, 2, 1), width=0.1),
@@ -249,6 +266,7 @@ SIBLINGS: dict[type[Family], Sibling] = {
             "dropout": rows(0.4, training_only=True),
         },
         BRANCH_PLACES,
+        {**_HEAD, "se.place": "standard"},
     ),
     InceptionV3: Sibling(
         InceptionV3(blocks=(1, 1, 1), width=0.1),
@@ -271,6 +289,7 @@ SIBLINGS: dict[type[Family], Sibling] = {
             **CONCAT_EXCITED,
         },
         BRANCH_PLACES,
+        {**_UPPER_HEAD, "dropout": 0.2, "se.place": "standard"},
     ),
     InceptionV4: Sibling(
         InceptionV4(blocks=(1, 1, 1), width=0.1),
@@ -283,7 +302,10 @@ SIBLINGS: dict[type[Family], Sibling] = {
             "reduction_a": rows((192, 224, 256, 320)),
             "dropout": rows(0.2, training_only=True),
             "norm": rows("none"),
+            **CONCAT_EXCITED,
         },
+        BRANCH_PLACES,
+        {"dropout": 0.2, "se.place": "standard"},
     ),
     InceptionResNet: Sibling(
         InceptionResNet(blocks=(1, 1, 1), width=0.1),
