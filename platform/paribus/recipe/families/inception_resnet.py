@@ -136,13 +136,14 @@ class InceptionResNet(Residual):
                         dropout=0.2, dropout_placement="head")  # fmt: skip
             table[model.name] = Published(model, 3, 299, 1000, source)
         excited = model.model_copy(update={"se": SqueezeExcite(place="standard")})
-        table["SE-Inception-ResNet-v2"] = Published(excited, 3, 299, 1000, "Hu et al. 2018 (1709.01507), Table 2")
+        table["SE-Inception-ResNet-v2"] = Published(excited, 3, 299, 1000, f"{_SE}, Table 2, on the released layout")
         # As many multiply-adds as Inception-v4-digits within 2 %, at 8 to 28 pixels and equal widths from 0.125.
         small = cls(blocks=(1, 2, 1), width=0.25, residual_scale=0.1)
         table["Inception-ResNet-v2-digits"] = Published(small, 1, 8, 10, f"{PAPER}, Figure 15, for small images")
         return table
 
 
+_SE = "Hu et al. 2018 (1709.01507)"
 _SOURCES: dict[tuple[Literal["v1", "v2"], Literal["figures", "released"]], str] = {
     ("v1", "figures"): f"{PAPER}, Figures 10 to 15",
     ("v2", "figures"): f"{PAPER}, Figures 3 and 15 to 19",
