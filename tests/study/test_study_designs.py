@@ -167,7 +167,7 @@ BAD_STUDIES = [
     ({"factors": [1]}, "map paths to levels"),
     ({"factors": {}}, "takes factors, and at least one"),
     # parts, twins
-    ({"factors": {"model": (1, 2)}}, "'model' is a part of the recipe, not a field: name one of its fields"),
+    ({"factors": {"optimizer": (1, 2)}}, "'optimizer' is a part of the recipe, not a field: name one of its fields"),
     ({"factors": {"budget": ("6 epochs", "9 epochs")}}, "'budget' is a part of the recipe, not a field"),
     ({"factors": {"resources.cpus": (1.0, 2.0)}}, "'cpus=1' and 'cpus=2' would train the same trials"),
     ({"factors": {"model.block": ((3, 3), "B(3,3)")}}, "would train the same trials"),
@@ -305,3 +305,11 @@ def test_a_metric_in_nats_needs_a_margin_of_its_own() -> None:
     with pytest.raises(StudyError, match=r"in nats.*margin=0\.02"):
         Study(name="x", factors={"model.width": (1.0, 2.0)}, metric="log_likelihood")
     assert Study(name="x", factors={"model.width": (1.0, 2.0)}, metric="log_likelihood", margin=0.02).margin == 0.02
+
+
+def test_published_nets_are_levels_of_a_factor() -> None:
+    made = study(factors={"model": ("WRN-16-1", "ResNet-20")}, baseline={"model": "WRN-16-1"})
+    assert [made.recipe_of(arm).model.name for arm in made.arms] == ["WRN-16-1", "ResNet-20"]
+    assert [arm.name for arm in made.arms] == ["model=WRN-16-1", "model=ResNet-20"]
+    with pytest.raises(RecipeError, match=r"no network 'ResNet-21': the nearest are .*ResNet-20, "):
+        study(factors={"model": ("WRN-16-1", "ResNet-21")}, baseline={"model": "WRN-16-1"})

@@ -58,7 +58,8 @@ def _message(fault: ErrorDetails) -> str:
     if fault["type"] == "extra_forbidden":
         return "there is no such field"
     if fault["type"] in ("model_type", "dict_type") and fault["loc"]:
-        return "is a part of the recipe, not a field: set one of its fields"
+        named = ", or name a published net" if fault["loc"] == ("model",) else ""
+        return f"is a part of the recipe, not a field: set one of its fields{named}"
     if fault["input"] == "none" and fault["type"] in _TYPE_FAULTS:
         return f"{text}; no value is written null"
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):

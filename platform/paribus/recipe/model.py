@@ -33,6 +33,7 @@ AnyFamily = (
     | InceptionResNet
     | InceptionV3
 )
+MODEL = "model"  # the path that takes a published net's name
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
 
 
@@ -48,6 +49,11 @@ def by_name(name: str) -> Published:
         close = get_close_matches(name, table, n=5, cutoff=0.6) or get_close_matches(name, table, n=5, cutoff=0)
         raise RecipeError(f"no network {name!r}: the nearest are {', '.join(close)}; `paribus models list` prints all")
     return table[name]
+
+
+def name_of(model: Family) -> str:
+    """The name under which `model` is published, or what papers would call it."""
+    return next((name for name, entry in published().items() if entry.model == model), model.name)
 
 
 Model = Annotated[AnyFamily, Field(discriminator="family")]

@@ -10,7 +10,7 @@ from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Train
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.wide_resnet import WideResNet
-from paribus.recipe.model import Model, by_name
+from paribus.recipe.model import MODEL, Model, by_name
 from paribus.recipe.optimizer import SGD, Optimizer
 from paribus.recipe.part import Part
 from paribus.recipe.paths import assign, is_discriminator
@@ -55,7 +55,7 @@ class Recipe(Part):
         tree = self.model_dump()
         for path, value in changes.items():
             # `--set model=ResNet-50`, and a factor "model", name a published net.
-            is_name = path == "model" and isinstance(value, str)
+            is_name = path == MODEL and isinstance(value, str)
             assign(tree, path, by_name(value).model if is_name else value)
         # Through JSON, because a frozen strict part takes no plain dict, and a document is what recipes are stored as.
         return Recipe.read(json.dumps(tree, default=_refuse))

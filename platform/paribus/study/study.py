@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
 from paribus.recipe.identity import result_bearing
+from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
 from paribus.study.checks import check_claim, check_fields
 from paribus.study.designs import (
@@ -146,8 +147,10 @@ class Study:
     def _base_levels(self) -> dict[str, Level]:
         known = dict(leaves(self.base_recipe.model_dump()))
         paths = [*self.factors, *(path for arm in self.arms_listed for path in arm)]
+        if MODEL in paths:
+            known[MODEL] = name_of(self.base_recipe.model)
         for path in paths:
-            if any(name.startswith(f"{path}.") for name in known):
+            if path != MODEL and any(name.startswith(f"{path}.") for name in known):
                 raise StudyError(f"{path!r} is a part of the recipe, not a field: name one of its fields")
             if path not in known:
                 self.base_recipe.replace({path: None})  # raises, and names the nearest path
