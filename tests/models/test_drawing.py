@@ -19,7 +19,7 @@ from paribus.recipe.families.family import Family, SqueezeExcite, StochasticDept
 from paribus.recipe.families.wide_resnet import WideResNet
 
 FIRST = {type(entry.model): name for name, entry in reversed(NAMED.items())}
-NAMES = sorted({*FIRST.values(), "WRN-16-1", "WRN-50-2-bottleneck", "Inception-v4"})
+NAMES = sorted({*FIRST.values(), "WRN-16-1", "WRN-50-2-bottleneck", "Inception-v4", "Inception-v4-digits"})
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -30,7 +30,7 @@ def figure(graph: Graph, net: nn.Module, expand: bool = False) -> Figure:
         for level in (2, 1):
             graph, counts = collapse(graph, scopes, counts, level)
     sizes = Counter(path for number in graph for path in scopes[number])
-    scopes = {number: tuple(path for path in scopes[number] if sizes[path] > 1) for number in graph}
+    scopes = {number: tuple(path for path in scopes[number] if sizes[path] > 1 or path in counts) for number in graph}
     titles = {path: title(net, path, depth > 0) for frames in scopes.values() for depth, path in enumerate(frames)}
     for stage in {frames[0] for frames in scopes.values() if frames}:
         units = {frames[1:] for frames in scopes.values() if frames[:1] == (stage,)}

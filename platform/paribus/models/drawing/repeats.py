@@ -13,8 +13,8 @@ Counts = dict[str, int]  # how many frames one is drawn for, by its path; those 
 def collapse(graph: Graph, scopes: dict[int, Scope], counts: Counts, level: int) -> tuple[Graph, Counts]:
     """`graph` with runs of equal frames of `level` (1 stages, 2 units) as the first of them, and `counts` with these.
 
-    Frames are equal where their operations, shapes and inner edges are, and a run where each reads the one before
-    and is alone in reading it.
+    Frames of several operations are equal where these, their shapes, parameters and edges are, and a run where each
+    reads the one before and is alone in reading it.
     """
     blocks = [list(block) for _, block in groupby(graph, key=lambda number: scopes[number][:level])]
     signatures = [_signature(graph, scopes, counts, block, level) for block in blocks]
@@ -22,7 +22,7 @@ def collapse(graph: Graph, scopes: dict[int, Scope], counts: Counts, level: int)
     moved: dict[int, int] = {}
     for (before, signature_before), (block, signature) in pairwise(zip(blocks, signatures, strict=True)):
         path, path_before = scopes[block[0]][:level], scopes[before[0]][:level]
-        of_one_parent = len(path) == len(path_before) == level and path[:-1] == path_before[:-1]
+        of_one_parent = len(path) == len(path_before) == level and path[:-1] == path_before[:-1] and len(block) > 1
         if of_one_parent and signature == signature_before and _chained(graph, before, block):
             moved |= dict(zip(block, first, strict=True))
             graph = graph | {to: _ranging(graph[to], graph[number]) for number, to in zip(block, first, strict=True)}
@@ -44,7 +44,7 @@ def _signature(graph: Graph, scopes: dict[int, Scope], counts: Counts, block: li
         inner = [counts.get(path, 1) for path in scopes[number][level:]]
         # Stochastic depth keeps each unit with a chance of its own: they are drawn as one, with the range.
         text = "" if operation.kind == "dropout" else operation.text
-        rows.append((operation.kind, text, operation.notes, operation.shape, sources, inner))
+        rows.append((operation.kind, text, operation.notes, operation.shape, operation.params, sources, inner))
     return rows
 
 
