@@ -135,7 +135,8 @@ class InceptionResNet(Residual):
             model = cls(version=version, layout=layout, stem="imagenet", block_scales=_RELEASED_SCALES,
                         dropout=0.2, dropout_placement="head")  # fmt: skip
             table[model.name] = Published(model, 3, 299, 1000, source)
-        excited = model.model_copy(update={"se": SqueezeExcite(place="standard")})
+        released = table["Inception-ResNet-v2-released"].model
+        excited = released.model_copy(update={"se": SqueezeExcite(place="standard")})
         table["SE-Inception-ResNet-v2"] = Published(excited, 3, 299, 1000, f"{_SE}, Table 2, on the released layout")
         # As many multiply-adds as Inception-v4-digits within 2 %, at 8 to 28 pixels and equal widths from 0.125.
         small = cls(blocks=(1, 2, 1), width=0.25, residual_scale=0.1)
