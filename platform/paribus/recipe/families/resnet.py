@@ -99,9 +99,12 @@ def _imagenet() -> dict[str, Published]:
 
     for depth in (18, 34):
         add(ResNet(depth=depth, stem="imagenet"), f"{_V1}, Table 1")
-        add(ResNet(depth=depth, stem="imagenet", order="preactivation"), f"{_V2}, as fb.resnet.torch has it")
+        add(
+            ResNet(depth=depth, stem="imagenet", order="preactivation"),
+            f"{_V2}, its appendix (activated first shortcut)",
+        )
         raw = ResNet(depth=depth, stem="imagenet", order="preactivation", first_shortcut="raw")
-        add(raw, f"{_V2}, as timm has it", "-raw")
+        add(raw, f"{_V2}, as timm has it (raw first shortcut)", "-raw")
     for depth in (50, 101, 152):
         model = ResNet(depth=depth, stem="imagenet", block="bottleneck")
         add(model, f"{_V1}, Table 1, as fb.resnet.torch and torchvision have it (stride on the 3x3)")
@@ -125,7 +128,11 @@ def _cifar() -> dict[str, Published]:
         add(ResNet(depth=depth, projection="A"), f"{_V1}, Table 6")
         add(ResNet(depth=depth), f"{_V1}, Table 6 with option B", "-B")
     add(ResNet(depth=110, order="preactivation"), f"{_V2}, Table 2")
-    add(ResNet(depth=110, order="preactivation", first_shortcut="raw"), f"{_V2}, as pytorchcv has it", "-raw")
+    add(
+        ResNet(depth=110, order="preactivation", first_shortcut="raw"),
+        f"{_V2}, as pytorchcv has it (raw first shortcut)",
+        "-raw",
+    )
     for depth in (164, 1001):
         model = ResNet(depth=depth, block="bottleneck", order="preactivation", stride_on="1x1")
         add(model, f"{_V2}, Tables 3 and 4")
