@@ -147,6 +147,7 @@ def test_as_text(crops: str, study: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "32 images" in said.out
     assert "ensemble of 2" in said.out
     assert "over its single crop: top-1" in said.out
+    assert ("trained at several scales" in said.out) == (crops == "dense")
     assert "ensemble over its best, k=" in said.out
     assert "another test set of this size, not another training" in said.out
 

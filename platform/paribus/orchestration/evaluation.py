@@ -283,4 +283,8 @@ def _notes(members: Sequence[Member], crops: str) -> list[str]:
         notes.append(
             "half of the looks are mirrored, and not every trial was trained on mirrored images (augment.flip = False)"
         )
+    if crops == "dense":
+        notes.append(
+            "dense looks reach 2.9 times the input's side, as ResNet's did, whose nets were trained at several scales"
+        )
     return notes
