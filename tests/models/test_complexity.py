@@ -64,9 +64,10 @@ def test_every_block_of_table_2_has_its_printed_parameters(depth: int, block: tu
 
 
 def test_table_3_holds_the_parameters_whatever_the_convolutions_per_block() -> None:
-    rows = [name for name, entry in NAMED.items() if set(entry.model.block) == {3} and entry.model.width == 2]
+    models = {name: entry.model for name, entry in NAMED.items() if isinstance(entry.model, WideResNet)}
+    rows = [name for name, model in models.items() if set(model.block) == {3} and model.width == 2]
     equal = [name for name in rows if GOLDEN[name]["params"] == 2_243_546]
-    assert sorted(len(NAMED[name].model.block) for name in equal) == [1, 2, 3, 4]
+    assert sorted(len(models[name].block) for name in equal) == [1, 2, 3, 4]
 
 
 def test_stages_follow_table_1() -> None:

@@ -44,7 +44,8 @@ class Masked(nn.Module):
         """Ones and, with the probability `rate`, zeros, in the shape of `like`."""
         if self.seed is None:
             raise RuntimeError("dropout in training mode has no mask seed: call dropout_layers, then seed_dropout")
-        return bernoulli(like.detach(), 1 - self.rate, self.seed)
+        drawn: Tensor = bernoulli(like.detach(), 1 - self.rate, self.seed)
+        return drawn
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:g}"
