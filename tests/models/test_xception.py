@@ -1,11 +1,9 @@
 """Xception against timm, against the paper's table and figures, and each of its factors against its formula."""
 
-import warnings
-
 import pytest
 import torch
 import twins
-from torch import nn
+from references import images, published, reference
 from torch.nn import functional as F
 
 from paribus.models.build import build, outline
@@ -14,30 +12,14 @@ from paribus.models.xception import Separable
 from paribus.recipe import Recipe, RecipeError, Xception
 from paribus.recipe.model import by_name
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import timm
-
-
-def images(size: int, channels: int = 3, num: int = 2) -> torch.Tensor:
-    return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
-
 
 def sibling(**fields: object) -> Xception:
     return Xception(width=0.05, middle_modules=1).model_copy(update=fields)
 
 
-def reference() -> nn.Module:
-    with torch.device("meta"):
-        net: nn.Module = timm.create_model("legacy_xception", pretrained=False)
-    return net.to_empty(device="cpu").eval()
-
-
 def test_logits_and_one_step_equal_timm() -> None:
-    published = by_name("Xception").model
     # The masks of dropout differ from torch's own, so that it is left out where gradients are compared.
-    ours = twins.fill(outline(published.model_copy(update={"dropout": 0.0}), 3, 1000)).eval()
-    theirs, x = reference(), images(71)
+    ours, theirs, x = published("Xception", {"dropout": 0.0}), reference("timm", "legacy_xception"), images(71)
     names = twins.copy(ours, theirs, x)
     twins.assert_same_logits(ours, theirs, x)
     twins.assert_same_step(ours, theirs, names, x)

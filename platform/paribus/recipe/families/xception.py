@@ -39,7 +39,7 @@ class Xception(Residual):
     @property
     def name(self) -> str:
         depth = "" if self.middle_modules == 8 else f"-middle{self.middle_modules}"
-        return f"Xception{depth}" + ("" if self.width == 1 else f"-x{self.width:g}")
+        return self.with_se(f"Xception{depth}" + ("" if self.width == 1 else f"-x{self.width:g}"))
 
     @classmethod
     def published(cls) -> dict[str, Published]:
