@@ -14,7 +14,7 @@ from torch import Tensor
 
 from paribus.models.build import build
 from paribus.models.complexity import count
-from paribus.recipe import Recipe, Seeds
+from paribus.recipe import Numerics, Recipe, Seeds
 from paribus.recipe.families.family import Family
 from paribus.recipe.model import FAMILIES
 from paribus.training.learner import Learner
@@ -43,8 +43,9 @@ def batch(size: int, step: int = 0) -> tuple[Tensor, Tensor]:
     return images, torch.arange(BATCH) % NUM_CLASSES
 
 
-def learner(model: Family) -> Learner:
-    return Learner(Recipe(model=model), Seeds.draw(0, 0), Shapes(), torch.device("cpu"))  # type: ignore[arg-type]
+def learner(model: Family, numerics: Numerics | None = None) -> Learner:
+    recipe = Recipe(model=model, numerics=numerics or Numerics())
+    return Learner(recipe, Seeds.draw(0, 0), Shapes(), torch.device("cpu"))  # type: ignore[arg-type]
 
 
 @lru_cache
@@ -122,3 +123,11 @@ def test_a_level_that_acts_in_training_alone_changes_the_loss_and_no_prediction(
     assert torch.equal(expected, given)
     steps = [learner(model).step(*batch(case.size), 0, lr=0.01) for model in (case.before, case.after)]
     assert (steps[0][:2] - steps[1][:2]).abs().max() > 1e-3 * steps[0][:2].max()
+
+
+@pytest.mark.parametrize("sibling", SIBLINGS.values(), ids=lambda sibling: sibling.base.family)
+def test_a_step_is_the_same_in_every_numerics(sibling: Sibling) -> None:
+    fast = Numerics(precision="bfloat16", channels_last=True)
+    steps = [learner(sibling.busiest, each).step(*batch(sibling.size), 0, lr=0.01) for each in (None, fast)]
+    assert torch.isfinite(steps[1]).all()
+    torch.testing.assert_close(steps[1][0], steps[0][0], atol=0, rtol=0.05)

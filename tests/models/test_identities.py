@@ -85,6 +85,13 @@ def test_a_neutral_setting_changes_no_bit(sibling: Sibling, neutral: dict[str, A
     assert_same_bits(made(sibling.base), made(sibling.base, **neutral), sibling.size)
 
 
+@pytest.mark.parametrize("sibling", SIBLINGS.values(), ids=by_family)
+def test_at_dropout_zero_no_layer_draws_a_mask(sibling: Sibling) -> None:
+    placed = {"dropout_placement": "branch"} if isinstance(sibling.base, Residual) else {}
+    assert not dropout_layers(made(sibling.base, **placed, dropout=0.0))
+    assert dropout_layers(made(sibling.base, **placed, dropout=0.3))
+
+
 @pytest.mark.parametrize("gate", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("sibling", EXCITED, ids=by_family)
 def test_squeeze_and_excitation_with_its_gate_at_one_changes_no_bit(sibling: Sibling, gate: str) -> None:
