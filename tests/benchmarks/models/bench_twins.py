@@ -5,6 +5,7 @@
 
 import argparse
 import platform
+import random
 import sys
 import time
 import warnings
@@ -135,16 +136,16 @@ def contestants(pair: Pair, *, gpu: bool) -> dict[str, Step]:
 
 
 def in_turns(steps: dict[str, Step], rounds: int, *, gpu: bool) -> dict[str, float]:
-    """Seconds a step: the median of `rounds` turns, each beginning with another step, after two to warm up.
+    """Seconds a step: the median of `rounds` turns, each in another random order, after two to warm up.
 
     On the CPU of processor time, so that other work on the machine counts little; on a GPU over ten steps at once.
     """
     # The least, which a quieter benchmark may take, differs by 5 % between two copies of one net on a busy machine.
     seconds: dict[str, list[float]] = {name: [] for name in steps}
-    names, repeats = list(steps), 10 if gpu else 1
+    names, repeats, orders = list(steps), 10 if gpu else 1, random.Random(0)
     clock = time.perf_counter if gpu else time.process_time
-    for turn in range(rounds + 2):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+    for _ in range(rounds + 2):
+        for name in orders.sample(names, len(names)):
             start = _synchronised(clock, gpu)
             for _ in range(repeats):
                 steps[name]()
