@@ -38,6 +38,14 @@ WRONG_VALUES = [
     ({"model.depth": {1, 2}}, "of type set cannot be in a recipe"),
     ({"data.name": b"digits"}, "of type bytes cannot be in a recipe"),
     ({5: 3}, "5 is no path: name a recipe field as text"),
+    ({"model.se.stages": 2}, "model.se.stages = 2: should be a tuple, such as (2,)"),
+    (
+        {"model.family": "inception_v1", "model.auxiliary.at": "4a"},
+        "model.auxiliary.at = '4a': should be a tuple, such as ('4a',)",
+    ),
+    ({"model.se.stages": ()}, "se.stages is empty: null means all stages, and se.place 'none' means none"),
+    ({"model.family": "inception_v4", "model.blocks": (4, 7)}, "model.blocks.2 = [4, 7]: too few values"),
+    ({"model.family": "inception_v4", "model.blocks": (4, 7, 3, 1)}, "should have at most 3 items"),
     # out of range
     ({"model.dropout": 1.0}, "model.dropout = 1.0: should be less than 1"),
     ({"model.dropout": -0.1}, "model.dropout = -0.1: should be greater than or equal to 0"),

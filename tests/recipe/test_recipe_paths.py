@@ -3,6 +3,7 @@
 import pytest
 
 from paribus.recipe import SGD, AdamW, Budget, Cosine, RecipeError, ResNet, RMSProp, Step, WideResNet, preset
+from paribus.recipe.families.family import SqueezeExcite
 from paribus.recipe.paths import is_discriminator, leaves, parse_assignment
 
 BASE = preset("digits")
@@ -129,6 +130,33 @@ def test_a_name_stands_for_a_published_net_which_further_paths_change() -> None:
         RecipeError, match=r"no network 'ResNet-51': the nearest are .*ResNet-50, .*; `paribus models list` prints all"
     ):
         BASE.replace({"model": "ResNet-51"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "size"),
+    [
+        ({"model": "Inception-v4", "data.size": 299}, "Inception-v4", 299),
+        ({"data.size": 299, "model": "Inception-v4"}, "Inception-v4", 299),
+        ({"model": "Inception-v4", "model.stem": "small"}, "Inception-v4", 8),
+        ({"model.width": 0.5, "data.size": 75, "model": "Inception-v4"}, "Inception-v4-x0.5", 75),
+        ({"model.depth": 29, "model": "ResNet-50", "model.family": "resnext"}, "ResNeXt-29-32x4d", 8),
+    ],
+    ids=str,
+)
+def test_what_is_changed_together_must_fit_only_together(changes: dict[str, object], name: str, size: int) -> None:
+    recipe = BASE.replace({"data.size": 8}).replace(changes)
+    assert (recipe.model.name, recipe.data.size) == (name, size)
+    with pytest.raises(RecipeError, match="8 pixels is too small for Inception-v4: its minimum is 75"):
+        recipe.replace({"model": "Inception-v4", "data.size": 8})
+
+
+def test_a_part_comes_before_what_is_set_in_it_in_any_order() -> None:
+    for changes in (
+        {"model.se": {"place": "standard"}, "model.se.reduction": 4},
+        {"model.se.reduction": 4, "model.se": {"place": "standard"}},
+        {"model.se.reduction": 4, "model.se": {"place": "standard"}, "model": {"family": "wide_resnet"}},
+    ):
+        assert BASE.replace(changes).model == WideResNet(se=SqueezeExcite(place="standard", reduction=4))
 
 
 def test_a_new_family_starts_from_its_own_defaults() -> None:

@@ -60,6 +60,10 @@ def _message(fault: ErrorDetails) -> str:
     if fault["type"] in ("model_type", "dict_type") and fault["loc"]:
         named = ", or name a published net" if fault["loc"] == ("model",) else ""
         return f"is a part of the recipe, not a field: set one of its fields{named}"
+    if fault["type"] == "tuple_type":
+        return f"should be a tuple, such as ({fault['input']!r},)"
+    if fault["type"] == "missing" and isinstance(fault["loc"][-1], int):
+        return "too few values: this place, counted from 0, has none"
     if fault["input"] == "none" and fault["type"] in _TYPE_FAULTS:
         return f"{text}; no value is written null"
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):

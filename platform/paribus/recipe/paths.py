@@ -1,7 +1,7 @@
 """Dotted paths into a recipe's tree of plain values."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -45,6 +45,12 @@ def assign(tree: Tree, path: str, value: Any) -> None:
 def is_discriminator(path: str) -> bool:
     """Whether the path picks a member of a union, such as `optimizer.kind`."""
     return str(path).rpartition(".")[2] in _DISCRIMINATORS
+
+
+def holds_another(path: str, paths: Iterable[str]) -> bool:
+    """Whether `path` is a part that another of `paths` lies in, or picks the kind of such a part."""
+    part = str(path).rpartition(".")[0] if is_discriminator(path) else str(path)
+    return any(other != path and str(other).startswith(f"{part}.") for other in paths)
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

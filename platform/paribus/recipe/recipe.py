@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import ValidationError, ValidationInfo, model_validator
 
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
@@ -13,8 +13,11 @@ from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.model import MODEL, Model, by_name
 from paribus.recipe.optimizer import SGD, Optimizer
 from paribus.recipe.part import Part
-from paribus.recipe.paths import assign, is_discriminator
+from paribus.recipe.paths import assign, holds_another
 from paribus.recipe.schedule import Cosine, Schedule
+
+# Said to a validation: what the parts ask of each other is left for later.
+_DRAFT = "draft"
 
 
 class Recipe(Part):
@@ -32,7 +35,9 @@ class Recipe(Part):
     resources: Resources = Resources()
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
+        if (info.context or {}).get(_DRAFT):
+            return self
         size, cutout = self.data.size, self.augment.cutout
         if size is not None and cutout > size:
             raise ValueError(f"augment.cutout = {cutout} is wider than the input, data.size = {size}")
@@ -46,25 +51,32 @@ class Recipe(Part):
         Raises:
             RecipeError: a path that does not exist (naming the nearest that does), or a value that is not allowed.
         """
-        # A new kind of optimizer has other fields, so whole parts come first, then kinds, then all other fields.
-        first = {path: value for path, value in changes.items() if path in type(self).model_fields}
-        first = first or {path: value for path, value in changes.items() if is_discriminator(path)}
-        if first and len(first) < len(changes):
+        return self._with(changes)
+
+    def _with(self, changes: Mapping[str, Any], draft: bool = False) -> "Recipe":
+        # A new kind of optimizer has other fields, so it comes before what is set in it. What results is checked as a
+        # whole at the end alone: a net for 299 pixels and data.size = 299 fit each other in either order.
+        first = {path: value for path, value in changes.items() if holds_another(path, changes)}
+        if 0 < len(first) < len(changes):
             rest = {path: value for path, value in changes.items() if path not in first}
-            return self.replace(first).replace(rest)
+            return self._with(first, draft=True)._with(rest, draft)
         tree = self.model_dump()
         for path, value in changes.items():
             # `--set model=ResNet-50`, and a factor "model", name a published net.
             is_name = path == MODEL and isinstance(value, str)
             assign(tree, path, by_name(value).model if is_name else value)
         # Through JSON, because a frozen strict part takes no plain dict, and a document is what recipes are stored as.
-        return Recipe.read(json.dumps(tree, default=_refuse))
+        return Recipe._read(json.dumps(tree, default=_refuse), draft)
 
     @classmethod
     def read(cls, text: str | bytes) -> "Recipe":
         """The recipe in a JSON document, as `recipe.json` artifacts hold it; raises RecipeError if it is none."""
+        return cls._read(text)
+
+    @classmethod
+    def _read(cls, text: str | bytes, draft: bool = False) -> "Recipe":
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate_json(text, context={_DRAFT: draft})
         except ValidationError as error:
             raise RecipeError(readable(error)) from None
 

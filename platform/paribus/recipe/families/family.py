@@ -33,9 +33,11 @@ class Family(Part):
     def check_size(self, size: int) -> None:
         """Raise ValueError, naming the minimum, for an input whose side (pixels) is too small for this net."""
         if size < self.min_size:
+            has_smaller = getattr(self, "stem", "small") != "small"
+            remedy = ", or take the stem for small images, model.stem=small" if has_smaller else ""
             raise ValueError(
                 f"an input of {size} pixels is too small for {self.name}: its minimum is {self.min_size}. "
-                "Raise data.size, or take the stem for small images, model.stem=small, where the family has one"
+                f"Raise data.size{remedy}"
             )
 
 
@@ -75,7 +77,9 @@ class SqueezeExcite(Part):
         return self.place != "none" and (self.stages is None or stage in self.stages)
 
     def check_stages(self, num_stages: int) -> None:
-        """Raise ValueError for stages that a net of `num_stages` does not have."""
+        """Raise ValueError for no stages, or for some that a net of `num_stages` does not have."""
+        if self.stages == ():
+            raise ValueError("se.stages is empty: null means all stages, and se.place 'none' means none")
         wrong = [stage for stage in self.stages or () if not 1 <= stage <= num_stages]
         if wrong:
             raise ValueError(f"se.stages names {', '.join(map(str, wrong))}, but this net has stages 1 to {num_stages}")
