@@ -41,6 +41,16 @@ def test_metrics_are_those_of_the_formulas(feed) -> None:  # type: ignore[no-unt
     assert list(examples.keys) == feed.eval_keys
 
 
+def test_a_channel_below_zero_is_not_dead(feed) -> None:  # type: ignore[no-untyped-def]
+    dealt = predicting(torch.zeros(feed.num_eval, 10))
+
+    def signed(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features, logits = dealt(images)
+        return -features, logits
+
+    assert evaluate(signed, feed)[0]["dead_channels"] == 0.5
+
+
 def test_constant_logits_are_no_better_than_chance(feed) -> None:  # type: ignore[no-untyped-def]
     metrics, _ = evaluate(predicting(torch.zeros(feed.num_eval, 10)), feed)
     labels = torch.cat([batch.labels for batch in feed.evaluation()])

@@ -6,6 +6,7 @@ import torch
 
 from paribus.recipe import Recipe, Seeds
 from paribus.training import fit
+from paribus.training.learner import Learner
 from paribus.training.progress import DEAD_STEPS, Progress
 
 
@@ -55,6 +56,17 @@ def test_a_finite_loss_above_the_bound_is_divergence_too(feed: object, seeds: Se
 def test_the_same_net_with_norm_lives(feed: object, seeds: Seeds) -> None:
     result = fit(wild(0.3, **{"model.norm": "batch", "budget": "2 epochs"}), seeds, feed)  # type: ignore[arg-type]
     assert (result.outcome, result.outcome_step) == ("finished", None)
+
+
+def test_features_below_zero_are_no_death(feed: object, seeds: Seeds) -> None:
+    """A tanh gate that is shut the wrong way round turns every feature negative, and the net learns all the same."""
+    excited = {"model.se.place": "post", "model.se.gate": "tanh"}
+    recipe = Recipe().replace({"model.family": "resnet", "model.depth": 8, "model.width": 0.25, **excited})
+    learner = Learner(recipe, seeds, feed, torch.device("cpu"))  # type: ignore[arg-type]
+    learner.net.stages[-1][-1].se.expand.bias.data.fill_(-5.0)  # type: ignore[index, union-attr]
+    batch = next(feed.batches(0, 0, 0))  # type: ignore[attr-defined]
+    assert learner.net.pooled(batch.images).max() <= 0
+    assert learner.step(batch.images, batch.labels, 0, lr=0.1)[2] > 0
 
 
 def measured(progress: Progress, *steps: tuple[float, float]) -> Progress:

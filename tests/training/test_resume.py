@@ -62,6 +62,37 @@ def test_a_cut_at_any_step_changes_no_bit(
     assert_same(whole, resumed)
 
 
+SMALL = {"optimizer.kind": "rmsprop", "training.ema_decay": 0.9, "training.label_smoothing": 0.1, "budget": "2 epochs"}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"family": "inception_v1", "blocks": (1, 1, 1), "width": 0.1, "norm": "batch", "auxiliary": {"at": ("4a",)}},
+        {"family": "inception_v3", "blocks": (1, 1, 1), "width": 0.05, "auxiliary": {"weight": 0.4, "dropout": 0.5}},
+        {"family": "resnet", "depth": 8, "width": 0.5, "stochastic_depth": {"survival": 0.5}},
+        {
+            "family": "resnet",
+            "depth": 8,
+            "width": 0.5,
+            "stochastic_depth": {"survival": 0.7, "rule": "uniform", "mode": "row"},
+            "dropout": 0.3,
+            "dropout_placement": "shortcut",
+        },
+    ],
+    ids=["auxiliary_head", "auxiliary_head_v3", "stochastic_depth", "stochastic_depth_by_row"],
+)
+def test_auxiliary_heads_and_skipped_branches_resume_bit_for_bit(
+    model: dict[str, object], seeds: Seeds, feed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe().replace({"model": model, **SMALL})
+    whole = fit(recipe, seeds, feed)  # type: ignore[arg-type]
+    killed_after(monkeypatch, 7, recipe, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=1))
+    resumed = fit(recipe, seeds, feed, checkpoint=Checkpoints(tmp_path, every_steps=1))  # type: ignore[arg-type]
+    assert_same(whole, resumed)
+    assert whole.weights == resumed.weights
+
+
 def test_epochs_that_were_reported_before_the_cut_are_not_reported_again(
     tiny: Recipe, seeds: Seeds, feed: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,8 +161,10 @@ class ConvNet(nn.Module):
     """What every family is: `forward(images) = head(pooled(images))`.
 
     `pooled` maps images (N, C, H, W) to the global average pool of the last ReLU, (N, features): an entry is 0 only
-    where that channel was dead for that image, so a net's death is read off it at no cost. A net with auxiliary heads
-    overrides `features` instead. `fan` says which channels He et al.'s variance counts, see `initialise`.
+    where that channel was dead for that image, so a net's death is read off it at no cost. Where no ReLU comes last (a
+    ResNet that has it before the sum, the released Inception-ResNet-v1, a tanh gate on what goes into the pool) entries
+    can be negative, and death is seen in them only where the whole map is 0. A net with auxiliary heads overrides
+    `features` instead. `fan` says which channels He et al.'s variance counts, see `initialise`.
     """
 
     head: nn.Module

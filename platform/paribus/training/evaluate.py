@@ -33,7 +33,8 @@ def evaluate(predict: Predict, feed: Feed) -> tuple[dict[str, float], Examples]:
         top5.append(among.any(1) | hit)
         log_likelihood.append(logits.log_softmax(1).gather(1, labels[:, None]).squeeze(1))
         predicted.append(guess)
-        peaks.append(pooled.amax(0))
+        # Dead is zero: nets that end in a sum or a tanh gate have channels below zero that learn.
+        peaks.append(pooled.abs().amax(0))
         keys.extend(batch.keys)
     _check_keys(keys, feed)
     correct = torch.cat(top1)
@@ -44,7 +45,7 @@ def evaluate(predict: Predict, feed: Feed) -> tuple[dict[str, float], Examples]:
         "top5": 100 * float(torch.cat(top5).double().mean()),
         "log_likelihood": mean,
         "eval_loss": -mean,
-        "dead_channels": float((torch.stack(peaks).amax(0) <= 0).double().mean()),
+        "dead_channels": float((torch.stack(peaks).amax(0) == 0).double().mean()),
         "predicted_classes": float(len(set(torch.cat(predicted).tolist()))),
     }
     return metrics, Examples(keys=feed.eval_keys, correct=correct.cpu().numpy(), log_likelihood=likelihood.numpy())

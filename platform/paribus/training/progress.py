@@ -15,7 +15,7 @@ from paribus.training.errors import TrainingError
 from paribus.training.feed_protocol import Batch
 from paribus.training.result import Curves, Outcome
 
-# A net is dead when no feature of any image in this many batches in a row was above zero. Momentum goes on moving the
+# A net is dead when every feature of every image in this many batches in a row was zero. Momentum goes on moving the
 # weights of a net without gradient for some steps and can wake it, so that one batch says little.
 DEAD_STEPS = 20
 _CURVES = ("step", "loss", "lr", "grad_norm")
