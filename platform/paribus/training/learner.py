@@ -54,7 +54,7 @@ class Learner:
         self.averaged = [tensor.clone() for tensor in self.current] if self.training.ema_decay is not None else []
 
     def step(self, images: Tensor, labels: Tensor, step: int, lr: float) -> Tensor:
-        """Train by one batch; (loss, gradient norm before clipping, largest pooled feature, its sign aside) on the device."""
+        """Train by one batch; (loss, gradient norm before clipping, largest pooled feature in size) on the device."""
         self._set_mode(training=True)
         seed_dropout(self.dropouts, self.dropout_seed, step)
         labels = labels.to(self.device, non_blocking=True)
