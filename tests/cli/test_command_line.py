@@ -142,13 +142,33 @@ def test_base_and_settings_change_the_plan(
         (["--set", "model.residual_scale=-1"], "-1"),
         (["--set", "model.depth"], "PATH=VALUE"),
         (["--set", "model.width=2"], "model.width"),
+        (["--set", "model=ResNet50"], "no network 'ResNet50': the nearest are ResNet-50, "),
+        (["--set", "model=NIN", "--set", "data.size=3"], "3 pixels is too small for NIN: its minimum is 4"),
+        (["--set", "model.family=resnet", "--set", "model.depth=21"], "the nearest are 20 and 26"),
+        (
+            ["--set", "model.family=resnext", "--set", "model.cardinality=300"],
+            "the largest cardinality that does is 269",
+        ),
+        (["--set", "model.family=inception_v3", "--set", "model.resolution=200"], "should be 299, 151 or 79"),
+        (["--set", "model.family=inception_v4", "--set", "model.blocks=4,7"], "too few values"),
         (["--replicates", "0"], "0"),
     ],
 )
 def test_a_wrong_option_is_a_sentence(
     words: list[str], says: str, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert says in refusal(capsys, "plan", write(), *words)
+    assert says in refusal(capsys, "plan", write(text=STUDY.replace('"synthetic"', '"digits"')), *words)
+
+
+def test_a_net_for_larger_images_than_the_data_has_names_its_minimum(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(text=STUDY.replace('"synthetic"', '"digits"'))
+    assert main(["plan", str(path), "--set", "model=Inception-v4"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("paribus: digits: an input of 8 pixels is too small for Inception-v4: its minimum is 75")
+    assert main(["plan", str(path), "--set", "model=Inception-v4", "--set", "data.size=75"]) == 0
+    assert main(["plan", str(path), "--set", "model=Inception-v4", "--set", "model.stem=small"]) == 0
 
 
 @pytest.mark.parametrize(
