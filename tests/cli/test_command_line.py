@@ -143,7 +143,10 @@ def test_base_and_settings_change_the_plan(
         (["--set", "model.depth"], "PATH=VALUE"),
         (["--set", "model.width=2"], "model.width"),
         (["--set", "model=ResNet50"], "no network 'ResNet50': the nearest are ResNet-50, "),
-        (["--set", "model=NIN", "--set", "data.size=3"], "3 pixels is too small for NIN: its minimum is 4"),
+        (
+            ["--set", "model=GoogLeNet", "--set", "data.size=28"],
+            "28 pixels is too small for GoogLeNet: its minimum is 31",
+        ),
         (["--set", "model.family=resnet", "--set", "model.depth=21"], "the nearest are 20 and 26"),
         (
             ["--set", "model.family=resnext", "--set", "model.cardinality=300"],
