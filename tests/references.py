@@ -1,7 +1,8 @@
 """Nets of torchvision, timm and pytorchcv beside the published nets of ours that they should equal."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torchvision
@@ -10,7 +11,6 @@ from torch import Tensor, nn
 
 from paribus.models.blocks import ConvNet
 from paribus.models.build import outline
-from paribus.recipe.families.family import Family
 from paribus.recipe.model import by_name
 
 with warnings.catch_warnings():
@@ -20,35 +20,26 @@ with warnings.catch_warnings():
 
 # What names a unit's shortcut in the libraries that run it before the branch.
 SHORTCUT = {"torchvision": "", "timm": "", "pytorchcv": "identity_conv", "timm v2": "downsample"}
-_MAKERS: dict[str, Callable[[str], nn.Module]] = {
-    "torchvision": lambda name: torchvision.models.get_model(name, weights=None),
-    "timm": lambda name: timm.create_model(name, pretrained=False),
-    "pytorchcv": lambda name: get_model(name, pretrained=False),
-}
 
 
-def images(size: int, channels: int = 3, num: int = 2) -> Tensor:
-    """Random images (num, channels, size, size), the same on each call."""
-    return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
-
-
-def reference(library: str, name: str) -> nn.Module:
+def reference(library: str, name: str, **options: Any) -> nn.Module:
     """The net called `name` of a library in `SHORTCUT`, without values, in evaluation mode."""
     with torch.device("meta"):
-        net = _MAKERS[library.split()[0]](name)
-    return net.to_empty(device="cpu").eval()
+        if library == "torchvision":
+            net = torchvision.models.get_model(name, weights=None, **options)
+        elif library == "pytorchcv":
+            net = get_model(name, pretrained=False, **options)
+        else:
+            net = timm.create_model(name, pretrained=False, **options)
+    made: nn.Module = net.to_empty(device="cpu").eval()
+    return made
 
 
 def published(name: str, changes: Mapping[str, object] | None = None) -> ConvNet:
     """Our published net called `name`, with `changes` of its fields, with random values, in evaluation mode."""
     entry = by_name(name)
     model = type(entry.model).model_validate(entry.model.model_dump() | dict(changes or {}))
-    return filled(model, entry.channels, entry.num_classes)
-
-
-def filled(model: Family, channels: int = 3, num_classes: int = 10) -> ConvNet:
-    """`model` with random values, in evaluation mode."""
-    net = outline(model, channels, num_classes)
+    net = outline(model, entry.channels, entry.num_classes)
     twins.fill(net)
     return net.eval()
 

@@ -1,22 +1,12 @@
 """Two implementations of one net: values copied from ours to theirs by order of execution, then compared."""
 
-import warnings
 from collections import defaultdict
-from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from paribus.models.blocks import ConvNet
-from paribus.models.build import outline
-from paribus.recipe.model import by_name
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import timm
-    from pytorchcv.model_provider import get_model
 
 torch.set_num_threads(1)
 _WITH_VALUES = (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)
@@ -46,27 +36,6 @@ def fill(net: nn.Module, seed: int = 1) -> nn.Module:
 def noise(size: int, channels: int = 3, num: int = 2) -> Tensor:
     """The same images (num, channels, size, size) on every call."""
     return torch.randn(num, channels, size, size, generator=torch.Generator().manual_seed(0))
-
-
-def ours(name: str) -> ConvNet:
-    """Our net of that name with random values, in evaluation mode."""
-    entry = by_name(name)
-    net = outline(entry.model, entry.channels, entry.num_classes)
-    fill(net)
-    return net.eval()
-
-
-def reference(library: str, name: str, **options: Any) -> nn.Module:
-    """Their net without values, in evaluation mode; `library` is torchvision, timm or pytorchcv."""
-    with torch.device("meta"):
-        if library == "torchvision":
-            net = torchvision.models.get_model(name, weights=None, **options)
-        elif library == "timm":
-            net = timm.create_model(name, pretrained=False, **options)
-        else:
-            net = get_model(name, pretrained=False, **options)
-    made: nn.Module = net.to_empty(device="cpu").eval()
-    return made
 
 
 def executed(net: nn.Module, images: Tensor) -> list[tuple[str, nn.Module]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import twins
-from references import images, published, reference
+from references import published, reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,7 +37,7 @@ def modules(net: nn.Module) -> list[ResidualModule]:
 )
 def test_logits_and_one_step_equal_the_reference(name: str, library: str, theirs_name: str) -> None:
     # The masks of dropout differ from torch's own, so that it is left out where gradients are compared.
-    ours, theirs, x = published(name, {"dropout": 0.0}), reference(library, theirs_name), images(107)
+    ours, theirs, x = published(name, {"dropout": 0.0}), reference(library, theirs_name), twins.noise(107)
     if library == "pytorchcv":
         theirs.features.final_pool = nn.AdaptiveAvgPool2d(1)  # Its own fits 299 pixels alone.
         theirs.output.dropout = nn.Identity()
@@ -98,7 +98,7 @@ def test_a_module_is_figure_20_written_out(expansion: str, norm_on_sum: bool) ->
     net = build(
         sibling(expansion=expansion, norm_on_sum=norm_on_sum, residual_scale=0.5, block_scales=(0.3, 1.0, 1.0)), 3, 10
     )
-    (a,), x = net.get_submodule("stages.A"), images(5, channels=20)
+    (a,), x = net.get_submodule("stages.A"), twins.noise(5, channels=20)
     before, conv = x.clone(), a.expand.conv
     joined = torch.cat([branch(x) for branch in a.branches.branches], 1)
     total = x + 0.15 * EXPANSIONS[expansion](F.conv2d(joined, conv.weight, conv.bias))
@@ -120,7 +120,7 @@ def test_scales_of_the_net_and_of_the_block_types_multiply() -> None:
 @pytest.mark.parametrize("expansion", ["linear", "relu"])
 def test_without_residual_connections_the_module_is_its_branch(expansion: str) -> None:
     net = build(sibling(shortcut_scale=0.0, expansion=expansion), 3, 10)
-    (a,), x = net.get_submodule("stages.A"), images(5, channels=20)
+    (a,), x = net.get_submodule("stages.A"), twins.noise(5, channels=20)
     torch.testing.assert_close(a(x), F.relu(a.expand(a.branches(x))))
     a(x).sum().backward()
     assert all(parameter.grad is not None for parameter in a.parameters())
@@ -144,7 +144,7 @@ def test_the_last_grid_takes_any_number_of_filters_from_the_least_on() -> None:
         model = sibling(last_grid=last_grid)
         assert model.grid_filters == (a, b, last_grid)
         assert min(model.filters_b) >= 1
-        assert build(model, 1, 10).eval().pooled(images(8, channels=1)).shape == (2, last_grid)
+        assert build(model, 1, 10).eval().pooled(twins.noise(8, channels=1)).shape == (2, last_grid)
     assert sibling(width=1.0, last_grid=2144).filters_b == (384, 288, 320)
     with pytest.raises(RecipeError, match=f"the {b} filters of grid B .* the least is {b + 3}; a smaller width"):
         sibling(last_grid=b + 2)
@@ -183,7 +183,7 @@ def test_squeeze_and_excitation_with_its_gate_at_one_is_none(place: str) -> None
     excited = build(sibling(se={"place": place, "stages": (1, 3)}), 3, 10).eval()
     units = modules(excited)
     assert [unit.place for unit in units] == [place, "none", place, place]
-    x = images(8)
+    x = twins.noise(8)
     assert not torch.allclose(excited(x), plain(x))
     for unit in units:
         if unit.place != "none":
@@ -214,8 +214,8 @@ def test_the_small_stem_keeps_every_pixel_of_any_image(version: str, layout: str
     model = sibling(version=version, layout=layout)
     shapes = [stage.shape[1:] for stage in stages(model, 28)]
     assert shapes[:6] == [(28, 28), (28, 28), (13, 13), (13, 13), (6, 6), (6, 6)]
-    assert build(model, 5, 3).eval()(images(7, channels=5)).shape == (2, 3)
-    assert build(sibling(version=version, layout=layout, stem="imagenet"), 3, 3).eval()(images(75)).shape == (2, 3)
+    assert build(model, 5, 3).eval()(twins.noise(7, channels=5)).shape == (2, 3)
+    assert build(sibling(version=version, layout=layout, stem="imagenet"), 3, 3).eval()(twins.noise(75)).shape == (2, 3)
 
 
 def test_a_smaller_input_names_the_minimum() -> None:
@@ -223,7 +223,7 @@ def test_a_smaller_input_names_the_minimum() -> None:
         with pytest.raises(ValueError, match=f"too small for Inception-ResNet-v2.*: its minimum is {least}"):
             sibling(stem=stem).check_size(least - 1)
         with pytest.raises(RuntimeError):
-            outline(sibling(stem=stem), 3, 10)(images(least - 1).to("meta"))
+            outline(sibling(stem=stem), 3, 10)(twins.noise(least - 1).to("meta"))
 
 
 @pytest.mark.parametrize(

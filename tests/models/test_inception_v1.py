@@ -1,6 +1,7 @@
 """GoogLeNet against torchvision and the paper's table 1, its auxiliary heads and each of its factors."""
 
 import pytest
+import references
 import torch
 import twins
 from torch import Tensor, nn
@@ -54,8 +55,8 @@ def test_shapes_are_those_of_table_1(name: str) -> None:
 # Their auxiliary heads have fully connected layers where we have convs that cover the map.
 @pytest.mark.parametrize("size", [64, 75])
 def test_logits_equal_torchvision(size: int) -> None:
-    mine, images = twins.ours("GoogLeNet-BN"), twins.noise(size)
-    theirs = twins.reference("torchvision", "googlenet", aux_logits=False, init_weights=False)
+    mine, images = references.published("GoogLeNet-BN"), twins.noise(size)
+    theirs = references.reference("torchvision", "googlenet", aux_logits=False, init_weights=False)
     twins.copy(mine, theirs, images)
     twins.assert_same_logits(mine, theirs, images)
 
@@ -83,7 +84,7 @@ def test_a_training_step_with_both_heads_equals_torchvision() -> None:
     entry, images = by_name("GoogLeNet-BN-aux"), twins.noise(64, num=4)
     mine = outline(entry.model, 3, 10)
     twins.fill(mine)
-    theirs = twins.reference("torchvision", "googlenet", num_classes=10, aux_logits=True, init_weights=False)
+    theirs = references.reference("torchvision", "googlenet", num_classes=10, aux_logits=True, init_weights=False)
     names = twins.copy(mine.eval(), theirs, images)
     for at, head in (("aux1", "4a"), ("aux2", "4d")):
         pairs = {"conv.conv": "reduce.conv", "conv.bn": "reduce.norm", "fc1": "hidden.conv", "fc2": "classifier"}

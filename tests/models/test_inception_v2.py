@@ -1,6 +1,7 @@
 """BN-Inception against pytorchcv and its figure 5, squeeze-and-excitation on its modules, and its own factors."""
 
 import pytest
+import references
 import torch
 import twins
 from torch import nn
@@ -52,19 +53,19 @@ def test_shapes_are_those_of_the_filter_counts_of_figure_5() -> None:
 
 
 def test_logits_equal_pytorchcv() -> None:
-    mine, theirs, images = twins.ours("BN-Inception-bias"), their_net(), twins.noise(64)
+    mine, theirs, images = references.published("BN-Inception-bias"), their_net(), twins.noise(64)
     twins.copy(mine, theirs, images)
     twins.assert_same_logits(mine, theirs, images)
 
 
 def test_a_training_step_equals_pytorchcv() -> None:
-    mine, theirs, images = twins.ours("BN-Inception-bias"), their_net(), twins.noise(64, num=4)
+    mine, theirs, images = references.published("BN-Inception-bias"), their_net(), twins.noise(64, num=4)
     twins.assert_same_step(mine, theirs, twins.copy(mine, theirs, images), images)
 
 
 def their_net() -> nn.Module:
     """pytorchcv's net, whose average pool is for 224 pixels alone."""
-    theirs = twins.reference("pytorchcv", "bninception")
+    theirs = references.reference("pytorchcv", "bninception")
     theirs.get_submodule("features").final_pool = nn.AdaptiveAvgPool2d(1)
     return theirs
 

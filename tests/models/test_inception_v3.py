@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import pytest
+import references
 import torch
 import twins
 from torch import nn
@@ -89,7 +90,11 @@ def test_grids_are_those_of_table_1(name: str) -> None:
     ("library", "options"), [("torchvision", {"aux_logits": False, "init_weights": False}), ("timm", {})]
 )
 def test_logits_equal_the_reference(library: str, options: dict[str, Any]) -> None:
-    mine, theirs, x = twins.ours("Inception-v3"), twins.reference(library, "inception_v3", **options), twins.noise(75)
+    mine, theirs, x = (
+        references.published("Inception-v3"),
+        references.reference(library, "inception_v3", **options),
+        twins.noise(75),
+    )
     twins.copy(mine, theirs, x)
     twins.assert_same_logits(mine, theirs, x)
 
@@ -98,7 +103,7 @@ def test_one_step_with_the_auxiliary_head_equals_torchvision() -> None:
     # The masks of dropout differ from torch's own. Below 299 pixels torchvision's head does not run in training.
     model = by_name("Inception-v3-aux").model.model_copy(update={"dropout": 0.0})
     mine, x = twins.fill(outline(model, 3, 1000)).eval(), twins.noise(299)
-    theirs = twins.reference("torchvision", "inception_v3", init_weights=False, transform_input=False, dropout=0.0)
+    theirs = references.reference("torchvision", "inception_v3", init_weights=False, transform_input=False, dropout=0.0)
     names = twins.copy(mine, theirs, twins.noise(75))
     ours, other = mine.get_submodule("auxiliary.grid17"), theirs.get_submodule("AuxLogits")
     of_head = twins.copy(ours, other, twins.noise(17, channels=768))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import twins
-from references import images, published, reference
+from references import published, reference
 from torch import nn
 
 from paribus.models.blocks import ConvNormAct, SqueezeExcite
@@ -27,7 +27,7 @@ def kernels(module: nn.Module) -> list[tuple[int, ...]]:
 def test_logits_and_one_step_equal_timm() -> None:
     # The masks of dropout differ from torch's own, so that it is left out where gradients are compared.
     ours = published("Inception-v4", {"dropout": 0.0})
-    theirs, x = reference("timm", "inception_v4"), images(139)
+    theirs, x = reference("timm", "inception_v4"), twins.noise(139)
     names = twins.copy(ours, theirs, x)
     twins.assert_same_logits(ours, theirs, x)
     twins.assert_same_step(ours, theirs, names, x)
@@ -126,11 +126,11 @@ def test_the_small_stem_keeps_every_pixel() -> None:
 def test_the_smallest_input_passes_and_a_smaller_one_names_the_minimum(stem: str, size: int) -> None:
     model = sibling(stem=stem)
     model.check_size(size)
-    assert build(model, 5, 3).eval()(images(size, channels=5)).shape == (2, 3)
+    assert build(model, 5, 3).eval()(twins.noise(size, channels=5)).shape == (2, 3)
     with pytest.raises(ValueError, match=f"{size - 1} pixels is too small for Inception-v4.*: its minimum is {size}"):
         model.check_size(size - 1)
     with pytest.raises(RuntimeError):
-        outline(model, 3, 10)(images(size - 1).to("meta"))
+        outline(model, 3, 10)(twins.noise(size - 1).to("meta"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Network in Network against pytorchcv, and each of its factors against its count."""
 
 import pytest
+import references
 import torch
 import twins
 from torch import nn
@@ -34,7 +35,7 @@ def test_maps_are_those_of_the_paper() -> None:
 
 def their_nin(name: str) -> nn.Module:
     """pytorchcv's net, with pools that begin at the border, as Caffe's do, where it pads them by a pixel."""
-    theirs = twins.reference("pytorchcv", name)
+    theirs = references.reference("pytorchcv", name)
     features = theirs.get_submodule("features")
     features.get_submodule("stage2").pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
     features.get_submodule("stage3").pool3 = nn.AvgPool2d(3, 2, ceil_mode=True)
@@ -43,7 +44,7 @@ def their_nin(name: str) -> nn.Module:
 
 @pytest.mark.parametrize(("name", "theirs_name"), [("NIN", "nin_cifar10"), ("NIN-CIFAR-100", "nin_cifar100")])
 def test_logits_and_a_training_step_equal_pytorchcv(name: str, theirs_name: str) -> None:
-    mine, theirs, images = twins.ours(name), their_nin(theirs_name), twins.noise(32)
+    mine, theirs, images = references.published(name), their_nin(theirs_name), twins.noise(32)
     names = twins.copy(mine, theirs, images)
     twins.assert_same_logits(mine, theirs, images)
     for net in (mine, theirs):

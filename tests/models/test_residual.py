@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-import references
 import torch
 import twins
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ def made(
 
 
 def x() -> Tensor:
-    return references.images(6, channels=4, num=3)
+    return twins.noise(6, channels=4, num=3)
 
 
 def bn(values: Tensor, norm: nn.Module) -> Tensor:
@@ -90,7 +89,7 @@ def test_each_order_starts_and_ends_a_net_with_what_its_units_lack(order: Any) -
     inside: dict[str, Tensor] = {}
     net.stages[0].register_forward_pre_hook(lambda module, inputs: inside.update(first=inputs[0].clone()))
     net.stages[2].register_forward_hook(lambda module, inputs, output: inside.update(last=output.clone()))
-    images = references.images(8)
+    images = twins.noise(8)
     pooled = net.pooled(images)
     raw = conv(images, net.conv1)
     first = {
@@ -334,4 +333,4 @@ def test_with_its_gate_at_one_it_changes_no_bit(place: str, gate_name: str, open
         for unit in stage:
             nn.init.zeros_(unit.se.expand.weight)
             nn.init.constant_(unit.se.expand.bias, open_at)
-    assert torch.equal(net(references.images(8)), plain(references.images(8)))
+    assert torch.equal(net(twins.noise(8)), plain(twins.noise(8)))

@@ -57,19 +57,19 @@ def test_multiply_adds_are_those_of_the_literature(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)
 def test_logits_equal_the_reference(name: str, library: str, theirs_name: str, size: int) -> None:
-    references.assert_equal(name, library, theirs_name, references.images(size))
+    references.assert_equal(name, library, theirs_name, twins.noise(size))
 
 
 @pytest.mark.parametrize(("depth", "theirs_name"), [(164, "preresnet164bn_cifar10"), (1001, "preresnet1001_cifar10")])
 def test_preactivated_bottlenecks_equal_pytorchcv_which_strides_on_the_3x3(depth: int, theirs_name: str) -> None:
-    x, changes = references.images(32, num=1), {"stride_on": "3x3"}
+    x, changes = twins.noise(32, num=1), {"stride_on": "3x3"}
     references.assert_equal(f"PreResNet-{depth}", "pytorchcv", theirs_name, x, changes)
 
 
 def test_stochastic_depth_equals_pytorchcv_but_for_where_it_rescales() -> None:
     theirs = references.reference("pytorchcv", "resdropresnet20_cifar10")
     mine = references.published("ResNet-20-B", {"stochastic_depth": {"survival": 0.5}})
-    x = references.images(32)
+    x = twins.noise(32)
     twins.copy(mine, theirs, x, shortcut="identity_conv")
     # It divides by the chance in training, we multiply by it in evaluation, as the paper does.
     units = [unit for stage in list(theirs.features.children())[1:4] for unit in stage]
@@ -87,7 +87,7 @@ def test_stochastic_depth_equals_pytorchcv_but_for_where_it_rescales() -> None:
 )
 def test_one_training_step_equals_the_reference(name: str, library: str, theirs_name: str) -> None:
     mine, theirs = references.published(name), references.reference(library, theirs_name)
-    x = references.images(64, num=4)
+    x = twins.noise(64, num=4)
     names = twins.copy(mine, theirs, x, shortcut=references.SHORTCUT[library])
     twins.assert_same_step(mine, theirs, names, x)
 
@@ -118,7 +118,7 @@ def test_the_stride_lies_where_the_recipe_says(stride_on: str) -> None:
 def test_the_caffe_pool_rounds_up_and_is_not_padded() -> None:
     padded, caffe = ResNet(depth=18, stem="imagenet"), ResNet(depth=18, stem="caffe")
     nets = [build(model, 3, 10).eval() for model in (padded, caffe)]
-    x = references.images(33)
+    x = twins.noise(33)
     assert not torch.allclose(nets[0](x), nets[1](x))
     maps = nn.functional.relu(nets[1].first.norm(nets[1].conv1(x)))
     beyond = nn.functional.pad(maps, (0, 1, 0, 1), value=-torch.inf)
@@ -156,7 +156,7 @@ def test_each_factor_changes_the_outputs(changes: dict[str, object]) -> None:
     seen = [{"depth": 14}, {"depth": 14} | changes]
     if changes.get("first_shortcut"):
         seen[0] = {"depth": 14, "order": "preactivation"}
-    x = references.images(8)
+    x = twins.noise(8)
     plain, other = (build(ResNet(**kwargs), 3, 10, init_seed=3).eval()(x) for kwargs in seen)  # type: ignore[arg-type]
     assert other.isfinite().all()
     assert not torch.allclose(plain, other)
@@ -176,7 +176,7 @@ def test_each_factor_changes_the_outputs(changes: dict[str, object]) -> None:
 def test_neutral_settings_change_no_bit(neutral: dict[str, object]) -> None:
     plain = build(ResNet(depth=8), 3, 10, init_seed=5)
     changed = build(ResNet(depth=8, **neutral), 3, 10, init_seed=5)  # type: ignore[arg-type]
-    assert torch.equal(plain(references.images(8)), changed(references.images(8)))
+    assert torch.equal(plain(twins.noise(8)), changed(twins.noise(8)))
 
 
 @pytest.mark.parametrize(
@@ -206,5 +206,5 @@ def test_what_does_not_fit_names_what_does(kwargs: dict[str, object], message: s
 def test_an_input_below_the_minimum_names_it() -> None:
     with pytest.raises(ValueError, match="2 pixels is too small for ResNet-18: its minimum is 3"):
         ResNet(depth=18, stem="caffe").check_size(2)
-    assert build(ResNet(depth=18, stem="caffe", width=0.1), 3, 10).eval()(references.images(3)).shape == (2, 10)
-    assert build(ResNet(depth=18, stem="imagenet", width=0.1), 3, 10).eval()(references.images(1)).shape == (2, 10)
+    assert build(ResNet(depth=18, stem="caffe", width=0.1), 3, 10).eval()(twins.noise(3)).shape == (2, 10)
+    assert build(ResNet(depth=18, stem="imagenet", width=0.1), 3, 10).eval()(twins.noise(1)).shape == (2, 10)

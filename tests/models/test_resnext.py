@@ -48,7 +48,7 @@ def test_multiply_adds_are_those_of_the_literature(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)
 def test_logits_equal_the_reference(name: str, library: str, theirs_name: str, size: int) -> None:
-    references.assert_equal(name, library, theirs_name, references.images(size, num=1))
+    references.assert_equal(name, library, theirs_name, twins.noise(size, num=1))
 
 
 @pytest.mark.parametrize(("cardinality", "width"), [(2, 40), (8, 14)])
@@ -58,14 +58,14 @@ def test_the_other_templates_equal_torchvision_too(cardinality: int, width: int)
         block = torchvision.models.resnet.Bottleneck
         theirs = torchvision.models.ResNet(block, [3, 4, 6, 3], groups=cardinality, width_per_group=width)
     theirs = theirs.to_empty(device="cpu").eval()
-    twins.copy(mine, theirs, references.images(64))
-    twins.assert_same_logits(mine, theirs, references.images(64))
+    twins.copy(mine, theirs, twins.noise(64))
+    twins.assert_same_logits(mine, theirs, twins.noise(64))
 
 
 def test_one_training_step_equals_the_reference() -> None:
     mine = references.published("ResNeXt-50-32x4d")
     theirs = references.reference("torchvision", "resnext50_32x4d")
-    x = references.images(64, num=4)
+    x = twins.noise(64, num=4)
     twins.assert_same_step(mine, theirs, twins.copy(mine, theirs, x), x)
 
 
@@ -80,7 +80,7 @@ def test_a_grouped_branch_is_the_sum_of_its_paths() -> None:
     # Figure 3: (a), C paths of d channels added up, is (c), one conv in C groups.
     cardinality, channels = 4, 3
     unit = build(ResNeXt(cardinality=cardinality, base_width=channels, width=1.0), 3, 10).stages[0][1].eval()
-    x = references.images(6, channels=256)
+    x = twins.noise(6, channels=256)
     branch = 0
     for path in range(cardinality):
         own = slice(path * channels, (path + 1) * channels)
@@ -125,7 +125,7 @@ def test_each_factor_changes_what_it_says(kwargs: dict[str, object], changed: st
 
 def test_cpu_sized_siblings_train_on_small_images() -> None:
     net = build(ResNeXt(depth=11, cardinality=4, base_width=16, width=0.0625), 1, 7)
-    assert net(references.images(8, channels=1)).shape == (2, 7)
+    assert net(twins.noise(8, channels=1)).shape == (2, 7)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_it_adds_the_parameters_of_equation_5_and_their_biases(name: str) -> Non
 
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)
 def test_logits_equal_the_reference(name: str, library: str, theirs_name: str, size: int) -> None:
-    references.assert_equal(name, library, theirs_name, references.images(size, num=1))
+    references.assert_equal(name, library, theirs_name, twins.noise(size, num=1))
 
 
 @pytest.mark.parametrize(("depth", "theirs_name"), [(110, "sepreresnet110"), (164, "sepreresnet164bn")])
@@ -88,15 +88,15 @@ def test_preactivated_units_equal_pytorchcv(depth: int, theirs_name: str) -> Non
     last = nn.BatchNorm2d(theirs.output.in_features).eval()
     theirs.features.final_pool = nn.Sequential(last, nn.ReLU(), theirs.features.final_pool)
     mine = references.published(f"SE-PreResNet-{depth}", {"first_shortcut": "raw", "stride_on": "3x3"})
-    twins.copy(mine, theirs, references.images(32, num=1), shortcut="identity_conv")
-    twins.assert_same_logits(mine, theirs, references.images(32, num=1))
+    twins.copy(mine, theirs, twins.noise(32, num=1), shortcut="identity_conv")
+    twins.assert_same_logits(mine, theirs, twins.noise(32, num=1))
 
 
 def test_one_training_step_equals_the_reference() -> None:
     mine = references.published("SE-ResNeXt-50-32x4d-caffe")
     theirs = references.reference("timm", "legacy_seresnext50_32x4d")
     theirs.drop_rate = 0.0  # timm's default is SENet-154's for all of them
-    x = references.images(64, num=4)
+    x = twins.noise(64, num=4)
     twins.assert_same_step(mine, theirs, twins.copy(mine, theirs, x), x)
 
 
@@ -144,7 +144,7 @@ def test_every_stem_takes_images_from_its_minimum_on(stem: str, size: int) -> No
         with pytest.raises(ValueError, match=f"its minimum is {model.min_size}"):
             model.check_size(size)
         return
-    assert build(model, 1, 7).eval()(references.images(size, channels=1)).shape == (2, 7)
+    assert build(model, 1, 7).eval()(twins.noise(size, channels=1)).shape == (2, 7)
 
 
 @pytest.mark.parametrize(

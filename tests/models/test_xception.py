@@ -3,7 +3,7 @@
 import pytest
 import torch
 import twins
-from references import images, published, reference
+from references import published, reference
 from torch.nn import functional as F
 
 from paribus.models.build import build, outline
@@ -19,7 +19,7 @@ def sibling(**fields: object) -> Xception:
 
 def test_logits_and_one_step_equal_timm() -> None:
     # The masks of dropout differ from torch's own, so that it is left out where gradients are compared.
-    ours, theirs, x = published("Xception", {"dropout": 0.0}), reference("timm", "legacy_xception"), images(71)
+    ours, theirs, x = published("Xception", {"dropout": 0.0}), reference("timm", "legacy_xception"), twins.noise(71)
     names = twins.copy(ours, theirs, x)
     twins.assert_same_logits(ours, theirs, x)
     twins.assert_same_step(ours, theirs, names, x)
@@ -58,7 +58,7 @@ def test_the_jft_net_adds_two_fully_connected_layers() -> None:
 
 def test_a_middle_module_is_its_formula_written_out() -> None:
     unit = build(sibling(residual_scale=0.3), 3, 10).middle[0]
-    x = branch = images(4, channels=36)
+    x = branch = twins.noise(4, channels=36)
     for each in unit.convs:
         depthwise = F.conv2d(F.relu(branch), each.depthwise.weight, padding=1, groups=36)
         branch = F.batch_norm(F.conv2d(depthwise, each.pointwise.weight), None, None, training=True)
@@ -70,7 +70,7 @@ def test_a_middle_module_is_its_formula_written_out() -> None:
 @pytest.mark.parametrize(("kind", "act"), [("none", lambda x: x), ("relu", F.relu), ("elu", F.elu)])
 def test_the_activation_lies_between_depthwise_and_pointwise(kind: str, act: object) -> None:
     layer = Separable(4, 6, kind, bias=False)  # type: ignore[arg-type]
-    x = images(5, channels=4)
+    x = twins.noise(5, channels=4)
     depthwise = F.conv2d(x, layer.depthwise.weight, padding=1, groups=4)
     expected = F.conv2d(act(depthwise), layer.pointwise.weight)  # type: ignore[operator]
     torch.testing.assert_close(layer(x), expected)
@@ -81,7 +81,7 @@ def test_the_activation_lies_between_depthwise_and_pointwise(kind: str, act: obj
 def test_without_residual_connections_the_net_has_no_shortcut_and_no_sum() -> None:
     net = build(sibling(shortcut_scale=0.0), 3, 10).eval()
     assert not [name for name, _ in net.named_parameters() if "projection" in name]
-    unit, x = net.middle[0], images(4, channels=36)
+    unit, x = net.middle[0], twins.noise(4, channels=36)
     branch = x
     for each, pre in zip(unit.convs, unit.pre, strict=True):
         branch = each(pre(branch))
@@ -108,14 +108,14 @@ def test_the_small_stem_keeps_every_pixel() -> None:
 def test_the_smallest_input_passes(stem: str, size: int) -> None:
     model = sibling(stem=stem)
     model.check_size(size)
-    assert build(model, 5, 3).eval()(images(size, channels=5)).shape == (2, 3)
+    assert build(model, 5, 3).eval()(twins.noise(size, channels=5)).shape == (2, 3)
 
 
 def test_a_smaller_input_names_the_minimum() -> None:
     with pytest.raises(ValueError, match="6 pixels is too small for Xception: its minimum is 7"):
         Xception(stem="imagenet").check_size(6)
     with pytest.raises(RuntimeError):
-        outline(Xception(stem="imagenet"), 3, 10)(images(6).to("meta"))
+        outline(Xception(stem="imagenet"), 3, 10)(twins.noise(6).to("meta"))
 
 
 @pytest.mark.parametrize(
