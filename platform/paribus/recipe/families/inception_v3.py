@@ -108,7 +108,8 @@ class InceptionV3(Family):
             "aux" if self.auxiliary.weight else "",
             "" if self.width == 1 else f"x{self.width:g}",
         )
-        return "-".join(("Inception-v3", *filter(None, marks)))
+        excited = "SE-" if self.se.place != "none" else ""
+        return excited + "-".join(("Inception-v3", *filter(None, marks)))
 
     @classmethod
     def published(cls) -> dict[str, Published]:
