@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from paribus.recipe import Recipe, Seeds
+from paribus.training.learner import Learner
 from paribus.training.tricks import average, clip, ema_decay_at, gradient_norm, smoothed_loss
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -46,3 +48,24 @@ def test_the_decay_rises_to_the_recipes_and_stays() -> None:
     assert decays[0] == pytest.approx(0.1)
     assert decays == sorted(decays)
     assert decays[-1] == 0.9
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_each_auxiliary_head_adds_its_weighed_and_smoothed_loss_in_training_alone(
+    precision: str, feed: object, seeds: Seeds
+) -> None:
+    heads = {"at": ("3a", "4a"), "weight": 0.7, "dropout": 0.0, "norm": "batch"}
+    net = {"family": "inception_v1", "blocks": (1, 1, 1), "width": 0.1, "norm": "batch", "dropout": 0.0}
+    recipe = Recipe().replace(
+        {"model": {**net, "auxiliary": heads}, "training.label_smoothing": 0.2, "numerics.precision": precision}
+    )
+    learner = Learner(recipe, seeds, feed, torch.device("cpu"))  # type: ignore[arg-type]
+    batch = next(feed.batches(0, 0, 0))  # type: ignore[attr-defined]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        pooled, sides = learner.net.train().features(batch.images)
+        logits = [learner.net.head(pooled), *sides]
+    target = 0.8 * torch.eye(10)[batch.labels] + 0.2 / 10
+    losses = [-(target * each.double().log_softmax(1)).sum(1).mean() for each in logits]
+    given = learner.step(batch.images, batch.labels, 0, lr=0.1)[0]
+    torch.testing.assert_close(given.double(), losses[0] + 0.7 * (losses[1] + losses[2]), atol=1e-4, rtol=0)
+    assert learner.net.eval().features(batch.images)[1] == ()
