@@ -84,14 +84,6 @@ def test_squeeze_and_excitation_is_on_the_grids_asked_for(chosen: tuple[int, ...
     assert {name.split(".")[1][0] for name in found} == set(excited)
 
 
-def test_a_gate_at_one_is_the_plain_net() -> None:
-    plain, excited = build(small(), 3, 5).eval(), build(small(se={"place": "standard"}), 3, 5).eval()
-    for name, values in excited.named_parameters():
-        if ".se.expand." in name:
-            values.data.fill_(100.0 if name.endswith("bias") else 0.0)
-    torch.testing.assert_close(excited(twins.noise(16)), plain(twins.noise(16)), atol=0, rtol=0)
-
-
 @pytest.mark.parametrize("side", [1, 2, 5, 8, 28])
 def test_the_pool_beside_convs_makes_as_many_pixels_as_they_do(side: int) -> None:
     x = twins.noise(side)

@@ -322,15 +322,3 @@ def test_only_the_named_stages_have_it() -> None:
     net = build(ResNet(depth=14, se={"place": "standard", "stages": (1, 3)}), 3, 10)  # type: ignore[arg-type]
     has = [[not isinstance(unit.se, nn.Identity) for unit in stage] for stage in net.stages]
     assert has == [[True, True], [False, False], [True, True]]
-
-
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize(("gate_name", "open_at"), [("sigmoid", 100.0), ("tanh", 100.0), ("relu", 1.0)])
-def test_with_its_gate_at_one_it_changes_no_bit(place: str, gate_name: str, open_at: float) -> None:
-    model = ResNet(depth=8, order="preactivation", se={"place": place, "gate": gate_name})  # type: ignore[arg-type]
-    plain, net = build(ResNet(depth=8, order="preactivation"), 3, 10), build(model, 3, 10)
-    for stage in net.stages:
-        for unit in stage:
-            nn.init.zeros_(unit.se.expand.weight)
-            nn.init.constant_(unit.se.expand.bias, open_at)
-    assert torch.equal(net(twins.noise(8)), plain(twins.noise(8)))

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paribus.models.blocks import ConvNormAct, Head, Linear, SqueezeExcite, norm, widened
+from paribus.models.blocks import ConvNormAct, Head, Linear, norm, widened
 from paribus.models.dropout import dropout
 from paribus.models.inception_blocks import CBR, Branch, Fork, InceptionModule, InceptionNet, Layout, Step, cbr
 from paribus.models.inception_v4 import AVERAGE, HALVING, Table, figure_3, figure_7, for_small_images, valid
-from paribus.models.residual import Join
+from paribus.models.residual import Excited, Join
 from paribus.recipe.families.inception_resnet import InceptionResNet
 
 _EPS = 1e-3
@@ -69,7 +69,7 @@ def _reduction_b(model: InceptionResNet) -> Table:
     )
 
 
-class ResidualModule(nn.Module):
+class ResidualModule(Excited):
     """`y = relu(norm(join(x, expand(concat(branches(x))))))`, figures 10 to 20, shape kept; `norm` where `norm_on_sum`.
 
     `stage` counts from 1: A, B, C. `scale` multiplies `residual_scale`. Without `act` there is no ReLU.
@@ -98,20 +98,14 @@ class ResidualModule(nn.Module):
         self.act = act
         # Without a shortcut the sum may be the branch itself, whose ReLU keeps its output for the gradient.
         self.inplace = model.shortcut_scale > 0
-        self.place = model.se.place if model.se.at(stage) else "none"
-        excited = joined if self.place == "inside" else channels
-        self.se = SqueezeExcite(excited, model.se) if self.place != "none" else nn.Identity()
+        self.excite(model.se, stage, channels, inside=joined)
 
     def forward(self, x: Tensor) -> Tensor:
-        joined = self._se("inside", self.branches(self._se("pre", x)))
-        branch = self._se("standard", self.expand(self.dropout(joined)))
-        shortcut = self._se("identity", x) if self.join.shortcut_scale else None
+        joined = self.excited("inside", self.branches(self.excited("pre", x)))
+        branch = self.excited("standard", self.expand(self.dropout(joined)))
+        shortcut = self.excited("identity", x) if self.join.shortcut_scale else None
         y = self.norm(self.join(shortcut, branch))
-        return self._se("post", F.relu(y, inplace=self.inplace) if self.act else y)
-
-    def _se(self, place: str, x: Tensor) -> Tensor:
-        found: Tensor = self.se(x) if self.place == place else x
-        return found
+        return self.excited("post", F.relu(y, inplace=self.inplace) if self.act else y)
 
     def extra_repr(self) -> str:
         return f"act={self.act}"

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from paribus.models.blocks import NormAct, SqueezeExcite, conv, norm
 from paribus.models.dropout import StochasticDepth, dropout
 from paribus.recipe.families.family import Residual
+from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
 from paribus.recipe.families.resnet import Order, Projection, Shortcut
 
 
@@ -112,7 +113,22 @@ class Pad(nn.Module):
         return F.pad(x, (0, 0, 0, 0, 0, self.more_channels))
 
 
-class Unit(nn.Module):
+class Excited(nn.Module):
+    """A module with squeeze-and-excitation at one of its places, or at none."""
+
+    def excite(self, recipe: SqueezeExciteRecipe, stage: int, channels: int, **elsewhere: int) -> None:
+        """Have it where `recipe` says for `stage`, on `channels`; `elsewhere` gives those of places that differ."""
+        self.place = recipe.place if recipe.at(stage) else "none"
+        width = elsewhere.get(self.place, channels)
+        self.se = SqueezeExcite(width, recipe) if self.place != "none" else nn.Identity()
+
+    def excited(self, place: str, x: Tensor) -> Tensor:
+        """`x` excited where this is the place, and as it is at all others."""
+        found: Tensor = self.se(x) if self.place == place else x
+        return found
+
+
+class Unit(Excited):
     """`y = after(join(shortcut(x), f(x)))` with f the `convs`, and norms and ReLUs around them as `style` orders.
 
     Where norm-ReLU comes first and the shape changes, it serves the branch and the shortcut (He et al. 2016b, appendix;
@@ -138,7 +154,8 @@ class Unit(nn.Module):
         self.pre, self.drops, self.convs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         channels, stride = in_channels, pool_stride
         for index, spec in enumerate(convs):
-            self.pre.append(_between(model, channels) if index else NormAct(model.norm, channels, around.first))
+            tokens, inplace = ("BR", True) if index else (around.first, None)
+            self.pre.append(NormAct(model.norm, channels, tokens, inplace=inplace))
             self.drops.append(dropout(model.dropout, in_branch and (index > 0 or len(convs) == 1)))
             self.convs.append(spec.layer(channels, bias))
             channels, stride = spec.channels, stride * spec.stride
@@ -154,38 +171,28 @@ class Unit(nn.Module):
         self.after = NormAct(model.norm, channels, around.after, inplace=True)
         # Inside: behind the 3x3 conv (table 14), the last one but the block's own last conv.
         self.inside = max((at for at, spec in enumerate(convs[:-1]) if spec.kernel > 1), default=0)
-        self.place = model.se.place if model.se.at(stage) else "none"
-        width = {"pre": in_channels, "inside": convs[self.inside].channels}.get(self.place, channels)
-        self.se = SqueezeExcite(width, model.se) if self.place != "none" else nn.Identity()
+        self.excite(model.se, stage, channels, pre=in_channels, inside=convs[self.inside].channels)
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.pre[0](x)
-        branch = self.convs[0](self.drops[0](self._se("pre", first)))
+        branch = self.convs[0](self.drops[0](self.excited("pre", first)))
         for index in range(1, len(self.convs)):
             branch = self.pre[index](branch)
             if index == self.inside + 1:
-                branch = self._se("inside", branch)
+                branch = self.excited("inside", branch)
             branch = self.convs[index](self.drops[index](branch))
-        branch = self._se("standard", self.pool(self.last(branch)))
+        branch = self.excited("standard", self.pool(self.last(branch)))
         shortcut = self._shortcut(x, first)
         if self.gate is not None:
             gate = torch.sigmoid(self.gate(x))
             shortcut = None if shortcut is None else shortcut * (1 - gate)
             branch = branch * gate if self.branch_gated else branch
-        return self._se("post", self.after(self.join(shortcut, branch)))
+        return self.excited("post", self.after(self.join(shortcut, branch)))
 
     def _shortcut(self, x: Tensor, first: Tensor) -> Tensor | None:
         if self.projection is None:
             return None
-        return self._se("identity", self.projection(first if self.shortcut_activated else x))
-
-    def _se(self, place: str, x: Tensor) -> Tensor:
-        found: Tensor = self.se(x) if self.place == place else x
-        return found
-
-
-def _between(model: Residual, channels: int) -> NormAct:
-    return NormAct(model.norm, channels, inplace=True)
+        return self.excited("identity", self.projection(first if self.shortcut_activated else x))
 
 
 def _shortcut(model: Residual, style: Style, in_channels: int, channels: int, stride: int) -> nn.Module | None:
