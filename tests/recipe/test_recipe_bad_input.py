@@ -16,6 +16,8 @@ UNKNOWN_PATHS = [
     ("model.depth.x", "did you mean 'model.depth'?"),
     ("model.zzz", "model has family, width, residual_scale"),
     ("schedule.milestones", "schedule has warmup_epochs, warmup_lr, kind, final_fraction"),
+    ("model.auxiliary.weight", "model, its family 'wide_resnet', has family, width, residual_scale"),
+    ("model.stochastic_dept.survival", "did you mean 'model.stochastic_depth.survival'?"),
     ("zzz", "it begins with one of model, data, augment"),
     ("", "it begins with one of model, data, augment"),
 ]
@@ -43,6 +45,11 @@ WRONG_VALUES = [
         {"model.family": "inception_v1", "model.auxiliary.at": "4a"},
         "model.auxiliary.at = '4a': should be a tuple, such as ('4a',)",
     ),
+    (
+        {"model.family": "inception_v1", "model.auxiliary.at": "4a, 4d"},
+        "model.auxiliary.at = '4a, 4d': should be a tuple, such as ('4a', '4d')",
+    ),
+    ({"model": "wide_resnet"}, "'wide_resnet' is a family, no network: set model.family=wide_resnet"),
     ({"model.se.stages": ()}, "se.stages is empty: null means all stages, and se.place 'none' means none"),
     ({"model.family": "inception_v4", "model.blocks": (4, 7)}, "model.blocks.2 = [4, 7]: too few values"),
     ({"model.family": "inception_v4", "model.blocks": (4, 7, 3, 1)}, "should have at most 3 items"),

@@ -61,7 +61,9 @@ def _message(fault: ErrorDetails) -> str:
         named = ", or name a published net" if fault["loc"] == ("model",) else ""
         return f"is a part of the recipe, not a field: set one of its fields{named}"
     if fault["type"] == "tuple_type":
-        return f"should be a tuple, such as ({fault['input']!r},)"
+        given = fault["input"]
+        values = tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else (given,)
+        return f"should be a tuple, such as {values!r}"
     if fault["type"] == "missing" and isinstance(fault["loc"][-1], int):
         return "too few values: this place, counted from 0, has none"
     if fault["input"] == "none" and fault["type"] in _TYPE_FAULTS:

@@ -35,6 +35,7 @@ AnyFamily = (
 )
 MODEL = "model"  # the path that takes a published net's name
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
+_TAGS = frozenset(family.model_fields["family"].default for family in FAMILIES)
 
 
 def published() -> dict[str, Published]:
@@ -45,6 +46,8 @@ def published() -> dict[str, Published]:
 def by_name(name: str) -> Published:
     """The published net called `name`; RecipeError names the nearest ones if there is none."""
     table = published()
+    if name in _TAGS:
+        raise RecipeError(f"{name!r} is a family, no network: set model.family={name}, or name one of its nets")
     if name not in table:
         close = get_close_matches(name, table, n=5, cutoff=0.6) or get_close_matches(name, table, n=5, cutoff=0)
         raise RecipeError(f"no network {name!r}: the nearest are {', '.join(close)}; `paribus models list` prints all")

@@ -77,6 +77,8 @@ def _suggestion(tree: Tree, path: str) -> str:
     ends = {name.rpartition(".")[2]: name for name in known}
     if "." not in path and (close := get_close_matches(last, ends, n=1, cutoff=0.7)):
         return f"did you mean {ends[close[0]]!r}?"
+    if unknown := _unknown_part(tree, path):
+        return unknown
     part = path.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == part]
     if siblings and not get_close_matches(path, siblings, n=1, cutoff=0.75):
@@ -84,3 +86,19 @@ def _suggestion(tree: Tree, path: str) -> str:
     if siblings or get_close_matches(path, known, n=1, cutoff=0.5):
         return nearest(path, siblings or known)
     return f"it begins with one of {', '.join(tree)}, as in 'model.depth'"
+
+
+def _unknown_part(tree: Tree, path: str) -> str:
+    """What the part has in which a part on the way of `path` is not, such as the auxiliary heads of a net without."""
+    node: Any = tree
+    steps = path.split(".")
+    for at, step in enumerate(steps[:-1]):
+        if step not in node:
+            if at == 0 or get_close_matches(step, node, n=1, cutoff=0.6):
+                return ""
+            kinds = [f", its {name} {node[name]!r}" for name in _DISCRIMINATORS if name in node]
+            return f"{'.'.join(steps[:at])}{''.join(kinds)}, has {', '.join(node)}"
+        node = node[step]
+        if not isinstance(node, dict):
+            return ""
+    return ""
