@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from paribus.analysis.examples import Estimate
-    from paribus.orchestration.evaluation import Evaluation, Gain, Judged
+    from paribus.orchestration.judged import Evaluation, Gain, Judged
     from paribus.tracking.ledger import Ledger
 
 _EXAMPLES = """examples:

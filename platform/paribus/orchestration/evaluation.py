@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paribus.analysis.examples import Estimate, accuracy, accuracy_difference, mean, mean_difference
+from paribus.analysis.examples import accuracy_difference, mean_difference
 from paribus.data import open_originals
 from paribus.orchestration.excluded import Subset, subset
+from paribus.orchestration.judged import Evaluation, Gain, Judged
 from paribus.orchestration.trial_names import SHORT_ID, TrialError, describe, run_name
 from paribus.recipe import Recipe
 from paribus.tracking import LedgerError
@@ -36,87 +37,6 @@ class Member:
     record: TrialRecord
     recipe: Recipe
     originals: Originals
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """The metrics of one trial or of the ensemble: top-1 and top-5 in percent, log-likelihood in nats."""
-
-    name: str
-    record: TrialRecord | None
-    marks: Marks
-    top1: Estimate
-    top5: Estimate
-    log_likelihood: Estimate
-
-    @classmethod
-    def of(cls, name: str, record: TrialRecord | None, marks: Marks) -> Judged:
-        """The estimates of `marks`, with 95 % intervals over examples."""
-        return cls(
-            name=name,
-            record=record,
-            marks=marks,
-            top1=accuracy(marks.correct),
-            top5=accuracy(marks.among5),
-            log_likelihood=mean(marks.log_likelihood),
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        of = {} if self.record is None else {"trial_id": self.record.trial_id, "run_id": self.record.run_id}
-        metrics = {"top1": self.top1, "top5": self.top5, "log_likelihood": self.log_likelihood}
-        return {"name": self.name, **of, **{key: found.as_dict() for key, found in metrics.items()}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gain:
-    """A paired difference over the same examples, `of` minus `over`: points of top-1, nats of log-likelihood."""
-
-    of: str
-    over: str
-    top1: Estimate
-    log_likelihood: Estimate
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        found = {"top1": self.top1.as_dict(), "log_likelihood": self.log_likelihood.as_dict()}
-        return {"of": self.of, "over": self.over, **found}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """What `paribus evaluate` found, on which examples, with which looks at each."""
-
-    data: str
-    split: str
-    data_digest: str
-    crops: str
-    subset: Subset
-    members: tuple[Judged, ...]
-    ensemble: Judged | None
-    gains: tuple[Gain, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """How the ledger calls this evaluation: `crops_144`, `dense`, `crops_1.without_3f9a0c1b2d4e`."""
-        return ("dense" if self.crops == "dense" else f"crops_{self.crops}") + self.subset.name
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "data": self.data,
-            "split": self.split,
-            "data_digest": self.data_digest,
-            "crops": self.crops,
-            "n": len(self.subset.rows),
-            "num_excluded": self.subset.num_excluded,
-            "excluded_digest": self.subset.digest,
-            "trials": [member.as_dict() for member in self.members],
-            "ensemble": None if self.ensemble is None else self.ensemble.as_dict(),
-            "gains": [gain.as_dict() for gain in self.gains],
-            "notes": list(self.notes),
-        }
 
 
 def open_members(
@@ -269,6 +189,7 @@ def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Marks | None
         return None
     correct = kept.correct[chosen.rows]
     likelihood = kept.log_likelihood[chosen.rows].astype(np.float64)
+    # The ledger keeps no top-5 of each example, and no gain asks for it.
     return Marks(correct=correct, among5=correct, log_likelihood=likelihood)
 
 
