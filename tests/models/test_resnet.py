@@ -142,6 +142,7 @@ def test_the_caffe_pool_rounds_up_and_is_not_padded() -> None:
         ({"shortcut_scale": 0.0, "dropout": 0.5, "dropout_placement": "shortcut"}, "dropout = 0.5 lies on a shortcut"),
         ({"se": {"place": "standard", "stages": (0, 4)}}, "names 0, 4, but this net has stages 1 to 3"),
         ({"order": "preactivated"}, "preactivation"),
+        ({"stride_on": "1x1"}, "basic units have no 1x1"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_names_what_does(kwargs: dict[str, object], message: str) -> None:

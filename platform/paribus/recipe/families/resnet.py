@@ -38,11 +38,13 @@ class ResNet(Residual):
     + f, with g = sigmoid(1x1 conv of x, bias `gate_bias`). `projection` is option A (zero-padded, no parameters;
     `A_pool` averages instead of dropping pixels, as the stochastic-depth release does), B (1x1 conv where the shape
     changes) or C (1x1 conv on every unit). `stride_on` puts the stride of a bottleneck on its first 1x1, as the paper
-    and the Caffe release have it, or on its 3x3, as fb.resnet.torch, torchvision and timm do; basic units have none to
-    place.
+    and the Caffe release have it, or on its 3x3, as fb.resnet.torch, torchvision and timm do. `gate_bias` acts where
+    there is a gate and `first_shortcut` where ReLU comes first; elsewhere they are left alone, so that arms can differ
+    in the shortcut or the order alone.
 
     Raises:
-        ValueError: a depth that does not fit the stem, the block and `blocks`; it names the nearest ones that do.
+        ValueError: a depth that does not fit the stem, the block and `blocks`, naming the nearest ones that do; a gate
+            on a shortcut that is left out; basic units with `stride_on` 1x1.
     """
 
     family: Literal["resnet"] = "resnet"
@@ -60,6 +62,8 @@ class ResNet(Residual):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         _ = self.num_units
+        if self.block == "basic" and self.stride_on == "1x1":
+            raise ValueError("stride_on '1x1' is about bottlenecks, and basic units have no 1x1: leave it at '3x3'")
         if self.shortcut != "identity" and self.shortcut_scale == 0:
             raise ValueError(f"shortcut {self.shortcut!r} gates a shortcut, but shortcut_scale = 0 leaves it out")
         return self
