@@ -44,12 +44,6 @@ def published(name: str, changes: Mapping[str, object] | None = None) -> ConvNet
     return net.eval()
 
 
-def num_params(name: str) -> int:
-    """Trainable numbers of our published net called `name`."""
-    entry = by_name(name)
-    return sum(each.numel() for each in outline(entry.model, entry.channels, entry.num_classes).parameters())
-
-
 def assert_equal(
     name: str, library: str, theirs_name: str, x: Tensor, changes: Mapping[str, object] | None = None
 ) -> None:

@@ -7,24 +7,11 @@ import twins
 from torch import nn
 
 from paribus.models.build import build, outline
-from paribus.models.complexity import count, stages
+from paribus.models.complexity import stages
 from paribus.models.dropout import StochasticDepth
 from paribus.recipe import ResNet
 from paribus.recipe.model import by_name
 
-PARAMS = {
-    "ResNet-18": 11_689_512, "ResNet-34": 21_797_672, "ResNet-50": 25_557_032, "ResNet-101": 44_549_160,
-    "ResNet-152": 60_192_808, "ResNet-50-caffe": 25_557_032, "PreResNet-50": 25_549_352, "PreResNet-101": 44_541_480,
-    "PreResNet-152": 60_185_128, "ResNet-34-A": 21_623_848, "ResNet-34-C": 22_716_840,
-    "ResNet-20": 269_722, "ResNet-32": 464_154, "ResNet-44": 658_586, "ResNet-56": 853_018, "ResNet-110": 1_727_962,
-    "ResNet-1202": 19_421_274, "ResNet-20-B": 272_474, "ResNet-56-B": 855_770, "ResNet-110-B": 1_730_714,
-    "PreResNet-110": 1_730_522, "PreResNet-164": 1_703_258, "PreResNet-1001": 10_327_706,
-}  # fmt: skip
-GMACS = {
-    "ResNet-18": 1.814, "ResNet-34": 3.664, "ResNet-50": 4.089, "ResNet-101": 7.801, "ResNet-152": 11.514,
-    "ResNet-50-caffe": 3.858, "ResNet-20": 0.041, "PreResNet-50": 4.089, "PreResNet-110": 0.253,
-    "PreResNet-164": 0.245,
-}  # fmt: skip
 REFERENCES = [
     ("ResNet-18", "torchvision", "resnet18", 64),
     ("ResNet-34", "torchvision", "resnet34", 64),
@@ -41,18 +28,6 @@ REFERENCES = [
     ("ResNet-110-B", "pytorchcv", "resnet110_cifar10", 32),
     ("PreResNet-110-raw", "pytorchcv", "preresnet110_cifar10", 32),
 ]
-
-
-@pytest.mark.parametrize("name", PARAMS)
-def test_parameters_are_exactly_those_counted(name: str) -> None:
-    assert references.num_params(name) == PARAMS[name]
-
-
-@pytest.mark.parametrize("name", GMACS)
-def test_multiply_adds_are_those_of_the_literature(name: str) -> None:
-    entry = by_name(name)
-    cost = count(entry.model, entry.size, entry.channels, entry.num_classes)
-    assert cost.macs / 1e9 == pytest.approx(GMACS[name], rel=0.005, abs=5e-4)
 
 
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)

@@ -13,17 +13,6 @@ from paribus.models.complexity import count, stages
 from paribus.recipe import ResNeXt
 from paribus.recipe.model import by_name
 
-PARAMS = {
-    "ResNeXt-50-2x40d": 25_425_000, "ResNeXt-50-4x24d": 25_292_968, "ResNeXt-50-8x14d": 25_603_016,
-    "ResNeXt-50-32x4d": 25_028_904, "ResNeXt-101-32x4d": 44_177_704, "ResNeXt-101-64x4d": 83_455_272,
-    "ResNeXt-101-32x8d": 88_791_336, "ResNeXt-101-2x64d": 84_198_184, "ResNeXt-101-1x100d": 85_611_336,
-    "ResNeXt-29-8x64d": 34_426_698, "ResNeXt-29-16x64d": 68_155_210, "ResNeXt-29-32x4d": 4_775_754,
-    "ResNeXt-29-1x64d": 4_914_250,
-}  # fmt: skip
-GMACS = {
-    "ResNeXt-101-32x4d": 7.97, "ResNeXt-101-64x4d": 15.46, "ResNeXt-101-32x8d": 16.41, "ResNeXt-101-2x64d": 15.12,
-    "ResNeXt-101-1x100d": 15.27, "ResNeXt-29-8x64d": 5.387, "ResNeXt-29-16x64d": 10.689,
-}  # fmt: skip
 REFERENCES = [
     ("ResNeXt-50-32x4d", "torchvision", "resnext50_32x4d", 64),
     ("ResNeXt-101-32x4d", "timm", "resnext101_32x4d", 64),
@@ -32,18 +21,6 @@ REFERENCES = [
     ("ResNeXt-29-32x4d", "pytorchcv", "resnext29_32x4d_cifar10", 32),
     ("ResNeXt-29-16x64d", "pytorchcv", "resnext29_16x64d_cifar10", 32),
 ]
-
-
-@pytest.mark.parametrize("name", PARAMS)
-def test_parameters_are_exactly_those_counted(name: str) -> None:
-    assert references.num_params(name) == PARAMS[name]
-
-
-@pytest.mark.parametrize("name", GMACS)
-def test_multiply_adds_are_those_of_the_literature(name: str) -> None:
-    entry = by_name(name)
-    cost = count(entry.model, entry.size, entry.channels, entry.num_classes)
-    assert cost.macs / 1e9 == pytest.approx(GMACS[name], rel=0.005)
 
 
 @pytest.mark.parametrize(("name", "library", "theirs_name", "size"), REFERENCES)
