@@ -1,5 +1,6 @@
 """Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -57,9 +58,13 @@ def input_size(recipe: Recipe, manifest: Manifest) -> int:
     return size
 
 
-def check_input(recipe: Recipe, home: Path | None = None) -> None:
-    """Raise DataError where the images of the recipe's data do not fit its network."""
-    input_size(recipe, read_manifest(locate(recipe.data, home)))
+def check_inputs(recipes: Iterable[Recipe], home: Path | None = None) -> None:
+    """Raise DataError where the images of a recipe's data do not fit its network; each manifest is read once."""
+    manifests: dict[Data, Manifest] = {}
+    for recipe in recipes:
+        if recipe.data not in manifests:
+            manifests[recipe.data] = read_manifest(locate(recipe.data, home))
+        input_size(recipe, manifests[recipe.data])
 
 
 def named_folder(name: str, home: Path | None = None) -> Path:

@@ -59,13 +59,12 @@ def look_out(
     note: str = "",
 ) -> Outlook:
     """The plan of a study given the ledger's records; None where the ledger could not be asked."""
-    from paribus.data.catalog import check_input, data_digest
+    from paribus.data.catalog import check_inputs, data_digest
 
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)
 
-    for arm in study.arms:
-        check_input(study.recipe_of(arm), home)
+    check_inputs(map(study.recipe_of, study.arms), home)
     plan = make_plan(
         study,
         trials(study, digest_of),
