@@ -234,25 +234,22 @@ class TestProcess:
         assert stack_process.end(sleeper, grace_s=1) == 1
         assert not sleeper.alive
 
-    def test_what_left_its_session_is_ended_with_the_rest(self, tmp_path: Path) -> None:
-        shell = "setsid sleep 61 & setsid sh -c 'trap \"\" TERM; sleep 62' & sleep 63"
+    @pytest.mark.parametrize(
+        ("shell", "num_processes"),
+        [
+            ("setsid sleep 61 & setsid sh -c 'trap \"\" TERM; sleep 62' & sleep 63", 5),
+            # As Ray's agents are once their raylet is gone: their titles overwrite the environment that bears the mark.
+            ("setsid env -i sleep 64 & sleep 65", 3),
+        ],
+        ids=["in_sessions_of_their_own", "and_without_the_mark"],
+    )
+    def test_what_left_its_session_is_ended_with_the_rest(self, tmp_path: Path, shell: str, num_processes: int) -> None:
         process = stack_process.start(["sh", "-c", shell], folder=tmp_path, env=os.environ, log=tmp_path / "log")
         deadline = time.monotonic() + 5
-        while len(stack_process.members(process)) < 5 and time.monotonic() < deadline:
+        while len(stack_process.members(process)) < num_processes and time.monotonic() < deadline:
             time.sleep(0.05)
         found = stack_process.members(process)
-        assert stack_process.end(process, guest_grace_s=0.5, grace_s=0.5) == len(found) == 5
-        assert [each for each in found if breathes(each)] == []
-
-    def test_an_orphan_in_a_session_of_its_own_without_the_mark_is_ended_too(self, tmp_path: Path) -> None:
-        """As Ray's agents are once their raylet is gone: their titles overwrite the environment that bears the mark."""
-        shell = "setsid env -i sleep 64 & sleep 65"
-        process = stack_process.start(["sh", "-c", shell], folder=tmp_path, env=os.environ, log=tmp_path / "log")
-        deadline = time.monotonic() + 5
-        while len(stack_process.members(process)) < 3 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        found = stack_process.members(process)
-        assert stack_process.end(process, guest_grace_s=0.5, grace_s=0.5) == len(found) == 3
+        assert stack_process.end(process, guest_grace_s=0.5, grace_s=0.5) == len(found) == num_processes
         assert [each for each in found if breathes(each)] == []
 
 
