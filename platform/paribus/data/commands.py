@@ -120,9 +120,9 @@ def _only(source: "Source", splits: list[str] | None) -> "Source":
     if splits is None:
         return source
     for name in splits:
-        if name not in source.counts:
-            raise DataError(f"{source.name} has no split {name!r}: it has {', '.join(source.counts)}")
-    return replace(source, counts={name: count for name, count in source.counts.items() if name in splits})
+        if name not in source.splits:
+            raise DataError(f"{source.name} has no split {name!r}: it has {', '.join(source.splits)}")
+    return replace(source, splits={name: listing for name, listing in source.splits.items() if name in splits})
 
 
 def _verify(args: argparse.Namespace) -> int:

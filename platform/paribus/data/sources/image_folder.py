@@ -1,13 +1,16 @@
 """A folder of images, SPLIT/CLASS/FILE; the files' bytes are stored as they are."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from paribus.data.counters import keyed_hash, sample_ids
 from paribus.data.errors import DataError
-from paribus.data.sources.source import Item, Source
+from paribus.data.sources.names import Names
+from paribus.data.sources.source import File, Listing, Source, tidy_key
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -30,47 +33,60 @@ def image_folder(root: Path) -> Source:
     classes = tuple(folder.name for folder in _folders(root / "train"))
     if not classes:
         raise DataError(f"{root / 'train'} has no class folders: images go into train/CLASS/")
-    files = {split: _shuffled(root / split, _files(root / split, classes)) for split in splits}
-    num_bytes = sum(path.stat().st_size + 2048 for paths in files.values() for path, _ in paths)
-
-    def items(split: str) -> Iterator[Item]:
-        for path, label in files[split]:
-            data = path.read_bytes()
-            yield Item(key=_key(root / split, path), label=label, suffix=path.suffix[1:].lower(), data=data)
-
     return Source(
         name=root.resolve().name,
         classes=classes,
-        counts={split: len(paths) for split, paths in files.items()},
-        items=items,
-        num_bytes=num_bytes,
+        splits={split: _listing(root / split, classes) for split in splits},
         made={"source": "image folder"},
+        in_order=True,
     )
 
 
-def _files(folder: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
+@dataclass(frozen=True)
+class _Files:
+    """Loads the file of a row; `paths` are relative to `folder`."""
+
+    folder: Path
+    paths: Names
+
+    def __call__(self, row: int) -> File:
+        path = self.folder / self.paths[row]
+        return File(suffix=path.suffix[1:].lower(), data=path.read_bytes())
+
+
+def _listing(folder: Path, classes: tuple[str, ...]) -> Listing:
+    paths, labels, sizes = _files(folder, classes)
+    # Its own hash, older than the writer's: the order of sets made from folders must not change.
+    order = np.argsort(keyed_hash(sample_ids([_key(path) for path in paths]), "image folder"), kind="stable")
+    paths = paths.take(order)
+    keys = Names(_key(path) for path in paths)
+    return Listing(keys=keys, labels=labels[order], sizes=sizes[order], load=_Files(folder, paths))
+
+
+def _files(folder: Path, classes: tuple[str, ...]) -> tuple[Names, NDArray[np.int64], NDArray[np.int64]]:
+    """Paths below `folder`, labels and sizes in bytes (N,), class by class."""
     found = {path.name for path in _folders(folder)}
     if found != set(classes):
         odd = sorted(found ^ set(classes))
         raise DataError(f"{folder} and its sibling train/ have different classes ({', '.join(odd)}): make them agree")
-    files = []
-    for label, name in enumerate(classes):
-        paths = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
-        if not paths:
+    sizes: list[NDArray[np.int64]] = []
+    paths = Names(_walk(folder, classes, sizes))
+    labels = np.repeat(np.arange(len(classes)), [len(part) for part in sizes])
+    return paths, labels, np.concatenate(sizes)
+
+
+def _walk(folder: Path, classes: tuple[str, ...], sizes: list[NDArray[np.int64]]) -> Iterator[str]:
+    """The paths of one class after the other; the sizes of each class's files are appended to `sizes`."""
+    for name in classes:
+        images = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not images:
             raise DataError(f"class folder {folder / name} has no images: fill it, or remove it from every split")
-        files += [(path, label) for path in paths]
-    return files
+        sizes.append(np.array([path.stat().st_size for path in images], np.int64))
+        yield from (path.relative_to(folder).as_posix() for path in images)
 
 
-def _shuffled(folder: Path, files: list[tuple[Path, int]]) -> list[tuple[Path, int]]:
-    ids = sample_ids([_key(folder, path) for path, _ in files])
-    return [files[row] for row in np.argsort(keyed_hash(ids, "image folder"), kind="stable")]
-
-
-def _key(folder: Path, path: Path) -> str:
-    # WebDataset ends a key at the first dot of the file's name, and the index at a tab or the end of the line.
-    name = path.relative_to(folder).with_suffix("").as_posix()
-    return name.replace(".", "_").replace("\t", "_").replace("\n", "_")
+def _key(path: str) -> str:
+    return tidy_key(str(PurePosixPath(path).with_suffix("")))
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
-"""The form of a source: names, counts, and an iterator of samples per split."""
+"""The form of a source: classes, and per split a listing of samples that nothing has read yet."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +8,65 @@ from numpy.typing import NDArray
 
 from paribus.data.decode import Pixels
 from paribus.data.png import encode_png
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """An image file: its suffix without the dot, its bytes, and (H, W, C) uint8 pixels where they are known already."""
+
+    suffix: str
+    data: bytes
+    pixels: Pixels | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The samples of a split, not yet read: keys (N), labels (N,) and the files' sizes in bytes (N,).
+
+    `load(row)` reads one file. It is called in worker processes, so it must pickle, and should carry little.
+    Sizes decide which shard holds which sample, nothing else; 0 where a source does not know them.
+    """
+
+    keys: Sequence[str]
+    labels: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    load: Callable[[int], File]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where samples come from.
+
+    `in_order`: the rows of a listing are stored as they stand; else each split is sorted by a keyed hash of its
+    keys, so that no shard holds one class alone. `made` enters the manifest, and so the digest.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, Listing]
+    made: Mapping[str, str | int | bool] = field(default_factory=dict)
+    in_order: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Samples per split."""
+        return {name: len(listing) for name, listing in self.splits.items()}
+
+    @property
+    def num_bytes(self) -> int:
+        """An estimate of all shards."""
+        # A tar member takes a header of 512 bytes and is padded to as much, and a sample has two members.
+        return sum(int(listing.sizes.sum()) + 2048 * len(listing) for listing in self.splits.values())
+
+    def items(self, split: str) -> "Iterator[Item]":
+        """The samples of `split`, read one by one."""
+        listing = self.splits[split]
+        for row, key in enumerate(listing.keys):
+            file = listing.load(row)
+            yield Item(key=key, label=int(listing.labels[row]), suffix=file.suffix, data=file.data, pixels=file.pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,16 +80,9 @@ class Item:
     pixels: Pixels | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Where samples come from. `items(split)` yields `counts[split]` of them; `num_bytes` is an estimate of all."""
-
-    name: str
-    classes: tuple[str, ...]
-    counts: Mapping[str, int]
-    items: Callable[[str], Iterator[Item]]
-    num_bytes: int
-    made: Mapping[str, str | int | bool] = field(default_factory=dict)
+def tidy_key(name: str) -> str:
+    """`name` as a key: WebDataset ends one at the first dot of the file's name, and a list of keys at a line's end."""
+    return name.replace(".", "_").replace("\t", "_").replace("\n", "_").replace("\r", "_")
 
 
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]
@@ -39,13 +91,24 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]
 def array_source(
     name: str, classes: tuple[str, ...], splits: Mapping[str, Arrays], made: Mapping[str, str | int | bool]
 ) -> Source:
-    """A source of PNGs from arrays: per split images (N, H, W, C) uint8, labels (N,) int64 and N keys."""
+    """A source of PNGs from arrays, in their order: per split images (N, H, W, C) uint8, labels (N,) and N keys."""
+    listings = {
+        split: Listing(keys=keys, labels=labels, sizes=_png_sizes(images), load=_Pngs(images))
+        for split, (images, labels, keys) in splits.items()
+    }
+    return Source(name=name, classes=classes, splits=listings, made=made, in_order=True)
 
-    def items(split: str) -> Iterator[Item]:
-        for image, label, key in zip(*splits[split], strict=True):
-            yield Item(key=key, label=int(label), suffix="png", data=encode_png(image), pixels=image)
 
-    counts = {split: len(keys) for split, (_, _, keys) in splits.items()}
-    # A tar member takes a header of 512 bytes and is padded to as much, and a sample has two members.
-    num_bytes = sum(images.nbytes + 2048 * len(images) for images, _, _ in splits.values())
-    return Source(name=name, classes=classes, counts=counts, items=items, num_bytes=num_bytes, made=made)
+@dataclass(frozen=True)
+class _Pngs:
+    """Loads the PNG of a row of (N, H, W, C) uint8."""
+
+    images: NDArray[np.uint8]
+
+    def __call__(self, row: int) -> File:
+        return File(suffix="png", data=encode_png(self.images[row]), pixels=self.images[row])
+
+
+def _png_sizes(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+    # Nothing is compressed, so images of one shape are files of one size.
+    return np.full(len(images), len(encode_png(images[0])) if len(images) else 0, np.int64)
