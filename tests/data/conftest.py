@@ -20,7 +20,7 @@ def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """64 training samples in 13 shards, so two windows, and 32 test samples in 7."""
+    """64 training samples in 13 shards and 32 test samples in 7."""
     folder = tmp_path_factory.mktemp("sets") / "stripes"
     make_shards(synthetic(), folder, shard_size=5)
     return folder

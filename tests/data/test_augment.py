@@ -5,10 +5,9 @@ import math
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.stats import chisquare, kstest
 
-from paribus.data.augment import Colour, Draw, crop_boxes, cut_out, flip, pad_crop, resized_crops, varied
+from paribus.data.augment import Draw, crop_boxes, flip, pad_crop, varied
 from paribus.data.counters import sample_ids
 from paribus.recipe.data import Augment
 
@@ -39,22 +38,6 @@ def test_flip_mirrors_columns_of_half_the_samples() -> None:
     assert 10 < mirrored.sum() < 40
     for got, image, mirror in zip(flip(images, draw), images, mirrored, strict=True):
         np.testing.assert_array_equal(got, np.fliplr(image) if mirror else image)
-
-
-@pytest.mark.parametrize("side", [1, 2, 5, 8])
-def test_cutout_fills_a_clipped_square_and_nothing_else(side: int) -> None:
-    draw = draw_of(KEYS)
-    images = np.arange(50 * 3 * 8 * 9, dtype=np.float32).reshape(50, 3, 8, 9) + 1
-    cut, fill = images.copy(), np.array([-1, -2, -3], np.float32)
-    cut_out(cut, side, fill, draw)
-    rows, columns = draw.integers(8, "cutout row"), draw.integers(9, "cutout column")
-    for got, image, row, column in zip(cut, images, rows, columns, strict=True):
-        expected = image.copy()
-        for y in range(8):
-            for x in range(9):
-                if 0 <= y - (row - side // 2) < side and 0 <= x - (column - side // 2) < side:
-                    expected[:, y, x] = fill
-        np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize(("height", "width"), [(20, 20), (30, 50), (90, 11), (1, 1)])
@@ -97,17 +80,6 @@ def test_crop_boxes_cover_the_area_that_was_asked_for() -> None:
     assert kstest(small, "uniform", args=(0.08, 0.62)).pvalue > 1e-3
 
 
-def test_resized_crops_are_pillows_bilinear_resize_of_the_box() -> None:
-    images = [images_of((20 + number, 30, 3), 1)[0] for number in range(10)]
-    draw = draw_of(KEYS[:10])
-    heights = np.array([image.shape[0] for image in images])
-    boxes = crop_boxes(heights, np.full(10, 30), 0.2, draw)
-    got = resized_crops(images, 16, 0.2, draw)
-    for result, image, top, left, h, w in zip(got, images, *boxes, strict=True):
-        crop = Image.fromarray(image).crop((left, top, left + w, top + h))
-        np.testing.assert_array_equal(result, np.asarray(crop.resize((16, 16), Image.Resampling.BILINEAR)))
-
-
 def test_a_samples_draw_does_not_know_its_batch() -> None:
     augment = Augment(crop="pad", pad=3, flip=True)
     images = images_of((8, 8, 3))
@@ -130,18 +102,3 @@ def test_crop_rows_and_columns_are_uniform_and_independent() -> None:
     table = np.zeros((9, 9))
     np.add.at(table, (draw.integers(9, "crop row"), draw.integers(9, "crop column")), 1)
     assert chisquare(table.ravel()).pvalue > 1e-3
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_scaling_is_the_textbook_formula(channels: int) -> None:
-    images = images_of((6, 5, channels))
-    mean, sd = np.linspace(0.3, 0.5, channels), np.linspace(0.2, 0.4, channels)
-    colour = Colour(mean, sd)
-    expected = ((images / 255 - mean) / sd).transpose(0, 3, 1, 2)
-    got = colour.scaled(images, True)
-    assert got.dtype == np.float32
-    assert got.flags.c_contiguous
-    np.testing.assert_allclose(got, expected, atol=2e-6)
-    plain = colour.scaled(images, False)
-    assert plain.flags.c_contiguous
-    np.testing.assert_allclose(plain, images.transpose(0, 3, 1, 2) / 255, atol=1e-6)

@@ -70,11 +70,14 @@ def test_a_damaged_shard_is_named(
     assert [path for path in (tmp_path / "home" / "cache").glob("*") if "partial" in path.name] == []
 
 
+@pytest.mark.parametrize("file", ["train.index.npy", "train.keys.txt"])
 @pytest.mark.parametrize(("damage", "word"), [(delete, "missing"), (truncate, "altered"), (alter, "altered")])
-def test_a_damaged_index_is_named(stripes: Path, tmp_path: Path, damage: Callable[[Path], None], word: str) -> None:
+def test_a_damaged_index_is_named(
+    stripes: Path, tmp_path: Path, damage: Callable[[Path], None], word: str, file: str
+) -> None:
     folder = Path(shutil.copytree(stripes, tmp_path / "set"))
-    damage(folder / "train.index.tsv")
-    with pytest.raises(DataError, match=rf"train.index.tsv.*{word}"):
+    damage(folder / file)
+    with pytest.raises(DataError, match=rf"{file}.*{word}"):
         read_all(RECIPE.replace({"data.shards": str(folder)}), tmp_path)
 
 

@@ -18,7 +18,8 @@ from paribus.data.atomic import require_disk
 from paribus.data.catalog import data_digest, locate
 from paribus.data.decode import decode
 from paribus.data.errors import DataError
-from paribus.data.manifest import read_index, read_manifest
+from paribus.data.index import read_index
+from paribus.data.manifest import read_manifest
 from paribus.data.places import Place
 from paribus.data.shards import make_shards
 from paribus.data.sources.builtin import digits, synthetic

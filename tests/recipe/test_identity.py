@@ -19,9 +19,9 @@ BASE = Recipe()
 SEEDS = Seeds.draw(0, 1)
 
 GOLDEN = {
-    "defaults": "2f64063451ccc2a0933b3ad7fef370c060b7d4532d35d5758d4300c28ec41abe",
-    "all else": "b993b5da48eb3282be0d937bc9bf2cb48be4d54dfee10a8d6c931242880aa194",
-    "rmsprop": "e1455d36b82ef2b7623cc25d43a37b4cef55af26db0358b3c86263d6e80b89cd",
+    "defaults": "965726233ec86a16a4c570e889b2222d040c19132a3180ff8eec53a90c93d501",
+    "all else": "c4d7af6b69b8611742b534cc030a78ac43aa7a024de4dd0c6f25b798066ff27a",
+    "rmsprop": "23ecdafc9877347439b4cb87046104888d322d39b13363e0ed023a7bf53bf145",
 }
 
 BOOKKEEPING = {
@@ -58,6 +58,8 @@ COMMON = {
     "data.eval_split": "val",
     "data.train_fraction": 0.5,
     "data.batch_size": 32,
+    "data.shuffle_shards": 16,
+    "data.decoding": "exact",
     "data.max_undecodable": 0.0,
     "augment.crop": "pad",
     "augment.pad": 2,

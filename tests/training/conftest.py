@@ -19,6 +19,9 @@ class MemoryBatch:
     labels: Tensor
     keys: list[str]
 
+    def on(self, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> Tensor:
+        return self.images.to(device, memory_format=memory_format)
+
 
 @dataclass(frozen=True)
 class DigitsFeed:

@@ -8,15 +8,16 @@ import torch
 
 from paribus.training import TrainingError
 from paribus.training.evaluate import evaluate
+from paribus.training.feed_protocol import Batch
 
 
 def predicting(logits: torch.Tensor):  # type: ignore[no-untyped-def]
     """A predictor that deals out rows of `logits`, and features of which channel 1 is dead."""
     given = iter(logits.split(100))
 
-    def predict(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         rows = next(given)
-        assert len(rows) == len(images)
+        assert len(rows) == len(batch.labels)
         return torch.tensor([[1.0, 0.0, 0.5, 0.0]]).expand(len(rows), 4), rows
 
     return predict
@@ -44,8 +45,8 @@ def test_metrics_are_those_of_the_formulas(feed) -> None:  # type: ignore[no-unt
 def test_a_channel_below_zero_is_not_dead(feed) -> None:  # type: ignore[no-untyped-def]
     dealt = predicting(torch.zeros(feed.num_eval, 10))
 
-    def signed(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        features, logits = dealt(images)
+    def signed(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        features, logits = dealt(batch)
         return -features, logits
 
     assert evaluate(signed, feed)[0]["dead_channels"] == 0.5

@@ -149,7 +149,7 @@ def test_marks_are_those_of_the_evaluation_ties_too(feed) -> None:  # type: igno
     logits = torch.randint(0, 4, (feed.num_eval, 10), generator=generator).float()
     labels = torch.cat([batch.labels for batch in feed.evaluation()])
     given = iter(logits.split(100))
-    metrics, examples = evaluate(lambda images: (torch.ones(len(images), 1), next(given)), feed)
+    metrics, examples = evaluate(lambda batch: (torch.ones(len(batch.labels), 1), next(given)), feed)
     marks = Marks.of(logits.double().softmax(1).numpy(), labels.numpy())
     np.testing.assert_array_equal(marks.correct, examples.correct)
     np.testing.assert_allclose(marks.log_likelihood, examples.log_likelihood, rtol=1e-6)

@@ -1,36 +1,16 @@
 """Random variation of training images, each sample's drawn from (augment seed, epoch, sample key) alone."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paribus.data.counters import Ids, integers, uniforms
-from paribus.data.decode import Pixels, resize
+from paribus.data.decode import Pixels
 from paribus.recipe.data import Augment
 
-Floats = NDArray[np.float32]
 _ATTEMPTS = 10
 _MAX_ASPECT = 4 / 3
-
-
-@dataclass(frozen=True)
-class Colour:
-    """Per-channel mean and sd over the train split, (C,) in units of full white."""
-
-    mean: NDArray[np.float64]
-    sd: NDArray[np.float64]
-
-    def scaled(self, images: Pixels, normalise: bool) -> Floats:
-        """(N, C, H, W) float32, contiguous, of (N, H, W, C): mean 0, sd 1 per channel; 0 to 1 where not `normalise`."""
-        floats: Floats = images.transpose(0, 3, 1, 2).astype(np.float32, order="C")
-        if not normalise:
-            floats *= np.float32(1 / 255)
-            return floats
-        floats -= (255 * self.mean).astype(np.float32)[:, None, None]
-        floats *= (1 / (255 * self.sd)).astype(np.float32)[:, None, None]
-        return floats
 
 
 @dataclass(frozen=True)
@@ -70,29 +50,15 @@ def pad_crop(images: Pixels, pad: int, draw: Draw) -> Pixels:
 
 def flip(images: Pixels, draw: Draw) -> Pixels:
     """Mirror left and right with probability 1/2."""
-    mirrored = draw.uniforms("flip") < 0.5
+    chosen = mirrored(draw)
     flipped = images.copy()
-    _whole(flipped)[mirrored] = _whole(images)[mirrored][:, :, ::-1]
+    _whole(flipped)[chosen] = _whole(images)[chosen][:, :, ::-1]
     return flipped
 
 
-def cut_out(images: Floats, side: int, fill: Floats, draw: Draw) -> None:
-    """Set a square of `side` pixels, centred anywhere and clipped at the border, to `fill` (C,), in place.
-
-    (DeVries and Taylor 2017, arXiv 1708.04552, section 3.2.)
-    """
-    height, width = images.shape[2:]
-    inside = _band(draw.integers(height, "cutout row"), height, side)[:, :, None]
-    inside = inside & _band(draw.integers(width, "cutout column"), width, side)[:, None, :]
-    np.copyto(images, fill[:, None, None], where=inside[:, None])
-
-
-def resized_crops(images: Sequence[Pixels] | Pixels, size: int, min_area: float, draw: Draw) -> Pixels:
-    """(N, size, size, C) uint8 from (H, W, C) images of any size: a random box each, resized with antialiasing."""
-    heights = np.array([image.shape[0] for image in images])
-    widths = np.array([image.shape[1] for image in images])
-    boxes = zip(images, *crop_boxes(heights, widths, min_area, draw), strict=True)
-    return np.stack([resize(image[y : y + h, x : x + w], size, size) for image, y, x, h, w in boxes])
+def mirrored(draw: Draw) -> NDArray[np.bool_]:
+    """(N,) which images are mirrored left and right."""
+    return draw.uniforms("flip") < 0.5
 
 
 def crop_boxes(
@@ -138,9 +104,3 @@ def _reflected(images: Pixels, pad: int) -> Pixels:
 def _whole(images: Pixels) -> NDArray[np.void]:
     """(N, H, W) of the same memory, a pixel an item: NumPy mirrors items ten times faster than runs of three bytes."""
     return images.view(np.dtype((np.void, images.shape[3])))[..., 0]
-
-
-def _band(centre: NDArray[np.int64], length: int, side: int) -> NDArray[np.bool_]:
-    offset = np.arange(length) - (centre[:, None] - side // 2)
-    band: NDArray[np.bool_] = (offset >= 0) & (offset < side)
-    return band

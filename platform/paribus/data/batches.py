@@ -2,30 +2,54 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paribus.data.augment import Colour, Draw, cut_out, resized_crops, varied
+from paribus.data.augment import Draw, crop_boxes, mirrored, varied
+from paribus.data.decode import Pixels
 from paribus.data.errors import DataError
-from paribus.data.manifest import Index, Manifest
+from paribus.data.finish import Colour, Finish
+from paribus.data.index import Index
+from paribus.data.manifest import Manifest
 from paribus.data.order import choose, epoch_order, share
-from paribus.data.supply import Loaded, Request, Supply, in_order
+from paribus.data.supply import Crops, Positions, Supply, in_order
 from paribus.recipe.recipe import Recipe
 
-Floats = NDArray[np.float32]
 _NAMED = 5
+_CPU = torch.device("cpu")
+# Where the pixels of a step go: a function of the 0-based step, giving (B, H, W, C) uint8.
+Allocate = Callable[[int], Pixels]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class PixelBatch:
+    """Decoded, cropped, flipped: `images` (N, H, W, C) uint8 of rows `positions` of the index; `undecodable` rows."""
+
+    images: Pixels
+    positions: Positions
+    undecodable: Positions
+
+
+@dataclass(frozen=True)
 class Batch:
-    """`images` (N, C, H, W) float32, `labels` (N,) int64, and the N sample keys."""
+    """`pixels` (N, H, W, C) uint8, `labels` (N,) int64, and the N sample keys."""
 
-    images: torch.Tensor
+    pixels: torch.Tensor
     labels: torch.Tensor
     keys: list[str]
+    finish: Finish
+
+    @cached_property
+    def images(self) -> torch.Tensor:
+        """(N, C, H, W) float32 on the CPU, as the net sees them."""
+        return self.on(_CPU)
+
+    def on(self, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> torch.Tensor:
+        """(N, C, H, W) float32 on `device`, as the net sees them: normalised and cut out there."""
+        return self.finish(self.pixels, device, memory_format)
 
 
 @dataclass(frozen=True)
@@ -56,7 +80,7 @@ class Feed:
         self._train, self._eval = parts
         self._threads, self._ranks = threads, ranks
         self._chosen = choose(self._train.index, recipe.data.train_fraction)
-        self._colour = Colour(np.array(manifest.mean), np.array(manifest.sd))
+        self._colour = Colour.of(manifest, recipe.augment.normalise)
         self._undecodable: set[int] = set()
         self.digest = manifest.digest
         self.num_train, self.num_eval = len(self._chosen), len(self._eval.index)
@@ -84,16 +108,23 @@ class Feed:
         Raises:
             DataError: a damaged shard, or more undecodable samples in the epoch than `data.max_undecodable` allows.
         """
-        order = epoch_order(self._train.index, self._chosen, order_seed, epoch)
-        batch = self._recipe.data.batch_size
-        starts = range(start_step * batch, self.steps_per_epoch * batch, batch)
-        requests = self._requests(order.positions, order.windows, [(start, start + batch) for start in starts])
-        prepare = partial(self._varied, self._train.index, augment_seed, epoch)
         undecodable: list[int] = []
-        for loaded, images in self._loads(self._train, requests, prepare):
+        for loaded in self.pixels(order_seed, augment_seed, epoch, start_step):
             undecodable += loaded.undecodable.tolist()
             self._check_undecodable(undecodable, loaded)
-            yield _batch(self._train.index, loaded.positions, images)
+            draw = Draw(self._train.index.ids[loaded.positions], augment_seed, epoch)
+            yield self._batch(self._train.index, loaded, draw)
+
+    def pixels(
+        self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0, allocate: Allocate | None = None
+    ) -> Iterator[PixelBatch]:
+        """What `batches` is made of, before it goes to the device; `allocate` says where each step's pixels go."""
+        order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
+        batch = self._recipe.data.batch_size
+        steps = range(start_step, self.steps_per_epoch)
+        parts = [share(order[step * batch : (step + 1) * batch], *self._ranks) for step in steps]
+        fill = partial(self._varied, augment_seed, epoch)
+        return self._loads(self._train, steps, parts, fill, allocate)
 
     def evaluation(self) -> Iterator[Batch]:
         """The evaluation split, every key once, in the order of `eval_keys` (of this rank's share).
@@ -103,59 +134,60 @@ class Feed:
         """
         index = self._eval.index
         batch = self._recipe.data.eval_batch_size
-        bounds = [(start, min(start + batch, self.num_eval)) for start in range(0, self.num_eval, batch)]
-        requests = self._requests(np.arange(self.num_eval), index.shard_of, bounds)
+        rows = np.arange(self.num_eval, dtype=np.int32)
+        parts = [share(rows[start : start + batch], *self._ranks) for start in range(0, self.num_eval, batch)]
         seen = 0
-        for loaded, images in self._loads(self._eval, requests, self._plain):
+        for loaded in self._loads(self._eval, range(len(parts)), parts, partial(_plain, self._eval.supply), None):
             if len(loaded.undecodable):
                 raise DataError(self._undecodable_text(index, loaded.undecodable.tolist(), "evaluation allows none"))
             seen += len(loaded.positions)
             if len(loaded.positions):
-                yield _batch(index, loaded.positions, images)
-        expected = sum(len(request.positions) for request in requests)
+                yield self._batch(index, loaded, None)
+        expected = sum(map(len, parts))
         if seen != expected:
             raise DataError(f"evaluation of {self._manifest.name} saw {seen} of {expected} samples")
 
-    def _requests(
-        self, positions: NDArray[np.int64], windows: NDArray[np.int64], bounds: list[tuple[int, int]]
-    ) -> list[Request]:
-        rows = [share(np.arange(start, end), *self._ranks) for start, end in bounds]
-        return [Request(positions[chosen], windows[chosen]) for chosen in rows]
-
     def _loads(
-        self, part: Part, requests: list[Request], prepare: Callable[[Loaded], Floats]
-    ) -> Iterator[tuple[Loaded, Floats]]:
-        def prepared(load: Callable[[], Loaded]) -> tuple[Loaded, Floats]:
-            loaded = load()
-            return loaded, prepare(loaded)
+        self,
+        part: Part,
+        steps: range,
+        parts: list[Positions],
+        fill: Callable[[Positions, Pixels], PixelBatch],
+        allocate: Allocate | None,
+    ) -> Iterator[PixelBatch]:
+        shape = (self.size, self.size, self.channels)
 
-        tasks = part.supply.tasks(requests, ahead=self._threads > 0)
-        return in_order((partial(prepared, task) for task in tasks), self._threads)
+        def tasks() -> Iterator[Callable[[], PixelBatch]]:
+            for step, positions in zip(steps, parts, strict=True):
+                out = np.empty((len(positions), *shape), np.uint8) if allocate is None else allocate(step)
+                yield partial(fill, positions, out)
 
-    def _varied(self, index: Index, seed: int, epoch: int, loaded: Loaded) -> Floats:
-        """(N, C, H, W) float32 of the training images of a batch, augmented."""
-        if not len(loaded.positions):
-            return self._nothing()
-        augment, draw = self._recipe.augment, Draw(index.ids[loaded.positions], seed, epoch)
-        if augment.crop == "random_resized":
-            images = resized_crops(loaded.images, self.size, augment.min_area, draw)
-        else:
-            images = np.asarray(loaded.images)
-        floats = self._colour.scaled(varied(images, augment, draw), augment.normalise)
-        if augment.cutout:
-            fill = 0 * self._colour.mean if augment.normalise else self._colour.mean
-            cut_out(floats, augment.cutout, fill.astype(np.float32), draw)
-        return floats
+        with part.supply.ahead(np.concatenate([*parts, np.empty(0, np.int32)])):
+            yield from in_order(tasks(), self._threads)
 
-    def _plain(self, loaded: Loaded) -> Floats:
-        if not len(loaded.positions):
-            return self._nothing()
-        return self._colour.scaled(np.asarray(loaded.images), self._recipe.augment.normalise)
+    def _varied(self, seed: int, epoch: int, positions: Positions, out: Pixels) -> PixelBatch:
+        """The training images at `positions`, cropped and flipped, written to `out`."""
+        index, augment, supply = self._train.index, self._recipe.augment, self._train.supply
+        if augment.crop != "random_resized":
+            loaded = _plain(supply, positions, out)
+            if augment.crop == "pad" or augment.flip:
+                loaded.images[:] = varied(loaded.images, augment, Draw(index.ids[loaded.positions], seed, epoch))
+            return loaded
+        draw, rows = Draw(index.ids[positions], seed, epoch), index.rows[positions]
+        boxes = crop_boxes(rows["height"].astype(np.int64), rows["width"].astype(np.int64), augment.min_area, draw)
+        flipped = mirrored(draw) if augment.flip else np.zeros(len(positions), bool)
+        return _compact(out, positions, supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped)))
 
-    def _nothing(self) -> Floats:
-        return np.empty((0, self.channels, self.size, self.size), np.float32)
+    def _batch(self, index: Index, loaded: PixelBatch, draw: Draw | None) -> Batch:
+        rows = loaded.positions.tolist()
+        return Batch(
+            pixels=torch.from_numpy(loaded.images),
+            labels=torch.from_numpy(index.labels[loaded.positions].astype(np.int64)),
+            keys=[index.keys[row] for row in rows],
+            finish=Finish(self._colour, self._recipe.augment, draw),
+        )
 
-    def _check_undecodable(self, met: list[int], loaded: Loaded) -> None:
+    def _check_undecodable(self, met: list[int], loaded: PixelBatch) -> None:
         # Counted epoch by epoch, so that whether a trial fails does not depend on what the feed served before.
         self._undecodable.update(met)
         allowed = self._recipe.data.max_undecodable * self.num_train
@@ -193,6 +225,15 @@ class Feed:
             )
 
 
-def _batch(index: Index, positions: NDArray[np.int64], images: Floats) -> Batch:
-    keys = [index.keys[row] for row in positions.tolist()]
-    return Batch(torch.from_numpy(images), torch.from_numpy(index.labels[positions]), keys)
+def _plain(supply: Supply, positions: Positions, out: Pixels) -> PixelBatch:
+    """The fixed views of the images at `positions`, written to `out`."""
+    return _compact(out, positions, supply.fill(positions, out, None))
+
+
+def _compact(out: Pixels, positions: Positions, good: NDArray[np.bool_]) -> PixelBatch:
+    """Without the images that did not decode; the others close ranks."""
+    if good.all():
+        return PixelBatch(out, positions, positions[:0])
+    num = int(good.sum())
+    out[:num] = out[good]
+    return PixelBatch(out[:num], positions[good], positions[~good])

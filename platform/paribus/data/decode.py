@@ -64,6 +64,20 @@ def resize(pixels: Pixels, height: int, width: int) -> Pixels:
     return resized.reshape(height, width, pixels.shape[2])
 
 
+def crop(
+    data: bytes, channels: int, box: tuple[int, int, int, int], out: Pixels, *, exact: bool, flip: bool = False
+) -> None:
+    """Write the `box` (top, left, height, width) of the file `data`, resized, maybe mirrored, into `out` (H, W, C)."""
+    crop_pixels(decode(data, channels), box, out, flip=flip)
+
+
+def crop_pixels(pixels: Pixels, box: tuple[int, int, int, int], out: Pixels, *, flip: bool = False) -> None:
+    """Write the `box` of decoded pixels, resized and maybe mirrored, into `out` (H, W, C)."""
+    top, left, height, width = box
+    resized = resize(pixels[top : top + height, left : left + width], out.shape[0], out.shape[1])
+    out[:] = resized[:, ::-1] if flip else resized
+
+
 def sides(height: int, width: int, short: int) -> tuple[int, int]:
     """(height, width) in pixels of an image once its shorter side measures `short`, its aspect kept."""
     scale = short / min(height, width)

@@ -7,7 +7,8 @@ from paribus.data.batches import Batch, Feed, Part
 from paribus.data.catalog import input_size, locate
 from paribus.data.decode import View
 from paribus.data.errors import DataError
-from paribus.data.manifest import Manifest, read_index, read_manifest
+from paribus.data.index import read_index
+from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.originals import Originals
 from paribus.data.places import Place
 from paribus.data.reading import ShardReader, check_length
@@ -43,9 +44,10 @@ def open_feed(
     if len(kinds) == 1:
         raise DataError(f"data.train_split and data.eval_split are both {recipe.data.train_split!r}: they must differ")
     cache = (home or default_home()) / "cache"
+    exact = recipe.data.decoding == "exact"
     for split, kind in kinds.items():
         _check_files(place, manifest, split)
-        parts.append(_open_part(recipe, place, manifest, split, Viewing(kind, size, manifest.channels), cache))
+        parts.append(_open_part(recipe, place, manifest, split, Viewing(kind, size, manifest.channels, exact), cache))
     streamed = any(isinstance(part.supply, Stream) for part in parts)
     if threads is None:
         threads = max(int(streamed), int(recipe.resources.cpus) - 1)
@@ -62,7 +64,7 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
     manifest = read_manifest(place)
     size, split = input_size(recipe, manifest), recipe.data.eval_split
     _check_files(place, manifest, split)
-    stored = Viewing("stored", size, manifest.channels)
+    stored = Viewing("stored", size, manifest.channels, exact=True)
     if stored.shape(manifest) is None:
         recipe = recipe.replace({"data.resident": "never"})  # images of several sizes cannot stay in memory
     part = _open_part(recipe, place, manifest, split, stored, (home or default_home()) / "cache")
@@ -80,14 +82,14 @@ def _open_part(recipe: Recipe, place: Place, manifest: Manifest, split: str, vie
     reader = ShardReader(place, manifest, split, index)
     if manifest.smallest == manifest.largest == (viewing.size, viewing.size):
         # All views of such a set are the stored images, and then all recipes share one cache.
-        viewing = Viewing("stored", viewing.size, viewing.channels)
+        viewing = replace(viewing, kind="stored")
     supply: Supply
     shape = _resident_shape(recipe, manifest, len(index), viewing)
     if shape is None:
-        supply = Stream(reader, index, viewing)
+        supply = Stream(reader, viewing)
     else:
         folder = cache / f"{manifest.digest[:16]}-{split}-{viewing.kind}{viewing.size}"
-        supply = open_resident(folder, reader, index, viewing, shape)
+        supply = open_resident(folder, reader, viewing, shape)
     return Part(index, supply)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paribus.data.augment import Colour
 from paribus.data.batches import Part
 from paribus.data.decode import Pixels
 from paribus.data.errors import DataError
+from paribus.data.finish import Colour
 from paribus.data.manifest import Manifest
-from paribus.data.supply import Loaded, Request, Viewing, in_order
+from paribus.data.supply import Viewing, in_order
 
 T = TypeVar("T")
 
@@ -35,12 +35,12 @@ class Originals:
     """
 
     def __init__(self, manifest: Manifest, part: Part, seen: Viewing, normalise: bool, threads: int) -> None:
-        self._part, self._seen, self._normalise, self._threads = part, seen, normalise, threads
-        self._colour = Colour(np.array(manifest.mean), np.array(manifest.sd))
+        self._part, self._seen, self._threads = part, seen, threads
+        self._colour = Colour.of(manifest, normalise)
         self.name, self.digest = manifest.name, manifest.digest
         self.num_classes, self.channels = len(manifest.classes), manifest.channels
         self.size = seen.size
-        self.keys, self.labels = part.index.keys, part.index.labels
+        self.keys, self.labels = part.index.keys, part.index.labels.astype(np.int64)
 
     def prepared(
         self, rows: NDArray[np.int64], batch_size: int, prepare: Callable[[Pixels], T]
@@ -50,18 +50,13 @@ class Originals:
         Raises:
             DataError: a damaged shard, or an image that does not decode.
         """
+
+        def task(piece: NDArray[np.int64]) -> Prepared[T]:
+            return Prepared(piece, [prepare(self._image(row)) for row in piece.tolist()])
+
         pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-        requests = [Request(piece, self._part.index.shard_of[piece]) for piece in pieces]
-
-        def task(load: Callable[[], Loaded]) -> Prepared[T]:
-            loaded = load()
-            if len(loaded.undecodable):
-                key = self.keys[int(loaded.undecodable[0])]
-                raise DataError(f"{key} of {self.name} does not decode: evaluation allows none, so leave it out by key")
-            return Prepared(loaded.positions, [prepare(image) for image in loaded.images])
-
-        tasks = self._part.supply.tasks(requests, ahead=self._threads > 0)
-        return in_order((partial(task, load) for load in tasks), self._threads)
+        with self._part.supply.ahead(rows.astype(np.int32)):
+            yield from in_order((partial(task, piece) for piece in pieces), self._threads)
 
     def seen(self, pixels: Pixels) -> Pixels:
         """(size, size, C): what the evaluation of training sees of a stored image."""
@@ -69,4 +64,12 @@ class Originals:
 
     def scaled(self, images: Sequence[Pixels]) -> torch.Tensor:
         """(N, C, H, W) float32 of (H, W, C) uint8 images of one shape, normalised as the recipe has it."""
-        return torch.from_numpy(self._colour.scaled(np.stack(images), self._normalise))
+        return self._colour.scaled(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous())
+
+    def _image(self, row: int) -> Pixels:
+        image = self._part.supply.image(row)
+        if image is None:
+            raise DataError(
+                f"{self.keys[row]} of {self.name} does not decode: evaluation allows none, so leave it out by key"
+            )
+        return image

@@ -1,27 +1,62 @@
-"""Where a shard set lies: a folder, or an address that WebDataset's gopen understands."""
+"""Where a shard set lies: a folder, or an address that is read through the node cache."""
 
-import time
-from dataclasses import dataclass
-from http.client import HTTPException
+import threading
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from paribus.data.errors import DataError
+from paribus.data.node_cache import node_cache
+from paribus.data.remote import Patience, Remote
 
-TIMEOUT_S = 60
-RETRIES = 3
+SCHEMES = ("http", "https", "s3", "gs")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder or an address prefix under which `manifest.json` and the shards lie."""
+    """A folder or an address prefix (file, http, https, s3, gs) under which `manifest.json` and the shards lie.
+
+    Copies of what lies behind an address are kept under `home` (None: the default one), unless PARIBUS_CACHE names
+    another folder. Credentials come from where the service's own tools look for them, never from the address.
+
+    Raises:
+        DataError: an address of another kind, or one with credentials or a query in it.
+    """
 
     root: str
+    home: Path | None = None
+    patience: Patience = field(default_factory=Patience)
+
+    def __post_init__(self) -> None:
+        if "://" not in self.root:
+            return
+        parts = urlsplit(self.root)
+        # Without what is refused: an address ends in messages, the ledger and the logs.
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        if parts.scheme not in (*SCHEMES, "file"):
+            raise DataError(
+                f"data.shards = {shown}: an address begins with file, {', '.join(SCHEMES)}; else name a folder"
+            )
+        if parts.username is not None or parts.password is not None:
+            raise DataError(f"data.shards = {shown} came with a user or password in it: put them into ~/.netrc instead")
+        if parts.query or parts.fragment:
+            raise DataError(
+                f"data.shards = {shown} came with a query or fragment, and a signature fits one file: leave it out, "
+                "and give credentials by the environment, or make the prefix readable"
+            )
+        if parts.scheme == "file" and parts.netloc not in ("", "localhost"):
+            raise DataError(f"data.shards = {shown} names a file on another host: file:///FOLDER names one on this")
+        if parts.scheme != "file" and not parts.netloc:
+            raise DataError(f"data.shards = {shown} has no {'host' if 'http' in parts.scheme else 'bucket'} after ://")
 
     @property
     def folder(self) -> Path | None:
         """The folder, or None for an address."""
+        if self.root.startswith("file://"):
+            return Path(url2pathname(urlsplit(self.root).path))
         return None if "://" in self.root else Path(self.root).expanduser()
 
     def name(self, file: str) -> str:
@@ -29,37 +64,59 @@ class Place:
         return f"{self.root.rstrip('/')}/{file}"
 
     def read(self, file: str) -> bytes:
-        """All bytes of `file`; DataError if it cannot be read."""
+        """All bytes of the small `file`; DataError if it cannot be read."""
         folder = self.folder
+        if folder is None:
+            return self._remote.read(file)
+        with self._local(folder, file) as opened:
+            return opened.read()
+
+    def open(self, file: str, num_bytes: int, sha256: str, cancelled: threading.Event | None = None) -> BinaryIO:
+        """`file` on this machine, open for reading: in a folder as it lies there, from an address its verified copy.
+
+        Holding it open keeps it readable, whatever the node cache drops meanwhile.
+
+        Raises:
+            DataError: missing, or not to be had from the address, or no room for the copy.
+            CancelledError: `cancelled` was set during the download.
+        """
+        folder = self.folder
+        if folder is not None:
+            return self._local(folder, file)
+        remote = self._remote
+        return node_cache(self.home).open(
+            sha256, num_bytes, lambda sink: remote.download(file, sink, num_bytes, sha256, cancelled), cancelled
+        )
+
+    def fetch(self, file: str, num_bytes: int, sha256: str) -> Path:
+        """Where `open` finds `file` on this machine; a copy may be dropped from there before a reader opens it."""
+        with self.open(file, num_bytes, sha256) as opened:
+            return Path(opened.name)
+
+    def forget(self, opened: BinaryIO, sha256: str) -> bool:
+        """Drop the copy `opened` of the file `sha256`, whose bytes have changed on disk.
+
+        False if this is a folder and there is nothing to fetch again from.
+        """
+        if self.folder is not None:
+            return False
+        node_cache(self.home).forget(sha256, opened)
+        return True
+
+    def _local(self, folder: Path, file: str) -> BinaryIO:
         try:
-            return (folder / file).read_bytes() if folder else _fetch(self.name(file))
+            return (folder / file).open("rb")
         except FileNotFoundError:
             raise DataError(f"{self.name(file)} is missing: restore it or make the shards again") from None
-        except (OSError, URLError, HTTPException) as error:
-            raise DataError(f"{self.name(file)} cannot be read: {error}") from None
+        except OSError as error:
+            raise DataError(f"{self.name(file)} cannot be read: {error.strerror}") from None
+
+    @property
+    def _remote(self) -> Remote:
+        return _remote(self.root.rstrip("/"), self.patience)
 
 
-def _fetch(address: str) -> bytes:
-    if address.startswith(("http://", "https://")):
-        return _download(address)
-    # s3, gs, file and pipe addresses: WebDataset knows them, but importing it costs seconds and brings torch.
-    from webdataset.gopen import gopen
-
-    with gopen(address) as stream:
-        fetched: bytes = stream.read()
-    return fetched
-
-
-def _download(address: str) -> bytes:
-    """The bytes behind an http(s) address; what a busy server or a cut connection refuses is asked for again."""
-    for attempt in range(RETRIES + 1):
-        try:
-            with urlopen(address, timeout=TIMEOUT_S) as answer:
-                data: bytes = answer.read()
-            return data
-        except (OSError, HTTPException) as error:
-            refused = isinstance(error, HTTPError) and error.code < 500
-            if refused or attempt == RETRIES:
-                raise
-            time.sleep(0.5 * 2**attempt)
-    raise AssertionError("the last attempt returns or raises")
+@cache
+def _remote(root: str, patience: Patience) -> Remote:
+    """One client, and so one pool of connections, an address and process."""
+    return Remote(root, patience)

@@ -1,74 +1,94 @@
-"""One shard, read through WebDataset's tar iterators and checked against the manifest."""
+"""Samples out of shards by place and length, each checked against the crc of the index."""
 
-from hashlib import sha256
-from io import BytesIO
-from typing import Any
+import os
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+from zlib import crc32
 
 from paribus.data.errors import DataError
-from paribus.data.manifest import Index, Manifest, Shard
+from paribus.data.index import Index
+from paribus.data.manifest import Manifest, Shard
 from paribus.data.places import Place
+
+# Shards held open: more than an order of the default width walks through at a time, fewer than a process may open.
+_MAX_OPEN = 256
 
 
 class ShardReader:
-    """Reads the shards of one split; each is checked against its SHA-256 the first time."""
+    """Reads the samples of one split, from any thread."""
 
     def __init__(self, place: Place, manifest: Manifest, split: str, index: Index) -> None:
-        self._place, self._set, self._index = place, manifest.name, index
-        self._shards = manifest.split(split).shards
-        self._checked: set[int] = set()
+        self.place, self.index = place, index
+        self.shards = manifest.split(split).shards
+        self._set = manifest.name
+        self._open: OrderedDict[int, _File] = OrderedDict()
+        self._lock = Lock()
+        described = index.rows
+        self._offsets, self._lengths, self._crcs = described["offset"], described["length"], described["crc"]
 
-    def read(self, number: int) -> list[bytes]:
-        """The image files of shard `number`, in the order of the index.
+    def read(self, row: int) -> bytes:
+        """The bytes of the image file of sample `row` of the index.
 
         Raises:
-            DataError: the shard is missing, empty, truncated, altered, or holds other samples than the index says.
+            DataError: its shard is missing or truncated, or its bytes were altered.
         """
-        shard = self._shards[number]
-        data = self._place.read(shard.file)
-        check_length(shard, len(data), self._set)
-        if number not in self._checked:
-            if sha256(data).hexdigest() != shard.sha256:
-                raise DataError(_fault(shard, self._set, "was altered: its SHA-256 is not the manifest's"))
-            self._checked.add(number)
-        return self._images(shard, number, data)
+        number = int(self.index.shard_of[row])
+        length = int(self._lengths[row])
+        data = self._file(number).read(length, int(self._offsets[row]))
+        if len(data) != length:
+            raise DataError(fault(self.shards[number], self._set, f"is truncated: it ends within {self._name(row)}"))
+        if crc32(data) != self._crcs[row]:
+            raise DataError(fault(self.shards[number], self._set, f"was altered: {self._name(row)} fails its checksum"))
+        return data
 
-    def _images(self, shard: Shard, number: int, data: bytes) -> list[bytes]:
-        start = int(self._index.starts[number])
-        expected = self._index.keys[start : start + shard.samples]
-        samples = tar_samples(shard, data, self._set)
-        if [sample["__key__"] for sample in samples] != list(expected):
-            raise DataError(_fault(shard, self._set, "holds other samples than the index says"))
-        return [image_of(sample) for sample in samples]
+    def _name(self, row: int) -> str:
+        return f"sample {self.index.keys[row]!r}"
+
+    def _file(self, number: int) -> "_File":
+        with self._lock:
+            file = self._open.get(number)
+            if file is not None:
+                self._open.move_to_end(number)
+                return file
+        shard = self.shards[number]
+        # Outside the lock: a download must not hold up those who read other shards.
+        path = self.place.fetch(shard.file, shard.bytes, shard.sha256)
+        try:
+            file = _File(path)
+        except OSError as error:
+            raise DataError(fault(shard, self._set, f"cannot be opened ({error})")) from None
+        check_length(shard, file.length, self._set)
+        with self._lock:
+            file = self._open.setdefault(number, file)
+            while len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)
+        return file
+
+
+class _File:
+    """A file that is read at places; it closes when nobody holds it any more, so none is closed under a reader."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.length = os.fstat(self._descriptor).st_size
+
+    def read(self, length: int, offset: int) -> bytes:
+        return os.pread(self._descriptor, length, offset)
+
+    def __del__(self) -> None:
+        # Missing where opening failed.
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
 
 
 def check_length(shard: Shard, length: int, name: str) -> None:
     """DataError if a shard's length is not the manifest's."""
     if length != shard.bytes:
         what = "is empty" if length == 0 else "is truncated" if length < shard.bytes else "has grown"
-        raise DataError(_fault(shard, name, f"{what}: {length:,} bytes where the manifest says {shard.bytes:,}"))
+        raise DataError(fault(shard, name, f"{what}: {length:,} bytes where the manifest says {shard.bytes:,}"))
 
 
-def tar_samples(shard: Shard, data: bytes, name: str) -> list[dict[str, Any]]:
-    """WebDataset's samples of a shard's bytes: `__key__`, and one entry per file suffix."""
-    # Imported here: a trial on a resident set whose cache exists never reads a shard.
-    from webdataset.tariterators import group_by_keys, tar_file_expander
-
-    try:
-        return list(group_by_keys(tar_file_expander([{"url": shard.file, "stream": BytesIO(data)}])))
-    except Exception as error:  # tarfile and WebDataset raise errors of many kinds on broken bytes
-        raise DataError(_fault(shard, name, f"is no tar of samples ({error})")) from error
-
-
-def image_of(sample: dict[str, Any]) -> bytes:
-    """The bytes of a sample's image file: what is neither its class nor WebDataset's own."""
-    images = [data for suffix, data in sample.items() if suffix != "cls" and not suffix.startswith("__")]
-    if len(images) != 1:
-        raise DataError(
-            f"sample {sample['__key__']!r} has {len(images)} files beside its class: it should have one image"
-        )
-    data: bytes = images[0]
-    return data
-
-
-def _fault(shard: Shard, name: str, what: str) -> str:
+def fault(shard: Shard, name: str, what: str) -> str:
+    """The message about a faulty shard of the set `name`, and what to do."""
     return f"shard {shard.file} of {name!r} {what}: restore it or make the shards again"

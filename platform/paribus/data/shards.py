@@ -9,16 +9,20 @@ from hashlib import file_digest, sha256
 from io import BytesIO
 from math import sqrt
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
 from paribus.data.atomic import lock, new_folder, require_disk
+from paribus.data.counters import sample_ids
 from paribus.data.decode import Pixels, decode, is_grey
 from paribus.data.errors import DataError, UndecodableError
-from paribus.data.manifest import MANIFEST, Manifest, Shard, Split, index_bytes
+from paribus.data.index import ROW, Rows, index_bytes, index_files, keys_bytes
+from paribus.data.manifest import MANIFEST, Manifest, Shard, Split
 from paribus.data.sources.source import Item, Source
 
 TRAIN = "train"
+Sized = tuple[Item, tuple[int, int]]
 SHARD_SIZE, SHARD_MIB = 10_000, 64
 _NAMED = 5
 
@@ -74,17 +78,19 @@ class _Survey:
     squares: list[int] = field(default_factory=lambda: [0, 0, 0])
     undecodable: list[str] = field(default_factory=list)
 
-    def see(self, item: Item, split: str) -> None:
+    def see(self, item: Item, split: str) -> tuple[int, int]:
+        """(height, width) in pixels; (0, 0) where the file does not decode."""
         try:
             # In colour, because only the last file tells whether all are grey.
             pixels = item.pixels if item.pixels is not None else decode(item.data, 3)
             self.grey = self.grey and (pixels.shape[2] == 1 or (item.pixels is None and is_grey(item.data)))
         except UndecodableError as error:
             self.undecodable.append(f"{split}: {item.key}.{item.suffix} ({error})")
-            return
+            return (0, 0)
         self.sizes.add((pixels.shape[0], pixels.shape[1]))
         if split == TRAIN:
             self._add(pixels)
+        return pixels.shape[0], pixels.shape[1]
 
     def _add(self, pixels: Pixels) -> None:
         flat = pixels.reshape(-1, pixels.shape[2])
@@ -120,59 +126,73 @@ class _Survey:
         )
 
 
-def _surveyed(source: Source, split: str, survey: _Survey, tick: Callable[[], None]) -> Iterator[Item]:
+def _surveyed(source: Source, split: str, survey: _Survey, tick: Callable[[], None]) -> Iterator[Sized]:
     for item in source.items(split):
-        survey.see(item, split)
+        size = survey.see(item, split)
         tick()
-        yield item
+        yield item, size
 
 
-def _write_split(folder: Path, name: str, items: Iterable[Item], limits: tuple[int, int]) -> Split:
+def _write_split(folder: Path, name: str, items: Iterable[Sized], limits: tuple[int, int]) -> Split:
     keys: list[str] = []
-    labels: list[int] = []
+    rows: list[Rows] = []
     shards = []
     for number, group in enumerate(_groups(items, *limits)):
-        keys += [item.key for item in group]
-        labels += [item.label for item in group]
-        shards.append(_write_shard(folder / f"{name}-{number:06d}.tar", group))
+        shard, described = _write_shard(folder / f"{name}-{number:06d}.tar", group)
+        keys += [item.key for item, _ in group]
+        rows.append(described)
+        shards.append(shard)
     if not keys:
         raise DataError(f"split {name!r} has no samples: remove it or fill it")
-    index = index_bytes(keys, labels)
-    file = f"{name}.index.tsv"
-    (folder / file).write_bytes(index)
-    return Split(samples=len(keys), index=file, index_sha256=sha256(index).hexdigest(), shards=tuple(shards))
+    numbers, names = index_bytes(np.concatenate(rows)), keys_bytes(keys)
+    index, listed = index_files(name)
+    (folder / index).write_bytes(numbers)
+    (folder / listed).write_bytes(names)
+    return Split(
+        samples=len(keys),
+        index=index,
+        index_sha256=sha256(numbers).hexdigest(),
+        keys=listed,
+        keys_sha256=sha256(names).hexdigest(),
+        shards=tuple(shards),
+    )
 
 
-def _groups(items: Iterable[Item], max_samples: int, max_bytes: int) -> Iterator[list[Item]]:
-    group: list[Item] = []
+def _groups(items: Iterable[Sized], max_samples: int, max_bytes: int) -> Iterator[list[Sized]]:
+    group: list[Sized] = []
     size = 0
-    for item in items:
+    for item, pixels in items:
         if group and (len(group) == max_samples or size + len(item.data) > max_bytes):
             yield group
             group, size = [], 0
-        group.append(item)
+        group.append((item, pixels))
         size += len(item.data)
     if group:
         yield group
 
 
-def _write_shard(path: Path, items: Iterable[Item]) -> Shard:
-    count = 0
+def _write_shard(path: Path, items: list[Sized]) -> tuple[Shard, Rows]:
+    rows = np.zeros(len(items), ROW)
+    rows["id"] = sample_ids([item.key for item, _ in items])
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for item in items:
-            _add_member(tar, f"{item.key}.{item.suffix}", item.data)
+        for row, (item, (height, width)) in zip(rows, items, strict=True):
+            row["offset"] = _add_member(tar, f"{item.key}.{item.suffix}", item.data)
+            row["length"], row["crc"], row["label"] = len(item.data), crc32(item.data), item.label
+            row["height"], row["width"] = height, width
             _add_member(tar, f"{item.key}.cls", str(item.label).encode())
-            count += 1
     with path.open("rb") as handle:
         digest = file_digest(handle, "sha256").hexdigest()
-    return Shard(file=path.name, samples=count, bytes=path.stat().st_size, sha256=digest)
+    return Shard(file=path.name, samples=len(items), bytes=path.stat().st_size, sha256=digest), rows
 
 
-def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> int:
+    """Where the data begin."""
     # TarInfo's defaults are time 0 and owner 0: nothing of this machine enters the bytes.
     member = tarfile.TarInfo(name)
     member.size = len(data)
     tar.addfile(member, BytesIO(data))
+    padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return int(tar.offset) - padded
 
 
 def _undecodable_text(source: Source, names: list[str]) -> str:

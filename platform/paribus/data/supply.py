@@ -1,43 +1,44 @@
-"""What stands between shards and a feed: requests for samples in, pixels out."""
+"""What stands between shards and a feed: rows of the index in, pixels out, written in place."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels, View, decode, view
+from paribus.data.decode import Pixels, View, crop, decode, view
 from paribus.data.errors import UndecodableError
 from paribus.data.manifest import Manifest
 
 T = TypeVar("T")
+Positions = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Request:
-    """One batch: rows of the index, and per row the window in which a stream meets it (rising)."""
+class Crops:
+    """What to cut out of each of N images: `boxes` (N, 4) int64 top, left, height, width in pixels, `flips` (N,)."""
 
-    positions: NDArray[np.int64]
-    windows: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The images of a request, (N, H, W, C) uint8 or a list of (H, W, C) of several sizes; `positions` (N,) decoded."""
-
-    images: Pixels | list[Pixels]
-    positions: NDArray[np.int64]
-    undecodable: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    flips: NDArray[np.bool_]
 
 
 class Supply(Protocol):
-    """Where the pixels of a split come from."""
+    """Where the pixels of a split come from; any thread may ask."""
 
-    def tasks(self, requests: Sequence[Request], ahead: bool) -> Iterator[Callable[[], Loaded]]:
-        """One task per request, in order; a task may run in any thread. `ahead`: read shards before they are needed."""
+    def ahead(self, positions: Positions) -> AbstractContextManager[object]:
+        """Within the block these rows will be asked for, about in this order."""
+        ...
+
+    def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
+        """Write the N images at `positions`, viewed or cropped, into `out` (N, H, W, C); (N,) which of them decoded."""
+        ...
+
+    def image(self, row: int) -> Pixels | None:
+        """The viewed image at `row`, (H, W, C), or None where it does not decode."""
         ...
 
 
@@ -48,6 +49,7 @@ class Viewing:
     kind: View
     size: int
     channels: int
+    exact: bool
 
     def shape(self, manifest: Manifest) -> tuple[int, int, int] | None:
         """(H, W, C) of all images, or None where they differ."""
@@ -67,6 +69,17 @@ class Viewing:
         """The view of a stored image."""
         return view(pixels, self.kind, self.size)
 
+    def write(self, data: bytes, out: Pixels, box: NDArray[np.int64] | None, flip: bool) -> bool:
+        """Write the view, or the crop at `box`, of a file into `out` (H, W, C); False if it does not decode."""
+        try:
+            if box is None:
+                out[:] = self.cut(decode(data, self.channels))
+            else:
+                crop(data, self.channels, tuple(box.tolist()), out, exact=self.exact, flip=flip)
+        except UndecodableError:
+            return False
+        return True
+
 
 def in_order(tasks: Iterator[Callable[[], T]], threads: int) -> Iterator[T]:
     """The results of `tasks` in their order, computed by `threads` threads beforehand, or by the caller where 0."""
@@ -74,7 +87,7 @@ def in_order(tasks: Iterator[Callable[[], T]], threads: int) -> Iterator[T]:
         for task in tasks:
             yield task()
         return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="paribus-data")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="paribus-data", initializer=_alone)
     try:
         waiting: deque[Future[T]] = deque()
         for task in tasks:
@@ -85,3 +98,10 @@ def in_order(tasks: Iterator[Callable[[], T]], threads: int) -> Iterator[T]:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _alone() -> None:
+    # torch's team of threads belongs to each thread that calls it: ours are many already.
+    import torch
+
+    torch.set_num_threads(1)

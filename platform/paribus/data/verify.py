@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from PIL import Image
 
 from paribus.data.decode import as_image, decode
 from paribus.data.errors import DataError, UndecodableError
-from paribus.data.manifest import Index, Manifest, read_index, read_manifest
+from paribus.data.index import Index, read_index
+from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.places import Place
-from paribus.data.reading import ShardReader, image_of, tar_samples
+from paribus.data.reading import ShardReader, fault
+from paribus.data.tars import image_of, read_samples
 
 _TILE, _COLUMNS = 64, 10
 
@@ -44,29 +47,30 @@ def verify(place: Place, quiet: bool = True) -> Report:
         except DataError as error:
             report.faults.append(str(error))
             continue
-        reader = ShardReader(place, manifest, split, index)
         for number in _ticking(range(len(manifest.split(split).shards)), f"{split}: shards checked", quiet):
-            report.faults += _shard_faults(place, manifest, split, index, reader, number)
+            report.faults += _shard_faults(place, manifest, split, index, number)
         report.shards += len(manifest.split(split).shards)
         report.samples += len(index)
         report.bytes += sum(shard.bytes for shard in manifest.split(split).shards)
     return report
 
 
-def _shard_faults(
-    place: Place, manifest: Manifest, split: str, index: Index, reader: ShardReader, number: int
-) -> list[str]:
+def _shard_faults(place: Place, manifest: Manifest, split: str, index: Index, number: int) -> list[str]:
     shard = manifest.split(split).shards[number]
+    start = int(index.starts[number])
     try:
-        reader.read(number)
+        samples = read_samples(place, shard, manifest.name)
     except DataError as error:
         return [str(error)]
+    if [sample["__key__"] for sample in samples] != index.keys[start : start + shard.samples]:
+        return [fault(shard, manifest.name, "holds other samples than the index says")]
     faults = []
-    start = int(index.starts[number])
-    for row, sample in enumerate(tar_samples(shard, place.read(shard.file), manifest.name), start):
+    for row, sample in enumerate(samples, start):
         where = f"sample {index.keys[row]!r} in shard {shard.file}"
         if sample.get("cls") != str(index.labels[row]).encode():
             faults.append(f"{where} says class {sample.get('cls')!r}, the index {index.labels[row]}")
+        if crc32(image_of(sample)) != index.rows["crc"][row]:
+            faults.append(f"{where} has another checksum than the index says")
         try:
             decode(image_of(sample), manifest.channels)
         except UndecodableError as error:
@@ -114,12 +118,12 @@ def contact_sheet(place: Place, path: Path, split: str = "train") -> None:
     """Write a picture of the first images of each class of the first shard of `split`: a row a class, ten a row."""
     manifest = read_manifest(place)
     index = read_index(place, manifest, split)
-    images = ShardReader(place, manifest, split, index).read(0)
-    labels = index.labels[: len(images)]
+    reader = ShardReader(place, manifest, split, index)
+    labels = index.labels[index.shard_of == 0]
     sheet = Image.new("RGB", (_COLUMNS * _TILE, len(manifest.classes) * _TILE), "white")
     for label in range(len(manifest.classes)):
         for column, row in enumerate(np.flatnonzero(labels == label)[:_COLUMNS]):
-            tile = as_image(decode(images[row], manifest.channels)).convert("RGB").resize((_TILE, _TILE))
+            tile = as_image(decode(reader.read(int(row)), manifest.channels)).convert("RGB").resize((_TILE, _TILE))
             sheet.paste(tile, (column * _TILE, label * _TILE))
     sheet.save(path)
 

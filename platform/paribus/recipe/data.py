@@ -21,6 +21,8 @@ class Data(Part):
     eval_split: str = "test"
     train_fraction: float = Field(1.0, gt=0, le=1, description="share of the training samples, chosen by a keyed hash")
     batch_size: int = Field(64, ge=1)
+    shuffle_shards: int = Field(64, ge=1, description="shards that the order of an epoch mixes at a time")
+    decoding: Literal["fast", "exact"] = Field("fast", description="how random resized crops are decoded")
     eval_batch_size: int = bookkeeping(500, ge=1)
     max_undecodable: float = Field(0.001, ge=0, lt=1, description="share of training samples that may fail to decode")
     resident: Literal["auto", "always", "never"] = bookkeeping("auto")

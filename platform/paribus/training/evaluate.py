@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 from paribus.training.errors import TrainingError
-from paribus.training.feed_protocol import Feed
+from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.result import Examples
 
-Predict = Callable[[Tensor], tuple[Tensor, Tensor]]
+Predict = Callable[[Batch], tuple[Tensor, Tensor]]
 
 
 @torch.inference_mode()
 def evaluate(predict: Predict, feed: Feed) -> tuple[dict[str, float], Examples]:
-    """Metrics and per-sample results; `predict` maps images to (pooled features (N, F), logits (N, K) float32).
+    """Metrics and per-sample results; `predict` gives a batch's (pooled features (N, F), logits (N, K) float32).
 
     A tie between logits goes to the class of lower number, so that a net with constant logits is no better than chance.
 
@@ -24,7 +24,7 @@ def evaluate(predict: Predict, feed: Feed) -> tuple[dict[str, float], Examples]:
     top1, top5, log_likelihood, predicted, peaks = [], [], [], [], []
     keys: list[str] = []
     for batch in feed.evaluation():
-        pooled, logits = predict(batch.images)
+        pooled, logits = predict(batch)
         labels = batch.labels.to(logits.device, non_blocking=True)
         guess = logits.argmax(1)
         hit = guess == labels

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
 class Batch(Protocol):
     """Samples of one step."""
 
-    @property
-    def images(self) -> Tensor:
-        """(N, C, H, W) float32, normalised."""
+    def on(self, device: torch.device, memory_format: torch.memory_format) -> Tensor:
+        """(N, C, H, W) float32, normalised, on `device`."""
 
     @property
     def labels(self) -> Tensor:

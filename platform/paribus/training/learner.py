@@ -11,7 +11,7 @@ from paribus.models.build import build
 from paribus.models.dropout import dropout_layers, seed_dropout
 from paribus.recipe import Recipe, Seeds
 from paribus.training.errors import TrainingError
-from paribus.training.feed_protocol import Feed
+from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.flat import parameter_groups
 from paribus.training.optimizers import make_optimizer, set_lr
 from paribus.training.tricks import average, clip, ema_decay_at, gradient_norm, smoothed_loss
@@ -52,6 +52,10 @@ class Learner:
         # of the last weights would not fit the averaged ones.
         self.current = [vector.detach() for vector in self.vectors] + list(self.net.buffers())
         self.averaged = [tensor.clone() for tensor in self.current] if self.training.ema_decay is not None else []
+
+    def ready(self, batch: Batch) -> Tensor:
+        """The images of a batch on the net's device and in its layout."""
+        return batch.on(self.device, self.memory_format)
 
     def step(self, images: Tensor, labels: Tensor, step: int, lr: float) -> Tensor:
         """Train by one batch; (loss, gradient norm before clipping, largest pooled feature in size) on the device."""

@@ -70,7 +70,7 @@ def epochs(
         for batch in progress.waiting(islice(stream, last - progress.step)):
             with progress.timing("train_s"):
                 lr = lr_at(progress.step, recipe, plan.num_steps, plan.steps_per_epoch)
-                progress.advance(batch.keys, lr, learner.step(batch.images, batch.labels, progress.step, lr))
+                progress.advance(batch.keys, lr, learner.step(learner.ready(batch), batch.labels, progress.step, lr))
                 progress.settle(every=_CHECK_STEPS[learner.device.type])
             if progress.ended:
                 break
@@ -81,7 +81,7 @@ def epochs(
         metrics = progress.training_metrics(first, begun)
         if plan.evaluates_after(progress.epochs_done):
             with progress.timing("eval_s"), learner.evaluated_weights():
-                evaluated, examples = evaluate(learner.predict, feed)
+                evaluated, examples = evaluate(lambda batch: learner.predict(learner.ready(batch)), feed)
             if not math.isfinite(evaluated["eval_loss"]):
                 progress.end("diverged", progress.step)
                 break

@@ -1,0 +1,161 @@
+"""What is known of every sample of a split: where its bytes lie, its class, its size. Two files beside the shards.
+
+A million samples are 28 MB of numbers and as much of keys, mapped and not read: opening ImageNet takes a moment and a
+few MiB. Training reads a sample by its offset and never parses a tar. Imports no torch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from itertools import pairwise
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paribus.data.counters import Ids
+from paribus.data.errors import DataError
+from paribus.data.manifest import Manifest
+from paribus.data.places import Place
+
+# A row a sample, in the order of the shards. `id`: first 8 bytes of the key's SHA-256. `offset`, `length`, `crc`: of
+# the image file's bytes within its shard, the last by zlib's crc32. `height`, `width`: as displayed, 0 where it does
+# not decode.
+ROW = np.dtype(
+    [
+        ("id", "<u8"),
+        ("offset", "<u4"),
+        ("length", "<u4"),
+        ("crc", "<u4"),
+        ("label", "<i4"),
+        ("height", "<u2"),
+        ("width", "<u2"),
+    ]
+)
+Rows = NDArray[np.void]
+_NEWLINE = 10
+
+
+class Keys(Sequence[str]):
+    """The keys of a split, read one by one out of the bytes of its list (a line a key)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._ends = np.flatnonzero(np.frombuffer(data, np.uint8) == _NEWLINE)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self._at(number) for number in range(*row.indices(len(self)))]
+        return self._at(range(len(self))[row])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data.decode().split("\n")[:-1])
+
+    def _at(self, row: int) -> str:
+        start = int(self._ends[row - 1]) + 1 if row else 0
+        return self._data[start : int(self._ends[row])].decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """Every sample of a split, in the order in which the shards hold them; `shard_of` (N,), `starts` (shards,)."""
+
+    keys: Sequence[str]
+    rows: Rows
+    shard_of: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def ids(self) -> Ids:
+        """(N,) uint64: the numbers that stand for the keys wherever chance is drawn."""
+        return self.rows["id"]
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """(N,) class numbers."""
+        return self.rows["label"]
+
+    @classmethod
+    def of(cls, keys: Sequence[str], rows: Rows, samples: Sequence[int]) -> "Index":
+        """The index of shards that hold `samples` samples each."""
+        shard_of = np.repeat(np.arange(len(samples), dtype=np.int32), samples)
+        return cls(keys=keys, rows=rows, shard_of=shard_of, starts=np.cumsum([0, *samples])[:-1])
+
+
+def index_files(split: str) -> tuple[str, str]:
+    """The names of a split's two files: numbers, keys."""
+    return f"{split}.index.npy", f"{split}.keys.txt"
+
+
+def read_index(place: Place, manifest: Manifest, split_name: str) -> Index:
+    """The index of a split, checked against the manifest.
+
+    Raises:
+        DataError: a file that is missing, altered, or at odds with the manifest.
+    """
+    split = manifest.split(split_name)
+    keys = Keys(_checked(place, split.keys, split.keys_sha256))
+    rows = _rows(_checked(place, split.index, split.index_sha256), place.name(split.index))
+    samples = [shard.samples for shard in split.shards]
+    if not len(keys) == len(rows) == sum(samples) == split.samples:
+        raise DataError(
+            f"{place.name(split.index)} describes {len(rows)} samples, {split.keys} names {len(keys)}, the shards of "
+            f"{split_name!r} hold {sum(samples)} and the manifest says {split.samples}: make the shards again"
+        )
+    labels = rows["label"]
+    outside = np.flatnonzero((labels < 0) | (labels >= len(manifest.classes)))
+    if len(outside):
+        row = int(outside[0])
+        raise DataError(
+            f"{place.name(split.index)}: sample {keys[row]!r} has class {labels[row]}, outside the "
+            f"{len(manifest.classes)} classes of {manifest.name}: make the shards again"
+        )
+    return Index.of(keys, rows, samples)
+
+
+def index_bytes(rows: Rows) -> bytes:
+    """The file of numbers."""
+    buffer = BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(rows, ROW), version=(1, 0))
+    return buffer.getvalue()
+
+
+def keys_bytes(keys: Sequence[str]) -> bytes:
+    """The file of keys; DataError where two samples share one."""
+    repeated = [first for first, second in pairwise(sorted(keys)) if first == second]
+    if repeated:
+        raise DataError(f"two samples have the key {repeated[0]!r}: keys name samples, so give each its own")
+    return "".join(f"{key}\n" for key in keys).encode()
+
+
+def _rows(data: bytes, name: str) -> Rows:
+    """The rows in a file of numbers, without a copy."""
+    stream = BytesIO(data)
+    try:
+        np.lib.format.read_magic(stream)
+        dtype = np.lib.format.read_array_header_1_0(stream)[2]
+        if dtype != ROW:
+            raise ValueError(f"its rows are {dtype}")
+        return np.frombuffer(data, ROW, offset=stream.tell())
+    except ValueError as error:
+        raise DataError(f"{name} is no index of Paribus ({error}): make the shards again") from None
+
+
+def _checked(place: Place, file: str, digest: str) -> bytes:
+    data = place.read(file)
+    if sha256(data).hexdigest() != digest:
+        raise DataError(
+            f"{place.name(file)} was altered: its SHA-256 is not the manifest's; restore it or make the shards again"
+        )
+    return data

@@ -1,0 +1,40 @@
+"""Whole shards through WebDataset's tar iterators: what others would read in them. Training reads by the index."""
+
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+from paribus.data.errors import DataError
+from paribus.data.manifest import Shard
+from paribus.data.places import Place
+from paribus.data.reading import check_length, fault
+
+
+def read_samples(place: Place, shard: Shard, name: str) -> list[dict[str, Any]]:
+    """WebDataset's samples of a shard of the set `name`: `__key__`, and one entry per file suffix.
+
+    Raises:
+        DataError: the shard is missing, empty, truncated, altered, or no tar.
+    """
+    data = place.read(shard.file)
+    check_length(shard, len(data), name)
+    if sha256(data).hexdigest() != shard.sha256:
+        raise DataError(fault(shard, name, "was altered: its SHA-256 is not the manifest's"))
+    # Imported here: WebDataset brings torch.
+    from webdataset.tariterators import group_by_keys, tar_file_expander
+
+    try:
+        return list(group_by_keys(tar_file_expander([{"url": shard.file, "stream": BytesIO(data)}])))
+    except Exception as error:  # tarfile and WebDataset raise errors of many kinds on broken bytes
+        raise DataError(fault(shard, name, f"is no tar of samples ({error})")) from error
+
+
+def image_of(sample: dict[str, Any]) -> bytes:
+    """The bytes of a sample's image file: what is neither its class nor WebDataset's own."""
+    images = [data for suffix, data in sample.items() if suffix != "cls" and not suffix.startswith("__")]
+    if len(images) != 1:
+        raise DataError(
+            f"sample {sample['__key__']!r} has {len(images)} files beside its class: it should have one image"
+        )
+    data: bytes = images[0]
+    return data
