@@ -7,6 +7,7 @@ import torch
 from paribus.data.augment import Draw
 from paribus.data.counters import sample_ids
 from paribus.data.finish import Colour, Finish, cut_out
+from paribus.data.stages import Stages
 from paribus.recipe.data import Augment
 
 DRAW = Draw(sample_ids([f"sample-{number}" for number in range(50)]), 3, 1)
@@ -34,7 +35,7 @@ def test_scaling_is_the_textbook_formula(channels: int, memory_format: torch.mem
     mean, sd = np.linspace(0.3, 0.5, channels), np.linspace(0.2, 0.4, channels)
     wanted = {True: (images / 255 - mean) / sd, False: images / 255}
     for normalise, expected in wanted.items():
-        finish = Finish(Colour(mean, sd, normalise), Augment(), None)
+        finish = Finish(Colour(mean, sd, normalise), Augment(), None, Stages())
         got = finish(torch.from_numpy(images), torch.device("cpu"), memory_format)
         assert got.dtype == torch.float32
         assert got.is_contiguous(memory_format=memory_format)

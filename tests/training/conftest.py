@@ -55,6 +55,9 @@ class DigitsFeed:
             chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
             yield self._batch([int(index) for index in chosen], augment_seed, epoch)
 
+    def bottleneck(self, share: float) -> str:
+        return f"memory is slow: {share:.0%}"
+
     def evaluation(self) -> Iterator[MemoryBatch]:
         for start in range(1400, 1400 + self.num_eval, 100):
             yield self._batch(list(range(start, min(start + 100, 1400 + self.num_eval))))

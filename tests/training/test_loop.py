@@ -1,6 +1,9 @@
 """The loop as a notebook calls it."""
 
 import random
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +34,24 @@ def test_a_trial_learns_digits_and_reports_every_epoch(feed: object, seeds: Seed
     )
     assert result.peak_memory_mib > 50
     assert result.device == "cpu"
+
+
+def test_waiting_for_data_is_a_warning_that_the_feed_explains(
+    monkeypatch: pytest.MonkeyPatch, feed: Any, tiny: Recipe, seeds: Seeds
+) -> None:
+    class Slow(type(feed)):  # type: ignore[misc]
+        def batches(self, *where: int) -> Iterator[object]:
+            for batch in super().batches(*where):
+                time.sleep(0.05)
+                yield batch
+
+    assert fit(tiny, seeds, feed).warnings == ()
+    monkeypatch.setattr("paribus.training.progress.MIN_WAIT_S", 0.1)
+    seen: list[Epoch] = []
+    result = fit(tiny, seeds, Slow(), seen.append)
+    assert result.metrics["data_wait"] > 0.1
+    assert [warning.partition(":")[0] for warning in result.warnings] == ["memory is slow"]
+    assert seen[-1].warnings == result.warnings
 
 
 def test_training_leaves_every_global_generator_alone(feed: object, tiny: Recipe, seeds: Seeds) -> None:

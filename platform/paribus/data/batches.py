@@ -15,6 +15,7 @@ from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
 from paribus.data.order import choose, epoch_order, share
+from paribus.data.stages import Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order
 from paribus.recipe.recipe import Recipe
 
@@ -54,10 +55,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Part:
-    """One split, ready to be read."""
+    """One split, ready to be read; `stages` keeps the time that its reader takes."""
 
     index: Index
     supply: Supply
+    stages: Stages
 
 
 class Feed:
@@ -82,6 +84,7 @@ class Feed:
         self._chosen = choose(self._train.index, recipe.data.train_fraction)
         self._colour = Colour.of(manifest, recipe.augment.normalise)
         self._undecodable: set[int] = set()
+        self._stages = self._train.stages
         self.digest = manifest.digest
         self.num_train, self.num_eval = len(self._chosen), len(self._eval.index)
         self.classes, self.num_classes = manifest.classes, len(manifest.classes)
@@ -126,6 +129,11 @@ class Feed:
         fill = partial(self._varied, augment_seed, epoch)
         return self._loads(self._train, steps, parts, fill, allocate)
 
+    def bottleneck(self, share: float) -> str:
+        """What holds up training that waits for data a `share` of its time, and what to change."""
+        data = self._recipe.data
+        return self._stages.advice(share, self._recipe.resources.cpus, self._threads, data.shards or data.name)
+
     def evaluation(self) -> Iterator[Batch]:
         """The evaluation split, every key once, in the order of `eval_keys` (of this rank's share).
 
@@ -157,10 +165,14 @@ class Feed:
     ) -> Iterator[PixelBatch]:
         shape = (self.size, self.size, self.channels)
 
+        def timed(positions: Positions, out: Pixels) -> PixelBatch:
+            with self._stages.timing("decode"):
+                return fill(positions, out)
+
         def tasks() -> Iterator[Callable[[], PixelBatch]]:
             for step, positions in zip(steps, parts, strict=True):
                 out = np.empty((len(positions), *shape), np.uint8) if allocate is None else allocate(step)
-                yield partial(fill, positions, out)
+                yield partial(timed, positions, out)
 
         with part.supply.ahead(np.concatenate([*parts, np.empty(0, np.int32)])):
             yield from in_order(tasks(), self._threads)
@@ -184,7 +196,7 @@ class Feed:
             pixels=torch.from_numpy(loaded.images),
             labels=torch.from_numpy(index.labels[loaded.positions].astype(np.int64)),
             keys=[index.keys[row] for row in rows],
-            finish=Finish(self._colour, self._recipe.augment, draw),
+            finish=Finish(self._colour, self._recipe.augment, draw, self._stages),
         )
 
     def _check_undecodable(self, met: list[int], loaded: PixelBatch) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from paribus.data.augment import Draw
 from paribus.data.manifest import Manifest
+from paribus.data.stages import Stages
 from paribus.recipe.data import Augment
 
 
@@ -45,9 +46,14 @@ class Finish:
     colour: Colour
     augment: Augment
     draw: Draw | None
+    stages: Stages
 
     def __call__(self, pixels: torch.Tensor, device: torch.device, memory_format: torch.memory_format) -> torch.Tensor:
         """(N, C, H, W) float32 on `device` of (N, H, W, C) uint8."""
+        with self.stages.timing("copy"):
+            return self._finished(pixels, device, memory_format)
+
+    def _finished(self, pixels: torch.Tensor, device: torch.device, memory_format: torch.memory_format) -> torch.Tensor:
         images = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
         floats = self.colour.scaled(images)
         if self.draw is None or not self.augment.cutout:

@@ -10,6 +10,7 @@ from paribus.data.errors import DataError
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest, Shard
 from paribus.data.places import Place
+from paribus.data.stages import Stages
 
 # Shards held open: more than an order of the default width walks through at a time, fewer than a process may open.
 _MAX_OPEN = 256
@@ -20,6 +21,7 @@ class ShardReader:
 
     def __init__(self, place: Place, manifest: Manifest, split: str, index: Index) -> None:
         self.place, self.index = place, index
+        self.stages = Stages()
         self.shards = manifest.split(split).shards
         self._set = manifest.name
         self._open: OrderedDict[int, _File] = OrderedDict()
@@ -35,7 +37,8 @@ class ShardReader:
         """
         number = int(self.index.shard_of[row])
         length = int(self._lengths[row])
-        data = self._file(number).read(length, int(self._offsets[row]))
+        with self.stages.timing("storage", within="decode"):
+            data = self._file(number).read(length, int(self._offsets[row]))
         if len(data) != length:
             raise DataError(fault(self.shards[number], self._set, f"is truncated: it ends within {self._name(row)}"))
         if crc32(data) != self._crcs[row]:

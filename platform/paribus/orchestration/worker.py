@@ -23,6 +23,7 @@ _RESULTS = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss", "dead_c
 _FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
 # The file beside a trial's checkpoints that counts its attempts.
 _ATTEMPT = "attempt"
+_MOST_TEXT = 4000
 # Datasets that a warm worker keeps open between trials.
 _MAX_FEEDS = 4
 
@@ -72,6 +73,8 @@ class TrialWorker(tune.Trainable):
         if epoch.epoch == 1:
             self._log.tags({"paribus.total_steps": str(epoch.num_steps)})
         self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
+        if epoch.warnings:
+            self._log.tags({"paribus.warnings": "\n".join(epoch.warnings)[:_MOST_TEXT]})
         progress = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
         return {**progress, "trial_key": self._step.trial.id, "done": False}
 
@@ -145,7 +148,7 @@ class TrialWorker(tune.Trainable):
         }
         warnings = list(dict.fromkeys(result.warnings))
         if warnings:
-            tags["paribus.warnings"] = "\n".join(warnings)[:4000]
+            tags["paribus.warnings"] = "\n".join(warnings)[:_MOST_TEXT]
         found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
         metrics = {name: found[name] for name in _FINAL if name in found}
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus

@@ -56,5 +56,8 @@ class Feed(Protocol):
     def batches(self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """The training batches of `epoch` (0-based) from its `start_step` (0-based) on."""
 
+    def bottleneck(self, share: float) -> str:
+        """What holds up training that waits for data for a `share` of its time, and what to change."""
+
     def evaluation(self) -> Iterator[Batch]:
         """Every evaluation sample once, in a fixed order."""

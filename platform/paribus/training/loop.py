@@ -67,10 +67,11 @@ def epochs(
         first, last = plan.span(progress.epochs_done)
         begun = progress.snapshot()
         stream = feed.batches(seeds.order, seeds.augment, progress.epochs_done, progress.step - first)
-        for batch in progress.waiting(islice(stream, last - progress.step)):
+        ready = ((batch, learner.ready(batch)) for batch in islice(stream, last - progress.step))
+        for batch, images in progress.waiting(ready):
             with progress.timing("train_s"):
                 lr = lr_at(progress.step, recipe, plan.num_steps, plan.steps_per_epoch)
-                progress.advance(batch.keys, lr, learner.step(learner.ready(batch), batch.labels, progress.step, lr))
+                progress.advance(batch.keys, lr, learner.step(images, batch.labels, progress.step, lr))
                 progress.settle(every=_CHECK_STEPS[learner.device.type])
             if progress.ended:
                 break
@@ -94,9 +95,10 @@ def epochs(
             metrics=metrics,
             stream_hash=progress.stream_hash,
             curve=progress.curves_since(first),
+            warnings=_waits(progress, feed),
         )
     weights = _weights(learner) if recipe.evaluation.keep_weights and not progress.ended else None
-    return _result(progress, examples, learner.device, keeper.warnings, weights)
+    return _result(progress, examples, learner.device, (*keeper.warnings, *_waits(progress, feed)), weights)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,11 @@ class Plan:
     def evaluates_after(self, epochs_done: int) -> bool:
         """Whether the evaluation split is read after that many epochs; after the last one always."""
         return epochs_done % self.evaluate_every == 0 or epochs_done == self.num_epochs
+
+
+def _waits(progress: Progress, feed: Feed) -> tuple[str, ...]:
+    share = progress.waits_for_data()
+    return () if share is None else (feed.bottleneck(share),)
 
 
 def _weights(learner: Learner) -> bytes:

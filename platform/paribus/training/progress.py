@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,12 +12,14 @@ from torch import Tensor
 
 from paribus.data import hash_keys
 from paribus.training.errors import TrainingError
-from paribus.training.feed_protocol import Batch
 from paribus.training.result import Curves, Outcome
 
+T = TypeVar("T")
 # A net is dead when every feature of every image in this many batches in a row was zero. Momentum goes on moving the
 # weights of a net without gradient for some steps and can wake it, so that one batch says little.
 DEAD_STEPS = 20
+# Waiting for data for a larger share of the time, and for some seconds in all, is worth a warning.
+MAX_WAIT, MIN_WAIT_S = 0.1, 5.0
 _CURVES = ("step", "loss", "lr", "grad_norm")
 
 
@@ -124,14 +126,20 @@ class Progress:
             metrics["data_wait"] = wait_s / elapsed_s
         return metrics
 
-    def waiting(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The same batches; the time that each takes to come is data_wait_s."""
+    def waiting(self, batches: Iterator[T]) -> Iterator[T]:
+        """The same batches; the time that each takes to come, and to be on the device, is data_wait_s."""
         while True:
             with self.timing("data_wait_s"):
                 batch = next(batches, None)
             if batch is None:
                 return
             yield batch
+
+    def waits_for_data(self) -> float | None:
+        """The share of the time so far that went by waiting for data, where it is worth a warning."""
+        wait_s = self.durations["data_wait_s"]
+        share = wait_s / (wait_s + self.durations["train_s"] or 1.0)
+        return share if wait_s > MIN_WAIT_S and share > MAX_WAIT else None
 
     def curves_since(self, first: int) -> Curves:
         """The curves from 0-based step `first` on."""

@@ -37,6 +37,7 @@ class Epoch:
     metrics: dict[str, float]
     stream_hash: str
     curve: Curves
+    warnings: tuple[str, ...] = ()  # what slows the trial, so far
 
 
 @dataclass(frozen=True, kw_only=True)
