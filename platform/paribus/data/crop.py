@@ -1,0 +1,125 @@
+"""A random crop straight from a file's bytes: only what it needs is decoded, and it is resized into place.
+
+`exact` means: decode in full, cut, resize. It is done faster where that changes no bit: a sequential JPEG is decoded
+down to the crop's last row. `fast` may besides decode a JPEG at 1/2, 1/4 or 1/8, where enough pixels stay, and upsample
+its colours plainly; at most 2 of 255 from exact in the mean (`tests/data/test_crop_bound.py`).
+"""
+
+from struct import pack_into
+
+import numpy as np
+import simplejpeg  # type: ignore[import-untyped]
+
+from paribus.data.decode import Pixels, decode
+from paribus.data.header import TURNS, JpegHeader, is_jpeg, jpeg_header
+from paribus.data.resample import Axis, put, resample, scaled_axis
+
+Box = tuple[int, int, int, int]
+# libjpeg-turbo has vector code for halves and quarters, an eighth needs none; 5/8 to 7/8 cost more than the whole.
+_EIGHTHS = (1, 2, 4)
+# Decoded pixels per output and axis: what scaled decoding blurs and aliases, the resampler then hides.
+_MARGIN = 1.25
+# Below, simplejpeg could not tell which scale is meant.
+_MIN_OUTPUT = 8
+
+
+def crop(data: bytes, channels: int, box: Box, out: Pixels, *, exact: bool, flip: bool = False) -> None:
+    """Write the `box` of a file, resized, mirrored left and right where `flip`, into `out` (H, W, C) uint8, contiguous.
+
+    `box`: top, left, height, width in pixels of the whole image as displayed.
+
+    Raises:
+        UndecodableError: broken bytes, too many pixels, or samples of more than 16 bits.
+        ValueError: a box that does not lie in the image.
+    """
+    header = jpeg_header(data) if is_jpeg(data) else None
+    # Four channels are CMYK, which is Pillow's; and the missing rows of a file that was cut must not pass as grey.
+    if header is None or header.channels == 4 or not header.is_whole(data):
+        crop_pixels(decode(data, channels), box, out, flip=flip)
+        return
+    _check(box, header.upright)
+    stored = _as_stored(box, header)
+    size = out.shape[:2] if not TURNS[header.orientation][2] else out.shape[1::-1]
+    eighths, rows, columns = _whole(stored) if exact else _smallest(stored, size)
+    pixels = _decode_rows(data, header, stored[0] + stored[2], channels, eighths, exact)
+    if pixels is None:
+        crop_pixels(decode(data, channels), box, out, flip=flip)
+    else:
+        put(resample(pixels, rows, columns, size), out, header.orientation, flip)
+
+
+def crop_pixels(pixels: Pixels, box: Box, out: Pixels, *, flip: bool = False) -> None:
+    """Write the `box` of decoded (H, W, C) pixels, resized and maybe mirrored, into `out`, as exact `crop` does.
+
+    Raises:
+        ValueError: a box that does not lie in the image.
+    """
+    _check(box, pixels.shape[:2])
+    _, rows, columns = _whole(box)
+    put(resample(pixels, rows, columns, out.shape[:2]), out, flip=flip)
+
+
+def _check(box: Box, size: tuple[int, ...]) -> None:
+    top, left, height, width = box
+    if min(top, left) < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
+        raise ValueError(f"the box {box} (top, left, height, width) does not lie in an image of {size[0]}x{size[1]}")
+
+
+def _as_stored(box: Box, header: JpegHeader) -> Box:
+    """The box that is displayed as `box`."""
+    reverse_rows, reverse_columns, transpose = TURNS[header.orientation]
+    top, left, height, width = box
+    if transpose:
+        top, left, height, width = left, top, width, height
+    top = header.height - top - height if reverse_rows else top
+    left = header.width - left - width if reverse_columns else left
+    return top, left, height, width
+
+
+def _whole(box: Box) -> tuple[int, Axis, Axis]:
+    top, left, height, width = box
+    return 8, Axis(top, top + height), Axis(left, left + width)
+
+
+def _smallest(box: Box, size: tuple[int, ...]) -> tuple[int, Axis, Axis]:
+    """The smallest scale, in eighths, at which the box still has pixels to spare, and where the box lies then."""
+    top, left, height, width = box
+    num_rows, num_columns = size[:2]
+    for eighths in _EIGHTHS:
+        spare = min(height / num_rows, width / num_columns) * eighths / 8
+        if spare >= _MARGIN and min(num_rows, num_columns) >= _MIN_OUTPUT:
+            rows = scaled_axis(top, height, eighths, num_rows)
+            columns = scaled_axis(left, width, eighths, num_columns)
+            if rows is not None and columns is not None:
+                return eighths, rows, columns
+    return _whole(box)
+
+
+def _decode_rows(
+    data: bytes, header: JpegHeader, bottom: int, channels: int, eighths: int, exact: bool
+) -> Pixels | None:
+    """(H, W, C) at `eighths`/8, at least down to the row `bottom` of the full size; None where libjpeg refuses.
+
+    libjpeg stops at the height that the frame states, so a lower one there saves the rest of the file's work. One row
+    more than asked for, because the upsampling of colours looks at the next; then whole blocks, because it repeats the
+    last row of the image.
+    """
+    num_rows = -(-(bottom + 1) // header.block_height) * header.block_height
+    source: bytes | bytearray = data
+    if header.sequential and num_rows < header.height:
+        source = bytearray(data)
+        pack_into(">H", source, header.height_at, num_rows)
+    else:
+        num_rows = header.height
+    try:
+        pixels = simplejpeg.decode_jpeg(
+            source,
+            "GRAY" if channels == 1 else "RGB",
+            fastupsample=not exact,
+            min_height=-(-num_rows * eighths // 8),
+            min_width=-(-header.width * eighths // 8),
+            strict=False,
+        )
+    except ValueError:
+        return None
+    return np.asarray(pixels, np.uint8)
