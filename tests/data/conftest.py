@@ -1,10 +1,12 @@
 """Small shard sets: many tiny shards of stripes, and crops of the two photographs that ship with scikit-learn."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_servers import Nginx, object_server, serve
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
@@ -49,6 +51,32 @@ def photos(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("sets") / "photos"
     make_shards(image_folder(photo_folder), folder, shard_size=3)
     return folder
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """An nginx on every folder that tests make."""
+    with serve(tmp_path_factory.getbasetemp()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def objects() -> Iterator[int]:
+    """The port of an object server."""
+    with object_server() as port:
+        yield port
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that an object server takes, and nobody's own."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "open-sesame",
+        "AWS_REGION": "us-east-1",
+        "GOOGLE_SKIP_SIGNATURE": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
 
 
 def jpeg(pixels: np.ndarray) -> bytes:

@@ -22,7 +22,7 @@ def locate(data: Data, home: Path | None = None) -> Place:
         DataError: they are not there; it says which command makes them.
     """
     if data.shards is not None:
-        return Place(data.shards)
+        return Place(data.shards, home)
     folder = named_folder(data.name, home)
     if not (folder / MANIFEST).exists():
         if data.name not in BUILTIN:
