@@ -1,17 +1,21 @@
 """Bad input: every fault is named, and nothing is trained or evaluated on it."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from data_sources import changed
 
 from paribus.data import DataError, data_digest, open_feed
 from paribus.data.places import Place
 from paribus.data.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.image_folder import image_folder
+from paribus.data.sources.source import File
 from paribus.data.verify import verify
 from paribus.recipe import Recipe, preset
 
@@ -106,14 +110,11 @@ def test_shards_of_another_set_are_noticed(stripes: Path, tmp_path: Path) -> Non
 
 def broken_set(folder: Path, split: str, bad: tuple[int, ...]) -> Path:
     """Stripes with undecodable files among them."""
-    source = synthetic()
 
-    def items(name: str) -> object:
-        for number, item in enumerate(source.items(name)):
-            broken = name == split and number in bad
-            yield replace(item, data=b"no image", pixels=None) if broken else item
+    def change(name: str, row: int, file: File) -> File:
+        return replace(file, data=b"no image", pixels=None) if name == split and row in bad else file
 
-    make_shards(replace(source, items=items), folder, shard_size=5, keep_undecodable=True)  # type: ignore[arg-type]
+    make_shards(changed(synthetic(), change), folder, shard_size=5, keep_undecodable=True)
     return folder
 
 
@@ -248,17 +249,34 @@ def test_a_cut_cache_is_decoded_again(stripes: Path, tmp_path: Path) -> None:
     assert (cache / "images.npy").stat().st_size > 64 * 8 * 8 * 3
 
 
+def test_a_disk_that_fills_while_caching_is_an_error_and_leaves_nothing(stripes: Path, tmp_path: Path) -> None:
+    """The kernel refuses to let a file grow past 4 KiB, as it would on a full disk."""
+    code = """
+import resource, sys
+from pathlib import Path
+from paribus.data import DataError, open_feed
+from paribus.recipe import preset
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    open_feed(preset("synthetic").replace({"data.shards": sys.argv[1]}), Path(sys.argv[2]))
+except DataError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", code, str(stripes), str(tmp_path / "home")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "was not written" in done.stdout
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file() and path.stat().st_size] == []
+
+
 def test_a_channel_that_never_changes_cannot_be_normalised(tmp_path: Path) -> None:
-    source = synthetic()
 
-    def flat(split: str) -> object:
-        for item in source.items(split):
-            assert item.pixels is not None
-            pixels = item.pixels.copy()
-            pixels[:, :, 1] = 9
-            yield replace(item, pixels=pixels)
+    def flat(split: str, row: int, file: File) -> File:
+        assert file.pixels is not None
+        pixels = file.pixels.copy()
+        pixels[:, :, 1] = 9
+        return replace(file, pixels=pixels)
 
-    make_shards(replace(source, items=flat), tmp_path / "set")  # type: ignore[arg-type]
+    make_shards(changed(synthetic(), flat), tmp_path / "set")
     recipe = RECIPE.replace({"data.shards": str(tmp_path / "set")})
     with pytest.raises(DataError, match=r"channel 1 is constant.*augment.normalise"):
         open_feed(recipe, tmp_path)

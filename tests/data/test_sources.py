@@ -4,17 +4,20 @@ import gzip
 import hashlib
 import pickle
 import tarfile
-from itertools import islice, pairwise
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from data_sources import files
 
 from paribus.data import DataError, open_feed
 from paribus.data.decode import decode
 from paribus.data.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
+from paribus.data.sources.source import Listing
 from paribus.data.sources.torchvision_sets import DEBIAN_FASHION_MNIST, torchvision_source
 from paribus.recipe import preset
 
@@ -31,28 +34,33 @@ def test_fashion_mnist_is_the_same_from_debian_and_from_torchvisions_copy(tmp_pa
     for name in IDX:
         (raw / name).write_bytes(gzip.decompress((DEBIAN_FASHION_MNIST / f"{name}.gz").read_bytes()))
     debian, torchvision = torchvision_source("fashion_mnist"), torchvision_source("fashion_mnist", tmp_path)
-    assert debian.counts == torchvision.counts == {"train": 60_000, "test": 10_000}
+    for source in (debian, torchvision):
+        assert {split: len(listing) for split, listing in source.splits.items()} == {"train": 60_000, "test": 10_000}
     assert debian.classes == torchvision.classes
     assert debian.made == torchvision.made
     for split in ("train", "test"):
-        for left, right in zip(islice(debian.items(split), 200), islice(torchvision.items(split), 200), strict=True):
-            assert (left.key, left.label, left.data) == (right.key, right.label, right.data)
+        left, right = debian.splits[split], torchvision.splits[split]
+        assert left.keys == right.keys
+        np.testing.assert_array_equal(left.labels, right.labels)
+        assert all(left.load(row).data == right.load(row).data for row in range(0, len(left), 300))
 
 
 @needs_debian
 def test_fashion_mnist_trains_from_shards(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     source = torchvision_source("fashion_mnist")
-    counts = {"train": 1000, "test": 200}
-    few = replace(source, counts=counts, items=lambda split: islice(source.items(split), counts[split]))
-    make_shards(few, tmp_path / "data" / "fashion_mnist", shard_size=300)
+    splits = {
+        split: Listing(
+            keys=listing.keys[:count], labels=listing.labels[:count], sizes=listing.sizes[:count], load=listing.load
+        )
+        for (split, listing), count in zip(source.splits.items(), (1000, 200), strict=True)
+    }
+    make_shards(replace(source, splits=splits), tmp_path / "data" / "fashion_mnist", shard_size=300)
     feed = open_feed(preset("fashion_mnist"), tmp_path)
     assert (feed.num_train, feed.num_eval, feed.channels, feed.size, feed.num_classes) == (1000, 200, 1, 28, 10)
     batches = list(feed.batches(1, 2, epoch=0))
     assert len(batches) == 1000 // 128
     assert batches[0].images.shape == (128, 1, 28, 28)
-    labels = {item.key: item.label for item in islice(source.items("train"), 1000)}
+    labels = dict(zip(splits["train"].keys, splits["train"].labels.tolist(), strict=True))
     assert all(labels[key] == label for key, label in zip(batches[0].keys, batches[0].labels.tolist(), strict=True))
 
 
@@ -147,7 +155,7 @@ def test_photographs_are_stored_byte_for_byte(photo_folder: Path, photos: Path) 
 
 
 def test_classes_are_mixed_over_the_shards_of_a_folder(photo_folder: Path) -> None:
-    labels = [item.label for item in image_folder(photo_folder).items("train")]
+    labels = image_folder(photo_folder).splits["train"].labels.tolist()
     assert sorted(labels) != labels
     assert sum(a != b for a, b in pairwise(labels)) > 5
 
@@ -161,6 +169,6 @@ def test_grey_folders_make_one_channel(photo_folder: Path, tmp_path: Path) -> No
         Image.open(path).convert("L").save(target)
     manifest = make_shards(image_folder(tmp_path / "grey"), tmp_path / "set")
     assert manifest.channels == 1
-    images = [decode(item.data, 1) for item in image_folder(tmp_path / "grey").items("train")]
+    images = [decode(file.data, 1) for file in files(image_folder(tmp_path / "grey"), "train").values()]
     pixels = np.concatenate([image.ravel() for image in images]) / 255
     np.testing.assert_allclose(manifest.mean, [pixels.mean()], rtol=1e-9)

@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from paribus.data.errors import DataError
 from paribus.recipe.home import home
 
 if TYPE_CHECKING:
+    from paribus.data.recode import Recoding
     from paribus.data.sources.source import Source
 
 _MAKE_EXAMPLES = """examples:
@@ -19,7 +21,11 @@ _MAKE_EXAMPLES = """examples:
   paribus shards make fashion_mnist               # from Debian's package dataset-fashion-mnist, to PARIBUS_HOME/data
   paribus shards make cifar10 --download
   paribus shards make cifar100 --root ~/torchvision
-  paribus shards make photos/ /data/photos        # photos/train/CLASS/*.jpg, photos/test/CLASS/*.jpg"""
+  paribus shards make photos/ /data/photos        # photos/train/CLASS/*.jpg, photos/test/CLASS/*.jpg
+  paribus shards make photos/ /data/small --short-side 256 --quality 90 --hold-out val=0.02
+  paribus shards make photos/ /data/dogs --classes dogs.txt
+
+A command that was stopped or killed goes on where it was when it is given again."""
 _VERIFY_EXAMPLES = """examples:
   paribus shards verify /data/photos
   paribus shards verify https://example.org/photos --json"""
@@ -58,7 +64,13 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     add("--split", action="append", metavar="NAME", help="only this split (may be repeated; train must be among them)")
     add("--shard-size", type=int, default=10_000, metavar="N", help="samples of a shard at most (default 10,000)")
     add("--shard-mib", type=int, default=64, metavar="MIB", help="size of a shard at most (default 64 MiB)")
+    add("--short-side", type=int, metavar="PIXELS", help="make larger images smaller, to this short side, as JPEG")
+    add("--quality", type=int, metavar="1-100", help="JPEG quality of images that were made smaller (default 90)")
+    add("--classes", type=Path, metavar="FILE", help="only these classes, in this order: a name or WordNet id a line")
+    add("--hold-out", action="append", metavar="NAME=FRACTION", help="move a part of train, by a hash of keys, to NAME")
     add("--keep-undecodable", action="store_true", help="store images that do not decode instead of stopping")
+    add("--workers", type=int, metavar="N", help="processes that make shards (default: one a core)")
+    add("--restart", action="store_true", help="drop what a stopped command left instead of going on from there")
     make.set_defaults(run=_make)
 
 
@@ -66,14 +78,18 @@ def _make(args: argparse.Namespace) -> int:
     from paribus.data.catalog import named_folder
     from paribus.data.shards import make_shards
 
-    source = _only(_source(args), args.split)
+    recoding = _recoding(args)
+    source = _chosen(_source(args), args)
     folder = args.folder or named_folder(source.name)
     manifest = make_shards(
         source,
         folder,
         shard_size=args.shard_size,
         shard_mib=args.shard_mib,
+        recoding=recoding,
         keep_undecodable=args.keep_undecodable,
+        workers=len(os.sched_getaffinity(0)) if args.workers is None else args.workers,
+        restart=args.restart,
         quiet=args.json,
     )
     counts = {name: split.samples for name, split in manifest.splits.items()}
@@ -116,13 +132,34 @@ def _refuse(args: argparse.Namespace, text: str) -> None:
         raise DataError(f"{text}: leave them out")
 
 
-def _only(source: "Source", splits: list[str] | None) -> "Source":
-    if splits is None:
-        return source
-    for name in splits:
-        if name not in source.splits:
-            raise DataError(f"{source.name} has no split {name!r}: it has {', '.join(source.splits)}")
-    return replace(source, splits={name: listing for name, listing in source.splits.items() if name in splits})
+def _chosen(source: "Source", args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.choose import hold_out, only_classes, only_splits
+
+    if args.split is not None:
+        source = only_splits(source, args.split)
+    if args.classes is not None:
+        source = only_classes(source, _lines(args.classes))
+    for text in args.hold_out or ():
+        name, _, fraction = text.partition("=")
+        source = hold_out(source, name, fraction)
+    return source
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the list of classes {path} cannot be read: {error}") from None
+
+
+def _recoding(args: argparse.Namespace) -> "Recoding | None":
+    from paribus.data.recode import Recoding
+
+    if args.short_side is not None:
+        return Recoding(short_side=args.short_side, quality=90 if args.quality is None else args.quality)
+    if args.quality is not None:
+        raise DataError("--quality without --short-side has no effect: files stay as they are unless made smaller")
+    return None
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -1,30 +1,29 @@
 """Write a source as tar shards, indexes and a manifest: all at once or not at all, and always the same bytes."""
 
 import sys
-import tarfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from hashlib import file_digest, sha256
-from io import BytesIO
-from math import sqrt
+from collections.abc import Callable
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
-from zlib import crc32
+from typing import IO
 
 import numpy as np
 
-from paribus.data.atomic import lock, new_folder, require_disk
-from paribus.data.counters import sample_ids
-from paribus.data.decode import Pixels, decode, is_grey
-from paribus.data.errors import DataError, UndecodableError
-from paribus.data.index import ROW, Rows, index_bytes, index_files, keys_bytes
-from paribus.data.manifest import MANIFEST, Manifest, Shard, Split
-from paribus.data.sources.source import Item, Source
+from paribus.data.atomic import lock, require_disk
+from paribus.data.errors import DataError
+from paribus.data.half_made import HalfMade
+from paribus.data.index import index_bytes, index_files, keys_bytes
+from paribus.data.manifest import MANIFEST, Manifest, Split, read_manifest
+from paribus.data.meter import Meter
+from paribus.data.places import Place
+from paribus.data.plan import SHARD_MIB, SHARD_SIZE, Options, Plan, SplitPlan, plan_shards
+from paribus.data.recode import Recoding
+from paribus.data.sources.source import Source
+from paribus.data.survey import Survey
+from paribus.data.workers import write_all
+from paribus.data.writing import Writing
 
-TRAIN = "train"
-Sized = tuple[Item, tuple[int, int]]
-SHARD_SIZE, SHARD_MIB = 10_000, 64
-_NAMED = 5
+_NAMED = 20
 
 
 def make_shards(
@@ -33,182 +32,127 @@ def make_shards(
     *,
     shard_size: int = SHARD_SIZE,
     shard_mib: int = SHARD_MIB,
+    recoding: Recoding | None = None,
     keep_undecodable: bool = False,
+    workers: int = 1,
+    restart: bool = False,
     quiet: bool = True,
 ) -> Manifest:
-    """Write `source` to the new `folder`; equal sources and options give equal bytes, so equal digests.
+    """Write `source` to `folder`; equal sources and options give equal bytes, so equal digests.
 
-    A shard ends at `shard_size` samples or `shard_mib` MiB of files, whichever comes first. Not `quiet`: progress on
-    stderr. Two makers of one folder wait for each other.
+    A shard ends at `shard_size` samples or `shard_mib` MiB of files, whichever comes first. More than one of `workers`
+    are spawned processes. Not `quiet`: progress on stderr. A maker that is stopped or killed leaves its finished shards
+    beside `folder`, and the next one with the same source and options goes on from there; `restart` drops them. Makers
+    of one folder wait for each other, and a set that is what this call would make is returned as it is.
 
     Raises:
-        DataError: `folder` exists, no train split, too little disk, or images that do not decode (named; with
-            `keep_undecodable` they are stored as they are, and training skips them up to its limit).
+        DataError: `folder` exists and is another set, a half-made one is of another plan, no train split, too little
+            disk, or images that do not decode (all are named; with `keep_undecodable` they are stored as they are, and
+            training skips them up to its limit).
     """
-    if TRAIN not in source.counts:
-        raise DataError(f"{source.name} has no split {TRAIN!r}, only {', '.join(source.counts)}: training needs one")
-    if shard_size < 1 or shard_mib < 1:
-        raise DataError(f"a shard of {shard_size} samples and {shard_mib} MiB: both must be at least 1")
-    with lock(folder):
-        if folder.exists():
-            raise DataError(f"{folder} exists: remove it, or name another folder")
-        require_disk(folder, source.num_bytes)
-        with new_folder(folder) as partial, _progress(source, quiet) as tick:
-            survey = _Survey()
-            splits = {
-                name: _write_split(partial, name, _surveyed(source, name, survey, tick), (shard_size, shard_mib << 20))
-                for name in source.counts
-            }
-            if survey.undecodable and not keep_undecodable:
-                raise DataError(_undecodable_text(source, survey.undecodable))
-            options = {"shard_size": shard_size, "shard_mib": shard_mib}
-            manifest = survey.manifest(source, splits, {**source.made, **options})
-            (partial / MANIFEST).write_text(manifest.write())
-        return manifest
+    plan = plan_shards(source, Options(shard_size=shard_size, shard_mib=shard_mib, recoding=recoding))
+    if workers < 1:
+        raise DataError(f"{workers} workers: at least 1 must do the work")
+    say = _silent if quiet else _say
+    try:
+        with lock(folder, lambda: say(f"another process is making {folder}: waiting for it")) as record:
+            half_made = HalfMade(folder, plan)
+            if folder.exists():
+                return _found(folder, half_made, record, say)
+            half_made.open(restart)
+            _write_shards(plan, half_made, recoding, workers, quiet)
+            manifest = _finish(plan, half_made, keep_undecodable)
+            half_made.publish(manifest, record)
+            return manifest
+    except OSError as error:
+        raise DataError(
+            f"{folder} was not written: {error}; what is done is kept, and the same command goes on from there"
+        ) from error
 
 
-@dataclass
-class _Survey:
-    """What is learnt from the pixels while they pass by; sums are whole numbers, so their order cannot matter."""
-
-    sizes: set[tuple[int, int]] = field(default_factory=set)
-    grey: bool = True
-    pixels: int = 0
-    total: list[int] = field(default_factory=lambda: [0, 0, 0])
-    squares: list[int] = field(default_factory=lambda: [0, 0, 0])
-    undecodable: list[str] = field(default_factory=list)
-
-    def see(self, item: Item, split: str) -> tuple[int, int]:
-        """(height, width) in pixels; (0, 0) where the file does not decode."""
-        try:
-            # In colour, because only the last file tells whether all are grey.
-            pixels = item.pixels if item.pixels is not None else decode(item.data, 3)
-            self.grey = self.grey and (pixels.shape[2] == 1 or (item.pixels is None and is_grey(item.data)))
-        except UndecodableError as error:
-            self.undecodable.append(f"{split}: {item.key}.{item.suffix} ({error})")
-            return (0, 0)
-        self.sizes.add((pixels.shape[0], pixels.shape[1]))
-        if split == TRAIN:
-            self._add(pixels)
-        return pixels.shape[0], pixels.shape[1]
-
-    def _add(self, pixels: Pixels) -> None:
-        flat = pixels.reshape(-1, pixels.shape[2])
-        values = np.arange(256)
-        self.pixels += len(flat)
-        for channel in range(flat.shape[1]):
-            histogram = np.bincount(flat[:, channel], minlength=256)
-            self.total[channel] += int(histogram @ values)
-            self.squares[channel] += int(histogram @ values**2)
-
-    def manifest(self, source: Source, splits: dict[str, Split], made: dict[str, str | int | bool]) -> Manifest:
-        if not self.pixels:
-            raise DataError(f"no training image of {source.name} decodes")
-        channels = 1 if self.grey else 3
-        heights, widths = zip(*self.sizes, strict=True)
-        mean = [total / self.pixels for total in self.total[:channels]]
-        # n * sum of squares - (sum)^2 in whole numbers: no cancellation.
-        spread = [
-            self.pixels * squares - total**2
-            for total, squares in zip(self.total[:channels], self.squares, strict=False)
-        ]
-        return Manifest(
-            name=source.name,
-            classes=source.classes,
-            channels=1 if channels == 1 else 3,
-            smallest=(min(heights), min(widths)),
-            largest=(max(heights), max(widths)),
-            mean=tuple(value / 255 for value in mean),
-            sd=tuple(sqrt(value) / self.pixels / 255 for value in spread),
-            undecodable=len(self.undecodable),
-            splits=splits,
-            made=made,
-        )
+def _found(folder: Path, half_made: HalfMade, record: IO[str], say: Callable[[str], None]) -> Manifest:
+    """The manifest of the set that lies at `folder`, if it is the one that is wanted."""
+    if (folder / MANIFEST).exists():
+        manifest = read_manifest(Place(str(folder)))
+        if half_made.was_published(manifest.digest, record):
+            say(f"{folder} was made already, by another process or an earlier command like this one")
+            return manifest
+    raise DataError(f"{folder} exists: remove it, or name another folder")
 
 
-def _surveyed(source: Source, split: str, survey: _Survey, tick: Callable[[], None]) -> Iterator[Sized]:
-    for item in source.items(split):
-        size = survey.see(item, split)
-        tick()
-        yield item, size
+def _write_shards(plan: Plan, half_made: HalfMade, recoding: Recoding | None, workers: int, quiet: bool) -> None:
+    done = {file for split in plan.splits for file in split.files if half_made.is_done(file)}
+    finished = sum(split.samples_of(done) for split in plan.splits)
+    require_disk(half_made.folders.target, round(plan.num_bytes * (1 - finished / plan.num_samples)))
+    num_left = sum(len(split.files) for split in plan.splits) - len(done)
+    loads = {split.name: split.listing.load for split in plan.splits}
+    writing = Writing(folders=half_made.folders, loads=loads, recoding=recoding)
+    jobs = chain.from_iterable(split.jobs(done) for split in plan.splits)
+    with Meter(f"{plan.name}: samples written", plan.num_samples, done=finished, quiet=quiet) as meter:
+        write_all(jobs, writing, max(1, min(workers, num_left)), meter)
 
 
-def _write_split(folder: Path, name: str, items: Iterable[Sized], limits: tuple[int, int]) -> Split:
-    keys: list[str] = []
-    rows: list[Rows] = []
-    shards = []
-    for number, group in enumerate(_groups(items, *limits)):
-        shard, described = _write_shard(folder / f"{name}-{number:06d}.tar", group)
-        keys += [item.key for item, _ in group]
-        rows.append(described)
-        shards.append(shard)
-    if not keys:
-        raise DataError(f"split {name!r} has no samples: remove it or fill it")
-    numbers, names = index_bytes(np.concatenate(rows)), keys_bytes(keys)
-    index, listed = index_files(name)
-    (folder / index).write_bytes(numbers)
-    (folder / listed).write_bytes(names)
+def _finish(plan: Plan, half_made: HalfMade, keep_undecodable: bool) -> Manifest:
+    """Add the indexes to the shards that are done; the manifest of all.
+
+    Raises:
+        DataError: images that do not decode and are not to be kept, or a train split without any that does.
+    """
+    survey = Survey()
+    splits = {split.name: _finish_split(split, half_made, survey) for split in plan.splits}
+    if survey.undecodable and not keep_undecodable:
+        raise DataError(_undecodable_text(plan.name, survey.undecodable, half_made))
+    if survey.smallest is None or survey.largest is None or not survey.pixels:
+        raise DataError(f"no training image of {plan.name} decodes")
+    mean, sd = survey.mean_and_sd(1 if survey.grey else 3)
+    return Manifest(
+        name=plan.name,
+        classes=plan.classes,
+        channels=1 if survey.grey else 3,
+        smallest=survey.smallest,
+        largest=survey.largest,
+        mean=mean,
+        sd=sd,
+        undecodable=len(survey.undecodable),
+        splits=splits,
+        made=plan.made,
+    )
+
+
+def _finish_split(split: SplitPlan, half_made: HalfMade, survey: Survey) -> Split:
+    shards, rows = [], []
+    for file in split.files:
+        facts = half_made.facts(file)
+        shards.append(facts.shard)
+        rows.append(facts.rows)
+        survey.add(facts.survey)
+    index, keys = index_files(split.name)
+    numbers, names = index_bytes(np.concatenate(rows)), keys_bytes(list(split.keys))
+    half_made.add(index, numbers)
+    half_made.add(keys, names)
     return Split(
-        samples=len(keys),
+        samples=len(split.rows),
         index=index,
         index_sha256=sha256(numbers).hexdigest(),
-        keys=listed,
+        keys=keys,
         keys_sha256=sha256(names).hexdigest(),
         shards=tuple(shards),
     )
 
 
-def _groups(items: Iterable[Sized], max_samples: int, max_bytes: int) -> Iterator[list[Sized]]:
-    group: list[Sized] = []
-    size = 0
-    for item, pixels in items:
-        if group and (len(group) == max_samples or size + len(item.data) > max_bytes):
-            yield group
-            group, size = [], 0
-        group.append((item, pixels))
-        size += len(item.data)
-    if group:
-        yield group
-
-
-def _write_shard(path: Path, items: list[Sized]) -> tuple[Shard, Rows]:
-    rows = np.zeros(len(items), ROW)
-    rows["id"] = sample_ids([item.key for item, _ in items])
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
-        for row, (item, (height, width)) in zip(rows, items, strict=True):
-            row["offset"] = _add_member(tar, f"{item.key}.{item.suffix}", item.data)
-            row["length"], row["crc"], row["label"] = len(item.data), crc32(item.data), item.label
-            row["height"], row["width"] = height, width
-            _add_member(tar, f"{item.key}.cls", str(item.label).encode())
-    with path.open("rb") as handle:
-        digest = file_digest(handle, "sha256").hexdigest()
-    return Shard(file=path.name, samples=len(items), bytes=path.stat().st_size, sha256=digest), rows
-
-
-def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> int:
-    """Where the data begin."""
-    # TarInfo's defaults are time 0 and owner 0: nothing of this machine enters the bytes.
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    tar.addfile(member, BytesIO(data))
-    padded = -(-len(data) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-    return int(tar.offset) - padded
-
-
-def _undecodable_text(source: Source, names: list[str]) -> str:
-    shown = "; ".join(names[:_NAMED]) + (f"; and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+def _undecodable_text(name: str, names: list[str], half_made: HalfMade) -> str:
+    listed = half_made.list_undecodable(names)
+    more = f"; and {len(names) - _NAMED} more, all in {listed}" if len(names) > _NAMED else ""
     return (
-        f"{len(names)} of {source.name}'s images do not decode: {shown}. Repair or remove them, or keep them with "
-        "--keep-undecodable (training skips at most data.max_undecodable of its samples, evaluation none)"
+        f"{len(names)} of {name}'s images do not decode: {'; '.join(names[:_NAMED])}{more}. Repair or remove them and "
+        "begin again with --restart, or keep them with --keep-undecodable, which goes on from here (training skips at "
+        "most data.max_undecodable of its samples, evaluation none)"
     )
 
 
-@contextmanager
-def _progress(source: Source, quiet: bool) -> Iterator[Callable[[], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), disable=quiet) as bar:
-        task = bar.add_task(f"{source.name}: samples written", total=sum(source.counts.values()))
-        yield lambda: bar.advance(task)
+
+def _silent(text: str) -> None:
+    pass

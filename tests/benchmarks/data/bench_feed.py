@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from paribus.data import open_feed
 from paribus.data.shards import make_shards
-from paribus.data.sources.source import Item, Source, array_source
+from paribus.data.sources.source import File, Listing, Source, array_source
 from paribus.recipe import preset
 
 ROUNDS, NUM = 5, 2048
@@ -122,21 +122,23 @@ def test_streamed_photographs_keep_up_with_a_stock_webdataset_pipeline(tmp_path:
 
 def _photographs() -> Source:
     """128 crops of 500x375 pixels of two real photographs."""
+    splits = {split: _crops(split, count) for split, count in (("train", 128), ("test", 8))}
+    return Source(name="photos", classes=("china", "flower"), splits=splits, in_order=True)
+
+
+def _crops(split: str, count: int) -> Listing:
     photos = load_sample_images().images
-
-    def items(split: str) -> Iterator[Item]:
-        generator = np.random.Generator(np.random.Philox(key=len(split)))
-        for number in range(128 if split == "train" else 8):
-            photo = photos[number % 2]
-            top, left = (int(generator.integers(0, free + 1)) for free in (photo.shape[0] - 375, photo.shape[1] - 500))
-            buffer = BytesIO()
-            Image.fromarray(photo[top : top + 375, left : left + 500]).save(buffer, "JPEG", quality=90)
-            yield Item(key=f"{split}-{number}", label=number % 2, suffix="jpg", data=buffer.getvalue())
-
-    return Source(
-        name="photos",
-        classes=("china", "flower"),
-        counts={"train": 128, "test": 8},
-        items=items,
-        num_bytes=20 << 20,
+    generator = np.random.Generator(np.random.Philox(key=len(split)))
+    crops = []
+    for number in range(count):
+        photo = photos[number % 2]
+        top, left = (int(generator.integers(0, free + 1)) for free in (photo.shape[0] - 375, photo.shape[1] - 500))
+        buffer = BytesIO()
+        Image.fromarray(photo[top : top + 375, left : left + 500]).save(buffer, "JPEG", quality=90)
+        crops.append(buffer.getvalue())
+    return Listing(
+        keys=[f"{split}-{number}" for number in range(count)],
+        labels=np.arange(count) % 2,
+        sizes=np.array([len(crop) for crop in crops]),
+        load=lambda row: File(suffix="jpg", data=crops[row]),
     )

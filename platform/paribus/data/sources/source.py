@@ -1,6 +1,6 @@
 """The form of a source: classes, and per split a listing of samples that nothing has read yet."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,9 @@ class File:
     pixels: Pixels | None = None
 
 
+Load = Callable[[int], File]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """The samples of a split, not yet read: keys (N), labels (N,) and the files' sizes in bytes (N,).
@@ -30,7 +33,7 @@ class Listing:
     keys: Sequence[str]
     labels: NDArray[np.int64]
     sizes: NDArray[np.int64]
-    load: Callable[[int], File]
+    load: Load
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -49,35 +52,6 @@ class Source:
     splits: Mapping[str, Listing]
     made: Mapping[str, str | int | bool] = field(default_factory=dict)
     in_order: bool = False
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Samples per split."""
-        return {name: len(listing) for name, listing in self.splits.items()}
-
-    @property
-    def num_bytes(self) -> int:
-        """An estimate of all shards."""
-        # A tar member takes a header of 512 bytes and is padded to as much, and a sample has two members.
-        return sum(int(listing.sizes.sum()) + 2048 * len(listing) for listing in self.splits.values())
-
-    def items(self, split: str) -> "Iterator[Item]":
-        """The samples of `split`, read one by one."""
-        listing = self.splits[split]
-        for row, key in enumerate(listing.keys):
-            file = listing.load(row)
-            yield Item(key=key, label=int(listing.labels[row]), suffix=file.suffix, data=file.data, pixels=file.pixels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """One sample: its file's bytes as they will be stored, and its pixels where they are known already."""
-
-    key: str
-    label: int
-    suffix: str
-    data: bytes
-    pixels: Pixels | None = None
 
 
 def tidy_key(name: str) -> str:
