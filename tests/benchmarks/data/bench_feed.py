@@ -1,6 +1,5 @@
 """Images per second of one core: our feed beside the stock loaders on the same images, in turns, in one process."""
 
-import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -13,13 +12,14 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
+from turns import rates
 
 from paribus.data import open_feed
 from paribus.data.shards import make_shards
 from paribus.data.sources.source import File, Listing, Source, array_source
 from paribus.recipe import preset
 
-ROUNDS, NUM = 5, 2048
+NUM = 2048
 MEAN, SD = [0.5] * 3, [0.25] * 3
 
 
@@ -35,17 +35,6 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
         return self._transform(self._images[row]), 0
-
-
-def rates(ways: dict[str, Callable[[], int]]) -> dict[str, float]:
-    """Best images per CPU-second of each way over rounds in turns."""
-    best = dict.fromkeys(ways, 0.0)
-    for _ in range(ROUNDS):
-        for name, run in ways.items():
-            start = time.process_time()
-            num = run()
-            best[name] = max(best[name], num / (time.process_time() - start))
-    return best
 
 
 def report(title: str, best: dict[str, float]) -> float:
