@@ -1,6 +1,9 @@
 """The data of a recipe as batches, each a pure function of the data, order seed, augment seed, epoch and step."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -14,12 +17,14 @@ from paribus.data.errors import DataError
 from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
-from paribus.data.order import choose, epoch_order, share
+from paribus.data.order import choose, epoch_order, share, steps_of
 from paribus.data.stages import Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order
 from paribus.recipe.recipe import Recipe
 
 _NAMED = 5
+# What a thread does at a time: of large images a few milliseconds' work, of small ones as much as hides its cost.
+_PIECE_IMAGES, _PIECE_BYTES = 16, 1 << 20
 _CPU = torch.device("cpu")
 # Where the pixels of a step go: a function of the 0-based step, giving (B, H, W, C) uint8.
 Allocate = Callable[[int], Pixels]
@@ -36,12 +41,13 @@ class PixelBatch:
 
 @dataclass(frozen=True)
 class Batch:
-    """`pixels` (N, H, W, C) uint8, `labels` (N,) int64, and the N sample keys."""
+    """`pixels` (N, H, W, C) uint8, `labels` (N,) int64, and the N sample keys; of `undecodable` only keys."""
 
     pixels: torch.Tensor
     labels: torch.Tensor
     keys: list[str]
     finish: Finish
+    undecodable: tuple[str, ...] = ()
 
     @cached_property
     def images(self) -> torch.Tensor:
@@ -66,8 +72,11 @@ class Feed:
     """Training and evaluation batches of one recipe; open it with `open_feed`.
 
     `digest` names the data, `size` is the side of the input in pixels, `num_train` counts the samples chosen by
-    `data.train_fraction`. With `world_size` > 1 each rank gets its share of every global batch.
+    `data.train_fraction`. With `world_size` > 1 each rank gets its share of every global batch, which may be empty;
+    `opening` opens the share (rank, world size) of the same data, in another process too.
     """
+
+    opening: "Callable[[int, int], Feed]"
 
     def __init__(
         self,
@@ -106,28 +115,41 @@ class Feed:
     def batches(self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """The training batches of `epoch` from `start_step` on; the last, partial one is dropped.
 
-        A sample that does not decode leaves its batch one shorter; `undecodable_keys` names those met so far.
+        A sample that does not decode leaves its batch one shorter; `undecodable_keys` names those met so far. One of
+        several ranks cannot know how many there are: whoever joins their batches asks `check_undecodable`.
 
         Raises:
             DataError: a damaged shard, or more undecodable samples in the epoch than `data.max_undecodable` allows.
         """
-        undecodable: list[int] = []
+        met: list[str] = []
         for loaded in self.pixels(order_seed, augment_seed, epoch, start_step):
-            undecodable += loaded.undecodable.tolist()
-            self._check_undecodable(undecodable, loaded)
             draw = Draw(self._train.index.ids[loaded.positions], augment_seed, epoch)
-            yield self._batch(self._train.index, loaded, draw)
+            batch = self._batch(self._train.index, loaded, draw)
+            self._undecodable.update(loaded.undecodable.tolist())
+            met += batch.undecodable
+            if self._ranks[1] == 1:
+                self.check_undecodable(met, len(batch.keys))
+            yield batch
+
+    def check_undecodable(self, met: Sequence[str], left: int) -> None:
+        """Raise DataError where `met`, the undecodable samples of an epoch so far, are more than
+        `data.max_undecodable` allows, or none of a batch is `left`."""
+        # Counted epoch by epoch, so that whether a trial fails does not depend on what the feed served before.
+        allowed = self._recipe.data.max_undecodable * self.num_train
+        if len(met) > allowed:
+            limit = f"data.max_undecodable allows {int(allowed)} of {self.num_train}"
+            raise DataError(self._undecodable_text(met, limit))
+        if not left:
+            raise DataError(self._undecodable_text(met, "nothing is left of their batch"))
 
     def pixels(
         self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0, allocate: Allocate | None = None
     ) -> Iterator[PixelBatch]:
         """What `batches` is made of, before it goes to the device; `allocate` says where each step's pixels go."""
         order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
-        batch = self._recipe.data.batch_size
-        steps = range(start_step, self.steps_per_epoch)
-        parts = [share(order[step * batch : (step + 1) * batch], *self._ranks) for step in steps]
+        parts = steps_of(order, self._recipe.data.batch_size, start_step, *self._ranks)
         fill = partial(self._varied, augment_seed, epoch)
-        return self._loads(self._train, steps, parts, fill, allocate)
+        return self._loads(self._train, range(start_step, self.steps_per_epoch), parts, fill, allocate)
 
     def bottleneck(self, share: float) -> str:
         """What holds up training that waits for data a `share` of its time, and what to change."""
@@ -145,9 +167,10 @@ class Feed:
         rows = np.arange(self.num_eval, dtype=np.int32)
         parts = [share(rows[start : start + batch], *self._ranks) for start in range(0, self.num_eval, batch)]
         seen = 0
-        for loaded in self._loads(self._eval, range(len(parts)), parts, partial(_plain, self._eval.supply), None):
+        for loaded in self._loads(self._eval, range(len(parts)), parts, self._plain, None):
             if len(loaded.undecodable):
-                raise DataError(self._undecodable_text(index, loaded.undecodable.tolist(), "evaluation allows none"))
+                names = [index.keys[row] for row in loaded.undecodable.tolist()]
+                raise DataError(self._undecodable_text(names, "evaluation allows none"))
             seen += len(loaded.positions)
             if len(loaded.positions):
                 yield self._batch(index, loaded, None)
@@ -159,36 +182,48 @@ class Feed:
         self,
         part: Part,
         steps: range,
-        parts: list[Positions],
-        fill: Callable[[Positions, Pixels], PixelBatch],
+        parts: Sequence[Positions] | Positions,
+        fill: Callable[[Positions, Pixels], NDArray[np.bool_]],
         allocate: Allocate | None,
     ) -> Iterator[PixelBatch]:
         shape = (self.size, self.size, self.channels)
+        piece = max(_PIECE_IMAGES, _PIECE_BYTES // math.prod(shape))
+        begun: deque[tuple[Pixels, Positions]] = deque()
 
-        def timed(positions: Positions, out: Pixels) -> PixelBatch:
+        def timed(positions: Positions, out: Pixels) -> NDArray[np.bool_]:
             with self._stages.timing("decode"):
                 return fill(positions, out)
 
-        def tasks() -> Iterator[Callable[[], PixelBatch]]:
+        def jobs() -> Iterator[list[Callable[[], NDArray[np.bool_]]]]:
             for step, positions in zip(steps, parts, strict=True):
                 out = np.empty((len(positions), *shape), np.uint8) if allocate is None else allocate(step)
-                yield partial(timed, positions, out)
+                begun.append((out, positions))
+                starts = range(0, len(positions), piece)
+                yield [partial(timed, positions[at : at + piece], out[at : at + piece]) for at in starts]
 
-        with part.supply.ahead(np.concatenate([*parts, np.empty(0, np.int32)])):
-            yield from in_order(tasks(), self._threads)
+        ahead = part.supply.ahead(np.concatenate(parts) if len(parts) else np.empty(0, np.int32))
+        # Downloads are cancelled first, so that no thread has to wait for one before it ends.
+        with closing(in_order(jobs(), self._threads)) as done, ahead:
+            for good in done:
+                yield _compact(*begun.popleft(), np.concatenate([np.empty(0, bool), *good]))
 
-    def _varied(self, seed: int, epoch: int, positions: Positions, out: Pixels) -> PixelBatch:
-        """The training images at `positions`, cropped and flipped, written to `out`."""
+    def _plain(self, positions: Positions, out: Pixels) -> NDArray[np.bool_]:
+        """Write the fixed views of the evaluation images at `positions` into `out`; which of them decoded."""
+        return self._eval.supply.fill(positions, out, None)
+
+    def _varied(self, seed: int, epoch: int, positions: Positions, out: Pixels) -> NDArray[np.bool_]:
+        """Write the training images at `positions`, cropped and flipped, into `out`; which of them decoded."""
         index, augment, supply = self._train.index, self._recipe.augment, self._train.supply
+        draw = Draw(index.ids[positions], seed, epoch)
         if augment.crop != "random_resized":
-            loaded = _plain(supply, positions, out)
+            good = supply.fill(positions, out, None)
             if augment.crop == "pad" or augment.flip:
-                loaded.images[:] = varied(loaded.images, augment, Draw(index.ids[loaded.positions], seed, epoch))
-            return loaded
-        draw, rows = Draw(index.ids[positions], seed, epoch), index.rows[positions]
+                out[:] = varied(out, augment, draw)
+            return good
+        rows = index.rows[positions]
         boxes = crop_boxes(rows["height"].astype(np.int64), rows["width"].astype(np.int64), augment.min_area, draw)
         flipped = mirrored(draw) if augment.flip else np.zeros(len(positions), bool)
-        return _compact(out, positions, supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped)))
+        return supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped))
 
     def _batch(self, index: Index, loaded: PixelBatch, draw: Draw | None) -> Batch:
         rows = loaded.positions.tolist()
@@ -196,36 +231,23 @@ class Feed:
             pixels=torch.from_numpy(loaded.images),
             labels=torch.from_numpy(index.labels[loaded.positions].astype(np.int64)),
             keys=[index.keys[row] for row in rows],
+            undecodable=tuple(index.keys[row] for row in loaded.undecodable.tolist()),
             finish=Finish(self._colour, self._recipe.augment, draw, self._stages),
         )
 
-    def _check_undecodable(self, met: list[int], loaded: PixelBatch) -> None:
-        # Counted epoch by epoch, so that whether a trial fails does not depend on what the feed served before.
-        self._undecodable.update(met)
-        allowed = self._recipe.data.max_undecodable * self.num_train
-        if len(met) > allowed:
-            limit = f"data.max_undecodable allows {int(allowed)} of {self.num_train}"
-            raise DataError(self._undecodable_text(self._train.index, met, limit))
-        if not len(loaded.positions):
-            raise DataError(
-                self._undecodable_text(self._train.index, loaded.undecodable.tolist(), "nothing is left of their batch")
-            )
-
-    def _undecodable_text(self, index: Index, rows: list[int], limit: str) -> str:
-        names = ", ".join(index.keys[row] for row in rows[:_NAMED])
-        more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-        return f"{len(rows)} samples of {self._manifest.name} do not decode ({names}{more}): {limit}"
+    def _undecodable_text(self, keys: Sequence[str], limit: str) -> str:
+        names = ", ".join(keys[:_NAMED])
+        more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
+        return f"{len(keys)} samples of {self._manifest.name} do not decode ({names}{more}): {limit}"
 
     def _check(self) -> None:
-        data, augment, world_size = self._recipe.data, self._recipe.augment, self._ranks[1]
+        data, augment = self._recipe.data, self._recipe.augment
         if self.num_train < data.batch_size:
             raise DataError(
                 f"{self._manifest.name} has {self.num_train} training samples (data.train_fraction = "
                 f"{data.train_fraction} of {len(self._train.index)}), fewer than a batch: data.batch_size = "
                 f"{data.batch_size}"
             )
-        if data.batch_size % world_size:
-            raise DataError(f"data.batch_size = {data.batch_size} does not divide among {world_size} ranks")
         if augment.crop == "pad" and augment.pad >= self.size:
             raise DataError(f"augment.pad = {augment.pad}: reflection needs less than the image's {self.size} pixels")
         if augment.cutout > self.size:
@@ -235,11 +257,6 @@ class Feed:
                 f"{self._manifest.name}: channel {self._manifest.sd.index(0)} is constant over the training split and "
                 "cannot be scaled to sd 1: set augment.normalise to False"
             )
-
-
-def _plain(supply: Supply, positions: Positions, out: Pixels) -> PixelBatch:
-    """The fixed views of the images at `positions`, written to `out`."""
-    return _compact(out, positions, supply.fill(positions, out, None))
 
 
 def _compact(out: Pixels, positions: Positions, good: NDArray[np.bool_]) -> PixelBatch:

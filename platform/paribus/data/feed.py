@@ -8,10 +8,11 @@ from paribus.data.catalog import input_size, locate
 from paribus.data.decode import View
 from paribus.data.errors import DataError
 from paribus.data.index import read_index
+from paribus.data.lanes import check_length
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.originals import Originals
 from paribus.data.places import Place
-from paribus.data.reading import ShardReader, check_length
+from paribus.data.reading import ShardReader
 from paribus.data.resident import LIMIT_MIB, open_resident
 from paribus.data.stream import Stream
 from paribus.data.supply import Supply, Viewing

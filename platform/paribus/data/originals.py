@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -56,7 +57,7 @@ class Originals:
 
         pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
         with self._part.supply.ahead(rows.astype(np.int32)):
-            yield from in_order((partial(task, piece) for piece in pieces), self._threads)
+            yield from chain.from_iterable(in_order(([partial(task, piece)] for piece in pieces), self._threads))
 
     def seen(self, pixels: Pixels) -> Pixels:
         """(size, size, C): what the evaluation of training sees of a stored image."""

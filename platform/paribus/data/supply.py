@@ -1,7 +1,7 @@
 """What stands between shards and a feed: rows of the index in, pixels out, written in place."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,11 +10,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels, View, crop, decode, view
+from paribus.data.crop import crop
+from paribus.data.decode import Pixels, View, decode, view
 from paribus.data.errors import UndecodableError
 from paribus.data.manifest import Manifest
 
 T = TypeVar("T")
+# Enough that a step which takes longer than usual leaves no thread idle, few enough to hold in memory.
+_JOBS_AHEAD = 2
 Positions = NDArray[np.int32]
 
 
@@ -81,21 +84,24 @@ class Viewing:
         return True
 
 
-def in_order(tasks: Iterator[Callable[[], T]], threads: int) -> Iterator[T]:
-    """The results of `tasks` in their order, computed by `threads` threads beforehand, or by the caller where 0."""
+def in_order(jobs: Iterator[Sequence[Callable[[], T]]], threads: int) -> Generator[list[T]]:
+    """The results of each job's tasks, job by job, computed by `threads` threads beforehand, or by the caller where 0.
+
+    All threads work on the job whose turn it is, and ahead of it on no more than keeps them busy while the caller is.
+    """
     if threads == 0:
-        for task in tasks:
-            yield task()
+        for tasks in jobs:
+            yield [task() for task in tasks]
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="paribus-data", initializer=_alone)
     try:
-        waiting: deque[Future[T]] = deque()
-        for task in tasks:
-            waiting.append(pool.submit(task))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
+        waiting: deque[list[Future[T]]] = deque()
+        for tasks in jobs:
+            waiting.append([pool.submit(task) for task in tasks])
+            if len(waiting) > _JOBS_AHEAD and sum(map(len, waiting)) - len(waiting[0]) >= 2 * threads:
+                yield [future.result() for future in waiting.popleft()]
         while waiting:
-            yield waiting.popleft().result()
+            yield [future.result() for future in waiting.popleft()]
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -5,9 +5,9 @@ from io import BytesIO
 from typing import Any
 
 from paribus.data.errors import DataError
+from paribus.data.lanes import check_length, fault
 from paribus.data.manifest import Shard
 from paribus.data.places import Place
-from paribus.data.reading import check_length, fault
 
 
 def read_samples(place: Place, shard: Shard, name: str) -> list[dict[str, Any]]:

@@ -11,9 +11,10 @@ from PIL import Image
 from paribus.data.decode import as_image, decode
 from paribus.data.errors import DataError, UndecodableError
 from paribus.data.index import Index, read_index
+from paribus.data.lanes import fault
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.places import Place
-from paribus.data.reading import ShardReader, fault
+from paribus.data.reading import ShardReader
 from paribus.data.tars import image_of, read_samples
 
 _TILE, _COLUMNS = 64, 10
