@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +105,14 @@ def serve(folder: Path) -> Iterator[Nginx]:
         shutil.rmtree(home)
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what must come; a test fails if it does not."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -153,15 +161,18 @@ class Fault:
 
 
 class FaultyLine:
-    """A relay `at` a port to `port` of this machine: each new connection suffers the next fault, then all is well."""
+    """A relay `at` a port to `port` of this machine.
 
-    def __init__(self, port: int, *faults: Fault, at: int = 0) -> None:
-        self._server_port, self._faults = port, deque(faults)
+    Each connection that asks for `suffering` (in the path of its one request) suffers the next fault; then all is well.
+    """
+
+    def __init__(self, port: int, *faults: Fault, at: int = 0, suffering: bytes = b"") -> None:
+        self._server_port, self._faults, self._suffering = port, deque(faults), suffering
         self._listener = socket.create_server(("127.0.0.1", at))
         self.port: int = self._listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         self.requests: list[bytes] = []
-        self.ended = threading.Event()
+        self.ended, self._lock = threading.Event(), threading.Lock()
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -181,16 +192,16 @@ class FaultyLine:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            fault = self._faults.popleft() if self._faults else None
-            self._threads.append(threading.Thread(target=self._relay, args=(client, fault)))
+            self._threads.append(threading.Thread(target=self._relay, args=(client,)))
             self._threads[-1].start()
 
-    def _relay(self, client: socket.socket, fault: Fault | None) -> None:
+    def _relay(self, client: socket.socket) -> None:
         # Either side may go away at any moment: that is what these tests are about.
         with client, suppress(OSError):
             client.settimeout(30)
             request = client.recv(1 << 16)
             self.requests.append(request)
+            fault = self._next(request.partition(b"\r\n")[0])
             if fault and fault.kind == "reset":
                 # Closed with a linger of 0 seconds, a connection is reset.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -200,6 +211,10 @@ class FaultyLine:
                 with socket.create_connection(("127.0.0.1", self._server_port), 30) as server:
                     server.sendall(request)
                     self._answer(server, client, fault)
+
+    def _next(self, asked: bytes) -> Fault | None:
+        with self._lock:
+            return self._faults.popleft() if self._faults and self._suffering in asked else None
 
     def _answer(self, server: socket.socket, client: socket.socket, fault: Fault | None) -> None:
         """Pass the one answer of a connection on, up to the fault."""

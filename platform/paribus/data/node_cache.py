@@ -182,30 +182,41 @@ class NodeCache:
         )
 
 
-def node_cache(home: Path | None = None) -> NodeCache:
-    """The cache of this node: in PARIBUS_CACHE, else `home`/cache/shards, of at most PARIBUS_CACHE_GIB.
-
-    Without the latter it may hold half of what was free, its own copies counted, when this process first asked.
-    DataError if PARIBUS_CACHE_GIB is not a number above 0.
-    """
+def cache_folder(home: Path | None = None) -> Path:
+    """Where this node keeps what can be fetched or made again: PARIBUS_CACHE, else `home`/cache."""
     named = os.environ.get(FOLDER)
-    folder = Path(named).expanduser().absolute() if named else (home or default_home()) / "cache" / "shards"
-    return _node_cache(folder, os.environ.get(LIMIT_GIB))
+    return Path(named).expanduser().absolute() if named else (home or default_home()) / "cache"
 
 
-@cache
-def _node_cache(folder: Path, limit_gib: str | None) -> NodeCache:
-    if limit_gib is None:
-        held = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
-        existing = next(place for place in (folder, *folder.parents) if place.exists())
-        return NodeCache(folder, (shutil.disk_usage(existing).free + held) // 2)
+def cache_limit() -> int | None:
+    """PARIBUS_CACHE_GIB in bytes; None if it is not set; DataError if it is not a number above 0."""
+    said = os.environ.get(LIMIT_GIB)
+    if said is None:
+        return None
     try:
-        limit = float(limit_gib)
+        limit = float(said)
     except ValueError:
         limit = 0.0
     if not 0 < limit < 2**33:
-        raise DataError(f"{LIMIT_GIB} is {limit_gib!r}: it must be a number of GiB above 0, or not be set")
-    return NodeCache(folder, int(limit * 2**30))
+        raise DataError(f"{LIMIT_GIB} is {said!r}: it must be a number of GiB above 0, or not be set")
+    return int(limit * 2**30)
+
+
+def node_cache(home: Path | None = None) -> NodeCache:
+    """The shards of this node: in `shards` of its cache folder, of at most PARIBUS_CACHE_GIB.
+
+    Without that they may take half of what was free, they themselves counted, when this process first asked.
+    """
+    return _node_cache(cache_folder(home) / "shards", cache_limit())
+
+
+@cache
+def _node_cache(folder: Path, limit: int | None) -> NodeCache:
+    if limit is None:
+        held = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        limit = (shutil.disk_usage(existing).free + held) // 2
+    return NodeCache(folder, limit)
 
 
 def _pause(cancelled: threading.Event) -> None:

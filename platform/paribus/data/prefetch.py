@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import BinaryIO
 
@@ -31,7 +31,7 @@ class Prefetch:
         self._num_ahead, self._bytes_ahead = num_ahead, mib_ahead << 20
         self._next: Entry | None = next(self._left, None)
         self._coming: deque[tuple[int, Future[BinaryIO]]] = deque()
-        self._cancelled = threading.Event()
+        self._cancelled, self._lock = threading.Event(), threading.Lock()
         self._pool = ThreadPoolExecutor(num_ahead, thread_name_prefix="paribus-prefetch")
         self._top_up()
 
@@ -39,21 +39,28 @@ class Prefetch:
         return self
 
     def __next__(self) -> BinaryIO:
+        """The next file; CancelledError if this was closed before the last."""
+        if self._cancelled.is_set():
+            raise CancelledError
         if not self._coming:
-            self.close()
+            self._pool.shutdown()
             raise StopIteration
-        _, future = self._coming[0]
-        opened = future.result()
-        self._coming.popleft()
-        self._top_up()
+        _, due = self._coming[0]
+        opened = due.result()
+        with self._lock:
+            if self._cancelled.is_set():
+                opened.close()
+                raise CancelledError
+            self._coming.popleft()
+            self._top_up()
         return opened
 
     def close(self) -> None:
-        """Cancel what is under way, close what lies ready; safe to repeat."""
-        self._cancelled.set()
+        """Cancel what is under way, close what lies ready; safe to repeat, and from any thread."""
+        with self._lock:
+            self._cancelled.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
-        while self._coming:
-            _, future = self._coming.popleft()
+        for _, future in self._coming:
             if not future.cancelled() and future.exception() is None:
                 future.result().close()
 
