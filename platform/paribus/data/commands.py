@@ -39,6 +39,7 @@ def register(subparsers: Any) -> None:
     verbs = shards.add_subparsers(dest="shards_verb", metavar="make|verify|inspect", required=True)
     _add_make(_verb(verbs, "make", "write a dataset as tar shards with a manifest", _MAKE_EXAMPLES))
     verify = _verb(verbs, "verify", "read every byte again and name every fault", _VERIFY_EXAMPLES)
+    verify.add_argument("--workers", type=int, metavar="N", help="shards read at a time (default: one a core)")
     verify.set_defaults(run=_verify)
     inspect = _verb(verbs, "inspect", "show classes, sizes, first keys and a contact sheet", _INSPECT_EXAMPLES)
     inspect.add_argument("--sheet", type=Path, metavar="PNG", help="write a picture of the first images of each class")
@@ -88,7 +89,7 @@ def _make(args: argparse.Namespace) -> int:
         shard_mib=args.shard_mib,
         recoding=recoding,
         keep_undecodable=args.keep_undecodable,
-        workers=len(os.sched_getaffinity(0)) if args.workers is None else args.workers,
+        workers=_workers(args),
         restart=args.restart,
         quiet=args.json,
     )
@@ -162,16 +163,21 @@ def _recoding(args: argparse.Namespace) -> "Recoding | None":
     return None
 
 
+def _workers(args: argparse.Namespace) -> int:
+    # The cores that this process may use: a container may have fewer than the machine.
+    return len(os.sched_getaffinity(0)) if args.workers is None else int(args.workers)
+
+
 def _verify(args: argparse.Namespace) -> int:
     from paribus.data.places import Place
     from paribus.data.verify import verify
 
-    report = verify(Place(args.folder), quiet=args.json)
+    report = verify(Place(args.folder), _workers(args), quiet=args.json)
     if args.json:
         print(json.dumps(asdict(report)))
     else:
-        for fault in report.faults:
-            print(fault, file=sys.stderr)
+        for text in (*report.faults, *(f"warning: {text}" for text in report.warnings)):
+            print(text, file=sys.stderr)
         end = f"{len(report.faults)} faults" if report.faults else "sound"
         print(f"{report.name}: {report.samples:,} samples in {report.shards} shards, {report.bytes:,} bytes: {end}")
         print(f"digest {report.digest}")
@@ -180,7 +186,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _inspect(args: argparse.Namespace) -> int:
     from paribus.data.places import Place
-    from paribus.data.verify import contact_sheet, inspect
+    from paribus.data.summary import contact_sheet, inspect
 
     place = Place(args.folder)
     summary = asdict(inspect(place))
