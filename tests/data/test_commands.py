@@ -4,20 +4,13 @@ import argparse
 import json
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-import torch
 from PIL import Image
 
 from paribus.data import DataError, data_digest, open_feed
 from paribus.data.commands import register
-from paribus.data.places import Place
 from paribus.recipe import preset
 
 
@@ -117,67 +110,3 @@ def test_a_digest_needs_no_torch(tmp_path: Path) -> None:
     digest, loaded = done.stdout.split("\n")[:2]
     assert digest == data_digest(preset("synthetic"), tmp_path)
     assert loaded == "[]"
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def served(stripes: Path) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(stripes)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.mark.parametrize("resident", ["always", "never"])
-def test_shards_behind_an_address_are_the_shards_of_the_folder(
-    served: str, stripes: Path, tmp_path: Path, resident: str
-) -> None:
-    recipe = preset("synthetic").replace({"data.resident": resident})
-    feeds = [open_feed(recipe.replace({"data.shards": where}), tmp_path / "home") for where in (served, str(stripes))]
-    assert feeds[0].digest == feeds[1].digest
-    for left, right in zip(feeds[0].batches(1, 2, 0), feeds[1].batches(1, 2, 0), strict=True):
-        assert left.keys == right.keys
-        assert torch.equal(left.images, right.images)
-
-
-class _Busy(_Quiet):
-    """Answers the first request for a file with 503."""
-
-    asked: ClassVar[set[str]] = set()
-
-    def do_GET(self) -> None:
-        if self.path in self.asked:
-            super().do_GET()
-        else:
-            self.asked.add(self.path)
-            self.send_error(503)
-
-
-def test_a_busy_server_is_asked_again(stripes: Path, tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Busy, directory=str(stripes))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        place = Place(f"http://127.0.0.1:{server.server_port}")
-        try:
-            assert place.read("train-000000.tar") == (stripes / "train-000000.tar").read_bytes()
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_an_address_without_shards_is_named(served: str, tmp_path: Path) -> None:
-    recipe = preset("synthetic").replace({"data.shards": f"{served}/elsewhere"})
-    with pytest.raises(DataError, match=r"elsewhere/manifest.json is missing: HTTP 404"):
-        open_feed(recipe, tmp_path)
-
-
-def test_webdatasets_own_addresses_work_too(stripes: Path, tmp_path: Path) -> None:
-    recipe = preset("synthetic").replace({"data.shards": stripes.as_uri(), "data.resident": "never"})
-    assert sum(len(batch.keys) for batch in open_feed(recipe, tmp_path).evaluation()) == 32
