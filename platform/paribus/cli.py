@@ -104,9 +104,11 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.data.commands import register as register_shards
     from paribus.models.commands import register as register_models
     from paribus.orchestration.evaluate_command import register as register_evaluate
+    from paribus.orchestration.hash_command import register as register_data
 
     register_evaluate(verbs)
     register_shards(verbs)
+    register_data(verbs)
     register_models(verbs)
     _add_stack(verbs)
     return parser

@@ -13,7 +13,10 @@ import pytest
 
 from paribus.cli import main
 
-VERBS = ("plan", "run", "status", "report", "retry", "export", "evaluate", "up", "down", "doctor", "models", "shards")
+VERBS = (
+    *("plan", "run", "status", "report", "retry", "export", "evaluate"),
+    *("up", "down", "doctor", "models", "shards", "data"),
+)
 STUDY = '''#!/usr/bin/env python
 """Does a wider net help?"""
 
@@ -56,7 +59,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     return said.err
 
 
-@pytest.mark.parametrize("words", [(), *((verb,) for verb in VERBS), ("shards", "make"), ("models", "list")])
+@pytest.mark.parametrize(
+    "words", [(), *((verb,) for verb in VERBS), ("shards", "make"), ("models", "list"), ("data", "hash")]
+)
 def test_every_help_works(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([*words, "--help"])
