@@ -211,9 +211,11 @@ def test_a_recipe_that_does_not_fit_its_data_is_told_why(
     assert all(word in str(error.value) for word in words), error.value
 
 
-def test_ranks_must_divide_a_batch(data_home: Path) -> None:
-    with pytest.raises(DataError, match="16 does not divide among 3 ranks"):
-        open_feed(RECIPE, data_home, rank=0, world_size=3)
+def test_a_batch_is_shared_among_any_number_of_ranks(data_home: Path) -> None:
+    whole = next(open_feed(RECIPE, data_home).batches(1, 2, 0)).keys
+    shares = [next(open_feed(RECIPE, data_home, rank=rank, world_size=18).batches(1, 2, 0)).keys for rank in range(18)]
+    assert [len(share) for share in shares] == [1] * 16 + [0] * 2
+    assert [key for share in shares for key in share] == whole
 
 
 def test_images_of_many_sizes_need_a_size_and_cannot_be_resident_whole(photos: Path, tmp_path: Path) -> None:

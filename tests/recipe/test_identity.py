@@ -31,6 +31,7 @@ BOOKKEEPING = {
     "evaluation.keep_weights": False,
     "resources.cpus": 2.0,
     "resources.gpus": 0.5,
+    "resources.ranks": 2,
 }
 
 # Another allowed value for every field that bears on the result. A new field without a line here fails below.

@@ -48,12 +48,15 @@ def choose(index: Index, fraction: float) -> NDArray[np.int32]:
 def steps_of(
     order: NDArray[np.int32], batch_size: int, start_step: int = 0, rank: int = 0, world_size: int = 1
 ) -> NDArray[np.int32]:
-    """(steps, batch_size / world_size) the rows of each step for `rank`; the last, partial batch is dropped."""
+    """(steps, about batch_size / world_size) the rows of each step for `rank`; the last, partial batch is dropped.
+
+    A rank's share of a batch is consecutive; sizes differ by one at most, and may be 0.
+    """
     num_steps = len(order) // batch_size
-    steps = order[start_step * batch_size : num_steps * batch_size].reshape(-1, world_size, batch_size // world_size)
-    return steps[:, rank]
+    steps = order[start_step * batch_size : num_steps * batch_size].reshape(-1, batch_size)
+    return np.array_split(steps, world_size, axis=1)[rank]
 
 
 def share(batch: NDArray[np.int32], rank: int, world_size: int) -> NDArray[np.int32]:
-    """The part of a global batch that falls to `rank`: consecutive, sizes differing by one at most."""
+    """The part of a batch that falls to `rank`: consecutive, sizes differing by one at most."""
     return np.array_split(batch, world_size)[rank]

@@ -1,12 +1,19 @@
 """What is left out at random in training, by masks that are functions of (dropout seed, step, layer name) alone."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from paribus.recipe.seeds import key
+
+
+class Rows(NamedTuple):
+    """Where a rank's share of a batch lies in it: its `first` row (0-based) and how many rows the whole batch has."""
+
+    first: int
+    total: int
 
 
 @torch.library.custom_op("paribus::bernoulli", mutates_args=())
@@ -39,13 +46,21 @@ class Masked(nn.Module):
         self.rate = rate
         # No buffer, which would follow the net to the GPU: the seed is read on the host, where that waits for nothing.
         self.seed: Tensor | None = None
+        self.rows: Rows | None = None
 
-    def mask(self, like: Tensor) -> Tensor:
-        """Ones and, with the probability `rate`, zeros, in the shape of `like`."""
+    def mask(self, like: Tensor, whole: bool = False) -> Tensor:
+        """Ones and, with the probability `rate`, zeros, in the shape of `like`: these rows of the whole batch's mask.
+
+        `whole` where `like` has no row for each image.
+        """
         if self.seed is None:
             raise RuntimeError("dropout in training mode has no mask seed: call dropout_layers, then seed_dropout")
-        drawn: Tensor = bernoulli(like.detach(), 1 - self.rate, self.seed)
-        return drawn
+        if whole or self.rows is None:
+            drawn: Tensor = bernoulli(like.detach(), 1 - self.rate, self.seed)
+            return drawn
+        # All are drawn and most thrown away: a generator cannot begin in the middle, and drawing is cheap.
+        everyone = bernoulli(like.detach().new_empty((self.rows.total, *like.shape[1:])), 1 - self.rate, self.seed)
+        return torch.empty_like(like).copy_(everyone[self.rows.first : self.rows.first + len(like)])
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:g}"
@@ -69,7 +84,9 @@ class StochasticDepth(Masked):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x * (1 - self.rate)
-        return x * self.mask(x.new_empty((len(x) if self.mode == "row" else 1, 1, 1, 1)))
+        if self.mode == "batch":
+            return x * self.mask(x.new_empty((1, 1, 1, 1)), whole=True)
+        return x * self.mask(x.new_empty((len(x), 1, 1, 1)))
 
 
 def dropout(rate: float, here: bool) -> nn.Module:
@@ -85,8 +102,9 @@ def dropout_layers(net: nn.Module) -> dict[str, Masked]:
     return layers
 
 
-def seed_dropout(layers: Mapping[str, Masked], dropout_seed: int, step: int) -> None:
-    """Point every layer at the masks of `step`."""
+def seed_dropout(layers: Mapping[str, Masked], dropout_seed: int, step: int, rows: Rows | None = None) -> None:
+    """Point every layer at the masks of `step`; where a batch is shared, at its own `rows` of them."""
     for name, layer in layers.items():
         assert layer.seed is not None
+        layer.rows = rows
         layer.seed.fill_(key(dropout_seed, step, name))

@@ -1,6 +1,6 @@
 """How long a trial trains, and everything else about the run that is neither model nor data."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -78,7 +78,27 @@ class Numerics(Part):
 
 
 class Resources(Part):
-    """What one trial asks of the cluster: threads and CPUs, and a share of a GPU."""
+    """What one trial asks of one node: threads and CPUs, and a share of a GPU or several whole ones.
+
+    `ranks` processes share each batch, one for each whole GPU (None, and nothing else where there are GPUs). They make
+    a trial faster and change no result beyond rounding.
+    """
 
     cpus: float = bookkeeping(1.0, gt=0)
     gpus: float = bookkeeping(0.0, ge=0)
+    ranks: int | None = bookkeeping(None, ge=1)
+
+    @property
+    def num_ranks(self) -> int:
+        """Processes that train the trial together."""
+        return self.ranks or max(1, int(self.gpus))
+
+    @model_validator(mode="after")
+    def _a_gpu_for_each_rank(self) -> Self:
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise ValueError(f"gpus = {self.gpus:g}: a trial takes a share of one GPU, or whole ones")
+        if self.gpus > 0 and self.num_ranks != max(1, int(self.gpus)):
+            raise ValueError(
+                f"ranks = {self.ranks} does not fit gpus = {self.gpus:g}: leave ranks out, one for each GPU"
+            )
+        return self

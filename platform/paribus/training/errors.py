@@ -11,3 +11,7 @@ class TooFewSamplesError(TrainingError):
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written, read, or that belongs to another trial."""
+
+
+class RankLostError(TrainingError):
+    """A process of a trial on several ranks died or does not answer; the trial can go on from its checkpoint."""

@@ -1,6 +1,6 @@
 """What training asks of a dataset; `paribus.data.open_feed` gives one, and so may a notebook's own class."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -61,3 +61,22 @@ class Feed(Protocol):
 
     def evaluation(self) -> Iterator[Batch]:
         """Every evaluation sample once, in a fixed order."""
+
+
+class SharedBatch(Batch, Protocol):
+    """A rank's share of a batch."""
+
+    @property
+    def undecodable(self) -> Sequence[str]:
+        """The keys of the share's samples that did not decode and are missing in it."""
+
+
+class SharedFeed(Feed, Protocol):
+    """What training on several ranks asks of a dataset beyond that: shares of batches, which may be empty."""
+
+    @property
+    def opening(self) -> "Callable[[int, int], SharedFeed]":
+        """Opens (rank, size)'s share of the same data in a process of its own: it can be pickled."""
+
+    def check_undecodable(self, met: Sequence[str], left: int) -> None:
+        """Raise if `met`, the samples of the epoch that did not decode, are too many, or none is `left` of a batch."""

@@ -6,13 +6,24 @@ from paribus.training.checkpoint import Checkpoints
 from paribus.training.errors import CheckpointError
 from paribus.training.learner import Learner
 from paribus.training.progress import Progress
+from paribus.training.ranks import ALONE, Ranks
 
 
 class Keeper:
-    """Ties one trial's learner and progress to its checkpoints; does nothing where there are none."""
+    """Ties one trial's learner and progress to its checkpoints; does nothing where there are none.
 
-    def __init__(self, checkpoints: Checkpoints | None, trial: str, learner: Learner, progress: Progress) -> None:
-        self.checkpoints, self.trial = checkpoints, trial
+    All ranks read them, on one of them as on several, and rank 0 writes them.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints | None,
+        trial: str,
+        learner: Learner,
+        progress: Progress,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.checkpoints, self.trial, self.ranks = checkpoints, trial, ranks
         self.learner, self.progress = learner, progress
 
     @property
@@ -21,7 +32,16 @@ class Keeper:
         return () if self.checkpoints is None else self.checkpoints.warnings
 
     def resume(self) -> None:
-        """Go on from the newest whole checkpoint, if there is one; CheckpointError if it is another trial's."""
+        """Go on from the newest whole checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: it is another trial's.
+            TrainingError: the ranks do not find the same data and the same checkpoint.
+        """
+        self._restore()
+        self.ranks.agree("trial and steps done", (self.trial[:12], self.progress.step, self.progress.stream_hash[:12]))
+
+    def _restore(self) -> None:
         state = None if self.checkpoints is None else self.checkpoints.load()
         if state is None:
             return
@@ -36,10 +56,11 @@ class Keeper:
 
     def save_when_due(self) -> None:
         """Save if it is time. A full disk costs the checkpoint, not the trial: training goes on with a warning."""
-        if self.checkpoints is None or not self.checkpoints.due(self.progress.step):
+        # Clocks differ, and settling may end the trial: all ranks settle when rank 0 says so.
+        if self.checkpoints is None or not self.ranks.first(self.checkpoints.due(self.progress.step)):
             return
         self.progress.settle()
-        if self.progress.ended:
+        if self.progress.ended or self.ranks.rank > 0:
             return
         with self.progress.timing("checkpoint_s"):
             state = {"trial": self.trial, "learner": self.learner.state(), "progress": self.progress.state()}

@@ -8,22 +8,24 @@ import torch
 from torch import Tensor
 
 from paribus.models.build import build
-from paribus.models.dropout import dropout_layers, seed_dropout
+from paribus.models.dropout import Rows, dropout_layers, seed_dropout
 from paribus.recipe import Recipe, Seeds
 from paribus.training.errors import TrainingError
 from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.flat import parameter_groups
+from paribus.training.global_norm import make_global
 from paribus.training.optimizers import make_optimizer, set_lr
+from paribus.training.ranks import ALONE, Ranks
 from paribus.training.tricks import average, clip, ema_decay_at, gradient_norm, smoothed_loss
 
 
-def ready_device(recipe: Recipe) -> torch.device:
-    """The device that the recipe asks for, and as many threads as it has CPUs.
+def ready_device(recipe: Recipe, ranks: Ranks = ALONE) -> torch.device:
+    """The device that the recipe asks for, one of its own for each rank, and as many threads as it has CPUs.
 
     Raises:
-        TrainingError: a GPU is asked for and torch sees none.
+        TrainingError: more GPUs are asked for than torch sees.
     """
-    torch.set_num_threads(max(1, int(recipe.resources.cpus)))
+    torch.set_num_threads(max(1, int(recipe.resources.cpus / ranks.size)))
     if recipe.resources.gpus == 0:
         return torch.device("cpu")
     if not torch.cuda.is_available():
@@ -31,17 +33,29 @@ def ready_device(recipe: Recipe) -> torch.device:
             f"resources.gpus = {recipe.resources.gpus:g}, but torch {torch.__version__} sees no CUDA device here: "
             "set resources.gpus=0 to train on the CPU, or check the driver with nvidia-smi"
         )
+    if torch.cuda.device_count() < ranks.size:
+        raise TrainingError(
+            f"resources.gpus = {recipe.resources.gpus:g}, but torch {torch.__version__} sees "
+            f"{torch.cuda.device_count()} CUDA devices here: set resources.gpus to that, or check with nvidia-smi"
+        )
+    if ranks.size > 1:
+        torch.cuda.set_device(ranks.rank)
     torch.cuda.reset_peak_memory_stats()
-    return torch.device("cuda")
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 class Learner:
-    """The net as `seeds.init` starts it; `step` trains it by one batch and `predict` asks it."""
+    """The net as `seeds.init` starts it; `step` trains it by one batch and `predict` asks it.
 
-    def __init__(self, recipe: Recipe, seeds: Seeds, feed: Feed, device: torch.device) -> None:
-        self.training, self.numerics, self.device = recipe.training, recipe.numerics, device
+    On several `ranks` each has the whole net, which stays the same on all of them.
+    """
+
+    def __init__(self, recipe: Recipe, seeds: Seeds, feed: Feed, device: torch.device, ranks: Ranks = ALONE) -> None:
+        self.training, self.numerics, self.device, self.ranks = recipe.training, recipe.numerics, device, ranks
         self.memory_format = torch.channels_last if recipe.numerics.channels_last else torch.contiguous_format
         self.net = build(recipe.model, feed.channels, feed.num_classes, seeds.init).to(device)
+        if ranks.size > 1:
+            make_global(self.net, ranks)
         decayed, undecayed = parameter_groups(self.net, recipe.optimizer.decay_norms_and_biases, self.memory_format)
         self.vectors = [vector for vector in (decayed, undecayed) if vector is not None]
         self.gradients = [vector.grad for vector in self.vectors if vector.grad is not None]
@@ -57,16 +71,18 @@ class Learner:
         """The images of a batch on the net's device and in its layout."""
         return batch.on(self.device, self.memory_format)
 
-    def step(self, images: Tensor, labels: Tensor, step: int, lr: float) -> Tensor:
-        """Train by one batch; (loss, gradient norm before clipping, largest pooled feature in size) on the device."""
+    def step(self, images: Tensor, labels: Tensor, step: int, lr: float, rows: Rows | None = None) -> Tensor:
+        """Train by one batch; (loss, gradient norm before clipping, largest pooled feature in size) on the device.
+
+        Where images and labels are a share of the batch, `rows` says which; what is returned is of the whole batch.
+        """
         self._set_mode(training=True)
-        seed_dropout(self.dropouts, self.dropout_seed, step)
-        labels = labels.to(self.device, non_blocking=True)
+        seed_dropout(self.dropouts, self.dropout_seed, step, rows)
         pooled, logits, auxiliary = self._forward(images)
-        loss = smoothed_loss(logits, labels, self.training.label_smoothing)
-        for side in auxiliary:
-            loss = loss + self.net.auxiliary_weight * smoothed_loss(side, labels, self.training.label_smoothing)
+        loss = self._loss(logits, auxiliary, labels.to(self.device, non_blocking=True), rows)
         loss.backward()  # type: ignore[no-untyped-call]
+        for gradient in self.gradients:
+            self.ranks.add(gradient)
         norm = gradient_norm(self.gradients)
         if self.training.clip_norm is not None:
             clip(self.gradients, norm, self.training.clip_norm)
@@ -76,7 +92,9 @@ class Learner:
             gradient.zero_()
         if self.training.ema_decay is not None:
             average(self.averaged, self.current, ema_decay_at(step, self.training.ema_decay))
-        return torch.stack((loss.detach(), norm, pooled.detach().abs().amax().float()))
+        largest = pooled.detach().abs().amax().float() if len(pooled) else norm.new_zeros(())
+        of_ranks = self.ranks.gather(torch.stack((loss.detach(), largest)))
+        return torch.stack((of_ranks[:, 0].sum(), norm, of_ranks[:, 1].amax()))
 
     def predict(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features (N, F) and logits (N, K) in evaluation mode."""
@@ -114,6 +132,14 @@ class Learner:
         with self._autocast():
             pooled, auxiliary = self.features(images)
             return pooled, self.net.head(pooled).float(), [side.float() for side in auxiliary]
+
+    def _loss(self, logits: Tensor, auxiliary: list[Tensor], labels: Tensor, rows: Rows | None) -> Tensor:
+        total = None if rows is None else rows.total
+        loss = smoothed_loss(logits, labels, self.training.label_smoothing, total)
+        for side in auxiliary:
+            aside = smoothed_loss(side, labels, self.training.label_smoothing, total)
+            loss = loss + self.net.auxiliary_weight * aside
+        return loss
 
     def _autocast(self) -> AbstractContextManager[Any]:
         enabled = self.numerics.precision == "bfloat16"

@@ -17,7 +17,9 @@ from paribus.training.evaluate import evaluate
 from paribus.training.feed_protocol import Feed
 from paribus.training.keeper import Keeper
 from paribus.training.learner import Learner, ready_device
+from paribus.training.other_ranks import other_ranks
 from paribus.training.progress import Progress
+from paribus.training.ranks import ALONE, Ranks
 from paribus.training.result import Epoch, Examples, Result
 from paribus.training.schedules import lr_at
 from paribus.training.weights import encode_weights
@@ -37,6 +39,7 @@ def fit(
 
     Raises:
         TrainingError: no such device, fewer samples than a batch, or a feed that breaks its promise.
+        RankLostError: a process of a trial on several ranks died or does not answer.
         CheckpointError: the checkpoint belongs to another trial. One that cannot be written is a warning in the result.
     """
     running = epochs(recipe, seeds, feed, checkpoint)
@@ -54,24 +57,37 @@ def epochs(
     recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None = None
 ) -> Generator[Epoch, None, Result]:
     """`fit` one epoch at a time; its return value is the result. Raises what `fit` raises."""
+    if recipe.resources.num_ranks == 1:
+        return (yield from train(recipe, seeds, feed, checkpoint))
+    with other_ranks(recipe, seeds, feed, checkpoint) as (ranks, share):
+        return (yield from train(recipe, seeds, share, checkpoint, ranks))
+
+
+def train(
+    recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None = None, ranks: Ranks = ALONE
+) -> Generator[Epoch, None, Result]:
+    """What `epochs` does, on one of `ranks` with its share of the data."""
     start = time.perf_counter()
     plan = Plan.of(recipe, feed)
-    learner = Learner(recipe, seeds, feed, ready_device(recipe))
+    learner = Learner(recipe, seeds, feed, ready_device(recipe, ranks), ranks)
     progress = Progress(recipe.training.divergence_loss)
-    keeper = Keeper(checkpoint, trial_id(recipe, seeds, feed.digest), learner, progress)
+    keeper = Keeper(checkpoint, trial_id(recipe, seeds, feed.digest), learner, progress, ranks)
     keeper.resume()
     progress.durations["setup_s"] += time.perf_counter() - start
     examples: Examples | None = None
 
     while progress.epochs_done < plan.num_epochs:
+        ranks.ready()
         first, last = plan.span(progress.epochs_done)
         begun = progress.snapshot()
         stream = feed.batches(seeds.order, seeds.augment, progress.epochs_done, progress.step - first)
-        ready = ((batch, learner.ready(batch)) for batch in islice(stream, last - progress.step))
+        steps = ranks.joined(feed, islice(stream, last - progress.step))
+        ready = ((batch, learner.ready(batch.own)) for batch in steps)
         for batch, images in progress.waiting(ready):
             with progress.timing("train_s"):
                 lr = lr_at(progress.step, recipe, plan.num_steps, plan.steps_per_epoch)
-                progress.advance(batch.keys, lr, learner.step(images, batch.labels, progress.step, lr))
+                measured = learner.step(images, batch.own.labels, progress.step, lr, batch.rows)
+                progress.advance(batch.keys, lr, measured)
                 progress.settle(every=_CHECK_STEPS[learner.device.type])
             if progress.ended:
                 break
@@ -82,7 +98,7 @@ def epochs(
         metrics = progress.training_metrics(first, begun)
         if plan.evaluates_after(progress.epochs_done):
             with progress.timing("eval_s"), learner.evaluated_weights():
-                evaluated, examples = evaluate(lambda batch: learner.predict(learner.ready(batch)), feed)
+                evaluated, examples = evaluate(lambda batch: learner.predict(learner.ready(batch)), feed, ranks)
             if not math.isfinite(evaluated["eval_loss"]):
                 progress.end("diverged", progress.step)
                 break

@@ -7,13 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def smoothed_loss(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+def smoothed_loss(logits: Tensor, labels: Tensor, smoothing: float, total: int | None = None) -> Tensor:
     """Mean cross-entropy (nats) against `(1 - smoothing) * one-hot + smoothing / K` (Inception-v3, section 7).
 
-    logits (N, K), labels (N,).
+    logits (N, K), labels (N,). Where these are a share of `total` rows, what they add to the mean over all of them.
     """
-    loss: Tensor = F.cross_entropy(logits, labels, label_smoothing=smoothing)
-    return loss
+    if total is None:
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="sum") / total
 
 
 def gradient_norm(gradients: Sequence[Tensor]) -> Tensor:

@@ -1,0 +1,62 @@
+"""One of the other ranks of a trial: `python -m paribus.training.rank JOB RAISED`, as `other_ranks` starts it.
+
+The file JOB says what to train, standard input brings a byte for each epoch that may begin, and what goes wrong is left
+in the file RAISED.
+"""
+
+import os
+import pickle
+import sys
+from pathlib import Path
+from threading import Semaphore, Thread
+
+from paribus.training.checkpoint import Checkpoints
+from paribus.training.errors import TrainingError
+from paribus.training.loop import train
+from paribus.training.other_ranks import HERE, Job
+from paribus.training.ranks import Ranks, group, meeting_place
+
+
+def main(job: Path, raised: Path) -> int:
+    """Train; the process's exit status."""
+    try:
+        _train(pickle.loads(job.read_bytes()))
+    except Exception as error:
+        raised.write_bytes(_pickled(error))
+        return 1
+    return 0
+
+
+def _train(job: Job) -> None:
+    begun = Semaphore(0)
+    Thread(target=_hold, args=(begun,), daemon=True).start()
+    size = job.recipe.resources.num_ranks
+    store, _ = meeting_place(job.port, size, job.patience_s)
+    share = job.opening(job.rank, size)
+    store.set(HERE.format(job.rank), "")
+    checkpoints = None if job.checkpoints is None else Checkpoints(job.checkpoints)
+    with group(store, job.rank, size, cuda=job.recipe.resources.gpus > 0, patience_s=job.patience_s):
+        ranks = Ranks(job.rank, size, begun.acquire)
+        for _ in train(job.recipe, job.seeds, share, checkpoints, ranks):
+            pass
+
+
+def _hold(begun: Semaphore) -> None:
+    """Count the epochs that may begin; when rank 0's end of the line is gone, so is the trial."""
+    # Not through sys.stdin, whose lock would still be held when the process ends.
+    while os.read(0, 1):
+        begun.release()
+    os._exit(1)
+
+
+def _pickled(error: Exception) -> bytes:
+    try:
+        data = pickle.dumps(error)
+        pickle.loads(data)
+    except Exception:  # an exception may refuse in any way, and its text must get through
+        return pickle.dumps(TrainingError(f"{type(error).__name__}: {error}"))
+    return data
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(Path, sys.argv[1:])))
