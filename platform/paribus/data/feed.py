@@ -1,6 +1,6 @@
 """Open a recipe's data: find the shards, check that they are all there, and choose between memory and stream."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paribus.data.batches import Batch, Feed, Part
@@ -51,8 +51,22 @@ def open_feed(
         parts.append(_open_part(recipe, place, manifest, split, Viewing(kind, size, manifest.channels, exact), cache))
     streamed = any(isinstance(part.supply, Stream) for part in parts)
     if threads is None:
-        threads = max(int(streamed), int(recipe.resources.cpus) - 1)
-    return Feed(recipe, manifest, size, (parts[0], parts[1]), threads, (rank, world_size))
+        threads = max(int(streamed), int(recipe.resources.cpus / world_size) - 1)
+    feed = Feed(recipe, manifest, size, (parts[0], parts[1]), threads, (rank, world_size))
+    feed.opening = Opening(recipe, home)
+    return feed
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Opens any rank's share of the data of a feed; it can be pickled, which a feed cannot."""
+
+    recipe: Recipe
+    home: Path | None
+
+    def __call__(self, rank: int, world_size: int) -> Feed:
+        """The feed of `rank` of `world_size`; raises what `open_feed` raises."""
+        return open_feed(self.recipe, self.home, rank=rank, world_size=world_size)
 
 
 def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1) -> Originals:
