@@ -11,6 +11,8 @@ from PIL import Image
 
 from paribus.data import DataError, data_digest, open_feed
 from paribus.data.commands import register
+from paribus.data.manifest import read_manifest
+from paribus.data.places import Place
 from paribus.recipe import preset
 
 
@@ -76,15 +78,49 @@ def test_only_the_named_splits_are_written(tmp_path: Path, capsys: pytest.Captur
         shards("make", "synthetic", tmp_path / "set", "--split", "val")
 
 
+def test_photographs_are_made_smaller_chosen_and_held_out(
+    tmp_path: Path, photo_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "classes.txt").write_text("flower\n\nchina\n")
+    options = ["--short-side", 32, "--classes", tmp_path / "classes.txt", "--hold-out", "val=1/4", "--workers", 1]
+    assert shards("make", photo_folder, tmp_path / "set", *options) == 0
+    manifest = read_manifest(Place(str(tmp_path / "set")))
+    assert manifest.classes == ("flower", "china")
+    assert {
+        "short_side": 32,
+        "quality": 90,
+        "classes": "2 of 2",
+        "held_out.val": "1/4",
+    }.items() <= manifest.made.items()
+    counts = {name: split.samples for name, split in manifest.splits.items()}
+    assert counts["train"] + counts["val"] == 24
+    assert min(manifest.largest) < 200
+    capsys.readouterr()
+    assert shards("make", photo_folder, tmp_path / "set", *options) == 0
+    shown = capsys.readouterr()
+    assert "was made already" in shown.err
+    assert manifest.digest in shown.out
+    (tmp_path / "set" / "notes.txt").touch()
+    assert shards("verify", tmp_path / "set", "--workers", 2) == 0
+    assert f"warning: {tmp_path / 'set' / 'notes.txt'} is no file of the set" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["digits", "--quality", "80"], "--quality without --short-side has no effect"),
+        (["digits", "--classes", "/nowhere.txt"], "list of classes /nowhere.txt cannot be read"),
+        (["digits", "--hold-out", "val"], "'val': '' is no fraction"),
+        (["digits", "--workers", "0"], "0 workers: at least 1"),
         (["digits", "--download"], "needs neither"),
         (["nowhere"], "neither a known set"),
         (["cifra10"], "did you mean 'cifar10'"),
     ],
 )
-def test_settings_without_effect_and_unknown_sources_are_refused(arguments: list[str], words: str) -> None:
+def test_settings_without_effect_and_unknown_sources_are_refused(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARIBUS_HOME", str(tmp_path))
     with pytest.raises(DataError, match=words):
         shards("make", *arguments)
 

@@ -129,6 +129,12 @@ def test_a_source_without_training_samples_is_refused(tmp_path: Path) -> None:
         make_shards(source, tmp_path / "set")
 
 
+def test_a_split_that_cannot_name_files_is_refused(tmp_path: Path) -> None:
+    source = replace(synthetic(), splits={**synthetic().splits, "../val": synthetic().splits["test"]})
+    with pytest.raises(DataError, match=r"split '../val' would name files"):
+        make_shards(source, tmp_path / "set")
+
+
 def test_two_samples_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="two samples have the key 'twin'"):
         make_shards(_with_train(keys=["twin"] * 64), tmp_path / "set")

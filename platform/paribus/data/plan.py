@@ -24,6 +24,7 @@ SHARD_SIZE, SHARD_MIB = 10_000, 64
 # Offsets within a shard are 32 bits; the limit leaves room for tar's own bytes and a last, large file.
 MAX_SHARD_MIB = 2048
 # WebDataset cuts others short or leaves them out, and a list of lines cannot hold them.
+_SPLIT = re.compile(r"\w[\w-]*")
 _KEY = re.compile(r"(?!__[^/]*__/)(?!/)(?:[^\t\n\r]*/)?[^./\t\n\r]+")
 # Two tar members of a sample have a header of 512 bytes each, and each is padded to as much.
 _TAR_BYTES = 2048
@@ -144,6 +145,8 @@ def plan_shards(source: Source, options: Options) -> Plan:
 
 def _plan_split(source: Source, name: str, options: Options) -> SplitPlan:
     listing = source.splits[name]
+    if not _SPLIT.fullmatch(name):
+        raise DataError(f"split {name!r} would name files: use letters, digits, _ and - alone")
     if not len(listing):
         raise DataError(f"split {name!r} has no samples: remove it or fill it")
     _check_labels(name, listing, source.classes)
