@@ -35,9 +35,9 @@ http {{
   uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
   keepalive_timeout 0;
   server {{
-    listen 127.0.0.1:{port}; root {root};
-    location /whole/ {{ alias {root}/; max_ranges 0; }}
-    location /guarded/ {{ alias {root}/; auth_basic shards; auth_basic_user_file {home}/users; }}
+    listen 127.0.0.1:{port}{tls}; root "{root}";
+    location /whole/ {{ alias "{root}/"; max_ranges 0; }}
+    location /guarded/ {{ alias "{root}/"; auth_basic shards; auth_basic_user_file {home}/users; }}
     {answers}
   }}
 }}
@@ -84,15 +84,16 @@ def nginx() -> str:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Nginx]:
-    """An nginx of our own on `folder`."""
+def serve(folder: Path, certificate: Path | None = None) -> Iterator[Nginx]:
+    """An nginx of our own on `folder`, with TLS if it is given a file of a certificate and its key."""
     binary, port = nginx(), free_port()
     home = Path(tempfile.mkdtemp(prefix="paribus-nginx"))
     (home / "users").write_text("reader:{PLAIN}sesame\n")
     # Workers of a root nginx become nobody, who may not read the folders of tests.
     user = "user root;" if os.geteuid() == 0 else ""
     answers = "\n".join(f"location /{code}/ {{ return {code}; }}" for code in ANSWERS)
-    config = NGINX_CONFIG.format(user=user, home=home, port=port, root=folder, answers=answers)
+    tls = f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}" if certificate else ""
+    config = NGINX_CONFIG.format(user=user, home=home, port=port, root=folder, answers=answers, tls=tls)
     (home / "nginx.conf").write_text(config)
     command = [binary, "-p", str(home), "-c", str(home / "nginx.conf"), "-e", str(home / "error.log")]
     process = subprocess.Popen(command)

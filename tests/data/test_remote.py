@@ -1,6 +1,8 @@
 """One file over real sockets: what is asked for again, what is not, and what a person is told."""
 
 import random
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -10,7 +12,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from data_servers import QUICK, Fault, FaultyLine, Nginx, free_port, upload
+from certificates import certificates
+from data_servers import QUICK, Fault, FaultyLine, Nginx, free_port, serve, upload
 
 from paribus.data.errors import DataError
 from paribus.data.remote import Patience, Remote
@@ -169,6 +172,22 @@ def test_another_file_under_the_name_is_looked_at_twice(
     assert "restore it or make the shards again" in text
 
 
+def test_a_file_that_is_replaced_in_mid_download_is_told(web: Nginx, tmp_path: Path) -> None:
+    """It was longer: the place to go on from is no longer there."""
+    (tmp_path / FILE).write_bytes(DATA)
+    with FaultyLine(web.port, Fault("stall", 600_000)) as line:
+        threading.Timer(0.2, lambda: (tmp_path / FILE).write_bytes(b"new")).start()
+        assert "it has 3 bytes there, not 1,000,000" in refusal(line.address + web.path(tmp_path))
+    assert any(line.startswith("416 bytes=") for line in web.asked(f"{web.path(tmp_path)}/train%200.tar"))
+
+
+def test_a_file_that_is_repaired_in_mid_download_is_had(web: Nginx, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(bytes(len(DATA)))
+    with FaultyLine(web.port, Fault("stall", 600_000)) as line:
+        threading.Timer(0.2, lambda: (tmp_path / FILE).write_bytes(DATA)).start()
+        assert download(line.address + web.path(tmp_path)) == DATA
+
+
 def test_no_attempt_begins_after_the_time_is_up() -> None:
     patience = replace(QUICK, attempts=1_000_000, total_s=0.3)
     with pytest.raises(DataError, match=r"attempts in 0\.[0-3]"):
@@ -203,6 +222,15 @@ def test_a_password_comes_from_netrc(web: Nginx, folder: Path, tmp_path: Path, m
     assert download(root) == DATA
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login reader password wrong-sesame\n")
     assert "wrong-sesame" not in refusal(root)
+
+
+def test_a_certificate_is_checked(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, certificate = certificates(tmp_path)
+    with serve(folder, certificate) as web:
+        root = web.address.replace("http", "https")
+        assert "cannot be read: certificate refused (UnknownIssuer); name the file" in refusal(root)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        assert download(root) == DATA
 
 
 @pytest.mark.usefixtures("keys")
@@ -246,3 +274,23 @@ def test_a_bucket_without_the_file_is_told(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{objects}")
     assert "is missing: HTTP 404; restore it or make the shards again" in refusal(root)
+
+
+def test_a_forked_process_is_refused_instead_of_waiting_for_ever(web: Nginx, folder: Path) -> None:
+    code = """
+import os, sys
+from paribus.data.errors import DataError
+from paribus.data.places import Place
+place = Place(sys.argv[1])
+place.read(sys.argv[2])
+if os.fork() == 0:
+    try:
+        place.read(sys.argv[2])
+    except DataError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+    command = [sys.executable, "-c", code, web.address + web.path(folder), FILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "start it by spawn" in done.stdout

@@ -16,6 +16,8 @@ CREDENTIALS = {
 }
 RESTORE = "restore it or make the shards again"
 WAIT = "see that the server is up and that this machine reaches it, then start again: what is complete is kept"
+ADDRESS = "this does not pass by itself: see that the address is right, and for s3 AWS_REGION and AWS_ENDPOINT_URL"
+TRUST = "name the file of the authority that signed it with SSL_CERT_FILE, or renew it"
 # A second look tells a stale proxy or a bit flipped on the way from a file that is another one.
 _ALTERED_ATTEMPTS = 2
 _MANY = 1_000_000
@@ -28,9 +30,9 @@ _CAUSES = (
     (re.compile("kind: Timeout|TimedOut"), "no answer for {stall_s:g} s"),
     (re.compile("UnexpectedEof|IncompleteBody|kind: Body"), "connection cut in mid-file"),
     (re.compile("ConnectionReset|BrokenPipe|IncompleteMessage|ConnectionAborted"), "connection reset"),
-    (re.compile("[Cc]ertificate|InvalidContentType|tls|Tls"), "TLS failed"),
     (re.compile("kind: Connect"), "no connection"),
 )
+_CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w+)")
 # How a node of a cloud asks for its credentials, which off that cloud nobody answers; files are only ever read by GET.
 _CREDENTIALS = re.compile(r"performing (PUT|POST) |token request|//169\.254\.|//\[fd00:ec2:")
 
@@ -77,14 +79,18 @@ def fault_of(error: Exception, stall_s: float) -> LineError:
         return LineError("HTTP 404", verb="is missing", attempts=1, advice=RESTORE)
     if status in (401, 403):
         return LineError(f"HTTP {status}", verb="may not be read", attempts=1, advice="credentials")
+    if status in _PASSING:
+        return LineError(f"HTTP {status}")
     if status is not None:
-        fault = LineError(f"HTTP {status}", attempts=_MANY if status in _PASSING else 1)
+        fault = LineError(f"HTTP {status}", attempts=1, advice=ADDRESS)
         fault.from_start = status == 416
         return fault
     if type(error).__name__ == "NotSupportedError":
         fault = LineError("no ranges", attempts=1)
         fault.from_start = True
         return fault
+    if found := _CERTIFICATE.search(text):
+        return LineError(f"certificate refused ({found[1]})", attempts=1, advice=TRUST)
     for pattern, kind in _CAUSES:
         if pattern.search(text):
             return LineError(kind.format(stall_s=stall_s))

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -62,6 +63,10 @@ class NodeCache:
         path = self.folder / sha256
         if _is_at(opened, path):
             path.unlink(missing_ok=True)
+
+    def num_bytes(self) -> int:
+        """Bytes of all complete copies."""
+        return sum(size for _, size, _ in self._copies())
 
     def _held(self, sha256: str, num_bytes: int) -> BinaryIO | None:
         """The complete copy, marked as read and as opened now; None if there is none."""
@@ -143,25 +148,22 @@ class NodeCache:
     def _copies(self) -> list[tuple[int, int, Path]]:
         """(when last opened, bytes, path) of each complete copy, the longest unopened first."""
         found = []
-        for entry in os.scandir(self.folder):
-            if not entry.name.startswith(".") and not entry.name.endswith(_PARTIAL):
-                status = entry.stat()
-                found.append((status.st_mtime_ns, status.st_size, Path(entry.path)))
+        for path in self.folder.iterdir():
+            if not path.name.startswith(".") and path.suffix != _PARTIAL:
+                with suppress(FileNotFoundError):  # dropped since it was listed
+                    status = path.stat()
+                    found.append((status.st_mtime_ns, status.st_size, path))
         return sorted(found)
 
     def _coming(self) -> int:
         """Bytes that downloads hold; what killed ones left behind is removed."""
         total = 0
         for path in self.folder.glob(f"*{_PARTIAL}"):
-            try:
-                with path.open("rb") as file:
-                    if _lock(file, fcntl.LOCK_EX):
-                        if _is_at(file, path):
-                            path.unlink()
-                    else:
-                        total += os.fstat(file.fileno()).st_size
-            except FileNotFoundError:
-                pass  # its holder just ended
+            with suppress(FileNotFoundError), path.open("rb") as file:  # else its holder has just ended
+                if not _lock(file, fcntl.LOCK_EX):
+                    total += os.fstat(file.fileno()).st_size
+                elif _is_at(file, path):
+                    path.unlink()
         return total
 
     def _warn(self) -> None:
@@ -213,8 +215,8 @@ def node_cache(home: Path | None = None) -> NodeCache:
 @cache
 def _node_cache(folder: Path, limit: int | None) -> NodeCache:
     if limit is None:
-        held = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
         existing = next(place for place in (folder, *folder.parents) if place.exists())
+        held = NodeCache(folder, 0).num_bytes() if existing == folder else 0
         limit = (shutil.disk_usage(existing).free + held) // 2
     return NodeCache(folder, limit)
 

@@ -1,5 +1,6 @@
 """One file behind an http(s), s3 or gs address: asked for again when the line fails, resumed where it was cut."""
 
+import os
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ T = TypeVar("T")
 CHUNK_BYTES = 1 << 18
 # Its own generator: waiting draws from no stream that a result depends on.
 _JITTER = Random()
+_process: dict[str, int] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Remote:
-    """The files under an address prefix `root`; safe to use from any thread, not across a fork."""
+    """The files under an address prefix `root`; safe to use from any thread, not after a fork."""
 
     root: str
     patience: Patience = field(default_factory=Patience)
@@ -125,8 +127,17 @@ class Remote:
             told = f"{len(faults)} attempts in {spent_s:.1f} s ({each}), at last: {told}"
         return f"{self.root}/{file} {last.verb}: {told}; {last.advice(self.root)}"
 
-    @cached_property
+    @property
     def _store(self) -> "ObjectStore":
+        # obstore's threads do not survive a fork, and the child would wait for them for ever.
+        if _process.setdefault("id", os.getpid()) != os.getpid():
+            raise DataError(
+                f"{self.root} cannot be read in a process forked from one that has read an address: start it by spawn"
+            )
+        return self._client
+
+    @cached_property
+    def _client(self) -> "ObjectStore":
         from paribus.data.stores import open_store
 
         return open_store(self.root, self.patience.connect_s, self.patience.stall_s)
