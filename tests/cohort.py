@@ -67,7 +67,7 @@ class Noise:
         generator = np.random.Generator(np.random.Philox(key=[seeds[0] << 16 | seeds[1], seeds[2] << 32 | step]))
         into[:] = generator.integers(0, 256, self.shape, dtype=np.uint8)
         num = size - (step % 5 == 4)
-        rows = np.arange(step * size, (step + 1) * size)
+        rows = np.arange(step * size, (step + 1) * size, dtype=np.int32)
         return Handed(into[:num], rows[:num], rows[num:])
 
 

@@ -28,6 +28,7 @@ BOOKKEEPING = {
     "data.shards": "elsewhere/digits",
     "data.eval_batch_size": 100,
     "data.resident": "never",
+    "data.sharing": "never",
     "evaluation.keep_weights": False,
     "resources.cpus": 2.0,
     "resources.gpus": 0.5,

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.dlpack import from_dlpack
 
 from paribus.data.augment import Draw, crop_boxes, mirrored, varied
 from paribus.data.decode import Pixels
@@ -18,6 +19,7 @@ from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
 from paribus.data.order import choose, epoch_order, share, steps_of
+from paribus.data.sharing.consumer import Consumer
 from paribus.data.stages import Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order
 from paribus.recipe.recipe import Recipe
@@ -73,10 +75,12 @@ class Feed:
 
     `digest` names the data, `size` is the side of the input in pixels, `num_train` counts the samples chosen by
     `data.train_fraction`. With `world_size` > 1 each rank gets its share of every global batch, which may be empty;
-    `opening` opens the share (rank, world size) of the same data, in another process too.
+    `opening` opens the share (rank, world size) of the same data, in another process too. Where `shared` is set,
+    training batches come from the node's reader for as long as it serves them: the same ones.
     """
 
     opening: "Callable[[int, int], Feed]"
+    shared: Consumer | None = None
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class Feed:
             DataError: a damaged shard, or more undecodable samples in the epoch than `data.max_undecodable` allows.
         """
         met: list[str] = []
-        for loaded in self.pixels(order_seed, augment_seed, epoch, start_step):
+        for loaded in self._shared_or_own(order_seed, augment_seed, epoch, start_step):
             draw = Draw(self._train.index.ids[loaded.positions], augment_seed, epoch)
             batch = self._batch(self._train.index, loaded, draw)
             self._undecodable.update(loaded.undecodable.tolist())
@@ -130,6 +134,20 @@ class Feed:
             if self._ranks[1] == 1:
                 self.check_undecodable(met, len(batch.keys))
             yield batch
+
+    def _shared_or_own(self, order_seed: int, augment_seed: int, epoch: int, step: int) -> Iterator[PixelBatch]:
+        if self.shared is None:
+            yield from self.pixels(order_seed, augment_seed, epoch, step)
+            return
+        with closing(self.shared.pixels(order_seed, augment_seed, epoch, step)) as handed:
+            for batch in handed:
+                step += 1
+                yield PixelBatch(batch.images, batch.positions, batch.undecodable)
+        if step < self.steps_per_epoch:
+            for own in self.pixels(order_seed, augment_seed, epoch, step):
+                self.shared.alone(epoch, step)
+                step += 1
+                yield own
 
     def check_undecodable(self, met: Sequence[str], left: int) -> None:
         """Raise DataError where `met`, the undecodable samples of an epoch so far, are more than
@@ -228,7 +246,7 @@ class Feed:
     def _batch(self, index: Index, loaded: PixelBatch, draw: Draw | None) -> Batch:
         rows = loaded.positions.tolist()
         return Batch(
-            pixels=torch.from_numpy(loaded.images),
+            pixels=from_dlpack(loaded.images),  # from_numpy warns of memory that may only be read
             labels=torch.from_numpy(index.labels[loaded.positions].astype(np.int64)),
             keys=[index.keys[row] for row in rows],
             undecodable=tuple(index.keys[row] for row in loaded.undecodable.tolist()),

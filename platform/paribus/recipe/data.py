@@ -26,6 +26,7 @@ class Data(Part):
     eval_batch_size: int = bookkeeping(500, ge=1)
     max_undecodable: float = Field(0.001, ge=0, lt=1, description="share of training samples that may fail to decode")
     resident: Literal["auto", "always", "never"] = bookkeeping("auto")
+    sharing: Literal["auto", "never"] = bookkeeping("auto")
 
 
 class Augment(Part):

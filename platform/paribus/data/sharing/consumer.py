@@ -3,7 +3,7 @@
 import select
 import socket
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -58,7 +58,7 @@ class Consumer:
         self.partings: list[Parting] = []
         self.num_shared = 0
 
-    def pixels(self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0) -> Iterator[Handed]:
+    def pixels(self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0) -> Generator[Handed]:
         """The batches of `epoch` from `start_step` on, as far as the reader serves them, to the epoch's end at best.
 
         The pixels stay as they are for as long as anything refers to them.

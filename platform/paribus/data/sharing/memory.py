@@ -20,12 +20,12 @@ Shape = tuple[int, int, int, int]
 
 # After this seal nobody can map the memory for writing any more; Linux 5.1, and in Python's fcntl only from 3.12 on.
 _SEAL_FUTURE_WRITE = 0x10
-_ROW = np.dtype("<i8").itemsize
+_ROW = np.dtype("<i4").itemsize
 _numbers = count()
 
 
 class Slot:
-    """Room for the pixels of one batch, (B, H, W, C) uint8, and the rows of its samples, (B,) int64; for the reader.
+    """Room for the pixels of one batch, (B, H, W, C) uint8, and the rows of its samples, (B,) int32; for the reader.
 
     Raises:
         OSError: there is not enough memory, or it may not be had.
@@ -71,5 +71,5 @@ def _aligned(shape: Shape) -> int:
     return -(-int(np.prod(shape)) // _ROW) * _ROW
 
 
-def _rows(whole: mmap.mmap, shape: Shape) -> NDArray[np.int64]:
-    return np.ndarray(shape[:1], "<i8", buffer=whole, offset=_aligned(shape))
+def _rows(whole: mmap.mmap, shape: Shape) -> NDArray[np.int32]:
+    return np.ndarray(shape[:1], "<i4", buffer=whole, offset=_aligned(shape))

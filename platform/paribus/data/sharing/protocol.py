@@ -26,9 +26,9 @@ class Drawn(Protocol):
     @property
     def images(self) -> Pixels: ...
     @property
-    def positions(self) -> NDArray[np.int64]: ...
+    def positions(self) -> NDArray[np.int32]: ...
     @property
-    def undecodable(self) -> NDArray[np.int64]: ...
+    def undecodable(self) -> NDArray[np.int32]: ...
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Handed:
     """A batch from the reader, as `Drawn`; its images are read-only memory that all consumers see."""
 
     images: Pixels
-    positions: NDArray[np.int64]
-    undecodable: NDArray[np.int64]
+    positions: NDArray[np.int32]
+    undecodable: NDArray[np.int32]
 
 
 class Source(Protocol):
