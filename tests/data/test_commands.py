@@ -82,7 +82,7 @@ def test_photographs_are_made_smaller_chosen_and_held_out(
     tmp_path: Path, photo_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "classes.txt").write_text("flower\n\nchina\n")
-    options = ["--short-side", 32, "--classes", tmp_path / "classes.txt", "--hold-out", "val=1/4", "--workers", 1]
+    options = ["--short-side", 32, "--only-classes", tmp_path / "classes.txt", "--hold-out", "val=1/4", "--workers", 1]
     assert shards("make", photo_folder, tmp_path / "set", *options) == 0
     manifest = read_manifest(Place(str(tmp_path / "set")))
     assert manifest.classes == ("flower", "china")
@@ -109,10 +109,10 @@ def test_photographs_are_made_smaller_chosen_and_held_out(
     ("arguments", "words"),
     [
         (["digits", "--quality", "80"], "--quality without --short-side has no effect"),
-        (["digits", "--classes", "/nowhere.txt"], "list of classes /nowhere.txt cannot be read"),
+        (["digits", "--only-classes", "/nowhere.txt"], "list of classes /nowhere.txt cannot be read"),
         (["digits", "--hold-out", "val"], "'val': '' is no fraction"),
         (["digits", "--workers", "0"], "0 workers: at least 1"),
-        (["digits", "--download"], "needs neither"),
+        (["digits", "--download"], "digits has no use for --download"),
         (["nowhere"], "neither a known set"),
         (["cifra10"], "did you mean 'cifar10'"),
     ],

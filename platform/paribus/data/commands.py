@@ -5,25 +5,19 @@ import json
 import os
 import sys
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.data.errors import DataError
-from paribus.recipe.home import home
+from paribus.data.named_source import EXAMPLES, add_source_options, named_source
 
 if TYPE_CHECKING:
     from paribus.data.recode import Recoding
     from paribus.data.sources.source import Source
 
-_MAKE_EXAMPLES = """examples:
-  paribus shards make digits /data/digits
-  paribus shards make fashion_mnist               # from Debian's package dataset-fashion-mnist, to PARIBUS_HOME/data
-  paribus shards make cifar10 --download
-  paribus shards make cifar100 --root ~/torchvision
-  paribus shards make photos/ /data/photos        # photos/train/CLASS/*.jpg, photos/test/CLASS/*.jpg
+_MAKE_EXAMPLES = f"""{EXAMPLES}
   paribus shards make photos/ /data/small --short-side 256 --quality 90 --hold-out val=0.02
-  paribus shards make photos/ /data/dogs --classes dogs.txt
+  paribus shards make photos/ /data/dogs --only-classes dogs.txt
 
 A command that was stopped or killed goes on where it was when it is given again."""
 _VERIFY_EXAMPLES = """examples:
@@ -58,16 +52,14 @@ def _verb(verbs: Any, name: str, text: str, examples: str) -> argparse.ArgumentP
 
 def _add_make(make: argparse.ArgumentParser) -> None:
     add = make.add_argument
-    add("source", metavar="SOURCE", help="digits, synthetic, fashion_mnist, cifar10, cifar100, or a folder of images")
+    add_source_options(make)
     add("folder", metavar="FOLDER", nargs="?", type=Path, help="the new folder (default: PARIBUS_HOME/data/NAME)")
-    add("--root", type=Path, metavar="FOLDER", help="where torchvision's copy lies, or is downloaded to")
-    add("--download", action="store_true", help="let torchvision fetch the set if it is not there")
     add("--split", action="append", metavar="NAME", help="only this split (may be repeated; train must be among them)")
     add("--shard-size", type=int, default=10_000, metavar="N", help="samples of a shard at most (default 10,000)")
     add("--shard-mib", type=int, default=64, metavar="MIB", help="size of a shard at most (default 64 MiB)")
     add("--short-side", type=int, metavar="PIXELS", help="make larger images smaller, to this short side, as JPEG")
     add("--quality", type=int, metavar="1-100", help="JPEG quality of images that were made smaller (default 90)")
-    add("--classes", type=Path, metavar="FILE", help="only these classes, in this order: a name or WordNet id a line")
+    add("--only-classes", type=Path, metavar="FILE", help="these classes in this order: a name or WordNet id a line")
     add("--hold-out", action="append", metavar="NAME=FRACTION", help="move a part of train, by a hash of keys, to NAME")
     add("--keep-undecodable", action="store_true", help="store images that do not decode instead of stopping")
     add("--workers", type=int, metavar="N", help="processes that make shards (default: one a core)")
@@ -80,7 +72,7 @@ def _make(args: argparse.Namespace) -> int:
     from paribus.data.shards import make_shards
 
     recoding = _recoding(args)
-    source = _chosen(_source(args), args)
+    source = _chosen(named_source(args), args)
     folder = args.folder or named_folder(source.name)
     manifest = make_shards(
         source,
@@ -102,44 +94,13 @@ def _make(args: argparse.Namespace) -> int:
     return 0
 
 
-def _source(args: argparse.Namespace) -> "Source":
-    from paribus.data.catalog import BUILTIN, DOWNLOADABLE
-
-    if args.source in BUILTIN:
-        _refuse(args, f"{args.source} needs neither --root nor --download")
-        from paribus.data.sources import builtin
-
-        return builtin.digits() if args.source == "digits" else builtin.synthetic()
-    if args.source in DOWNLOADABLE:
-        from paribus.data.sources.torchvision_sets import torchvision_source
-
-        root = args.root
-        if root is None and args.download:
-            root = home() / "downloads"
-        return torchvision_source(args.source, root, args.download)
-    _refuse(args, "a folder of images needs neither --root nor --download")
-    if not Path(args.source).is_dir():
-        known = ", ".join([*BUILTIN, *DOWNLOADABLE])
-        close = get_close_matches(args.source, [*BUILTIN, *DOWNLOADABLE], n=1, cutoff=0.6)
-        guess = f"; did you mean {close[0]!r}?" if close else ""
-        raise DataError(f"{args.source!r} is neither a known set ({known}) nor a folder of images{guess}")
-    from paribus.data.sources.image_folder import image_folder
-
-    return image_folder(Path(args.source))
-
-
-def _refuse(args: argparse.Namespace, text: str) -> None:
-    if args.root is not None or args.download:
-        raise DataError(f"{text}: leave them out")
-
-
 def _chosen(source: "Source", args: argparse.Namespace) -> "Source":
     from paribus.data.sources.choose import hold_out, only_classes, only_splits
 
     if args.split is not None:
         source = only_splits(source, args.split)
-    if args.classes is not None:
-        source = only_classes(source, _lines(args.classes))
+    if args.only_classes is not None:
+        source = only_classes(source, _lines(args.only_classes))
     for text in args.hold_out or ():
         name, _, fraction = text.partition("=")
         source = hold_out(source, name, fraction)

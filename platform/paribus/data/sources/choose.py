@@ -43,7 +43,7 @@ def only_classes(source: Source, names: Sequence[str]) -> Source:
         rows = np.flatnonzero(labels >= 0)
         if not len(rows):
             raise DataError(f"split {split!r} has no sample of the {len(chosen)} classes: leave it out with --split")
-        splits[split] = replace(_take(listing, rows), labels=labels[rows])
+        splits[split] = replace(take(listing, rows), labels=labels[rows])
     return replace(
         source,
         classes=tuple(source.classes[number] for number in chosen),
@@ -71,7 +71,7 @@ def hold_out(source: Source, name: str, fraction: str) -> Source:
     held = hashes < np.uint64(share * 2**64)
     if held.all() or not held.any():
         raise DataError(f"{fraction} of {len(listing)} training samples held out leaves one side empty: change it")
-    sides = {_TRAIN: _take(listing, np.flatnonzero(~held)), name: _take(listing, np.flatnonzero(held))}
+    sides = {_TRAIN: take(listing, np.flatnonzero(~held)), name: take(listing, np.flatnonzero(held))}
     return replace(source, splits={**source.splits, **sides}, made={**source.made, f"held_out.{name}": str(share)})
 
 
@@ -86,7 +86,8 @@ class _Rows:
         return self.load(int(self.rows[row]))
 
 
-def _take(listing: Listing, rows: NDArray[np.int64]) -> Listing:
+def take(listing: Listing, rows: NDArray[np.int64]) -> Listing:
+    """The samples of `rows` alone, in that order."""
     return Listing(
         keys=Names(listing.keys[row] for row in rows.tolist()),
         labels=listing.labels[rows],

@@ -1,0 +1,164 @@
+"""Which source the words after `paribus shards make` mean."""
+
+import argparse
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paribus.data.errors import DataError
+from paribus.recipe.home import home
+
+if TYPE_CHECKING:
+    from paribus.data.sources.source import Source
+
+KINDS = (
+    "digits, synthetic, fashion_mnist, cifar10, cifar100, imagenet, torchvision:CLASS, webdataset:SHARDS, a table "
+    "(.csv, .tsv, .parquet), or a folder of images"
+)
+EXAMPLES = """examples:
+  paribus shards make digits /data/digits
+  paribus shards make fashion_mnist               # from Debian's package dataset-fashion-mnist, to PARIBUS_HOME/data
+  paribus shards make cifar10 --download
+  paribus shards make cifar100 --root ~/torchvision
+  paribus shards make photos/ /data/photos        # photos/train/CLASS/*.jpg, photos/test/CLASS/*.jpg
+  paribus shards make imagenet --root ~/ilsvrc2012 /data/imagenet    # the tars and the devkit as distributed
+  paribus shards make birds.csv --root ~/birds --columns path=file,label=species --hold-out test=0.1
+  paribus shards make 'webdataset:/data/train-{0000..0009}.tar' --add-split 'test=/data/test-{0..1}.tar' /data/mine"""
+_OPTIONS = ("root", "download", "blacklist", "columns", "add_split", "label_field")
+
+
+def add_source_options(make: argparse.ArgumentParser) -> None:
+    """The word SOURCE and the options that choose and read it."""
+    make.add_argument("source", metavar="SOURCE", help=KINDS)
+    group = make.add_argument_group("what the source is")
+    add = group.add_argument
+    add(
+        "--root",
+        type=Path,
+        metavar="FOLDER",
+        help="where ImageNet's files or torchvision's copy lie, or a table's paths",
+    )
+    add("--download", action="store_true", default=None, help="let torchvision fetch the set if it is not there")
+    add(
+        "--blacklist",
+        type=Path,
+        metavar="FILE",
+        help="imagenet: numbers of validation images to leave out, a line each",
+    )
+    add("--columns", metavar="ROLE=NAME,...", help="a table's columns path, label, split where they have other names")
+    add(
+        "--add-split", action="append", metavar="NAME=SHARDS", help="webdataset: the shards of another split than train"
+    )
+    add("--label-field", metavar="NAME", help="webdataset: the field of .json that holds the class (default: .cls)")
+
+
+def named_source(args: argparse.Namespace) -> "Source":
+    """The source that `args` asks for.
+
+    Raises:
+        DataError: a word that is no source (with the nearest), an option that this one has no use for, and what the
+            source itself raises.
+    """
+    word = args.source
+    kind, separator, rest = word.partition(":")
+    if separator and kind in _WITH_REST:
+        return _WITH_REST[kind](rest, args)
+    if word in _NAMED:
+        return _NAMED[word](args)
+    path = Path(word).expanduser()
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        return _table(path, args)
+    if path.is_dir():
+        from paribus.data.sources.image_folder import image_folder
+
+        _takes(args)
+        return image_folder(path)
+    close = get_close_matches(word, [*_NAMED, *_WITH_REST], n=1, cutoff=0.6)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    raise DataError(f"{word!r} is neither a known set nor a folder of images{guess} (sources: {KINDS})")
+
+
+def _takes(args: argparse.Namespace, *options: str) -> None:
+    """DataError where an option was given that is not among those which the source takes."""
+    for option in _OPTIONS:
+        if getattr(args, option) is not None and option not in options:
+            flags = ", ".join(map(_flag, options)) or "no option of a source"
+            raise DataError(f"{args.source} has no use for {_flag(option)}, it takes {flags}: leave it out")
+
+
+def _flag(option: str) -> str:
+    return "--" + option.replace("_", "-")
+
+
+def _digits(args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.builtin import digits
+
+    _takes(args)
+    return digits()
+
+
+def _synthetic(args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.builtin import synthetic
+
+    _takes(args)
+    return synthetic()
+
+
+def _torchvision_copy(args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.torchvision_sets import torchvision_source
+
+    _takes(args, "root", "download")
+    return torchvision_source(args.source, _download_root(args), bool(args.download))
+
+
+def _download_root(args: argparse.Namespace) -> Path | None:
+    root: Path | None = args.root
+    return home() / "downloads" if root is None and args.download else root
+
+
+def _imagenet(args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.imagenet import imagenet
+
+    _takes(args, "root", "blacklist")
+    if args.root is None:
+        raise DataError("imagenet: say with --root which folder holds ILSVRC2012's tars and its development kit")
+    return imagenet(args.root.expanduser(), args.blacklist, quiet=args.json)
+
+
+def _table(path: Path, args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.table import table
+
+    _takes(args, "root", "columns")
+    return table(path, args.root, _pairs("--columns", args.columns.split(",") if args.columns else ()))
+
+
+def _webdataset(spec: str, args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.webdataset_shards import webdataset_shards
+
+    _takes(args, "add_split", "label_field")
+    others = _pairs("--add-split", args.add_split or ())
+    if "train" in others:
+        raise DataError("--add-split train: the shards of train are those behind webdataset:")
+    return webdataset_shards({"train": spec, **others}, args.label_field, quiet=args.json)
+
+
+def _pairs(flag: str, texts: "list[str] | tuple[str, ...]") -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not (name and separator and value) or name in pairs:
+            raise DataError(f"{flag} {text}: it takes NAME=VALUE, each name once")
+        pairs[name] = value
+    return pairs
+
+
+_NAMED: dict[str, Callable[[argparse.Namespace], "Source"]] = {
+    "digits": _digits,
+    "synthetic": _synthetic,
+    "fashion_mnist": _torchvision_copy,
+    "cifar10": _torchvision_copy,
+    "cifar100": _torchvision_copy,
+    "imagenet": _imagenet,
+}
+_WITH_REST: dict[str, Callable[[str, argparse.Namespace], "Source"]] = {"webdataset": _webdataset}

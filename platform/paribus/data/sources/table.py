@@ -1,0 +1,159 @@
+"""A table of paths and labels: CSV, TSV or Parquet. The files' bytes are stored as they are."""
+
+import csv
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from paribus.data.errors import DataError
+from paribus.data.sources.class_names import class_numbers
+from paribus.data.sources.names import Names
+from paribus.data.sources.path_files import PathFiles
+from paribus.data.sources.source import Listing, Source, tidy_key
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+_COLUMNS = ("path", "label", "split")
+_SPLITS = ("train", "val", "test")
+_SHOWN = 5
+# The words for a row's place, and the rows: place, then what stands in the columns path, label and split.
+_Row = tuple[str, str, str, str]
+
+
+def table(path: Path, root: Path | None = None, columns: Mapping[str, str] | None = None) -> Source:
+    """The images that the table `path` lists, a row an image: its path, its label, and its split, `train` without.
+
+    Paths are relative to `root`, by default the table's own folder. `columns` gives the names of the columns path,
+    label and split where they have others. Labels are names or whole numbers, splits are train, val or test.
+
+    Raises:
+        DataError: no such table or column; every row with a missing file, an empty or repeated cell, or an unknown
+            split is named by its line.
+    """
+    root = path.parent if root is None else root
+    rows = _Rows(root)
+    for row in _parquet(path, columns or {}) if path.suffix.lower() == ".parquet" else _text(path, columns or {}):
+        rows.add(*row)
+    if rows.faults:
+        more = f"; and {rows.num_faults - _SHOWN} more" if rows.num_faults > _SHOWN else ""
+        raise DataError(f"{path}: {'; '.join(rows.faults)}{more}")
+    if "train" not in rows.paths:
+        raise DataError(f"{path} lists no training image: its column split must say train for some")
+    classes, labels = class_numbers(rows.labels)
+    splits = {}
+    for split in _SPLITS:
+        if split in rows.paths:
+            files = PathFiles(root, Names(rows.paths[split]))
+            sizes = np.array(rows.sizes[split], np.int64)
+            keys = Names(_key(file, root) for file in files.paths)
+            splits[split] = Listing(keys=keys, labels=labels[split], sizes=sizes, load=files)
+    return Source(name=path.stem, classes=classes, splits=splits, made={"source": "table"})
+
+
+@dataclass
+class _Rows:
+    """The rows so far, by split, and what is wrong with them."""
+
+    root: Path
+    paths: dict[str, list[str]] = field(default_factory=dict)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+    sizes: dict[str, list[int]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    num_faults: int = 0
+    places: dict[str, str] = field(default_factory=dict)
+
+    def add(self, place: str, path: str, label: str, split: str) -> None:
+        fault, size = self._check(place, path, label, split)
+        if fault:
+            self.num_faults += 1
+            if self.num_faults <= _SHOWN:
+                self.faults.append(f"{place}: {fault}")
+            return
+        self.paths.setdefault(split, []).append(path)
+        self.labels.setdefault(split, []).append(label)
+        self.sizes.setdefault(split, []).append(size)
+
+    def _check(self, place: str, path: str, label: str, split: str) -> tuple[str, int]:
+        if not path or not label:
+            return f"the {'label of ' + repr(path) if path else 'path'} is empty", 0
+        if split not in _SPLITS:
+            close = get_close_matches(split, _SPLITS, n=1, cutoff=0.4)
+            guess = f"; did you mean {close[0]!r}?" if close else ""
+            return f"split {split!r} is none of {', '.join(_SPLITS)}{guess}", 0
+        # Two paths of one key would be one sample, in one split or, worse, in two.
+        earlier = self.places.setdefault(_key(path, self.root), place)
+        if earlier != place:
+            return f"{path!r} is listed already, at {earlier}, or differs from it in its suffix alone", 0
+        try:
+            status = (self.root / path).stat()
+        except (OSError, ValueError) as error:
+            return f"{path!r} cannot be read below {self.root}: {getattr(error, 'strerror', error)}", 0
+        return ("", status.st_size) if stat.S_ISREG(status.st_mode) else (f"{path!r} is no file", 0)
+
+
+def _key(path: str, root: Path) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute():
+        pure = pure.relative_to(root if pure.is_relative_to(root) else "/")
+    return tidy_key(str(pure.with_suffix("")))
+
+
+def _text(path: Path, columns: Mapping[str, str]) -> Iterator[_Row]:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            reader = csv.reader(handle, delimiter=delimiter, strict=True)
+            wanted = _wanted(path, next(reader, []), columns)
+            line = reader.line_num + 1
+            for cells in reader:
+                if cells:
+                    # A row that is too short lacks what its last columns would say.
+                    texts = [cells[number].strip() if number < len(cells) else "" for number in wanted]
+                    yield f"line {line}", texts[0], texts[1], texts[2] if len(texts) > 2 else "train"
+                line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the table {path} cannot be read: {error}") from None
+
+
+def _parquet(path: Path, columns: Mapping[str, str]) -> Iterator[_Row]:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            header = file.schema_arrow.names
+            names = [header[number] for number in _wanted(path, header, columns)]
+            row = 0
+            for batch in file.iter_batches(columns=names):
+                for cells in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
+                    row += 1
+                    texts = ["" if cell is None else str(cell).strip() for cell in cells]
+                    yield f"row {row}", texts[0], texts[1], texts[2] if len(texts) > 2 else "train"
+    except (OSError, ArrowException) as error:
+        raise DataError(f"the table {path} cannot be read: {error}") from None
+
+
+def _wanted(path: Path, header: list[str], columns: Mapping[str, str]) -> list[int]:
+    """The numbers of the columns path, label and, if there is one, split."""
+    odd = sorted(set(columns) - set(_COLUMNS))
+    if odd:
+        raise DataError(f"a table of images has no use for a column {odd[0]!r}: it needs path, label and perhaps split")
+    header = [name.strip() for name in header]
+    wanted = []
+    for role in _COLUMNS:
+        name = columns.get(role, role)
+        if name in header:
+            wanted.append(header.index(name))
+        elif role in columns or role != "split":
+            close = get_close_matches(name, header, n=1, cutoff=0.4)
+            guess = close[0] if close else "NAME"
+            raise DataError(
+                f"{path} has no column {name!r} (it has: {', '.join(header) or 'none'}): say which holds each image's "
+                f"{role} with --columns {role}={guess}"
+            )
+    return wanted
