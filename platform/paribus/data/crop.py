@@ -6,13 +6,15 @@ its colours plainly; at most 2 of 255 from exact in the mean (`tests/data/test_c
 """
 
 from struct import pack_into
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from paribus.data.decode import Pixels, decode
 from paribus.data.header import TURNS, JpegHeader, is_jpeg, jpeg_header
-from paribus.data.resample import Axis, put, resample, scaled_axis
+from paribus.data.resample import Axis, resample, scaled_axis
 
 Box = tuple[int, int, int, int]
 # libjpeg-turbo has vector code for halves and quarters, an eighth needs none; 5/8 to 7/8 cost more than the whole.
@@ -38,14 +40,50 @@ def crop(data: bytes, channels: int, box: Box, out: Pixels, *, exact: bool, flip
         crop_pixels(decode(data, channels), box, out, flip=flip)
         return
     _check(box, header.upright)
-    stored = _as_stored(box, header)
+    stored = _as_stored(box, header.orientation, header.height, header.width)
     size = out.shape[:2] if not TURNS[header.orientation][2] else out.shape[1::-1]
     eighths, rows, columns = _whole(stored) if exact else _smallest(stored, size)
     pixels = _decode_rows(data, header, stored[0] + stored[2], channels, eighths, exact)
     if pixels is None:
         crop_pixels(decode(data, channels), box, out, flip=flip)
     else:
-        put(resample(pixels, rows, columns, size), out, header.orientation, flip)
+        resample(pixels, rows, columns, out, orientation=header.orientation, flip=flip)
+
+
+class Original(NamedTuple):
+    """A whole file decoded, as stored: `orientation`, 1 to 8 as in EXIF, turns the (H, W, C) `pixels` upright."""
+
+    pixels: Pixels
+    orientation: int
+
+
+def original(data: bytes, channels: int, *, exact: bool) -> Original:
+    """The pixels that `crop` cuts from, wherever it does not decode at a smaller scale (`may_scale`).
+
+    Raises:
+        UndecodableError: as `crop` does.
+    """
+    header = jpeg_header(data) if is_jpeg(data) else None
+    if header is not None and header.channels != 4 and header.is_whole(data):
+        pixels = _decode_rows(data, header, header.height, channels, 8, exact)
+        if pixels is not None:
+            return Original(pixels, header.orientation)
+    return Original(decode(data, channels), 1)
+
+
+def crop_original(source: Original, box: Box, out: Pixels, *, flip: bool = False) -> None:
+    """As `crop`, from a file that was decoded before."""
+    height, width = source.pixels.shape[:2]
+    transpose = TURNS[source.orientation][2]
+    _check(box, (width, height) if transpose else (height, width))
+    _, rows, columns = _whole(_as_stored(box, source.orientation, height, width))
+    resample(source.pixels, rows, columns, out, orientation=source.orientation, flip=flip)
+
+
+def may_scale(heights: NDArray[np.int64], widths: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+    """(N,) of which images of (N,) `heights` and `widths` fast `crop` may decode some boxes at a smaller scale."""
+    shortest: NDArray[np.int64] = np.minimum(heights, widths)
+    return (shortest * _EIGHTHS[-1] >= size * 8 * _MARGIN) & (size >= _MIN_OUTPUT)
 
 
 def crop_pixels(pixels: Pixels, box: Box, out: Pixels, *, flip: bool = False) -> None:
@@ -54,9 +92,7 @@ def crop_pixels(pixels: Pixels, box: Box, out: Pixels, *, flip: bool = False) ->
     Raises:
         ValueError: a box that does not lie in the image.
     """
-    _check(box, pixels.shape[:2])
-    _, rows, columns = _whole(box)
-    put(resample(pixels, rows, columns, out.shape[:2]), out, flip=flip)
+    crop_original(Original(pixels, 1), box, out, flip=flip)
 
 
 def _check(box: Box, size: tuple[int, ...]) -> None:
@@ -65,14 +101,14 @@ def _check(box: Box, size: tuple[int, ...]) -> None:
         raise ValueError(f"the box {box} (top, left, height, width) does not lie in an image of {size[0]}x{size[1]}")
 
 
-def _as_stored(box: Box, header: JpegHeader) -> Box:
+def _as_stored(box: Box, orientation: int, stored_height: int, stored_width: int) -> Box:
     """The box that is displayed as `box`."""
-    reverse_rows, reverse_columns, transpose = TURNS[header.orientation]
+    reverse_rows, reverse_columns, transpose = TURNS[orientation]
     top, left, height, width = box
     if transpose:
         top, left, height, width = left, top, width, height
-    top = header.height - top - height if reverse_rows else top
-    left = header.width - left - width if reverse_columns else left
+    top = stored_height - top - height if reverse_rows else top
+    left = stored_width - left - width if reverse_columns else left
     return top, left, height, width
 
 

@@ -1,7 +1,7 @@
 """What the first bytes of an image file say: its size, how to turn it upright, and how a JPEG is laid out."""
 
+from struct import Struct, unpack_from
 from struct import error as StructError
-from struct import unpack_from
 from typing import NamedTuple
 
 from paribus.data.errors import UndecodableError
@@ -12,7 +12,9 @@ _START, _START_OF_SCAN, _END = b"\xff\xd8", 0xDA, b"\xff\xd9"
 # Every start of frame; C4, C8 and CC, which lie among them, are tables.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = (0xC0, 0xC1)
-_BARE = frozenset(range(0xD0, 0xD9)) | {0x01}
+# Without a length behind them; 00 and FF are no markers. Bytes between segments are skipped, as libjpeg does.
+_BARE = frozenset(range(0xD0, 0xD9)) | {0x00, 0x01, 0xFF}
+_SEGMENT = Struct(">BBH")
 _EXIF, _APP1 = b"Exif\0\0", 0xE1
 _ORIENTATION = 0x0112
 # How stored pixels become upright: per orientation, whether rows and columns are reversed, then both transposed.
@@ -68,8 +70,11 @@ def jpeg_header(data: bytes) -> JpegHeader:
     frame, frame_at, orientation, at = 0, 0, 1, 2
     try:
         while True:
-            marker, at = _next_marker(data, at)
-            (length,) = unpack_from(">H", data, at)
+            mark, marker, length = _SEGMENT.unpack_from(data, at)
+            if mark != 0xFF or marker in _BARE:
+                at = data.index(b"\xff", at + 1)
+                continue
+            at += 2
             if marker in _FRAMES:
                 frame, frame_at = marker, at
             elif marker == _START_OF_SCAN:
@@ -77,13 +82,13 @@ def jpeg_header(data: bytes) -> JpegHeader:
             elif marker == _APP1 and data[at + 2 : at + 8] == _EXIF:
                 orientation = exif_orientation(data[at + 2 : at + length])
             at += length
-        if not frame:
-            raise UndecodableError("a JPEG whose scan has no frame header before it")
         height, width, channels = unpack_from(">HHB", data, frame_at + 3)
         block = 8 * max((data[frame_at + 9 + 3 * channel] & 15 for channel in range(channels)), default=1)
         sequential = frame in _SEQUENTIAL and data[at + 2] == channels
-    except (StructError, IndexError):
+    except (StructError, IndexError, ValueError):
         raise UndecodableError("a JPEG that ends inside its header") from None
+    if not frame:
+        raise UndecodableError("a JPEG whose scan has no frame header before it")
     check_size(height, width)
     return JpegHeader(height, width, channels, orientation, block, frame_at + 3, at, sequential)
 
@@ -124,17 +129,3 @@ def exif_orientation(exif: bytes) -> int:
     except StructError:
         pass
     return 1
-
-
-def _next_marker(data: bytes, at: int) -> tuple[int, int]:
-    """The next marker that has a length, and where that stands; bytes between segments are skipped, as libjpeg does."""
-    while True:
-        at = data.find(b"\xff", at) + 1
-        if at == 0:
-            raise IndexError
-        while data[at] == 0xFF:
-            at += 1
-        marker = data[at]
-        at += 1
-        if marker and marker not in _BARE:
-            return marker, at

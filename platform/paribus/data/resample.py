@@ -10,15 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
 
 from paribus.data.header import TURNS
 
 Pixels = NDArray[np.uint8]
+# What `torch.nn.functional.interpolate` calls; that writes into no tensor of ours, and takes no size beside a scale.
+_RESIZE = torch.ops.aten._upsample_bilinear2d_aa
 # In outputs: how near the grid must come, and how far ahead of the box that is looked for.
 _PHASE, _MAX_LEAD = 1 / 5, 8
-# Against floor(n * (1 / scale)) one short of n, the number of outputs.
-_ROUNDING = 1 + 1e-9
 
 
 class Axis(NamedTuple):
@@ -50,26 +49,39 @@ def scaled_axis(start: int, length: int, eighths: int, num: int) -> Axis | None:
     return Axis(first, ceil(end), lead, (end - first) / (lead + num))
 
 
-def resample(pixels: Pixels, rows: Axis, columns: Axis, size: tuple[int, int]) -> torch.Tensor:
-    """(1, C, `size`) uint8 in NHWC memory, from (H, W, C)."""
-    box = pixels[rows.start : rows.stop, columns.start : columns.stop].copy()
-    # The batch's axis must come first: with another stride torch takes its slow path.
-    images = torch.from_numpy(box)[None].permute(0, 3, 1, 2)
+def resample(
+    pixels: Pixels, rows: Axis, columns: Axis, out: Pixels, *, orientation: int = 1, flip: bool = False
+) -> None:
+    """Write the box of (H, W, C) pixels into `out`, turned upright (EXIF), then mirrored left and right where `flip`.
+
+    torch's team of threads must be one in a thread that shares its cores: `torch.set_num_threads(1)`.
+    """
+    box = pixels[rows.start : rows.stop, columns.start : columns.stop]
+    target = _batch(out)
+    height, width = out.shape[:2]
     if rows.scale is None or columns.scale is None:
-        return interpolate(images, size, mode="bilinear", antialias=True)
-    factors = (_ROUNDING / rows.scale, _ROUNDING / columns.scale)
-    grid = interpolate(images, scale_factor=factors, mode="bilinear", antialias=True)
-    return grid[:, :, rows.lead : rows.lead + size[0], columns.lead : columns.lead + size[1]]
+        # Turning the box costs less than turning what comes of it, and both are one copy.
+        turned = _turned(_batch(box), orientation, flip) if flip or orientation > 1 else _batch(box.copy())
+        _RESIZE.out(turned.contiguous(memory_format=torch.channels_last), (height, width), False, out=target)
+        return
+    if orientation >= 5:
+        height, width = width, height
+    size = rows.lead + height, columns.lead + width
+    resized = _RESIZE(_batch(box.copy()), size, False, 1 / rows.scale, 1 / columns.scale)
+    target.copy_(_turned(resized[:, :, rows.lead :, columns.lead :], orientation, flip))
 
 
-def put(images: torch.Tensor, out: Pixels, orientation: int = 1, flip: bool = False) -> None:
-    """Write (1, C, H, W) into `out`, turned upright (EXIF `orientation`), then mirrored left and right where `flip`."""
+def _batch(pixels: Pixels) -> torch.Tensor:
+    """(1, C, H, W) of the same memory; the batch's axis is made first, as with another stride torch is half as fast."""
+    # torch warns of memory that it must not write; nothing here writes to a source.
+    writeable = pixels if pixels.flags.writeable else pixels.copy()
+    return torch.from_numpy(writeable[np.newaxis]).permute(0, 3, 1, 2)
+
+
+def _turned(images: torch.Tensor, orientation: int, flip: bool) -> torch.Tensor:
     reverse_rows, reverse_columns, transpose = TURNS[orientation]
     if flip:
         reverse_rows, reverse_columns = reverse_rows ^ transpose, reverse_columns ^ (not transpose)
     dims = [2] * reverse_rows + [3] * reverse_columns
-    if dims:
-        images = images.flip(dims)
-    if transpose:
-        images = images.transpose(2, 3)
-    torch.from_numpy(out)[None].permute(0, 3, 1, 2).copy_(images)
+    images = images.flip(dims) if dims else images
+    return images.transpose(2, 3) if transpose else images
