@@ -1,8 +1,6 @@
 """Bad input: every fault is named, and nothing is trained or evaluated on it."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -218,13 +216,10 @@ def test_a_batch_is_shared_among_any_number_of_ranks(data_home: Path) -> None:
     assert [key for share in shares for key in share] == whole
 
 
-def test_images_of_many_sizes_need_a_size_and_cannot_be_resident_whole(photos: Path, tmp_path: Path) -> None:
+def test_images_of_many_sizes_need_a_size(photos: Path, tmp_path: Path) -> None:
     recipe = RECIPE.replace({"data.shards": str(photos), "data.batch_size": 4})
     with pytest.raises(DataError, match=r"measure \d+x\d+ to \d+x\d+ pixels: say with data.size"):
         open_feed(recipe, tmp_path)
-    cropped = recipe.replace({"data.size": 32, "augment.crop": "random_resized", "data.resident": "always"})
-    with pytest.raises(DataError, match=r"set data.resident to 'auto'"):
-        open_feed(cropped, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -240,34 +235,6 @@ def test_a_set_that_is_not_there_says_which_command_makes_it(tmp_path: Path, nam
     with pytest.raises(DataError) as error:
         data_digest(RECIPE.replace({"data.name": name}), tmp_path)
     assert all(word in str(error.value) for word in words), error.value
-
-
-def test_a_cut_cache_is_decoded_again(stripes: Path, tmp_path: Path) -> None:
-    recipe = RECIPE.replace({"data.shards": str(stripes), "data.resident": "always"})
-    expected = read_all(recipe, tmp_path)
-    (cache,) = (path for path in (tmp_path / "cache").glob("*-train-*") if path.is_dir())
-    truncate(cache / "images.npy")
-    assert read_all(recipe, tmp_path) == expected
-    assert (cache / "images.npy").stat().st_size > 64 * 8 * 8 * 3
-
-
-def test_a_disk_that_fills_while_caching_is_an_error_and_leaves_nothing(stripes: Path, tmp_path: Path) -> None:
-    """The kernel refuses to let a file grow past 4 KiB, as it would on a full disk."""
-    code = """
-import resource, sys
-from pathlib import Path
-from paribus.data import DataError, open_feed
-from paribus.recipe import preset
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-try:
-    open_feed(preset("synthetic").replace({"data.shards": sys.argv[1]}), Path(sys.argv[2]))
-except DataError as error:
-    print(error)
-"""
-    command = [sys.executable, "-c", code, str(stripes), str(tmp_path / "home")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "was not written" in done.stdout
-    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file() and path.stat().st_size] == []
 
 
 def test_a_channel_that_never_changes_cannot_be_normalised(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from paribus.data import Batch, Feed, hash_keys, open_feed
+from paribus.data import Batch, Feed, hash_keys, open_feed, residence
 from paribus.recipe import Recipe, preset
 
 STRIPES = preset("synthetic").replace(
@@ -17,7 +17,16 @@ STRIPES = preset("synthetic").replace(
 PHOTOS = STRIPES.replace(
     {"data.name": "photos", "data.size": 32, "data.batch_size": 4, "augment.crop": "random_resized"}
 )
+EXACT = PHOTOS.replace({"data.decoding": "exact"})
 FITTED = PHOTOS.replace({"augment.crop": "pad", "augment.pad": 4})
+
+
+@pytest.fixture(params=["memory", "mapped", "stream"])
+def resident(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`data.resident` for pixels that stay in memory, in a mapped file, or nowhere."""
+    if request.param == "mapped":
+        monkeypatch.setattr(residence, "MEMORY_SHARE", 0)
+    return "never" if request.param == "stream" else "always"
 
 
 def feed_of(recipe: Recipe, folder: Path, home: Path, resident: str = "auto", **ways: int) -> Feed:
@@ -54,7 +63,6 @@ def truth(stripes: Path, data_home: Path) -> list[Batch]:
     return list(feed_of(STRIPES, stripes, data_home, threads=0).batches(11, 12, epoch=3))
 
 
-@pytest.mark.parametrize("resident", ["always", "never"])
 @pytest.mark.parametrize("threads", [0, 1, 2, 4])
 @pytest.mark.parametrize("world_size", [1, 2, 4])
 def test_no_way_of_reading_changes_a_batch(
@@ -70,16 +78,16 @@ def test_no_way_of_reading_changes_a_batch(
         assert same(joined(shares), steps(truth[start:]))
 
 
-@pytest.mark.parametrize("recipe", [PHOTOS, FITTED], ids=["random_resized", "fitted"])
+@pytest.mark.parametrize("recipe", [PHOTOS, EXACT, FITTED], ids=["random_resized", "exact", "fitted"])
 @pytest.mark.parametrize(("threads", "world_size"), [(0, 1), (1, 1), (4, 1), (2, 2), (0, 4)])
 def test_photographs_of_many_sizes_keep_the_contract_too(
-    photos: Path, data_home: Path, recipe: Recipe, threads: int, world_size: int
+    photos: Path, data_home: Path, recipe: Recipe, resident: str, threads: int, world_size: int
 ) -> None:
-    expected = list(feed_of(recipe, photos, data_home, threads=0).batches(1, 2, epoch=0))
+    expected = list(feed_of(recipe, photos, data_home, "never", threads=0).batches(1, 2, epoch=0))
     assert expected[0].images.shape == (4, 3, 32, 32)
     shares = [
         list(
-            feed_of(recipe, photos, data_home, "never", rank=rank, world_size=world_size, threads=threads).batches(
+            feed_of(recipe, photos, data_home, resident, rank=rank, world_size=world_size, threads=threads).batches(
                 1, 2, epoch=0, start_step=2
             )
         )
@@ -88,7 +96,6 @@ def test_photographs_of_many_sizes_keep_the_contract_too(
     assert same(joined(shares), steps(expected[2:]))
 
 
-@pytest.mark.parametrize("resident", ["always", "never"])
 @pytest.mark.parametrize("world_size", [1, 2, 4])
 @pytest.mark.parametrize("batch_size", [1, 10, 500])
 def test_evaluation_sees_every_key_once_on_some_rank(
@@ -109,7 +116,6 @@ def test_evaluation_sees_every_key_once_on_some_rank(
     assert torch.equal(images, torch.stack([seen[key] for key in whole.eval_keys]))
 
 
-@pytest.mark.parametrize("resident", ["always", "never"])
 def test_two_feeds_read_alternately_do_not_disturb_each_other(
     truth: list[Batch], stripes: Path, data_home: Path, resident: str
 ) -> None:

@@ -19,6 +19,7 @@ from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
 from paribus.data.order import choose, epoch_order, share, steps_of
+from paribus.data.residence import Residence
 from paribus.data.sharing.consumer import Consumer
 from paribus.data.stages import Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order
@@ -68,6 +69,7 @@ class Part:
     index: Index
     supply: Supply
     stages: Stages
+    residence: Residence
 
 
 class Feed:
@@ -168,6 +170,12 @@ class Feed:
         parts = steps_of(order, self._recipe.data.batch_size, start_step, *self._ranks)
         fill = partial(self._varied, augment_seed, epoch)
         return self._loads(self._train, range(start_step, self.steps_per_epoch), parts, fill, allocate)
+
+    @property
+    def residence(self) -> dict[str, Residence]:
+        """Where the decoded pixels of each split are, and why."""
+        data = self._recipe.data
+        return {data.train_split: self._train.residence, data.eval_split: self._eval.residence}
 
     def bottleneck(self, share: float) -> str:
         """What holds up training that waits for data a `share` of its time, and what to change."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paribus.data.batches import Batch, Feed, Part
+from paribus.data.cache_room import caches_folder
 from paribus.data.catalog import input_size, locate
 from paribus.data.decode import View
 from paribus.data.errors import DataError
@@ -13,10 +14,10 @@ from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.originals import Originals
 from paribus.data.places import Place
 from paribus.data.reading import ShardReader
-from paribus.data.resident import LIMIT_MIB, open_resident
+from paribus.data.residence import open_supply
+from paribus.data.resident import Plan
 from paribus.data.stream import Stream
-from paribus.data.supply import Supply, Viewing
-from paribus.recipe.home import home as default_home
+from paribus.data.supply import Viewing
 from paribus.recipe.recipe import Recipe
 
 __all__ = ["Batch", "Feed", "Originals", "open_feed", "open_originals"]
@@ -44,14 +45,14 @@ def open_feed(
     }
     if len(kinds) == 1:
         raise DataError(f"data.train_split and data.eval_split are both {recipe.data.train_split!r}: they must differ")
-    cache = (home or default_home()) / "cache"
+    caches = caches_folder(home)
     exact = recipe.data.decoding == "exact"
     for split, kind in kinds.items():
         _check_files(place, manifest, split)
-        parts.append(_open_part(recipe, place, manifest, split, Viewing(kind, size, manifest.channels, exact), cache))
-    streamed = any(isinstance(part.supply, Stream) for part in parts)
+        parts.append(_open_part(recipe, place, manifest, split, Viewing(kind, size, manifest.channels, exact), caches))
     if threads is None:
-        threads = max(int(streamed), int(recipe.resources.cpus / world_size) - 1)
+        copied = not cropped and all(part.residence.kind == "memory" for part in parts)
+        threads = max(int(not copied), int(recipe.resources.cpus / world_size) - 1)
     feed = Feed(recipe, manifest, size, (parts[0], parts[1]), threads, (rank, world_size))
     feed.opening = Opening(recipe, home)
     return feed
@@ -80,9 +81,9 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
     size, split = input_size(recipe, manifest), recipe.data.eval_split
     _check_files(place, manifest, split)
     stored = Viewing("stored", size, manifest.channels, exact=True)
-    if stored.shape(manifest) is None:
-        recipe = recipe.replace({"data.resident": "never"})  # images of several sizes cannot stay in memory
-    part = _open_part(recipe, place, manifest, split, stored, (home or default_home()) / "cache")
+    if stored.shape(manifest) is None and recipe.data.resident == "auto":
+        recipe = recipe.replace({"data.resident": "never"})  # one evaluation does not repay that they are all decoded
+    part = _open_part(recipe, place, manifest, split, stored, caches_folder(home))
     seen = replace(stored, kind=_evaluated(recipe))
     return Originals(manifest, part, seen, recipe.augment.normalise, threads)
 
@@ -92,36 +93,16 @@ def _evaluated(recipe: Recipe) -> View:
     return "centre" if recipe.augment.crop == "random_resized" else "fit"
 
 
-def _open_part(recipe: Recipe, place: Place, manifest: Manifest, split: str, viewing: Viewing, cache: Path) -> Part:
+def _open_part(recipe: Recipe, place: Place, manifest: Manifest, split: str, viewing: Viewing, caches: Path) -> Part:
     index = read_index(place, manifest, split)
     reader = ShardReader(place, manifest, split, index)
-    if manifest.smallest == manifest.largest == (viewing.size, viewing.size):
+    cropped = split == recipe.data.train_split and recipe.augment.crop == "random_resized"
+    if not cropped and manifest.smallest == manifest.largest == (viewing.size, viewing.size):
         # All views of such a set are the stored images, and then all recipes share one cache.
         viewing = replace(viewing, kind="stored")
-    supply: Supply
-    shape = _resident_shape(recipe, manifest, len(index), viewing)
-    if shape is None:
-        supply = Stream(reader, viewing)
-    else:
-        folder = cache / f"{manifest.digest[:16]}-{split}-{viewing.kind}{viewing.size}"
-        supply = open_resident(folder, reader, viewing, shape)
-    return Part(index, supply)
-
-
-def _resident_shape(recipe: Recipe, manifest: Manifest, num: int, viewing: Viewing) -> tuple[int, int, int] | None:
-    """(H, W, C) of the decoded images of a split to keep in memory, or None to stream it."""
-    mode, shape = recipe.data.resident, viewing.shape(manifest)
-    if mode == "never":
-        return None
-    if shape is None:
-        if mode == "always":
-            raise DataError(
-                f"the images of {manifest.name} have several sizes and random resized crops need them whole, so they "
-                "cannot stay decoded in memory: set data.resident to 'auto'"
-            )
-        return None
-    fits = num * shape[0] * shape[1] * shape[2] <= LIMIT_MIB << 20
-    return shape if fits or mode == "always" else None
+    plan = Plan(reader, manifest, split, viewing, cropped)
+    supply, residence = open_supply(recipe.data.resident, plan, Stream(reader, viewing), caches)
+    return Part(index, supply, reader.stages, residence)
 
 
 def _check_files(place: Place, manifest: Manifest, split: str) -> None:

@@ -1,91 +1,140 @@
-"""A split that fits in memory: decoded once per machine into a file that all trials map."""
+"""A split whose decoded pixels stay: views of one size, or whole images of any size that crops are cut from."""
 
-from collections.abc import Iterator
+import os
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.atomic import lock, new_folder, require_disk
-from paribus.data.decode import Pixels, crop_pixels
+from paribus.data.crop import Original, crop_original, may_scale, original
+from paribus.data.decode import Pixels, decode, upright
+from paribus.data.errors import UndecodableError
+from paribus.data.manifest import Manifest
+from paribus.data.pixel_cache import Layout, Making, PixelCache, open_cache
 from paribus.data.reading import ShardReader
+from paribus.data.stream import Stream
 from paribus.data.supply import Crops, Positions, Viewing
 
-LIMIT_MIB = 2048
-_IMAGES, _UNDECODABLE = "images.npy", "undecodable.npy"
+# Counted up when the same samples would come to other bytes in a cache.
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a split would be kept. `cropped`: random crops are cut from it, so that it is kept whole.
+
+    Fast decoding of a crop may read large images at a smaller scale; these are read from the shards each time, so that
+    keeping the others changes no pixel.
+    """
+
+    reader: ShardReader
+    manifest: Manifest
+    split: str
+    viewing: Viewing
+    cropped: bool
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int] | None:
+        """(H, W, C) of every image that is kept, or None where they differ."""
+        return self.viewing.shape(self.manifest)
+
+    @cached_property
+    def scaled(self) -> NDArray[np.bool_]:
+        """(N,) which samples are not kept because crops of them may be decoded at a smaller scale."""
+        rows = self.reader.index.rows
+        if not self.cropped or self.viewing.exact:
+            return np.zeros(len(rows), bool)
+        return may_scale(rows["height"].astype(np.int64), rows["width"].astype(np.int64), self.viewing.size)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where the kept pixels go."""
+        if self.shape is None:
+            rows = self.reader.index.rows
+            heights, widths = rows["height"].astype(np.int64), rows["width"].astype(np.int64)
+        else:
+            # Room for those that do not decode, too: the rows then are those of one array.
+            heights, widths = (np.full(len(self.scaled), side, np.int64) for side in self.shape[:2])
+        kept = ~self.scaled
+        return Layout.of(heights * kept, widths * kept, self.viewing.channels)
+
+    @property
+    def name(self) -> str:
+        """The name of the cache: all that its bytes follow from."""
+        kind = self.viewing.kind + ("" if not self.cropped else "-exact" if self.viewing.exact else "-fast")
+        size = self.viewing.size if self.viewing.kind != "stored" or self.scaled.any() else 0
+        decoders = [version(name) for name in ("pillow", "simplejpeg")]
+        made_by = sha256(repr((_FORMAT, kind, size, self.viewing.channels, decoders)).encode()).hexdigest()
+        return f"{self.manifest.digest[:16]}-{self.split}-{kind}{size or ''}-{made_by[:8]}"
+
+    def decode(self, row: int) -> Original | None:
+        """The pixels of sample `row` to keep; None where it does not decode."""
+        if self.reader.index.rows["height"][row] == 0:
+            return None
+        data = self.reader.read(row)
+        try:
+            if self.cropped:
+                return original(data, self.viewing.channels, exact=self.viewing.exact)
+            return Original(self.viewing.cut(decode(data, self.viewing.channels)), 1)
+        except UndecodableError:
+            return None
 
 
 class Resident:
-    """A supply of decoded images, (N, H, W, C) uint8 in index order, mapped read-only from the cache."""
+    """A supply of pixels from a cache; of samples that are not kept, from `stream`.
 
-    def __init__(self, images: Pixels, undecodable: NDArray[np.int64]) -> None:
-        self._images = images
-        self._broken = np.zeros(len(images), bool)
-        self._broken[undecodable] = True
+    `images` (N, H, W, C) uint8 in index order where all have one size, else None; `decoded` (N,) bool of those kept.
+    """
+
+    def __init__(self, cache: PixelCache, plan: Plan, stream: Stream, *, in_memory: bool) -> None:
+        self._cache, self._stream, self._in_memory = cache, stream, in_memory
+        self._streamed = plan.scaled
+        self.images: Pixels | None = None if plan.shape is None else cache.pixels.reshape(-1, *plan.shape)
+        self.decoded: NDArray[np.bool_] = cache.turns > 0
 
     def ahead(self, positions: Positions) -> AbstractContextManager[object]:
-        return nullcontext()
+        return self._stream.ahead(positions[self._streamed[positions]]) if self._streamed.any() else nullcontext()
 
     def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
+        if not self._in_memory:
+            self._cache.will_need(positions)
         if crops is None:
-            out[:] = self._images[positions]
-        else:
-            for place, (row, box) in enumerate(zip(positions.tolist(), crops.boxes.tolist(), strict=True)):
-                crop_pixels(self._images[row], tuple(box), out[place], flip=bool(crops.flips[place]))
-        return ~self._broken[positions]
+            assert self.images is not None
+            out[:] = self.images[positions]
+            return self.decoded[positions]
+        good: NDArray[np.bool_] = self.decoded[positions]
+        for place, row in enumerate(positions.tolist()):
+            if self._streamed[row]:
+                one = slice(place, place + 1)
+                good[one] = self._stream.fill(positions[one], out[one], Crops(crops.boxes[one], crops.flips[one]))
+            elif good[place]:
+                box = tuple(crops.boxes[place].tolist())
+                crop_original(self._cache.original(row), box, out[place], flip=bool(crops.flips[place]))
+        return good
 
     def image(self, row: int) -> Pixels | None:
-        return None if self._broken[row] else self._images[row]
+        if self._streamed[row]:
+            return self._stream.image(row)
+        return upright(*self._cache.original(row)) if self.decoded[row] else None
 
 
-def open_resident(cache: Path, reader: ShardReader, viewing: Viewing, shape: tuple[int, int, int]) -> Resident:
-    """The resident split in the folder `cache`, decoded now if no process did so before.
+def open_resident(caches: Path, plan: Plan, stream: Stream, *, limit: int, in_memory: bool) -> Resident:
+    """The split as `plan` has it, in a folder of `caches`, decoded now if no process of the node did so before.
+
+    The caches may hold `limit` bytes together. `in_memory`: it is read into the page
+    cache at once.
 
     Raises:
-        DataError: a damaged shard, or too little disk for the cache.
+        NoRoomError: the cache does not fit.
+        DataError: a damaged shard.
     """
-    full = (len(reader.index), *shape)
-    with lock(cache):
-        if not _is_whole(cache, full):
-            _decode_all(cache, reader, viewing, full)
-    # Not np.memmap's own class: its indexing costs more than the copy of a small batch.
-    images = np.asarray(np.load(cache / _IMAGES, mmap_mode="r"))
-    return Resident(images, np.load(cache / _UNDECODABLE))
-
-
-def _is_whole(cache: Path, shape: tuple[int, ...]) -> bool:
-    try:
-        images = np.load(cache / _IMAGES, mmap_mode="r")
-        np.load(cache / _UNDECODABLE)
-    except (OSError, ValueError):
-        return False
-    return bool(images.shape == shape and images.dtype == np.uint8)
-
-
-def _decode_all(cache: Path, reader: ShardReader, viewing: Viewing, shape: tuple[int, ...]) -> None:
-    require_disk(cache, int(np.prod(shape)))
-    _discard(cache)
-    undecodable = []
-    with new_folder(cache) as partial_folder:
-        # Written as a file, not through a map: a full disk is then an error and not a signal that kills the trial.
-        with (partial_folder / _IMAGES).open("wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for row, image in enumerate(_decoded(reader, viewing)):
-                if image is None:
-                    undecodable.append(row)
-                file.write((np.zeros(shape[1:], np.uint8) if image is None else image).tobytes())
-        np.save(partial_folder / _UNDECODABLE, np.array(undecodable, np.int64))
-
-
-def _decoded(reader: ShardReader, viewing: Viewing) -> Iterator[Pixels | None]:
-    for row in range(len(reader.index)):
-        yield viewing.of(reader.read(row))
-
-
-def _discard(cache: Path) -> None:
-    for file in (_IMAGES, _UNDECODABLE):
-        (cache / file).unlink(missing_ok=True)
-    if cache.exists():
-        cache.rmdir()
+    making = Making(plan.decode, f"decoding {plan.split} of {plan.manifest.name}", len(os.sched_getaffinity(0)))
+    cache = open_cache(caches / plan.name, plan.layout, making, limit)
+    if in_memory:
+        cache.will_need()
+    return Resident(cache, plan, stream, in_memory=in_memory)

@@ -1,0 +1,127 @@
+"""Room on disk for caches of decoded pixels: bounded together, the longest unused go first, none that is in use."""
+
+import fcntl
+import os
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from paribus.data.atomic import lock
+from paribus.data.errors import DataError
+from paribus.data.node_cache import FOLDER, LIMIT_GIB, node_cache
+from paribus.recipe.home import home as default_home
+
+# The one large file of a cache.
+PIXELS = "pixels"
+# What a file system keeps for itself.
+_SPARE = 1.02
+
+
+class NoRoomError(DataError):
+    """A cache does not fit."""
+
+
+def caches_folder(home: Path | None) -> Path:
+    """Where caches of pixels lie: in PARIBUS_CACHE, else in `home`/cache."""
+    named = os.environ.get(FOLDER)
+    return (Path(named).expanduser().absolute() if named else (home or default_home()) / "cache") / "pixels"
+
+
+def allowance(folder: Path, share: float) -> int:
+    """Bytes that all caches in `folder` may hold: PARIBUS_CACHE_GIB, else that `share` of what is free or theirs."""
+    if os.environ.get(LIMIT_GIB):
+        return node_cache().limit
+    return int(share * (_free(folder) + sum(map(_size, _caches(folder)))))
+
+
+def reserve(cache: Path, num_bytes: int, limit: int) -> None:
+    """Make the folder `cache` with a file `PIXELS` of `num_bytes`, whose place on the disk is taken at once.
+
+    Caches beside it that nobody uses are removed, the longest unused first, until all hold at most `limit` bytes.
+
+    Raises:
+        NoRoomError: they cannot.
+    """
+    with lock(cache.parent / "room"):
+        cache.mkdir(exist_ok=True)
+        try:
+            _make_room(cache, num_bytes, limit)
+            with (cache / PIXELS).open("ab") as file:
+                os.posix_fallocate(file.fileno(), 0, num_bytes)
+        except NoRoomError:
+            shutil.rmtree(cache)
+            raise
+        except OSError as error:
+            shutil.rmtree(cache)
+            raise _no_room(cache, num_bytes, limit, error.strerror or str(error)) from None
+
+
+def hold(file: Path) -> BinaryIO:
+    """The file, open, and marked as used now, and for as long as it stays open."""
+    opened = file.open("rb")
+    fcntl.flock(opened, fcntl.LOCK_SH)
+    # The time of reading alone: that of writing tells whether the file was altered.
+    os.utime(opened.fileno(), ns=(time.time_ns(), os.fstat(opened.fileno()).st_mtime_ns))
+    return opened
+
+
+def _make_room(cache: Path, num_bytes: int, limit: int) -> None:
+    others = [other for other in _caches(cache.parent) if other != cache]
+    others.sort(key=_last_used)
+    while True:
+        held = sum(map(_size, others))
+        if num_bytes + held <= limit and _SPARE * num_bytes <= _free(cache) + _size(cache):
+            return
+        unused = next((other for other in others if _remove(other)), None)
+        if unused is None:
+            raise _no_room(cache, num_bytes, limit, "no other is unused")
+        others.remove(unused)
+
+
+def _remove(cache: Path) -> bool:
+    """Whether the cache was removed; not while it is made or used."""
+    with ExitStack() as stack:
+        for path in (cache.parent / f".{cache.name}.lock", cache / PIXELS):
+            try:
+                fcntl.flock(stack.enter_context(path.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except FileNotFoundError:
+                continue
+            except BlockingIOError:
+                return False
+        shutil.rmtree(cache, ignore_errors=True)
+    return True
+
+
+def _caches(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+
+
+def _last_used(cache: Path) -> float:
+    try:
+        return (cache / PIXELS).stat().st_atime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _size(cache: Path) -> int:
+    """Bytes on the disk."""
+    return sum(file.stat().st_blocks * 512 for file in cache.iterdir()) if cache.is_dir() else 0
+
+
+def _free(folder: Path) -> int:
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(existing).free
+
+
+def _no_room(cache: Path, num_bytes: int, limit: int, why: str) -> NoRoomError:
+    return NoRoomError(
+        f"the decoded pixels {cache} need {_mib(num_bytes)}; the caches there may hold {_mib(limit)} together, and "
+        f"{_mib(_free(cache))} of the disk are free ({why}): make room, name another disk with {FOLDER}, raise "
+        f"{LIMIT_GIB} where it is set, or let data.resident be 'never'"
+    )
+
+
+def _mib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**20:,.1f} MiB"

@@ -1,0 +1,107 @@
+"""Where the decoded pixels of a split stay: in memory, in a file on disk that is mapped, or nowhere.
+
+Both of the first are the same file. What differs is how much of it the page cache, which all processes of the node
+share, can be expected to hold: all of it, or what was touched of late.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from paribus.data.cache_room import NoRoomError, allowance
+from paribus.data.errors import DataError
+from paribus.data.resident import Plan, open_resident
+from paribus.data.stream import Stream
+from paribus.data.supply import Supply
+
+Mode = Literal["auto", "always", "never"]
+Kind = Literal["memory", "mapped", "stream"]
+# Of the memory that this process may have, and of the disk that is free or holds other caches of pixels.
+MEMORY_SHARE, DISK_SHARE = 0.25, 0.5
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Residence:
+    """Where the pixels of a split are, and why; `str` is the line for people."""
+
+    kind: Kind
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.why})"
+
+
+def open_supply(mode: Mode, plan: Plan, stream: Stream, caches: Path) -> tuple[Supply, Residence]:
+    """Where the pixels of a split come from, and why.
+
+    Args:
+        mode: the recipe's `data.resident`. "auto" keeps what fits and streams what does not.
+        plan: what would be kept.
+        stream: what reads everything else.
+        caches: the folder of all caches of pixels.
+
+    Raises:
+        NoRoomError: `mode` is "always" and the disk is too small.
+        DataError: a damaged shard, or `mode` is "always" and nearly nothing could be kept.
+    """
+    limit = allowance(caches, 1.0 if mode == "always" else DISK_SHARE)
+    residence = _choose(mode, plan, limit)
+    if residence.kind == "stream":
+        return stream, residence
+    try:
+        resident = open_resident(caches, plan, stream, limit=limit, in_memory=residence.kind == "memory")
+    except NoRoomError as error:
+        if mode == "always":
+            raise
+        return stream, Residence("stream", str(error))
+    return resident, residence
+
+
+def _choose(mode: Mode, plan: Plan, on_disk: int) -> Residence:
+    if mode == "never":
+        return Residence("stream", "data.resident is 'never'")
+    num_scaled = int(plan.scaled.sum())
+    if 2 * num_scaled > len(plan.scaled):
+        why = (
+            f"data.decoding = 'fast' reads {num_scaled:,} of the {len(plan.scaled):,} images of {plan.split!r} at a "
+            f"smaller scale, which depends on the crop"
+        )
+        if mode == "always":
+            raise DataError(
+                f"{why}, so that they cannot stay decoded: set data.decoding to 'exact' or data.resident to 'auto'"
+            )
+        return Residence("stream", why)
+    num_bytes, in_memory = plan.layout.num_bytes, int(MEMORY_SHARE * memory_bytes())
+    why = f"{_mib(num_bytes)}, of at most {_mib(in_memory)} in memory and {_mib(on_disk)} on disk"
+    if num_bytes > on_disk and mode == "auto":
+        return Residence("stream", why)
+    return Residence("memory" if num_bytes <= in_memory else "mapped", why)
+
+
+def memory_bytes() -> int:
+    """What this process may use at most: the machine's memory, or the lowest limit of its control groups."""
+    return min([int(psutil.virtual_memory().total), *_group_limits()])
+
+
+def _group_limits() -> list[int]:
+    limits = []
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        root, file = (_CGROUPS, "memory.max") if not controllers else (_CGROUPS / "memory", "memory.limit_in_bytes")
+        path = root / group.lstrip("/")
+        # In a container the path may be that of the host, which is not to be seen here; its own group is then the root.
+        for place in {path, *path.parents, root}:
+            try:
+                limits.append(int((place / file).read_text()))
+            except (OSError, ValueError):
+                continue  # no limit here: no such file, or the word "max"
+    return limits
+
+
+def _mib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**20:,.1f} MiB"
