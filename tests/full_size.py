@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from sklearn.datasets import load_sample_images
+from photographs import HEIGHT, WIDTH, jpeg, photographs
 
 from paribus.data.counters import sample_ids
 from paribus.data.index import ROW, index_bytes, index_files, keys_bytes
@@ -20,29 +18,6 @@ from paribus.data.manifest import MANIFEST, Manifest, Shard, Split
 NUM_TRAIN, NUM_SHARDS, NUM_VAL, NUM_CLASSES = 1_281_167, 1_024, 50_000, 1_000
 # ILSVRC2012's training images are 110 KB on average.
 SAMPLE_BYTES = 110_000
-HEIGHT, WIDTH = 375, 500
-
-
-def photographs(num: int, height: int = HEIGHT, width: int = WIDTH) -> list[NDArray[np.uint8]]:
-    """Crops of two real photographs, (height, width, 3) uint8."""
-    photos = load_sample_images().images
-    generator = np.random.Generator(np.random.Philox(key=num))
-    crops = []
-    for number in range(num):
-        photo = photos[number % 2]
-        top, left = (
-            int(generator.integers(0, whole - part + 1))
-            for whole, part in zip(photo.shape[:2], (height, width), strict=True)
-        )
-        crops.append(photo[top : top + height, left : left + width])
-    return crops
-
-
-def jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:
-    """The photograph as a file."""
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
 
 
 def imagenet_sized(folder: Path, *, num_train: int = NUM_TRAIN, num_shards: int = NUM_SHARDS) -> None:

@@ -22,10 +22,12 @@ class Stream:
 
     def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
         good: NDArray[np.bool_] = ~self._known_undecodable[positions]
+        rows = positions.tolist()
+        # As lists: numbers taken out of an array one by one cost each thread time in which no other runs.
+        boxes, flips = (None, None) if crops is None else (crops.boxes.tolist(), crops.flips.tolist())
         for place in np.flatnonzero(good).tolist():
-            data = self._reader.read(int(positions[place]))
-            box, flip = (None, False) if crops is None else (crops.boxes[place], bool(crops.flips[place]))
-            good[place] = self._viewing.write(data, out[place], box, flip)
+            box, flip = (None, False) if boxes is None or flips is None else (tuple(boxes[place]), flips[place])
+            good[place] = self._viewing.write(self._reader.read(rows[place]), out[place], box, flip)
         return good
 
     def image(self, row: int) -> Pixels | None:

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.crop import crop
+from paribus.data.crop import Box, crop
 from paribus.data.decode import Pixels, View, decode, view
 from paribus.data.errors import UndecodableError
 from paribus.data.manifest import Manifest
@@ -72,13 +72,13 @@ class Viewing:
         """The view of a stored image."""
         return view(pixels, self.kind, self.size)
 
-    def write(self, data: bytes, out: Pixels, box: NDArray[np.int64] | None, flip: bool) -> bool:
+    def write(self, data: bytes, out: Pixels, box: Box | None, flip: bool) -> bool:
         """Write the view, or the crop at `box`, of a file into `out` (H, W, C); False if it does not decode."""
         try:
             if box is None:
                 out[:] = self.cut(decode(data, self.channels))
             else:
-                crop(data, self.channels, tuple(box.tolist()), out, exact=self.exact, flip=flip)
+                crop(data, self.channels, box, out, exact=self.exact, flip=flip)
         except UndecodableError:
             return False
         return True
