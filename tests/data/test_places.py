@@ -62,6 +62,7 @@ def test_what_is_no_file_is_named(folder: Path) -> None:
         ("file://elsewhere/set", "file on another host: file:///FOLDER"),
         ("s3:///set", "has no bucket"),
         ("https:///set", "has no host"),
+        ("http://[::1/secret", "is no address (Invalid IPv6 URL)"),
     ],
 )
 def test_an_address_that_cannot_be_is_refused_without_its_secrets(root: str, words: str) -> None:

@@ -268,6 +268,28 @@ def test_no_keys_at_all_is_told(objects: int, bucket: str, tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("root", "variable", "value", "words"),
+    [
+        ("http://a host/set", "", "", "http://a host/set cannot be opened"),
+        ("http://host:99999/set", "", "", "(invalid port number)"),
+        ("s3://bucket/a//set", "", "", "empty path segment"),
+        ("s3://bucket/set", "AWS_ENDPOINT_URL", "localhost:9000", "AWS_ENDPOINT_URL names no server"),
+        ("gs://bucket/set", "GOOGLE_APPLICATION_CREDENTIALS", "/no/such.json", "Unable to open service account file"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told(
+    root: str, variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if variable:
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(DataError) as error:
+        download(root)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("root", ["s3://files/elsewhere", "s3://no-bucket/set"])
 def test_a_bucket_without_the_file_is_told(
     objects: int, bucket: str, root: str, monkeypatch: pytest.MonkeyPatch

@@ -33,7 +33,10 @@ class Place:
     def __post_init__(self) -> None:
         if "://" not in self.root:
             return
-        parts = urlsplit(self.root)
+        try:
+            parts = urlsplit(self.root)
+        except ValueError as error:
+            raise DataError(f"data.shards is no address ({error}): it should be SCHEME://HOST/FOLDER") from None
         # Without what is refused: an address ends in messages, the ledger and the logs.
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         if parts.scheme not in (*SCHEMES, "file"):

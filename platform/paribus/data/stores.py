@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from obstore.exceptions import BaseError
 from obstore.store import GCSStore, HTTPStore, S3Store
 
 from paribus.data.errors import DataError
@@ -18,11 +19,30 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 
+# obstore takes them unseen, and panics.
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "GOOGLE_BASE_URL")
+
+
 def open_store(root: str, connect_s: float, stall_s: float) -> "ObjectStore":
     """The files under `root`; the two times bound a connection's making and its silence, nothing bounds the whole.
 
-    DataError if a file of credentials cannot be read.
+    DataError if the address or the environment's settings for it make no sense, or its credentials cannot be read.
     """
+    for name in _ENDPOINTS:
+        endpoint = urlsplit(os.environ.get(name, "http://none"))
+        if endpoint.scheme not in ("http", "https") or not endpoint.netloc:
+            raise DataError(f"{name} names no server: it must be http://HOST:PORT or https://HOST, or not be set")
+    try:
+        return _open(root, connect_s, stall_s)
+    except (BaseError, ValueError) as error:
+        # The first line alone: what follows is Rust's view of it.
+        what = str(error).partition("\n")[0]
+        raise DataError(
+            f"{root} cannot be opened ({what}): see that the address and the environment's settings for it are right"
+        ) from None
+
+
+def _open(root: str, connect_s: float, stall_s: float) -> "ObjectStore":
     parts = urlsplit(root)
     options: ClientConfig = {
         # An address with TLS never falls back to one without; s3 and gs say it in the endpoint of their environment.
