@@ -24,8 +24,11 @@ EXAMPLES = """examples:
   paribus shards make photos/ /data/photos        # photos/train/CLASS/*.jpg, photos/test/CLASS/*.jpg
   paribus shards make imagenet --root ~/ilsvrc2012 /data/imagenet    # the tars and the devkit as distributed
   paribus shards make birds.csv --root ~/birds --columns path=file,label=species --hold-out test=0.1
+  paribus shards make synthetic                   # 96 tiny stripes, for tests
+  paribus shards make synthetic --classes 1000 --size 500x375 --images 50    # textured JPEGs as large as ImageNet's
   paribus shards make 'webdataset:/data/train-{0000..0009}.tar' --add-split 'test=/data/test-{0..1}.tar' /data/mine"""
-_OPTIONS = ("root", "download", "blacklist", "columns", "add_split", "label_field")
+_SYNTHETIC = ("classes", "size", "images", "test_images", "seed")
+_OPTIONS = ("root", "download", "blacklist", "columns", "add_split", "label_field", *_SYNTHETIC)
 
 
 def add_source_options(make: argparse.ArgumentParser) -> None:
@@ -51,6 +54,11 @@ def add_source_options(make: argparse.ArgumentParser) -> None:
         "--add-split", action="append", metavar="NAME=SHARDS", help="webdataset: the shards of another split than train"
     )
     add("--label-field", metavar="NAME", help="webdataset: the field of .json that holds the class (default: .cls)")
+    add("--classes", type=int, metavar="N", help="synthetic: textured pictures of N classes instead of tiny stripes")
+    add("--size", metavar="WxH[,WxH]", help="synthetic, with --classes: the pictures' sizes in pixels")
+    add("--images", type=int, metavar="N", help="synthetic, with --classes: training pictures of a class (default 50)")
+    add("--test-images", type=int, metavar="N", help="synthetic, with --classes: test pictures (default a fifth)")
+    add("--seed", type=int, metavar="N", help="synthetic, with --classes: other pictures (default 0)")
 
 
 def named_source(args: argparse.Namespace) -> "Source":
@@ -100,9 +108,31 @@ def _digits(args: argparse.Namespace) -> "Source":
 
 def _synthetic(args: argparse.Namespace) -> "Source":
     from paribus.data.sources.builtin import synthetic
+    from paribus.data.sources.textured_set import IMAGES, textured_set
 
-    _takes(args)
-    return synthetic()
+    _takes(args, *_SYNTHETIC)
+    given = [option for option in _SYNTHETIC if getattr(args, option) is not None]
+    if not given:
+        return synthetic()
+    if args.classes is None or args.size is None:
+        raise DataError(
+            f"synthetic with {', '.join(map(_flag, given))}: textured pictures need both --classes and --size, such as "
+            "--classes 1000 --size 500x375; with no option synthetic is the set of tiny stripes"
+        )
+    return textured_set(
+        classes=args.classes,
+        sizes=tuple(_size(text) for text in args.size.split(",")),
+        images=IMAGES if args.images is None else args.images,
+        test_images=args.test_images,
+        seed=args.seed or 0,
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, separator, height = text.partition("x")
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise DataError(f"--size {text!r}: it takes WIDTHxHEIGHT in pixels, such as 500x375, or several with commas")
+    return int(width), int(height)
 
 
 def _torchvision_copy(args: argparse.Namespace) -> "Source":
