@@ -5,7 +5,7 @@ import torch
 
 from paribus.data.errors import DataError
 from paribus.orchestration.failures import ADVICE, classify, reason
-from paribus.training.errors import TooFewSamplesError, TrainingError
+from paribus.training.errors import RankLostError, TooFewSamplesError, TrainingError
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from paribus.training.errors import TooFewSamplesError, TrainingError
         (TooFewSamplesError("fewer samples than a batch"), "data"),
         (MemoryError(), "oom"),
         (torch.OutOfMemoryError("CUDA out of memory"), "oom"),
+        (RankLostError("rank 1 of 2 was killed by SIGKILL"), "node"),
         (TrainingError("no such device"), "code"),
         (ZeroDivisionError("division by zero"), "code"),
     ],

@@ -17,10 +17,15 @@ ADVICE: dict[FailureClass, str] = {
 
 
 def classify(error: BaseException) -> FailureClass:
-    """The class of an error raised inside a trial; loss of a whole worker never gets here, Ray reports it."""
+    """The class of an error raised inside a trial; loss of a whole worker never gets here, Ray reports it.
+
+    "node" is the loss of one of the processes that train a trial beside the worker.
+    """
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"DataError", "TooFewSamplesError"}:
         return "data"
+    if "RankLostError" in names:
+        return "node"
     # torch.OutOfMemoryError, by name: this room does not import torch.
     if names & {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error):
         return "oom"

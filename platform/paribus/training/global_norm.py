@@ -39,8 +39,10 @@ class GlobalNorm(nn.Module):
         running_mean, running_var = cast(Tensor, self.running_mean), cast(Tensor, self.running_var)
         if not self.training:
             return F.batch_norm(x, running_mean, running_var, self.weight, self.bias, eps=self.eps)
-        y, mean, var, count = _Normalise.apply(x, self.weight, self.bias, self.eps, self.ranks)
+        y, mean, var, count = _normalise(x, self.weight, self.bias, self.eps, self.ranks)
         with torch.no_grad():
+            if x.shape[2:].numel() == 1 and count < 2:  # elsewhere a look would have to wait for the device
+                raise ValueError(f"batch norm needs more than one value per channel to train, and got {tuple(x.shape)}")
             cast(Tensor, self.num_batches_tracked).add_(1)
             running_mean.lerp_(mean, cast(float, self.momentum))
             running_var.lerp_(var * (count / (count - 1)), cast(float, self.momentum))
@@ -79,6 +81,12 @@ class _Normalise(torch.autograd.Function):
         shape = (1, -1, *[1] * (x.ndim - 2))
         through_statistics = x * slope.view(shape) + offset.view(shape)
         return (direct - through_statistics).to(x.dtype), grad_weight, grad_bias, None, None
+
+
+# Compiled graphs end here: they may change the order of what does not depend on each other, and ranks must talk in one.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float, ranks: Ranks) -> tuple[Tensor, ...]:
+    return cast(tuple[Tensor, ...], _Normalise.apply(x, weight, bias, eps, ranks))
 
 
 def _sums(x: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class Ranks:
         """The `flag` of rank 0."""
         if self.size == 1:
             return flag
-        told = torch.tensor(flag)
+        told = torch.tensor(int(flag))
         with _together():
             dist.broadcast(told, 0)
         return bool(told)
