@@ -175,6 +175,9 @@ class TrialWorker(tune.Trainable):
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         kind = classify(error)
+        if kind == "node":
+            # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
+            raise error
         text = reason(kind, error)
         if self._log is None:  # it failed before its log was open: say so all the same
             self._log = self._begin_log(self._step.trial, self._step.attempt, 0)
