@@ -21,7 +21,7 @@ from paribus.data.manifest import Manifest
 from paribus.data.order import choose, epoch_order, share, steps_of
 from paribus.data.residence import Residence
 from paribus.data.sharing.consumer import Consumer
-from paribus.data.stages import Stages
+from paribus.data.stages import SHARED_ADVICE, Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order
 from paribus.recipe.recipe import Recipe
 
@@ -180,6 +180,8 @@ class Feed:
     def bottleneck(self, share: float) -> str:
         """What holds up training that waits for data a `share` of its time, and what to change."""
         data = self._recipe.data
+        if self.shared is not None and self.shared.num_shared:
+            return SHARED_ADVICE.format(share=share)
         return self._stages.advice(share, self._recipe.resources.cpus, self._threads, data.shards or data.name)
 
     def evaluation(self) -> Iterator[Batch]:

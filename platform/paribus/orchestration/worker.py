@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from paribus.orchestration.failures import classify, reason
+from paribus.orchestration.feed_reader import consumer_of, sharing_faults, sharing_tags
 from paribus.orchestration.job import Context, decode, params_of
 from paribus.study.plan import Trial
 
@@ -29,6 +30,7 @@ _MAX_FEEDS = 4
 
 if TYPE_CHECKING:
     from paribus.data import Feed
+    from paribus.data.sharing import Consumer
     from paribus.tracking import TrialLog
     from paribus.training import Epoch, Result
 
@@ -49,10 +51,12 @@ class TrialWorker(tune.Trainable):
         self._home = Path(context.home)
         self._recorder = Recorder(self._home / "spool" / context.study, context.uri)
         self._feeds: dict[str, Feed] = {}
+        self._shared: Consumer | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial without a new process."""
+        self._end_sharing()
         self._step = decode(new_config["trial"])
         self._epochs: Generator[Epoch, None, Result] | None = None
         self._log: TrialLog | None = None
@@ -80,6 +84,7 @@ class TrialWorker(tune.Trainable):
 
     def cleanup(self) -> None:
         """Give the ledger a moment to take the last records."""
+        self._end_sharing()
         self._recorder.close(timeout_s=_FLUSH_S)
 
     def _open(self) -> Generator[Epoch, None, Result]:
@@ -93,7 +98,9 @@ class TrialWorker(tune.Trainable):
         attempt = _next_attempt(folder, self._step.attempt)
         self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
-        return epochs(trial.recipe, trial.seeds, self._feed(trial), checkpoint=checkpoints)
+        feed = self._feed(trial)
+        feed.shared = self._shared = consumer_of(feed, trial.recipe, self._home, self._context.code)
+        return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
 
     def _begin_log(self, trial: Trial, attempt: int, resumed_step: int) -> TrialLog:
         from paribus.tracking import TrialHeader
@@ -147,6 +154,10 @@ class TrialWorker(tune.Trainable):
             "paribus.device": result.device,
         }
         warnings = list(dict.fromkeys(result.warnings))
+        if self._shared is not None:
+            tags |= sharing_tags(self._shared)
+            warnings += sharing_faults(self._shared)
+            self._end_sharing()
         if warnings:
             tags["paribus.warnings"] = "\n".join(warnings)[:_MOST_TEXT]
         found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
@@ -163,6 +174,12 @@ class TrialWorker(tune.Trainable):
             warnings=warnings[:1],
         )
 
+    def _end_sharing(self) -> None:
+        """Let no other trial wait for this one."""
+        if self._shared is not None:
+            self._shared.close()
+        self._shared = None
+
     def _keep_weights(self, weights: bytes | None) -> dict[str, str]:
         """Store the weights; the tag that tells readers that there are some, and how to know them again."""
         from paribus.tracking.records import WEIGHTS
@@ -174,6 +191,7 @@ class TrialWorker(tune.Trainable):
         return {"paribus.weights": sha256(weights).hexdigest()}
 
     def _fail(self, error: Exception) -> dict[str, Any]:
+        self._end_sharing()
         kind = classify(error)
         if kind == "node":
             # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
