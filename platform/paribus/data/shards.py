@@ -127,7 +127,7 @@ def _finish_split(split: SplitPlan, half_made: HalfMade, survey: Survey) -> Spli
         rows.append(facts.rows)
         survey.add(facts.survey)
     index, keys = index_files(split.name)
-    numbers, names = index_bytes(np.concatenate(rows)), keys_bytes(list(split.keys))
+    numbers, names = index_bytes(np.concatenate(rows)), keys_bytes(split.keys)
     half_made.add(index, numbers)
     half_made.add(keys, names)
     return Split(
