@@ -26,6 +26,8 @@ EXAMPLES = """examples:
   paribus shards make birds.csv --root ~/birds --columns path=file,label=species --hold-out test=0.1
   paribus shards make synthetic                   # 96 tiny stripes, for tests
   paribus shards make synthetic --classes 1000 --size 500x375 --images 50    # textured JPEGs as large as ImageNet's
+  paribus shards make torchvision:Flowers102 --root ~/torchvision --download
+  paribus shards make torchvision:DTD,partition=2 --root ~/torchvision /data/dtd2
   paribus shards make 'webdataset:/data/train-{0000..0009}.tar' --add-split 'test=/data/test-{0..1}.tar' /data/mine"""
 _SYNTHETIC = ("classes", "size", "images", "test_images", "seed")
 _OPTIONS = ("root", "download", "blacklist", "columns", "add_split", "label_field", *_SYNTHETIC)
@@ -163,6 +165,13 @@ def _table(path: Path, args: argparse.Namespace) -> "Source":
     return table(path, args.root, _pairs("--columns", args.columns.split(",") if args.columns else ()))
 
 
+def _any_torchvision(spec: str, args: argparse.Namespace) -> "Source":
+    from paribus.data.sources.any_torchvision import any_torchvision
+
+    _takes(args, "root", "download")
+    return any_torchvision(spec, _download_root(args), bool(args.download), quiet=args.json)
+
+
 def _webdataset(spec: str, args: argparse.Namespace) -> "Source":
     from paribus.data.sources.webdataset_shards import webdataset_shards
 
@@ -191,4 +200,7 @@ _NAMED: dict[str, Callable[[argparse.Namespace], "Source"]] = {
     "cifar100": _torchvision_copy,
     "imagenet": _imagenet,
 }
-_WITH_REST: dict[str, Callable[[str, argparse.Namespace], "Source"]] = {"webdataset": _webdataset}
+_WITH_REST: dict[str, Callable[[str, argparse.Namespace], "Source"]] = {
+    "torchvision": _any_torchvision,
+    "webdataset": _webdataset,
+}
