@@ -16,8 +16,8 @@ _CURES: dict[Stage, str] = {
     "copy": "use a larger data.batch_size, or trial workers on fewer GPUs of this node",
 }
 SHARED_ADVICE = (
-    "training waited for data {share:.0%} of its time, for the reader that decodes once for all trials of the node: give "
-    "the node more CPUs, or make smaller files with `paribus shards make --short-side 256 --quality 90`"
+    "training waited for data {share:.0%} of its time, for the reader that decodes once for all trials of the node: "
+    "give the node more CPUs, or make smaller files with `paribus shards make --short-side 256 --quality 90`"
 )
 
 
