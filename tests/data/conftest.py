@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from data_servers import Nginx, object_server, serve
 from PIL import Image
 from sklearn.datasets import load_sample_images
@@ -13,6 +14,11 @@ from sklearn.datasets import load_sample_images
 from paribus.data.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.image_folder import image_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from paribus.data.crop import Box, crop, crop_pixels
+from paribus.data.crop import Box, crop, crop_original, crop_pixels, may_scale, original
 from paribus.data.decode import decode, size_of
 from paribus.data.errors import UndecodableError
 
@@ -47,10 +47,19 @@ def cropped(data: bytes, box: Box, channels: int = 3, exact: bool = True, flip: 
 
 def assert_exact(data: bytes, channels: int = 3) -> None:
     pixels = decode(data, channels)
-    for number, box in enumerate(boxes(*pixels.shape[:2])):
+    height, width = pixels.shape[:2]
+    # At these sides no crop is decoded at a smaller scale: fast ones, too, are cut from one image.
+    assert not may_scale(np.array([height]), np.array([width]), 96).any()
+    fast = original(data, channels, exact=False)
+    for number, box in enumerate(boxes(height, width)):
+        flip = bool(number % 2)
         expected = np.empty((*SIZE, channels), np.uint8)
-        crop_pixels(pixels, box, expected, flip=bool(number % 2))
-        np.testing.assert_array_equal(cropped(data, box, channels, flip=bool(number % 2)), expected, str(box))
+        crop_pixels(pixels, box, expected, flip=flip)
+        np.testing.assert_array_equal(cropped(data, box, channels, flip=flip), expected, str(box))
+        found, expected = (np.empty((96, 96, channels), np.uint8) for _ in range(2))
+        crop(data, channels, box, found, exact=False, flip=flip)
+        crop_original(fast, box, expected, flip=flip)
+        np.testing.assert_array_equal(found, expected, str(box))
 
 
 @pytest.mark.parametrize("subsampling", ["444", "422", "420", "440", "411", "Gray"])

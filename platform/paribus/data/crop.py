@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from paribus.data.decode import Pixels, decode
 from paribus.data.header import TURNS, JpegHeader, is_jpeg, jpeg_header
-from paribus.data.resample import Axis, resample, scaled_axis
+from paribus.data.resample import Axis, resample, resample_scaled, scaled_axis
 
 Box = tuple[int, int, int, int]
 # libjpeg-turbo has vector code for halves and quarters, an eighth needs none; 5/8 to 7/8 cost more than the whole.
@@ -40,14 +40,15 @@ def crop(data: bytes, channels: int, box: Box, out: Pixels, *, exact: bool, flip
         crop_pixels(decode(data, channels), box, out, flip=flip)
         return
     _check(box, header.upright)
-    stored = _as_stored(box, header.orientation, header.height, header.width)
-    size = out.shape[:2] if not TURNS[header.orientation][2] else out.shape[1::-1]
-    eighths, rows, columns = _whole(stored) if exact else _smallest(stored, size)
-    pixels = _decode_rows(data, header, stored[0] + stored[2], channels, eighths, exact)
+    top, left, height, width = stored = _as_stored(box, header.orientation, header.height, header.width)
+    scaled = None if exact else _scaled(stored, out.shape[1::-1] if TURNS[header.orientation][2] else out.shape)
+    pixels = _decode_rows(data, header, top + height, channels, scaled.eighths if scaled else 8, exact)
     if pixels is None:
         crop_pixels(decode(data, channels), box, out, flip=flip)
+    elif scaled is None:
+        resample(pixels[top : top + height, left : left + width], out, orientation=header.orientation, flip=flip)
     else:
-        resample(pixels, rows, columns, out, orientation=header.orientation, flip=flip)
+        resample_scaled(pixels, scaled.rows, scaled.columns, out, orientation=header.orientation, flip=flip)
 
 
 class Original(NamedTuple):
@@ -76,8 +77,9 @@ def crop_original(source: Original, box: Box, out: Pixels, *, flip: bool = False
     height, width = source.pixels.shape[:2]
     transpose = TURNS[source.orientation][2]
     _check(box, (width, height) if transpose else (height, width))
-    _, rows, columns = _whole(_as_stored(box, source.orientation, height, width))
-    resample(source.pixels, rows, columns, out, orientation=source.orientation, flip=flip)
+    top, left, box_height, box_width = _as_stored(box, source.orientation, height, width)
+    inside = source.pixels[top : top + box_height, left : left + box_width]
+    resample(inside, out, orientation=source.orientation, flip=flip)
 
 
 def may_scale(heights: NDArray[np.int64], widths: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
@@ -112,23 +114,28 @@ def _as_stored(box: Box, orientation: int, stored_height: int, stored_width: int
     return top, left, height, width
 
 
-def _whole(box: Box) -> tuple[int, Axis, Axis]:
-    top, left, height, width = box
-    return 8, Axis(top, top + height), Axis(left, left + width)
+class _Scaled(NamedTuple):
+    """A box in an image decoded at `eighths`/8."""
+
+    eighths: int
+    rows: Axis
+    columns: Axis
 
 
-def _smallest(box: Box, size: tuple[int, ...]) -> tuple[int, Axis, Axis]:
-    """The smallest scale, in eighths, at which the box still has pixels to spare, and where the box lies then."""
+def _scaled(box: Box, size: tuple[int, ...]) -> _Scaled | None:
+    """The smallest scale at which the box still has pixels to spare, and where it lies then; None: there is none."""
     top, left, height, width = box
     num_rows, num_columns = size[:2]
+    spare = min(height / num_rows, width / num_columns) / 8
+    if min(num_rows, num_columns) < _MIN_OUTPUT:
+        return None
     for eighths in _EIGHTHS:
-        spare = min(height / num_rows, width / num_columns) * eighths / 8
-        if spare >= _MARGIN and min(num_rows, num_columns) >= _MIN_OUTPUT:
+        if spare * eighths >= _MARGIN:
             rows = scaled_axis(top, height, eighths, num_rows)
             columns = scaled_axis(left, width, eighths, num_columns)
             if rows is not None and columns is not None:
-                return eighths, rows, columns
-    return _whole(box)
+                return _Scaled(eighths, rows, columns)
+    return None
 
 
 def _decode_rows(

@@ -15,21 +15,22 @@ from paribus.data.header import TURNS
 
 Pixels = NDArray[np.uint8]
 # What `torch.nn.functional.interpolate` calls; that writes into no tensor of ours, and takes no size beside a scale.
-_RESIZE = torch.ops.aten._upsample_bilinear2d_aa
+_RESIZE = torch.ops.aten._upsample_bilinear2d_aa.default
+_RESIZE_INTO = torch.ops.aten._upsample_bilinear2d_aa.out
 # In outputs: how near the grid must come, and how far ahead of the box that is looked for.
 _PHASE, _MAX_LEAD = 1 / 5, 8
 
 
 class Axis(NamedTuple):
-    """One axis of a box on decoded pixels: `start` to `stop` are read, the first `lead` outputs are left out.
+    """One axis of a box in an image decoded at a smaller scale: where its outputs lie, between decoded pixels too.
 
-    `scale` is in decoded pixels per output; None where the box is whole pixels and every output is kept.
+    Decoded pixels `start` to `stop` are read, `scale` of them an output, and the first `lead` outputs are left out.
     """
 
     start: int
     stop: int
-    lead: int = 0
-    scale: float | None = None
+    lead: int
+    scale: float
 
 
 def scaled_axis(start: int, length: int, eighths: int, num: int) -> Axis | None:
@@ -49,33 +50,35 @@ def scaled_axis(start: int, length: int, eighths: int, num: int) -> Axis | None:
     return Axis(first, ceil(end), lead, (end - first) / (lead + num))
 
 
-def resample(
-    pixels: Pixels, rows: Axis, columns: Axis, out: Pixels, *, orientation: int = 1, flip: bool = False
-) -> None:
-    """Write the box of (H, W, C) pixels into `out`, turned upright (EXIF), then mirrored left and right where `flip`.
+def resample(box: Pixels, out: Pixels, *, orientation: int = 1, flip: bool = False) -> None:
+    """Write `box` (H, W, C) into `out`, turned upright (EXIF `orientation`), then mirrored left and right where `flip`.
 
     torch's team of threads must be one in a thread that shares its cores: `torch.set_num_threads(1)`.
     """
-    box = pixels[rows.start : rows.stop, columns.start : columns.stop]
-    target = _batch(out)
-    height, width = out.shape[:2]
-    if rows.scale is None or columns.scale is None:
-        # Turning the box costs less than turning what comes of it, and both are one copy.
-        turned = _turned(_batch(box), orientation, flip) if flip or orientation > 1 else _batch(box.copy())
-        _RESIZE.out(turned.contiguous(memory_format=torch.channels_last), (height, width), False, out=target)
-        return
-    if orientation >= 5:
-        height, width = width, height
+    if flip or orientation > 1:
+        # Turning the box costs less than turning what comes of it, as both are one copy.
+        images = _turned(_batch(box), orientation, flip).contiguous(memory_format=torch.channels_last)
+    else:
+        images = _batch(box.copy())
+    _RESIZE_INTO(images, out.shape[:2], False, out=_batch(out))
+
+
+def resample_scaled(
+    pixels: Pixels, rows: Axis, columns: Axis, out: Pixels, *, orientation: int = 1, flip: bool = False
+) -> None:
+    """As `resample`, of a box that may lie between the pixels of a decoded image (H, W, C)."""
+    box = _batch(pixels[rows.start : rows.stop, columns.start : columns.stop].copy())
+    height, width = out.shape[1::-1] if TURNS[orientation][2] else out.shape[:2]
     size = rows.lead + height, columns.lead + width
-    resized = _RESIZE(_batch(box.copy()), size, False, 1 / rows.scale, 1 / columns.scale)
-    target.copy_(_turned(resized[:, :, rows.lead :, columns.lead :], orientation, flip))
+    resized = _RESIZE(box, size, False, 1 / rows.scale, 1 / columns.scale)[:, :, rows.lead :, columns.lead :]
+    _batch(out).copy_(_turned(resized, orientation, flip))
 
 
 def _batch(pixels: Pixels) -> torch.Tensor:
     """(1, C, H, W) of the same memory; the batch's axis is made first, as with another stride torch is half as fast."""
     # torch warns of memory that it must not write; nothing here writes to a source.
     writeable = pixels if pixels.flags.writeable else pixels.copy()
-    return torch.from_numpy(writeable[np.newaxis]).permute(0, 3, 1, 2)
+    return torch.from_numpy(writeable[np.newaxis].transpose(0, 3, 1, 2))
 
 
 def _turned(images: torch.Tensor, orientation: int, flip: bool) -> torch.Tensor:
