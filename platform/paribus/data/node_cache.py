@@ -132,7 +132,9 @@ class NodeCache:
 
     def _make_room(self, num_bytes: int) -> bool:
         """Drop copies until `num_bytes` fit; False if they will once a download of somebody else has ended."""
-        copies, coming = self._copies(), self._coming()
+        # In this order: a download that ends between the two is counted twice, not never.
+        coming = self._coming()
+        copies = self._copies()
         held = coming + sum(size for _, size, _ in copies)
         excess = held + num_bytes - min(self.limit, held + shutil.disk_usage(self.folder).free)
         for under_readers in (False, True):
