@@ -21,16 +21,20 @@ EXACT = PHOTOS.replace({"data.decoding": "exact"})
 FITTED = PHOTOS.replace({"augment.crop": "pad", "augment.pad": 4})
 
 
-@pytest.fixture(params=["memory", "mapped", "stream"])
-def resident(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """`data.resident` for pixels that stay in memory, in a mapped file, or nowhere."""
+@pytest.fixture(params=["memory", "mapped", "device", "stream"])
+def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where decoded pixels stay: in memory, in a mapped file, on a device, or nowhere."""
     if request.param == "mapped":
         monkeypatch.setattr(residence, "MEMORY_SHARE", 0)
-    return "never" if request.param == "stream" else "always"
+    return str(request.param)
 
 
-def feed_of(recipe: Recipe, folder: Path, home: Path, resident: str = "auto", **ways: int) -> Feed:
-    return open_feed(recipe.replace({"data.shards": str(folder), "data.resident": resident}), home, **ways)
+def feed_of(recipe: Recipe, folder: Path, home: Path, tier: str = "memory", **ways: int) -> Feed:
+    """The feed with its pixels in `tier`; the code that a GPU runs, runs on the CPU."""
+    resident = "never" if tier == "stream" else "always"
+    feed = open_feed(recipe.replace({"data.shards": str(folder), "data.resident": resident}), home, **ways)
+    feed.device = torch.device("cpu") if tier == "device" else None
+    return feed
 
 
 Step = tuple[torch.Tensor, torch.Tensor, list[str]]
@@ -66,10 +70,10 @@ def truth(stripes: Path, data_home: Path) -> list[Batch]:
 @pytest.mark.parametrize("threads", [0, 1, 2, 4])
 @pytest.mark.parametrize("world_size", [1, 2, 4])
 def test_no_way_of_reading_changes_a_batch(
-    truth: list[Batch], stripes: Path, data_home: Path, resident: str, threads: int, world_size: int
+    truth: list[Batch], stripes: Path, data_home: Path, tier: str, threads: int, world_size: int
 ) -> None:
     feeds = [
-        feed_of(STRIPES, stripes, data_home, resident, rank=rank, world_size=world_size, threads=threads)
+        feed_of(STRIPES, stripes, data_home, tier, rank=rank, world_size=world_size, threads=threads)
         for rank in range(world_size)
     ]
     assert len(truth) == 64 // 12
@@ -81,13 +85,13 @@ def test_no_way_of_reading_changes_a_batch(
 @pytest.mark.parametrize("recipe", [PHOTOS, EXACT, FITTED], ids=["random_resized", "exact", "fitted"])
 @pytest.mark.parametrize(("threads", "world_size"), [(0, 1), (1, 1), (4, 1), (2, 2), (0, 4)])
 def test_photographs_of_many_sizes_keep_the_contract_too(
-    photos: Path, data_home: Path, recipe: Recipe, resident: str, threads: int, world_size: int
+    photos: Path, data_home: Path, recipe: Recipe, tier: str, threads: int, world_size: int
 ) -> None:
-    expected = list(feed_of(recipe, photos, data_home, "never", threads=0).batches(1, 2, epoch=0))
+    expected = list(feed_of(recipe, photos, data_home, "stream", threads=0).batches(1, 2, epoch=0))
     assert expected[0].images.shape == (4, 3, 32, 32)
     shares = [
         list(
-            feed_of(recipe, photos, data_home, resident, rank=rank, world_size=world_size, threads=threads).batches(
+            feed_of(recipe, photos, data_home, tier, rank=rank, world_size=world_size, threads=threads).batches(
                 1, 2, epoch=0, start_step=2
             )
         )
@@ -99,12 +103,12 @@ def test_photographs_of_many_sizes_keep_the_contract_too(
 @pytest.mark.parametrize("world_size", [1, 2, 4])
 @pytest.mark.parametrize("batch_size", [1, 10, 500])
 def test_evaluation_sees_every_key_once_on_some_rank(
-    stripes: Path, data_home: Path, resident: str, world_size: int, batch_size: int
+    stripes: Path, data_home: Path, tier: str, world_size: int, batch_size: int
 ) -> None:
     recipe = STRIPES.replace({"data.eval_batch_size": batch_size})
     seen: dict[str, torch.Tensor] = {}
     for rank in range(world_size):
-        feed = feed_of(recipe, stripes, data_home, resident, rank=rank, world_size=world_size)
+        feed = feed_of(recipe, stripes, data_home, tier, rank=rank, world_size=world_size)
         for batch in feed.evaluation():
             assert not seen.keys() & set(batch.keys)
             seen |= dict(zip(batch.keys, batch.images, strict=True))
@@ -117,9 +121,9 @@ def test_evaluation_sees_every_key_once_on_some_rank(
 
 
 def test_two_feeds_read_alternately_do_not_disturb_each_other(
-    truth: list[Batch], stripes: Path, data_home: Path, resident: str
+    truth: list[Batch], stripes: Path, data_home: Path, tier: str
 ) -> None:
-    feed = feed_of(STRIPES, stripes, data_home, resident, threads=2)
+    feed = feed_of(STRIPES, stripes, data_home, tier, threads=2)
     first, second = feed.batches(11, 12, epoch=3), feed.batches(99, 98, epoch=3)
     mixed = []
     for batch, _ in zip(first, second, strict=True):
@@ -152,7 +156,7 @@ def test_a_sample_looks_the_same_in_any_company(stripes: Path, data_home: Path) 
 def test_a_feed_stopped_midway_leaves_no_thread(stripes: Path, data_home: Path) -> None:
     import threading
 
-    batches = feed_of(STRIPES, stripes, data_home, "never", threads=4).batches(1, 2, epoch=0)
+    batches = feed_of(STRIPES, stripes, data_home, "stream", threads=4).batches(1, 2, epoch=0)
     next(batches)
     batches.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("paribus-")]
@@ -164,7 +168,7 @@ def test_global_generators_are_left_untouched(stripes: Path, photos: Path, data_
 
     before = states()
     for recipe, folder in ((STRIPES, stripes), (PHOTOS, photos)):
-        feed = feed_of(recipe, folder, data_home, "never", threads=2)
+        feed = feed_of(recipe, folder, data_home, "stream", threads=2)
         expected = list(feed.batches(1, 2, epoch=0))
         list(feed.evaluation())
     assert states() == before

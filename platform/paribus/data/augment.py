@@ -43,9 +43,14 @@ def pad_crop(images: Pixels, pad: int, draw: Draw) -> Pixels:
     # Rows of width * C bytes, so that a crop copies few long pieces.
     padded = _reflected(images, pad).reshape(num, height + 2 * pad, (width + 2 * pad) * channels)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width * channels), axis=(1, 2))
-    top, left = draw.integers(2 * pad + 1, "crop row"), draw.integers(2 * pad + 1, "crop column")
+    top, left = pad_offsets(pad, draw)
     cropped: Pixels = windows[np.arange(num), top, left * channels].reshape(images.shape)
     return cropped
+
+
+def pad_offsets(pad: int, draw: Draw) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) top and left, 0 to 2 `pad`, of what is cut out of images padded by `pad`."""
+    return draw.integers(2 * pad + 1, "crop row"), draw.integers(2 * pad + 1, "crop column")
 
 
 def flip(images: Pixels, draw: Draw) -> Pixels:

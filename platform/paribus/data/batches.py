@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -18,6 +18,7 @@ from paribus.data.errors import DataError
 from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
+from paribus.data.on_device import DeviceSplit, on_device
 from paribus.data.order import choose, epoch_order, share, steps_of
 from paribus.data.residence import Residence
 from paribus.data.sharing.consumer import Consumer
@@ -43,8 +44,22 @@ class PixelBatch:
 
 
 @dataclass(frozen=True)
+class _Loaded:
+    """A `PixelBatch` whose `pixels` (N, H, W, C) uint8 may be on a device."""
+
+    pixels: torch.Tensor
+    positions: Positions
+    undecodable: Positions
+
+    @classmethod
+    def of(cls, batch: PixelBatch) -> "_Loaded":
+        # from_numpy warns of memory that may only be read.
+        return cls(from_dlpack(batch.images), batch.positions, batch.undecodable)
+
+
+@dataclass(frozen=True)
 class Batch:
-    """`pixels` (N, H, W, C) uint8, `labels` (N,) int64, and the N sample keys; of `undecodable` only keys."""
+    """`pixels` (N, H, W, C) uint8 on the CPU or a device, `labels` (N,) int64, N keys; of `undecodable` only keys."""
 
     pixels: torch.Tensor
     labels: torch.Tensor
@@ -78,11 +93,13 @@ class Feed:
     `digest` names the data, `size` is the side of the input in pixels, `num_train` counts the samples chosen by
     `data.train_fraction`. With `world_size` > 1 each rank gets its share of every global batch, which may be empty;
     `opening` opens the share (rank, world size) of the same data, in another process too. Where `shared` is set,
-    training batches come from the node's reader for as long as it serves them: the same ones.
+    training batches come from the node's reader for as long as it serves them: the same ones. Where `device` is set and
+    has room, the pixels of a split of one size that stays decoded are there, and its batches are made there.
     """
 
     opening: "Callable[[int, int], Feed]"
     shared: Consumer | None = None
+    device: torch.device | None = None
 
     def __init__(
         self,
@@ -99,6 +116,7 @@ class Feed:
         self._chosen = choose(self._train.index, recipe.data.train_fraction)
         self._colour = Colour.of(manifest, recipe.augment.normalise)
         self._undecodable: set[int] = set()
+        self._uploads: dict[int, DeviceSplit | None] = {}
         self._stages = self._train.stages
         self.digest = manifest.digest
         self.num_train, self.num_eval = len(self._chosen), len(self._eval.index)
@@ -128,7 +146,7 @@ class Feed:
             DataError: a damaged shard, or more undecodable samples in the epoch than `data.max_undecodable` allows.
         """
         met: list[str] = []
-        for loaded in self._shared_or_own(order_seed, augment_seed, epoch, start_step):
+        for loaded in self._loaded(order_seed, augment_seed, epoch, start_step):
             draw = Draw(self._train.index.ids[loaded.positions], augment_seed, epoch)
             batch = self._batch(self._train.index, loaded, draw)
             self._undecodable.update(loaded.undecodable.tolist())
@@ -136,6 +154,27 @@ class Feed:
             if self._ranks[1] == 1:
                 self.check_undecodable(met, len(batch.keys))
             yield batch
+
+    def _loaded(self, order_seed: int, augment_seed: int, epoch: int, step: int) -> Iterator[_Loaded]:
+        held = self._on_device(self._train)
+        if held is None:
+            yield from map(_Loaded.of, self._shared_or_own(order_seed, augment_seed, epoch, step))
+            return
+        for positions in self._positions(order_seed, epoch, step):
+            good = held.decoded[positions]
+            kept = positions[good]
+            draw = Draw(self._train.index.ids[kept], augment_seed, epoch)
+            with self._stages.timing("copy"):
+                pixels = held.varied(kept, self._recipe.augment, draw)
+            yield _Loaded(pixels, kept, positions[~good])
+
+    def _on_device(self, part: Part) -> DeviceSplit | None:
+        """The split on the device, from the first epoch that asks for it until this feed goes."""
+        if self.device is None:
+            return None
+        if id(part) not in self._uploads:
+            self._uploads[id(part)] = on_device(part.supply, self.device, self._recipe.resources.gpus)
+        return self._uploads[id(part)]
 
     def _shared_or_own(self, order_seed: int, augment_seed: int, epoch: int, step: int) -> Iterator[PixelBatch]:
         if self.shared is None:
@@ -166,16 +205,24 @@ class Feed:
         self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0, allocate: Allocate | None = None
     ) -> Iterator[PixelBatch]:
         """What `batches` is made of, before it goes to the device; `allocate` says where each step's pixels go."""
-        order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
-        parts = steps_of(order, self._recipe.data.batch_size, start_step, *self._ranks)
+        parts = self._positions(order_seed, epoch, start_step)
         fill = partial(self._varied, augment_seed, epoch)
         return self._loads(self._train, range(start_step, self.steps_per_epoch), parts, fill, allocate)
 
+    def _positions(self, order_seed: int, epoch: int, start_step: int) -> Positions:
+        """(steps, n) the rows of this rank's share of each step."""
+        order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
+        return steps_of(order, self._recipe.data.batch_size, start_step, *self._ranks)
+
     @property
     def residence(self) -> dict[str, Residence]:
-        """Where the decoded pixels of each split are, and why."""
+        """Where the decoded pixels of each split are, and why; on the device once they were asked for."""
         data = self._recipe.data
-        return {data.train_split: self._train.residence, data.eval_split: self._eval.residence}
+        parts = {data.train_split: self._train, data.eval_split: self._eval}
+        return {
+            split: part.residence if self._uploads.get(id(part)) is None else replace(part.residence, kind="device")
+            for split, part in parts.items()
+        }
 
     def bottleneck(self, share: float) -> str:
         """What holds up training that waits for data a `share` of its time, and what to change."""
@@ -195,7 +242,7 @@ class Feed:
         rows = np.arange(self.num_eval, dtype=np.int32)
         parts = [share(rows[start : start + batch], *self._ranks) for start in range(0, self.num_eval, batch)]
         seen = 0
-        for loaded in self._loads(self._eval, range(len(parts)), parts, self._plain, None):
+        for loaded in self._viewed(parts):
             if len(loaded.undecodable):
                 names = [index.keys[row] for row in loaded.undecodable.tolist()]
                 raise DataError(self._undecodable_text(names, "evaluation allows none"))
@@ -205,6 +252,16 @@ class Feed:
         expected = sum(map(len, parts))
         if seen != expected:
             raise DataError(f"evaluation of {self._manifest.name} saw {seen} of {expected} samples")
+
+    def _viewed(self, parts: list[Positions]) -> Iterator[_Loaded]:
+        """The evaluation images of each part."""
+        held = self._on_device(self._eval)
+        if held is None:
+            yield from map(_Loaded.of, self._loads(self._eval, range(len(parts)), parts, self._plain, None))
+            return
+        for positions in parts:
+            good = held.decoded[positions]
+            yield _Loaded(held.views(positions[good]), positions[good], positions[~good])
 
     def _loads(
         self,
@@ -253,10 +310,10 @@ class Feed:
         flipped = mirrored(draw) if augment.flip else np.zeros(len(positions), bool)
         return supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped))
 
-    def _batch(self, index: Index, loaded: PixelBatch, draw: Draw | None) -> Batch:
+    def _batch(self, index: Index, loaded: _Loaded, draw: Draw | None) -> Batch:
         rows = loaded.positions.tolist()
         return Batch(
-            pixels=from_dlpack(loaded.images),  # from_numpy warns of memory that may only be read
+            pixels=loaded.pixels,
             labels=torch.from_numpy(index.labels[loaded.positions].astype(np.int64)),
             keys=[index.keys[row] for row in rows],
             undecodable=tuple(index.keys[row] for row in loaded.undecodable.tolist()),

@@ -10,8 +10,7 @@ from typing import BinaryIO
 
 from paribus.data.atomic import lock
 from paribus.data.errors import DataError
-from paribus.data.node_cache import FOLDER, LIMIT_GIB, node_cache
-from paribus.recipe.home import home as default_home
+from paribus.data.node_cache import FOLDER, LIMIT_GIB, cache_folder, cache_limit
 
 # The one large file of a cache.
 PIXELS = "pixels"
@@ -24,16 +23,14 @@ class NoRoomError(DataError):
 
 
 def caches_folder(home: Path | None) -> Path:
-    """Where caches of pixels lie: in PARIBUS_CACHE, else in `home`/cache."""
-    named = os.environ.get(FOLDER)
-    return (Path(named).expanduser().absolute() if named else (home or default_home()) / "cache") / "pixels"
+    """Where caches of pixels lie: beside the copies of shards."""
+    return cache_folder(home) / "pixels"
 
 
 def allowance(folder: Path, share: float) -> int:
     """Bytes that all caches in `folder` may hold: PARIBUS_CACHE_GIB, else that `share` of what is free or theirs."""
-    if os.environ.get(LIMIT_GIB):
-        return node_cache().limit
-    return int(share * (_free(folder) + sum(map(_size, _caches(folder)))))
+    limit = cache_limit()
+    return limit if limit is not None else int(share * (_free(folder) + sum(map(_size, _caches(folder)))))
 
 
 def reserve(cache: Path, num_bytes: int, limit: int) -> None:

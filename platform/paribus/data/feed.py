@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from paribus.data.batches import Batch, Feed, Part
 from paribus.data.cache_room import caches_folder
 from paribus.data.catalog import input_size, locate
@@ -55,6 +57,7 @@ def open_feed(
         threads = max(int(not copied), int(recipe.resources.cpus / world_size) - 1)
     feed = Feed(recipe, manifest, size, (parts[0], parts[1]), threads, (rank, world_size))
     feed.opening = Opening(recipe, home)
+    feed.device = torch.device("cuda") if recipe.resources.gpus > 0 else None
     return feed
 
 

@@ -17,7 +17,8 @@ from paribus.data.stream import Stream
 from paribus.data.supply import Supply
 
 Mode = Literal["auto", "always", "never"]
-Kind = Literal["memory", "mapped", "stream"]
+# "device": in memory or mapped, and on the device that trains besides.
+Kind = Literal["memory", "mapped", "device", "stream"]
 # Of the memory that this process may have, and of the disk that is free or holds other caches of pixels.
 MEMORY_SHARE, DISK_SHARE = 0.25, 0.5
 _CGROUPS = Path("/sys/fs/cgroup")

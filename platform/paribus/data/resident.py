@@ -88,10 +88,12 @@ class Plan:
 class Resident:
     """A supply of pixels from a cache; of samples that are not kept, from `stream`.
 
-    `images` (N, H, W, C) uint8 in index order where all have one size, else None; `decoded` (N,) bool of those kept.
+    `images` (N, H, W, C) uint8 in index order where all have one size, else None; `decoded` (N,) bool of those kept;
+    `folder` is the cache's.
     """
 
-    def __init__(self, cache: PixelCache, plan: Plan, stream: Stream, *, in_memory: bool) -> None:
+    def __init__(self, folder: Path, cache: PixelCache, plan: Plan, stream: Stream, *, in_memory: bool) -> None:
+        self.folder = folder
         self._cache, self._stream, self._in_memory = cache, stream, in_memory
         self._streamed = plan.scaled
         self.images: Pixels | None = None if plan.shape is None else cache.pixels.reshape(-1, *plan.shape)
@@ -108,13 +110,13 @@ class Resident:
             out[:] = self.images[positions]
             return self.decoded[positions]
         good: NDArray[np.bool_] = self.decoded[positions]
-        for place, row in enumerate(positions.tolist()):
-            if self._streamed[row]:
-                one = slice(place, place + 1)
-                good[one] = self._stream.fill(positions[one], out[one], Crops(crops.boxes[one], crops.flips[one]))
-            elif good[place]:
-                box = tuple(crops.boxes[place].tolist())
-                crop_original(self._cache.original(row), box, out[place], flip=bool(crops.flips[place]))
+        for place in np.flatnonzero(self._streamed[positions]).tolist():
+            one = slice(place, place + 1)
+            good[one] = self._stream.fill(positions[one], out[one], Crops(crops.boxes[one], crops.flips[one]))
+        # Lists: taking numbers out of an array one by one costs more.
+        rows, boxes, flips = positions.tolist(), crops.boxes.tolist(), crops.flips.tolist()
+        for place in np.flatnonzero(self.decoded[positions]).tolist():
+            crop_original(self._cache.original(rows[place]), tuple(boxes[place]), out[place], flip=flips[place])
         return good
 
     def image(self, row: int) -> Pixels | None:
@@ -134,7 +136,8 @@ def open_resident(caches: Path, plan: Plan, stream: Stream, *, limit: int, in_me
         DataError: a damaged shard.
     """
     making = Making(plan.decode, f"decoding {plan.split} of {plan.manifest.name}", len(os.sched_getaffinity(0)))
-    cache = open_cache(caches / plan.name, plan.layout, making, limit)
+    folder = caches / plan.name
+    cache = open_cache(folder, plan.layout, making, limit)
     if in_memory:
         cache.will_need()
-    return Resident(cache, plan, stream, in_memory=in_memory)
+    return Resident(folder, cache, plan, stream, in_memory=in_memory)
