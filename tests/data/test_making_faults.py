@@ -165,7 +165,7 @@ def test_a_maker_waits_for_another_and_takes_its_set_if_it_is_the_same(tmp_path:
     assert [process.returncode for process in (first, *racers)] == [0, 0, 1]
     assert outputs[0][0] == outputs[1][0]
     assert "was made already, by another process" in outputs[1][1]
-    assert "exists: remove it, or name another folder" in outputs[2][1]
+    assert "exists and holds another set: remove it, or name another folder" in outputs[2][1]
 
 
 def test_the_same_command_twice_is_safe(tmp_path: Path) -> None:
@@ -173,14 +173,24 @@ def test_the_same_command_twice_is_safe(tmp_path: Path) -> None:
     before = files_of(tmp_path / "set")
     assert make_shards(synthetic(), tmp_path / "set", shard_size=5) == first
     assert files_of(tmp_path / "set") == before
-    with pytest.raises(DataError, match="exists: remove it"):
+    with pytest.raises(DataError, match="exists and holds another set: remove it"):
         make_shards(synthetic(), tmp_path / "set", shard_size=6)
     # Somebody put another set in its place.
     make_shards(synthetic(), tmp_path / "other", shard_size=6)
     (tmp_path / "set").rename(tmp_path / "old")
     (tmp_path / "other").rename(tmp_path / "set")
-    with pytest.raises(DataError, match="exists: remove it"):
+    with pytest.raises(DataError, match="exists and holds another set: remove it"):
         make_shards(synthetic(), tmp_path / "set", shard_size=5)
+
+
+def test_what_an_older_paribus_left_is_in_the_way_when_whole_and_dropped_when_half_made(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "manifest.json").write_text('{"format": 1}')
+    with pytest.raises(DataError, match=r"set exists and is no sound set \(.*format 1 .*\): remove it"):
+        make_shards(synthetic(), tmp_path / "set")
+    (tmp_path / "set").rename(tmp_path / ".set.partial")
+    make_shards(synthetic(), tmp_path / "set")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".set.lock", "set"]
 
 
 def test_ctrl_c_ends_the_workers_and_says_how_to_go_on(tmp_path: Path) -> None:

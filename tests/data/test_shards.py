@@ -91,7 +91,7 @@ def test_mean_and_sd_are_those_of_the_training_pixels(stripes: Path) -> None:
 
 def test_an_existing_folder_is_not_overwritten(stripes: Path) -> None:
     before = files_of(stripes)
-    with pytest.raises(DataError, match="exists: remove it, or name another"):
+    with pytest.raises(DataError, match="exists and holds another set: remove it"):
         make_shards(synthetic(), stripes)
     assert files_of(stripes) == before
 

@@ -13,7 +13,7 @@ from paribus.data.atomic import lock, require_disk
 from paribus.data.errors import DataError
 from paribus.data.half_made import HalfMade
 from paribus.data.index import index_bytes, index_files, keys_bytes
-from paribus.data.manifest import MANIFEST, Manifest, Split, read_manifest
+from paribus.data.manifest import Manifest, Split, read_manifest
 from paribus.data.meter import Meter
 from paribus.data.places import Place
 from paribus.data.plan import SHARD_MIB, SHARD_SIZE, Options, Plan, SplitPlan, plan_shards
@@ -72,12 +72,14 @@ def make_shards(
 
 def _found(folder: Path, half_made: HalfMade, record: IO[str], say: Callable[[str], None]) -> Manifest:
     """The manifest of the set that lies at `folder`, if it is the one that is wanted."""
-    if (folder / MANIFEST).exists():
+    try:
         manifest = read_manifest(Place(str(folder)))
-        if half_made.was_published(manifest.digest, record):
-            say(f"{folder} was made already, by another process or an earlier command like this one")
-            return manifest
-    raise DataError(f"{folder} exists: remove it, or name another folder")
+    except DataError as error:
+        raise DataError(f"{folder} exists and is no sound set ({error}): remove it, or name another folder") from None
+    if half_made.was_published(manifest.digest, record):
+        say(f"{folder} was made already, by another process or an earlier command like this one")
+        return manifest
+    raise DataError(f"{folder} exists and holds another set: remove it, or name another folder")
 
 
 def _write_shards(plan: Plan, half_made: HalfMade, recoding: Recoding | None, workers: int, quiet: bool) -> None:
