@@ -5,13 +5,15 @@ import sys
 import tarfile
 import time
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 import pytest
-from data_sources import files
+from data_sources import changed, files
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from paribus.data.atomic import require_disk
@@ -24,7 +26,7 @@ from paribus.data.places import Place
 from paribus.data.shards import make_shards
 from paribus.data.sources.builtin import digits, synthetic
 from paribus.data.sources.image_folder import image_folder
-from paribus.data.sources.source import Source
+from paribus.data.sources.source import File, Source
 from paribus.recipe import preset
 
 
@@ -127,6 +129,26 @@ def test_a_source_without_training_samples_is_refused(tmp_path: Path) -> None:
     source = replace(synthetic(), splits={"test": synthetic().splits["test"]})
     with pytest.raises(DataError, match="no split 'train'"):
         make_shards(source, tmp_path / "set")
+
+
+def test_the_index_holds_sizes_as_displayed_and_the_shards_bytes_as_they_were(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn right to display
+    turned, wide = BytesIO(), BytesIO()
+    Image.new("RGB", (40, 30)).save(turned, "JPEG", exif=exif)
+    Image.new("L", (70_000, 1)).save(wide, "PNG")
+
+    def change(split: str, row: int, file: File) -> File:
+        data = {0: turned, 1: wide}.get(row)
+        return file if data is None else File(suffix="jpg", data=data.getvalue())
+
+    with pytest.raises(DataError, match=r"train-0001.jpg \(1x70000 pixels: a side has 65,535 at most\)"):
+        make_shards(changed(_with_train(), change), tmp_path / "set")
+    make_shards(changed(_with_train(), change), tmp_path / "set", keep_undecodable=True)
+    rows = np.load(tmp_path / "set" / "train.index.npy")
+    assert rows[["height", "width"]][:3].tolist() == [(40, 30), (0, 0), (8, 8)]
+    data = (tmp_path / "set" / "train-000000.tar").read_bytes()
+    assert data[rows["offset"][0] :][: rows["length"][0]] == turned.getvalue()
 
 
 def test_a_split_that_cannot_name_files_is_refused(tmp_path: Path) -> None:
