@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from paribus.data.errors import DataError
@@ -24,19 +25,41 @@ _VERIFY_EXAMPLES = """examples:
   paribus shards verify /data/photos
   paribus shards verify https://example.org/photos --json"""
 _INSPECT_EXAMPLES = """examples:
-  paribus shards inspect /data/photos --sheet photos.png"""
+  paribus shards inspect /data/photos --sheet photos.png
+  paribus shards inspect /data/photos --sheet test.png --split test"""
+
+
+class _MixedParser(argparse.ArgumentParser):
+    """Lets options stand between SOURCE and FOLDER: argparse alone takes an optional word only next to another."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # The mixed way comes back here, once for the options and once for the words.
+        if self._mixing:
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
 
 def register(subparsers: Any) -> None:
     """Add `shards` with its three verbs to an argparse subparsers object; each sets `run`, args -> exit code."""
     shards = subparsers.add_parser("shards", help="make, verify and inspect data", description="Data as tar shards.")
-    verbs = shards.add_subparsers(dest="shards_verb", metavar="make|verify|inspect", required=True)
+    verbs = shards.add_subparsers(
+        dest="shards_verb", metavar="make|verify|inspect", required=True, parser_class=_MixedParser
+    )
     _add_make(_verb(verbs, "make", "write a dataset as tar shards with a manifest", _MAKE_EXAMPLES))
     verify = _verb(verbs, "verify", "read every byte again and name every fault", _VERIFY_EXAMPLES)
     verify.add_argument("--workers", type=int, metavar="N", help="shards read at a time (default: one a core)")
     verify.set_defaults(run=_verify)
-    inspect = _verb(verbs, "inspect", "show classes, sizes, first keys and a contact sheet", _INSPECT_EXAMPLES)
-    inspect.add_argument("--sheet", type=Path, metavar="PNG", help="write a picture of the first images of each class")
+    inspect = _verb(
+        verbs, "inspect", "show classes, sizes, what does not decode, and a contact sheet", _INSPECT_EXAMPLES
+    )
+    inspect.add_argument("--sheet", type=Path, metavar="PNG", help="write a picture of images of up to 20 classes")
+    inspect.add_argument("--split", metavar="NAME", help="with --sheet: images of this split (default train)")
     inspect.set_defaults(run=_inspect)
     for parser in (verify, inspect):
         parser.add_argument("folder", metavar="FOLDER", help="the shard set: a folder or an address")
@@ -147,19 +170,19 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _inspect(args: argparse.Namespace) -> int:
     from paribus.data.places import Place
-    from paribus.data.summary import contact_sheet, inspect
+    from paribus.data.summary import inspect
+    from paribus.data.summary_text import summary_lines
 
+    if args.split is not None and args.sheet is None:
+        raise DataError("--split without --sheet has no effect: what is printed is about all splits")
     place = Place(args.folder)
-    summary = asdict(inspect(place))
+    summary = inspect(place)
     if args.sheet is not None:
-        contact_sheet(place, args.sheet)
+        from paribus.data.contact_sheet import contact_sheet
+
+        contact_sheet(place, args.sheet, args.split or "train")
     if args.json:
-        print(json.dumps(summary))
-        return 0
-    histogram = summary.pop("histogram")
-    for name, value in summary.items():
-        print(f"{name:10} {value}")
-    print("samples    " + "".join(f"{split:>10}" for split in histogram))
-    for label in next(iter(histogram.values())):
-        print(f"  {label:20}" + "".join(f"{counts[label]:>8}" for counts in histogram.values()))
+        print(json.dumps(asdict(summary)))
+    else:
+        print("\n".join(summary_lines(summary, get_terminal_size().columns)))
     return 0

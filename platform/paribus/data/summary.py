@@ -1,68 +1,99 @@
-"""What a shard set looks like: classes, sizes, a contact sheet."""
+"""What a shard set holds, from its manifest and indexes; no shard is read. Imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from numpy.typing import ArrayLike, NDArray
 
-from paribus.data.decode import as_image, decode
 from paribus.data.index import Index, read_index
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.places import Place
-from paribus.data.reading import ShardReader
 
-_TILE, _COLUMNS = 64, 10
+UNREADABLE_NAMED, FIRST_KEYS = 20, 5
+_SHARES = {"smallest": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "largest": 1.0}
+Spread = dict[str, int]
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
+class SplitSummary:
+    """A split: its counts, and how its images spread from the smallest to the largest.
+
+    `height` and `width` are in pixels as displayed, of the images that decode; `file_bytes` of all. `unreadable`
+    counts those that do not decode, `unreadable_keys` names the first 20.
+    """
+
+    samples: int
+    shards: int
+    shard_bytes: int
+    height: Spread
+    width: Spread
+    file_bytes: Spread
+    unreadable: int
+    unreadable_keys: list[str]
+    first_keys: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a shard set holds, in words and numbers; `histogram` is samples per split and class."""
+    """A shard set; `mean` and `sd` are per channel, of full white; `histogram` is samples by split and class."""
 
     name: str
     digest: str
     channels: int
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
+    classes: int
     mean: tuple[float, ...]
     sd: tuple[float, ...]
-    made: dict[str, str | int | bool]
-    shards: dict[str, int]
+    made: Mapping[str, str | int | bool]
+    splits: dict[str, SplitSummary]
     histogram: dict[str, dict[str, int]]
-    first_keys: dict[str, list[str]]
 
 
 def inspect(place: Place) -> Summary:
-    """The summary of a set, from its manifest and indexes; no shard is read."""
+    """The summary of the set at `place`.
+
+    Raises:
+        DataError: a manifest or index that is missing or altered.
+    """
     manifest = read_manifest(place)
     indexes = {split: read_index(place, manifest, split) for split in manifest.splits}
     return Summary(
         name=manifest.name,
         digest=manifest.digest,
         channels=manifest.channels,
-        smallest=manifest.smallest,
-        largest=manifest.largest,
+        classes=len(manifest.classes),
         mean=manifest.mean,
         sd=manifest.sd,
         made=dict(manifest.made),
-        shards={name: len(split.shards) for name, split in manifest.splits.items()},
-        histogram={name: _histogram(manifest, index) for name, index in indexes.items()},
-        first_keys={name: list(index.keys[:5]) for name, index in indexes.items()},
+        splits={split: _split(manifest, split, index) for split, index in indexes.items()},
+        histogram={split: _histogram(manifest, index) for split, index in indexes.items()},
     )
 
 
-def contact_sheet(place: Place, path: Path, split: str = "train") -> None:
-    """Write a picture of the first images of each class of the first shard of `split`: a row a class, ten a row."""
-    manifest = read_manifest(place)
-    index = read_index(place, manifest, split)
-    reader = ShardReader(place, manifest, split, index)
-    labels = index.labels[index.shard_of == 0]
-    sheet = Image.new("RGB", (_COLUMNS * _TILE, len(manifest.classes) * _TILE), "white")
-    for label in range(len(manifest.classes)):
-        for column, row in enumerate(np.flatnonzero(labels == label)[:_COLUMNS]):
-            tile = as_image(decode(reader.read(int(row)), manifest.channels)).convert("RGB").resize((_TILE, _TILE))
-            sheet.paste(tile, (column * _TILE, label * _TILE))
-    sheet.save(path)
+def _split(manifest: Manifest, name: str, index: Index) -> SplitSummary:
+    shards = manifest.split(name).shards
+    readable = index.rows["height"] > 0
+    unreadable = np.flatnonzero(~readable)
+    return SplitSummary(
+        samples=len(index),
+        shards=len(shards),
+        shard_bytes=sum(shard.bytes for shard in shards),
+        height=_spread(index.rows["height"][readable]),
+        width=_spread(index.rows["width"][readable]),
+        file_bytes=_spread(index.rows["length"]),
+        unreadable=len(unreadable),
+        unreadable_keys=[index.keys[row] for row in unreadable[:UNREADABLE_NAMED].tolist()],
+        first_keys=list(index.keys[:FIRST_KEYS]),
+    )
+
+
+def _spread(values: ArrayLike) -> Spread:
+    numbers: NDArray[np.int64] = np.asarray(values, np.int64)
+    if not len(numbers):
+        return {}
+    # One of the values, not one between two: a height that no image has would mislead.
+    found = np.quantile(numbers, list(_SHARES.values()), method="inverted_cdf")
+    return dict(zip(_SHARES, found.astype(int).tolist(), strict=True))
 
 
 def _histogram(manifest: Manifest, index: Index) -> dict[str, int]:
