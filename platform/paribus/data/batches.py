@@ -28,7 +28,7 @@ from paribus.recipe.recipe import Recipe
 
 _NAMED = 5
 # What a thread does at a time: of large images a few milliseconds' work, of small ones as much as hides its cost.
-_PIECE_IMAGES, _PIECE_BYTES = 16, 1 << 20
+_PIECE_IMAGES, _PIECE_BYTES = 32, 1 << 20
 _CPU = torch.device("cpu")
 # Where the pixels of a step go: a function of the 0-based step, giving (B, H, W, C) uint8.
 Allocate = Callable[[int], Pixels]
@@ -281,7 +281,7 @@ class Feed:
 
         def jobs() -> Iterator[list[Callable[[], NDArray[np.bool_]]]]:
             for step, positions in zip(steps, parts, strict=True):
-                out = np.empty((len(positions), *shape), np.uint8) if allocate is None else allocate(step)
+                out = self._buffer((len(positions), *shape)) if allocate is None else allocate(step)
                 begun.append((out, positions))
                 starts = range(0, len(positions), piece)
                 yield [partial(timed, positions[at : at + piece], out[at : at + piece]) for at in starts]
@@ -291,6 +291,13 @@ class Feed:
         with closing(in_order(jobs(), self._threads)) as done, ahead:
             for good in done:
                 yield _compact(*begun.popleft(), np.concatenate([np.empty(0, bool), *good]))
+
+    def _buffer(self, shape: tuple[int, ...]) -> Pixels:
+        """Memory for a batch. A GPU copies from pinned memory while the host goes on; torch keeps and reuses it."""
+        if self.device is None or self.device.type != "cuda" or not torch.cuda.is_available():
+            return np.empty(shape, np.uint8)
+        pinned: Pixels = torch.empty(shape, dtype=torch.uint8, pin_memory=True).numpy()
+        return pinned
 
     def _plain(self, positions: Positions, out: Pixels) -> NDArray[np.bool_]:
         """Write the fixed views of the evaluation images at `positions` into `out`; which of them decoded."""

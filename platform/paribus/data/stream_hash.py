@@ -93,8 +93,9 @@ class Hasher:
         """The same, with every image decoded, cropped and flipped as training does it."""
         from paribus.data.feed import open_feed
 
+        recipe = self.recipe.replace({"resources.gpus": 0.0})  # pixels are made by the CPU
         feeds = [
-            open_feed(self.recipe, self._home, rank=rank, world_size=readers.ranks, threads=readers.threads)
+            open_feed(recipe, self._home, rank=rank, world_size=readers.ranks, threads=readers.threads)
             for rank in range(readers.ranks)
         ]
         running = hash_keys("", [])
