@@ -57,7 +57,8 @@ def open_feed(
         threads = max(int(not copied), int(recipe.resources.cpus / world_size) - 1)
     feed = Feed(recipe, manifest, size, (parts[0], parts[1]), threads, (rank, world_size))
     feed.opening = Opening(recipe, home)
-    feed.device = torch.device("cuda") if recipe.resources.gpus > 0 else None
+    # Where a GPU is asked for and none is there, training says so.
+    feed.device = torch.device("cuda") if recipe.resources.gpus > 0 and torch.cuda.is_available() else None
     return feed
 
 

@@ -62,8 +62,6 @@ def on_device(supply: Supply, device: torch.device, gpus: float) -> DeviceSplit 
     if not isinstance(supply, Resident) or supply.images is None:
         return None
     if device.type == "cuda":
-        if not torch.cuda.is_available():
-            return None  # training says so
         device = torch.device("cuda", torch.cuda.current_device())
     key = (str(supply.folder), str(device))
     held = _held.get(key)
