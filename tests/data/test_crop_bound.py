@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+import simplejpeg  # type: ignore[import-untyped]
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,7 +17,7 @@ from paribus.data.counters import sample_ids
 from paribus.data.crop import crop
 
 SIZES = (64, 112, 160, 224)
-NUM_BOXES = 8
+NUM_BOXES = 6
 KEYS = [f"box-{number}" for number in range(NUM_BOXES)]
 
 
@@ -41,38 +42,71 @@ def as_jpeg(pixels: NDArray[np.uint8], quality: int, subsampling: int, orientati
     return buffer.getvalue()
 
 
-def errors(pixels: NDArray[np.uint8], size: int, quality: int, subsampling: int, orientation: int) -> list[float]:
-    """Mean absolute difference, of 255, of each fast crop from the exact one."""
+def differences(
+    pixels: NDArray[np.uint8], size: int, quality: int, subsampling: int, orientation: int
+) -> list[NDArray[np.int64]]:
+    """Fast less exact, (H, W, C), of some random crops."""
     data = as_jpeg(pixels, quality, subsampling, orientation)
     height, width = pixels.shape[:2] if orientation < 5 else pixels.shape[1::-1]
     draw = Draw(sample_ids([f"{key} {size} {orientation}" for key in KEYS]), 1, 1)
+    heights, widths = np.full(NUM_BOXES, height), np.full(NUM_BOXES, width)
     found = []
-    for box in zip(*crop_boxes(np.full(NUM_BOXES, height), np.full(NUM_BOXES, width), 0.08, draw), strict=True):
+    for box in np.stack(crop_boxes(heights, widths, 0.08, draw), axis=1).tolist():
         exact, fast = (np.empty((size, size, 3), np.uint8) for _ in range(2))
-        for out in (exact, fast):
-            crop(data, 3, tuple(int(number) for number in box), out, exact=out is exact)  # type: ignore[arg-type]
-        found.append(float(np.abs(exact.astype(int) - fast).mean()))
+        crop(data, 3, tuple(box), exact, exact=True)
+        crop(data, 3, tuple(box), fast, exact=False)
+        found.append(fast.astype(np.int64) - exact)
     return found
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
 def test_fast_crops_of_a_photograph_differ_by_at_most_two_in_the_mean(name: str) -> None:
     for size in SIZES:
-        found: list[float] = []
+        found: list[NDArray[np.int64]] = []
         for orientation, (quality, subsampling) in enumerate(((75, 2), (90, 2), (90, 1), (97, 0)), start=1):
             turned = orientation if size == SIZES[0] else 5 + orientation % 4
-            found += errors(PHOTOGRAPHS[name], size, quality, subsampling, turned)
-        assert np.mean(found) <= 2, size
-        assert max(found) <= 3.5, size
-        if size == SIZES[0]:
-            assert np.median(found) > 0.2, "nothing was decoded at a smaller scale"
+            found += differences(PHOTOGRAPHS[name], size, quality, subsampling, turned)
+        assert np.abs(found).mean() <= 2, size
+        assert np.abs(found).mean(axis=(1, 2, 3)).max() <= 3.5, size
 
 
-def test_fast_crops_differ_by_at_most_two_in_the_mean_over_all_photographs() -> None:
-    found = [
-        error
-        for pixels in PHOTOGRAPHS.values()
-        for size in SIZES
-        for error in errors(pixels, size, quality=90, subsampling=2, orientation=1)
-    ]
-    assert np.mean(found) <= 1
+def test_fast_crops_differ_by_little_over_one_in_the_mean_over_all_photographs() -> None:
+    for size in SIZES:
+        found = [
+            crop
+            for pixels in PHOTOGRAPHS.values()
+            for crop in differences(pixels, size, quality=90, subsampling=2, orientation=1)
+        ]
+        assert np.abs(found).mean() <= 1.3, size
+        # The fast transform darkens red and blue.
+        assert np.abs(np.mean(found, axis=(0, 1, 2))).max() <= 1.5, size
+
+
+@pytest.mark.parametrize(
+    ("box", "size", "eighths"),
+    [
+        ((0, 0, 400, 640), 150, 4),
+        ((0, 0, 400, 640), 224, 8),
+        ((0, 0, 400, 400), 160, 4),
+        ((3, 8, 400, 400), 64, 2),
+        ((0, 0, 420, 640), 40, 1),
+        ((0, 0, 200, 640), 224, 8),
+        ((0, 0, 400, 640), 7, 8),
+    ],
+)
+def test_as_few_pixels_are_decoded_as_the_outputs_need(
+    box: tuple[int, int, int, int], size: int, eighths: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    decode = simplejpeg.decode_jpeg
+
+    def seen(*args: object, **options: object) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = decode(*args, **options)
+        decoded.append(pixels.shape)
+        return pixels
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", seen)
+    crop(as_jpeg(PHOTOGRAPHS["china"], 90, 2, 1), 3, box, np.empty((size, size, 3), np.uint8), exact=False)
+    # 427 rows; a row of blocks has 16.
+    num_rows = min(427, (box[0] + box[2]) // 16 * 16 + 16)
+    assert decoded == [(-(-num_rows * eighths // 8), 640 * eighths // 8, 3)]
