@@ -228,7 +228,8 @@ def test_images_of_many_sizes_need_a_size(photos: Path, tmp_path: Path) -> None:
         ("cifar10", ["paribus shards make cifar10 --download", "--root"]),
         ("fashion_mnist", ["paribus shards make fashion_mnist"]),
         ("digitz", ["did you mean 'digits'", "paribus shards make IMAGES"]),
-        ("imagenet", ["paribus shards make IMAGES", "data.shards"]),
+        ("imagenet", ["paribus shards make imagenet --root FOLDER", "data.shards"]),
+        ("my_photos", ["paribus shards make IMAGES", "data.shards"]),
     ],
 )
 def test_a_set_that_is_not_there_says_which_command_makes_it(tmp_path: Path, name: str, words: list[str]) -> None:

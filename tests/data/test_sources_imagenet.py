@@ -13,10 +13,11 @@ from PIL import Image
 from scipy.io import savemat
 from sklearn.datasets import load_sample_images
 
-from paribus.data import DataError
+from paribus.data import DataError, open_feed
 from paribus.data.shards import make_shards
 from paribus.data.sources.imagenet import TRAIN_TAR, VAL_TAR, imagenet
 from paribus.data.sources.imagenet_devkit import ARCHIVE, FOLDER, read_devkit
+from paribus.recipe import preset
 
 # ILSVRC2012_ID: (WNID, words). The ids are not in the order of the WordNet ids, as in the original; 1861 is a parent.
 SYNSETS = {
@@ -135,6 +136,16 @@ def test_tars_and_what_they_unpack_to_are_the_same_set(distributed: Path, extrac
     from_folders = make_shards(imagenet(extracted), tmp_path / "folders", shard_size=5)
     assert from_tars.digest == from_folders.digest
     assert {name: split.samples for name, split in from_tars.splits.items()} == {"train": 26, "val": 8}
+
+
+def test_the_imagenet_recipe_trains_from_it(distributed: Path, tmp_path: Path) -> None:
+    make_shards(imagenet(distributed), tmp_path / "data" / "imagenet", shard_size=5)
+    changes = {"data.size": 32, "data.batch_size": 4, "data.eval_batch_size": 4, "model.depth": 50}
+    feed = open_feed(preset("imagenet").replace(changes), tmp_path)
+    assert (feed.num_train, feed.num_eval, feed.classes) == (26, 8, tuple(WNIDS))
+    labels = [label for batch in feed.evaluation() for label in batch.labels.tolist()]
+    assert sorted(labels) == sorted(WNIDS.index(SYNSETS[number][0]) for number in TRUTH)
+    assert sum(len(batch.keys) for batch in feed.batches(1, 2, epoch=0)) == 24
 
 
 def test_files_are_stored_as_they_are_and_called_what_they_are(distributed: Path) -> None:

@@ -90,7 +90,12 @@ def _how_to_make(name: str, folder: Path) -> str:
             f"no shards of {name!r} at {folder}: run `paribus shards make {name} --download`, or with "
             "`--root FOLDER` where torchvision's copy lies"
         )
-    close = get_close_matches(name, [*BUILTIN, *DOWNLOADABLE], n=1, cutoff=0.6)
+    if name == "imagenet":
+        return (
+            f"no shards of {name!r} at {folder}: run `paribus shards make imagenet --root FOLDER`, where FOLDER holds "
+            "ILSVRC2012's tars and its development kit, or say where shards lie with data.shards"
+        )
+    close = get_close_matches(name, [*BUILTIN, *DOWNLOADABLE, "imagenet"], n=1, cutoff=0.6)
     guess = f" (did you mean {close[0]!r}?)" if close else ""
     return (
         f"no shards of {name!r} at {folder}{guess}: make them with `paribus shards make IMAGES {folder}`, where IMAGES "

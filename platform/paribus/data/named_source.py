@@ -63,6 +63,11 @@ def add_source_options(make: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", help="synthetic, with --classes: other pictures (default 0)")
 
 
+def _path(text: str) -> Path:
+    # No shell expands ~ in --root=~/data.
+    return Path(text).expanduser()
+
+
 def named_source(args: argparse.Namespace) -> "Source":
     """The source that `args` asks for.
 
@@ -155,7 +160,7 @@ def _imagenet(args: argparse.Namespace) -> "Source":
     _takes(args, "root", "blacklist")
     if args.root is None:
         raise DataError("imagenet: say with --root which folder holds ILSVRC2012's tars and its development kit")
-    return imagenet(args.root.expanduser(), args.blacklist, quiet=args.json)
+    return imagenet(args.root, args.blacklist, quiet=args.json)
 
 
 def _table(path: Path, args: argparse.Namespace) -> "Source":

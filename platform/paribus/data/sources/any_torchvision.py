@@ -72,7 +72,7 @@ def _listing(asked: Asked, split: str, arguments: Arguments, dataset: Any, quiet
     for image, label in _visited(asked.name, split, dataset, quiet):
         labels.append(label)
         if isinstance(image, str):
-            paths.append(str(Path(image).relative_to(asked.root or ".")))
+            paths.append(_below(Path(image), asked.root or Path()))
         else:
             sizes.append(_pixels(image, asked.name).size)
     if not labels:
@@ -82,9 +82,14 @@ def _listing(asked: Asked, split: str, arguments: Arguments, dataset: Any, quiet
         load = _Pngs(asked, arguments)
         return Listing(keys=numbered, labels=np.array(labels), sizes=np.array(sizes), load=load)
     files = PathFiles(asked.root or Path(), Names(paths))
-    keys = Names(tidy_key(str(Path(path).with_suffix(""))) for path in paths)
+    keys = Names(tidy_key(str(Path(path).with_suffix(""))).lstrip("/") for path in paths)
     unique = len(set(keys)) == len(keys)
     return Listing(keys=keys if unique else numbered, labels=np.array(labels), sizes=files.sizes(), load=files)
+
+
+def _below(path: Path, root: Path) -> str:
+    """`path` relative to `root` where it lies below it."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
 
 
 def _visited(name: str, split: str, dataset: Any, quiet: bool) -> Iterator[tuple[Any, int]]:
