@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def register(subparsers: Any) -> None:
     )
     add = hashed.add_argument
     add("file", metavar="STUDY", nargs="?", help="a study file: the streams of its replicates")
-    add("--base", metavar="NAME", help="the preset (default digits, or the study's)")
+    base = os.environ.get("PARIBUS_BASE")
+    add("--base", metavar="NAME", default=base, help="the preset (also PARIBUS_BASE; default digits, or the study's)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
     add("--replicate", metavar="R", type=_from(1), help="of the seeds (default 1; of a study: all of its replicates)")
     add("--study-seed", metavar="S", type=_from(0), help="from which the replicate draws its seeds (default 0)")
