@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from paribus.data.sharing import Consumer, Handed, Parting, Patience, Reader, Stream
+from paribus.data.sharing import Consumer, Handed, Limits, Parting, Patience, Reader, Stream
 
 PLATFORM = Path(__file__).resolve().parents[1] / "platform"
 
@@ -207,7 +207,7 @@ def _read(patience: dict[str, float], file_mib: int | None = None, **settings: f
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_mib << 20, file_mib << 20))
-    reader = Reader(Noise.open, patience=Patience(**patience), **settings)  # type: ignore[arg-type]
+    reader = Reader(Noise.open, patience=Patience(**patience), limits=Limits(**settings))  # type: ignore[arg-type]
     _say({"address": reader.address})
     for _ in sys.stdin:
         _say(reader.counts)

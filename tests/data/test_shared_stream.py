@@ -14,7 +14,7 @@ from data_sources import changed
 
 from paribus.data import Batch, DataError, Feed, open_feed
 from paribus.data.shards import make_shards
-from paribus.data.sharing import Consumer, Patience, Reader
+from paribus.data.sharing import Consumer, Limits, Patience, Reader
 from paribus.data.sharing.recipes import Sources, stream_of
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.source import File
@@ -35,7 +35,7 @@ PHOTOS = preset("synthetic").replace(
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    with closing(Reader(Sources(), patience=Patience(base_s=60.0, gather_s=0.2), ahead=4)) as reader:
+    with closing(Reader(Sources(), patience=Patience(base_s=60.0, gather_s=0.2), limits=Limits(ahead=4))) as reader:
         yield reader
 
 

@@ -32,10 +32,10 @@ class FeedReader:
     """The actor. It asks for no CPU of its own: its threads do the work that the trials' own loaders are spared."""
 
     def __init__(self) -> None:
-        from paribus.data.sharing import Reader
+        from paribus.data.sharing import Limits, Reader
         from paribus.data.sharing.recipes import Sources
 
-        self._reader = Reader(Sources(), ahead=_AHEAD)
+        self._reader = Reader(Sources(), limits=Limits(ahead=_AHEAD))
         self._serving = Lock()
 
     def address(self) -> str:

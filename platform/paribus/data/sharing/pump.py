@@ -17,7 +17,7 @@ Drawing = Generator[Drawn, None, None]
 class Pump:
     """Draws what `ring` wants; all that it shares with other threads is guarded by `changed`.
 
-    `reason` says why it stopped before the ring ended.
+    `failure` says why it stopped before the ring ended.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Pump:
         self._ring, self._asked, self._changed = ring, asked, changed
         self._open, self._wake = open_source, wake
         self._writing: dict[int, Slot] = {}
-        self.reason: str | None = None
+        self.failure: str | None = None
         self.num_batches = self.num_samples = 0
         self._thread = Thread(target=self._run, name="paribus-pump", daemon=True)
         self._thread.start()
@@ -51,7 +51,7 @@ class Pump:
                     self._publish_all(drawn, (epoch + 1) * self._ring.steps)
         except Exception as error:  # each consumer goes on alone, and meets there what is the data's fault
             with self._changed:
-                self.reason = f"{type(error).__name__}: {error}"
+                self.failure = f"{type(error).__name__}: {error}"
             self._wake()
         finally:
             self._writing.clear()
