@@ -57,17 +57,17 @@ def epochs(
     recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None = None
 ) -> Generator[Epoch, None, Result]:
     """`fit` one epoch at a time; its return value is the result. Raises what `fit` raises."""
+    start = time.perf_counter()
     if recipe.resources.num_ranks == 1:
-        return (yield from train(recipe, seeds, feed, checkpoint))
+        return (yield from train(recipe, seeds, feed, checkpoint, ALONE, start))
     with other_ranks(recipe, seeds, feed, checkpoint) as (ranks, share):
-        return (yield from train(recipe, seeds, share, checkpoint, ranks))
+        return (yield from train(recipe, seeds, share, checkpoint, ranks, start))
 
 
 def train(
-    recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None = None, ranks: Ranks = ALONE
+    recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None, ranks: Ranks, start: float
 ) -> Generator[Epoch, None, Result]:
-    """What `epochs` does, on one of `ranks` with its share of the data."""
-    start = time.perf_counter()
+    """What `epochs` does since `start` (of time.perf_counter), on one of `ranks` with its share of the data."""
     plan = Plan.of(recipe, feed)
     learner = Learner(recipe, seeds, feed, ready_device(recipe, ranks), ranks)
     progress = Progress(recipe.training.divergence_loss)

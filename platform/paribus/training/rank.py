@@ -7,6 +7,7 @@ in the file RAISED.
 import os
 import pickle
 import sys
+import time
 from pathlib import Path
 from threading import Semaphore, Thread
 
@@ -37,7 +38,7 @@ def _train(job: Job) -> None:
     checkpoints = None if job.checkpoints is None else Checkpoints(job.checkpoints)
     with group(store, job.rank, size, cuda=job.recipe.resources.gpus > 0, patience_s=job.patience_s):
         ranks = Ranks(job.rank, size, begun.acquire)
-        for _ in train(job.recipe, job.seeds, share, checkpoints, ranks):
+        for _ in train(job.recipe, job.seeds, share, checkpoints, ranks, time.perf_counter()):
             pass
 
 
