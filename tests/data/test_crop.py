@@ -1,10 +1,12 @@
 """Crops straight from bytes: exact ones to the bit, whatever the file; what is not needed is not read."""
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
 import pytest
 import simplejpeg  # type: ignore[import-untyped]
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
@@ -153,3 +155,16 @@ def test_broken_bytes_either_decode_or_are_named_undecodable(photo: NDArray[np.u
         except UndecodableError:
             undecodable += 1
     assert 0 < undecodable < 300
+
+
+def test_threads_crop_what_one_crops(photo: NDArray[np.uint8]) -> None:
+    buffer = BytesIO()
+    Image.fromarray(photo).save(buffer, "JPEG", quality=85)
+    places = boxes(*photo.shape[:2]) * 4
+
+    def run(box: Box) -> NDArray[np.uint8]:
+        return cropped(buffer.getvalue(), box, exact=False)
+
+    with ThreadPoolExecutor(4, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        together = list(pool.map(run, places))
+    np.testing.assert_array_equal(together, [run(box) for box in places])

@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from struct import pack
-from zlib import crc32
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -71,6 +71,21 @@ def test_of_sixteen_bits_the_upper_eight_are_kept(kind: str, channels: int) -> N
     np.testing.assert_array_equal(pixels, np.repeat((deep >> 8).astype(np.uint8)[:, :, None], channels, axis=2))
     assert is_grey(data)
     assert size_of(data) == (64, 64)
+
+
+@pytest.mark.parametrize(("kind", "samples"), [(0, 1), (2, 3), (4, 2), (6, 4)], ids=["grey", "RGB", "LA", "RGBA"])
+def test_of_pngs_with_sixteen_bits_in_every_colour_type_too(kind: int, samples: int) -> None:
+    deep = np.random.Generator(np.random.Philox(key=1)).integers(0, 65536, (5, 7, samples), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in (
+        (b"IHDR", pack(">IIBBBBB", 7, 5, 16, kind, 0, 0, 0)),
+        (b"IDAT", compress(rows)),
+        (b"IEND", b""),
+    ):
+        data += pack(">I", len(body)) + name + body + pack(">I", crc32(name + body))
+    colours = deep[:, :, :3] if samples > 2 else np.repeat(deep[:, :, :1], 3, axis=2)
+    np.testing.assert_array_equal(decode(data, 3), colours >> 8)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
