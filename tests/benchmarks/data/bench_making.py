@@ -1,0 +1,128 @@
+"""Photographs a second into shards, as they are and made smaller: one process, two, and decoding alone; memory."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photographs import lay_out
+from turns import Row, table
+
+from paribus.data.decode import decode
+from paribus.data.png import encode_png
+from paribus.data.recode import Recoding
+from paribus.data.shards import make_shards
+from paribus.data.sources.image_folder import image_folder
+from paribus.data.sources.names import Names
+from paribus.data.sources.source import File, Listing, Source
+
+NUM, ROUNDS = 3600, 2
+SMALL = Recoding(short_side=256, quality=90)
+_MIB = 1 << 20
+
+
+def make(images: Path, folder: Path, workers: int, recoding: Recoding | None) -> None:
+    make_shards(image_folder(images), folder, shard_size=300, workers=workers, recoding=recoding)
+
+
+def fastest(ways: dict[str, Callable[[Path], None]], folder: Path) -> dict[str, float]:
+    """Seconds of the fastest round of each way, in turns."""
+    best = dict.fromkeys(ways, float("inf"))
+    for number in range(ROUNDS):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            run(folder / f"{name} {number}")
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best
+
+
+def test_two_processes_make_shards_nearly_twice_as_fast_as_one(tmp_path: Path) -> None:
+    images = lay_out(tmp_path / "images", NUM)
+    files = sorted(images.rglob("*.jpg"))
+    num_bytes = sum(path.stat().st_size for path in files)
+
+    def decode_all(folder: Path) -> None:
+        for path in files:
+            decode(path.read_bytes(), 3)
+
+    seconds = fastest(
+        {
+            "decoding alone": decode_all,
+            "as they are, 1 process": lambda folder: make(images, folder, 1, None),
+            "as they are, 2 processes": lambda folder: make(images, folder, 2, None),
+            "short side 256, 1 process": lambda folder: make(images, folder, 1, SMALL),
+            "short side 256, 2 processes": lambda folder: make(images, folder, 2, SMALL),
+        },
+        tmp_path,
+    )
+    for name, value in seconds.items():
+        print(f"\n{name:28} {len(files) / value:8,.0f} images/s {num_bytes / _MIB / value:8.1f} MiB/s", end="")
+    alone, one, two, small_one, small_two = seconds.values()
+    rows = [
+        Row("as they are, beside decoding alone", alone / one, 0.5),
+        Row("as they are, 2 processes against 1", one / two, 1.5),
+        Row("short side 256, 2 processes against 1", small_one / small_two, 1.5),
+    ]
+    assert table(rows)
+
+
+@pytest.mark.timeout(900)
+def test_a_maker_of_imagenets_number_of_samples_stays_small(tmp_path: Path) -> None:
+    """Of 1,281,167 samples the parent holds the listing and, at the end, the index; a worker the listing's paths."""
+    command = [sys.executable, __file__, str(tmp_path / "set")]
+    peaks: dict[int, float] = {}
+    with subprocess.Popen(command) as maker:
+        while maker.poll() is None:
+            peaks |= {pid: peak_mib(pid) for pid in (maker.pid, *children(maker.pid))}
+            time.sleep(0.5)
+    assert maker.returncode == 0
+    parent, *workers = sorted(peaks.values(), reverse=True)
+    rows = [
+        Row("parent", parent, 450, " MiB", at_most=True),
+        Row("worker", max(workers), 150, " MiB", at_most=True),
+    ]
+    assert table(rows)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def peak_mib(pid: int) -> float:
+    """The largest resident set of a process so far; 0 if it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+@dataclass(frozen=True)
+class Dots:
+    """Loads images of one pixel; knows a path for each, as a folder of images would."""
+
+    paths: Names
+
+    def __call__(self, row: int) -> File:
+        pixels = np.full((1, 1, 3), row % 251, np.uint8)
+        return File(suffix="png", data=encode_png(pixels), pixels=pixels)
+
+
+def dots(num: int) -> Source:
+    """`num` images of one pixel that claim to take 110 KB each."""
+    paths = Names(f"n{number % 1000:08}/n{number % 1000:08}_{number}.JPEG" for number in range(num))
+    train = Listing(
+        keys=Names(path.removesuffix(".JPEG") for path in paths),
+        labels=np.arange(num) % 1000,
+        sizes=np.full(num, 110 << 10),
+        load=Dots(paths),
+    )
+    return Source(name="dots", classes=tuple(f"n{number:08}" for number in range(1000)), splits={"train": train})
+
+
+if __name__ == "__main__":
+    make_shards(dots(1_281_167), Path(sys.argv[1]), workers=2)
