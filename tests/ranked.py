@@ -107,9 +107,10 @@ def joined_until_refused(ranks: Ranks, shards: Path) -> tuple[str, list[list[str
 @contextmanager
 def beside(shards: Path) -> Iterator[Ranks]:
     """This process as the first of two ranks."""
-    store, port = meeting_place(0, 2, PATIENCE_S)
+    place = shards.parent / "meeting place"
+    store = meeting_place(place, 2, PATIENCE_S)
     # Not as a script, whose classes would be those of __main__ and strangers to this process.
-    code = f"import ranked; ranked.be_second({port}, {str(shards)!r})"
+    code = f"import ranked; ranked.be_second({str(place)!r}, {str(shards)!r})"
     other = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
     try:
         with group(store, 0, 2, cuda=False, patience_s=PATIENCE_S):
@@ -120,10 +121,10 @@ def beside(shards: Path) -> Iterator[Ranks]:
         other.wait()
 
 
-def be_second(port: int, shards: str) -> None:
+def be_second(place: str, shards: str) -> None:
     """The other rank."""
     torch.set_num_threads(1)
-    store, _ = meeting_place(port, 2, PATIENCE_S)
+    store = meeting_place(Path(place), 2, PATIENCE_S)
     with group(store, 1, 2, cuda=False, patience_s=PATIENCE_S):
         normed_together(Ranks(1, 2))
         joined_until_refused(Ranks(1, 2), Path(shards))

@@ -38,7 +38,7 @@ class Job:
     seeds: Seeds
     opening: Callable[[int, int], SharedFeed]
     checkpoints: Path | None
-    port: int
+    meeting_place: Path
     patience_s: float
 
 
@@ -58,10 +58,11 @@ def other_ranks(
     """
     size, cuda = recipe.resources.num_ranks, recipe.resources.gpus > 0
     opening = _opening(recipe, feed)
-    store, port = meeting_place(0, size, patience_s)
     folder = None if checkpoint is None else checkpoint.folder
     with tempfile.TemporaryDirectory(prefix="paribus-ranks-") as told, _nearby():
-        jobs = [Job(rank, recipe, seeds, opening, folder, port, patience_s) for rank in range(1, size)]
+        place = Path(told) / "meeting place"
+        store = meeting_place(place, size, patience_s)
+        jobs = [Job(rank, recipe, seeds, opening, folder, place, patience_s) for rank in range(1, size)]
         processes = _Processes(jobs, Path(told))
         try:
             share = opening(0, size)

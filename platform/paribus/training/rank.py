@@ -32,7 +32,7 @@ def _train(job: Job) -> None:
     begun = Semaphore(0)
     Thread(target=_hold, args=(begun,), daemon=True).start()
     size = job.recipe.resources.num_ranks
-    store, _ = meeting_place(job.port, size, job.patience_s)
+    store = meeting_place(job.meeting_place, size, job.patience_s)
     share = job.opening(job.rank, size)
     store.set(HERE.format(job.rank), "")
     checkpoints = None if job.checkpoints is None else Checkpoints(job.checkpoints)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 import torch
@@ -22,7 +23,6 @@ from paribus.training.feed_protocol import Batch, Feed, SharedBatch, SharedFeed
 T = TypeVar("T")
 # How long the ranks wait for one that still lives, such as one that waits for a slow store.
 PATIENCE_S = 600.0
-_LOOPBACK = "127.0.0.1"
 
 
 class Joined(NamedTuple):
@@ -100,11 +100,11 @@ class Ranks:
 ALONE = Ranks()
 
 
-def meeting_place(port: int, size: int, patience_s: float) -> tuple[Store, int]:
-    """Where ranks find each other, on this machine's loopback, and its port; rank 0 opens it at 0, any that is free."""
-    patience = timedelta(seconds=patience_s)
-    opened = dist.TCPStore(_LOOPBACK, port, size, port == 0, patience, wait_for_workers=False)  # type: ignore[attr-defined]
-    return opened, opened.port
+def meeting_place(file: Path, size: int, patience_s: float) -> Store:
+    """Where ranks find each other: a file that all can write, since all are on one machine, and no port."""
+    store: Store = dist.FileStore(str(file), size)  # type: ignore[attr-defined]
+    store.set_timeout(timedelta(seconds=patience_s))
+    return store
 
 
 @contextmanager
