@@ -159,6 +159,24 @@ def test_files_are_stored_as_they_are_and_called_what_they_are(distributed: Path
     assert stored["n02100735/n02100735_7"].suffix == "jpg"
 
 
+def test_what_a_mac_leaves_beside_the_images_is_none_of_them(
+    distributed: Path, extracted: Path, tmp_path: Path
+) -> None:
+    for name in ("train/.DS_Store", "train/n01440764/._n01440764_0.JPEG", "val/.DS_Store"):
+        (extracted / name).write_bytes(b"a note")
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    inner = tar_of({"./._n01440764_1.JPEG": b"a note", "./n01440764_1.JPEG": image(1)})
+    (packed / TRAIN_TAR).write_bytes(tar_of({"./n01440764.tar": inner}))
+    (packed / VAL_TAR).write_bytes(
+        tar_of({"./._ILSVRC2012_val_00000001.JPEG": b"a note", "./ILSVRC2012_val_00000001.JPEG": image(1)})
+    )
+    (packed / ARCHIVE).symlink_to(distributed / ARCHIVE)
+    assert list(imagenet(extracted).splits["train"].keys) == sorted(imagenet(distributed).splits["train"].keys)
+    assert list(imagenet(packed).splits["train"].keys) == ["n01440764/n01440764_1"]
+    assert list(imagenet(packed).splits["val"].keys) == ["ILSVRC2012_val_00000001"]
+
+
 def test_the_kit_may_be_unpacked(distributed: Path, tmp_path: Path) -> None:
     with tarfile.open(distributed / ARCHIVE) as tar:
         tar.extractall(tmp_path, filter="data")

@@ -1,5 +1,6 @@
 """Shards that others wrote with WebDataset's own writer, as a source."""
 
+import gzip
 import json
 from collections.abc import Iterable
 from io import BytesIO
@@ -111,11 +112,13 @@ def test_a_sample_without_image_or_class_is_named(
         ("s3://bucket/train-0.tar", "is an address: copy the shards"),
         ("empty.tar", "hold no sample"),
         ("cut.tar", "cut.tar is no whole tar"),
+        ("packed.tar.gz", "packed.tar.gz is compressed.*gunzip it first"),
     ],
 )
 def test_shards_that_are_missing_or_broken_are_named(shards: Path, spec: str, words: str) -> None:
     data = (shards / "train-0000.tar").read_bytes()
     (shards / "cut.tar").write_bytes(data[: 512 * 3 + 100])
+    (shards / "packed.tar.gz").write_bytes(gzip.compress(data))
     write(shards / "empty.tar", [])
     with pytest.raises(DataError, match=words):
         webdataset_shards({"train": spec if "://" in spec else f"{shards}/{spec}"})

@@ -1,5 +1,6 @@
 """A picture of a shard set: a row a class, with images from all over its shards."""
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -74,17 +75,26 @@ def _sheet_size(lines: int, columns: int) -> tuple[int, int]:
 
 
 def _write_title(draw: ImageDraw.ImageDraw, manifest: Manifest, split: str, shown: int, where: str) -> None:
-    draw.text((_MARGIN, _MARGIN), f"{manifest.name}: {split}", _INK, ImageFont.load_default(20))
+    draw.text((_MARGIN, _MARGIN), f"{manifest.name}: {split}", _INK, _font(20))
     text = f"{shown:,} of {len(manifest.classes):,} classes, from {where}, digest {manifest.digest[:12]}"
-    draw.text((_MARGIN, _MARGIN + 26), text, _PALE, ImageFont.load_default(12))
+    draw.text((_MARGIN, _MARGIN + 26), text, _PALE, _font(12))
 
 
 def _write_caption(draw: ImageDraw.ImageDraw, name: str, count: int, top: int) -> None:
-    font, room = ImageFont.load_default(14), _CAPTION - 2 * _GAP
+    font, room = _font(14), _CAPTION - 2 * _GAP
     lines = _wrapped(draw, name, font, room)
     for number, line in enumerate(lines):
         draw.text((_MARGIN, top + 2 + 17 * number), line, _INK, font)
-    draw.text((_MARGIN, top + 4 + 17 * len(lines)), f"{count:,}", _PALE, ImageFont.load_default(12))
+    draw.text((_MARGIN, top + 4 + 17 * len(lines)), f"{count:,}", _PALE, _font(12))
+
+
+@lru_cache(maxsize=4)
+def _font(size: int) -> _Font:
+    # Pillow's own font knows ASCII alone, and classes have names in many languages; few machines lack DejaVu.
+    try:
+        return ImageFont.truetype("DejaVuSans.ttf", size)
+    except OSError:
+        return ImageFont.load_default(size)
 
 
 def _wrapped(draw: ImageDraw.ImageDraw, text: str, font: _Font, room: int) -> list[str]:

@@ -90,7 +90,7 @@ def _scan(path: Path, quiet: bool) -> tuple[list[str], Found]:
             nested_members(path), f"{path.name}: class tars read", NUM_CLASSES, console=console, disable=quiet
         ):
             names.append(_stem(name))
-            yield from ((len(names) - 1, member) for member in inner)
+            yield from ((len(names) - 1, member) for member in inner if not _is_hidden(member.name))
 
     packed = Found.of(found())
     if not len(packed.names):
@@ -103,7 +103,7 @@ def _class_folders(folder: Path) -> tuple[PathFiles, list[str], NDArray[np.int32
     if not folder.is_dir():
         raise DataError(f"{folder.parent} has neither {TRAIN_TAR} nor the folder train")
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    paths = [sorted(f"{name}/{path.name}" for path in (folder / name).iterdir() if path.is_file()) for name in names]
+    paths = [[f"{name}/{file}" for file in _files(folder / name)] for name in names]
     if not any(paths):
         raise DataError(f"{folder} holds no image: it should hold train/n01440764/*.JPEG and so on")
     groups = np.repeat(np.arange(len(names), dtype=np.int32), [len(part) for part in paths])
@@ -113,12 +113,11 @@ def _class_folders(folder: Path) -> tuple[PathFiles, list[str], NDArray[np.int32
 def _val(root: Path, kit: Devkit, wnids: tuple[str, ...], left_out: Collection[int]) -> Listing:
     """All validation images; those of no class of `wnids` and those left out have the label -1."""
     if (root / VAL_TAR).is_file():
-        found = Found.of((0, member) for member in members(root / VAL_TAR))
+        found = Found.of((0, member) for member in members(root / VAL_TAR) if not _is_hidden(member.name))
         files, lengths = found.names, found.lengths
         load: TarFiles | PathFiles = found.load(root / VAL_TAR)
     elif (folder := root / "val").is_dir():
-        inside = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-        load = PathFiles(folder, Names(sorted(inside, key=_stem)))
+        load = PathFiles(folder, Names(sorted(_files(folder), key=_stem)))
         files, lengths = load.paths, load.sizes()
     else:
         raise DataError(f"{root} has neither {VAL_TAR} nor the folder val")
@@ -153,6 +152,17 @@ def _blacklist(path: Path, count: int) -> frozenset[int]:
             raise DataError(f"{path}, line {line}: {text.strip()!r} is no validation image's number (1 to {count:,})")
         numbers.add(number)
     return frozenset(numbers)
+
+
+def _files(folder: Path) -> list[str]:
+    """The files below `folder`, relative to it, sorted."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in paths if not _is_hidden(path.name))
+
+
+def _is_hidden(file: str) -> bool:
+    # .DS_Store, and the ._NAME that a Mac packs beside each file.
+    return PurePosixPath(file).name.startswith(".")
 
 
 def _stem(file: str) -> str:

@@ -17,6 +17,8 @@ from paribus.data.sources.file_type import suffix_of
 from paribus.data.sources.names import Names
 from paribus.data.sources.source import File
 
+_GZIP = b"\x1f\x8b"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
@@ -137,4 +139,9 @@ def _headers(name: str, stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, ta
             if any(stream.read(tarfile.BLOCKSIZE)):
                 raise DataError(f"{name} is damaged after {last}: copy it again")
     except tarfile.TarError as error:
+        stream.seek(0)
+        if stream.read(2) == _GZIP:
+            raise DataError(
+                f"{name} is compressed, and files in it cannot be reached singly: gunzip it first"
+            ) from None
         raise DataError(f"{name} is no whole tar ({error}, after {last}): copy it again") from None
