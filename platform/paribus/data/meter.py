@@ -58,8 +58,8 @@ class Meter:
         self._bar.update(self._task, completed=self._done + self._samples, rate=self._rate())
 
     def _print(self) -> None:
-        counts = f"{self._done + self._samples:,}/{self._total:,}"
-        print(f"{self._text}: {counts} {self._rate()}", file=sys.stderr, flush=True)
+        text = f"{self._text}: {self._done + self._samples:,}/{self._total:,} {self._rate()}"
+        print(text.rstrip(), file=sys.stderr, flush=True)
 
     def _rate(self) -> str:
         elapsed = time.monotonic() - self._start
