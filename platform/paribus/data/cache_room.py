@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,8 +59,9 @@ def hold(file: Path) -> BinaryIO:
     """The file, open, and marked as used now, and for as long as it stays open."""
     opened = file.open("rb")
     fcntl.flock(opened, fcntl.LOCK_SH)
-    # The time of reading alone: that of writing tells whether the file was altered.
-    os.utime(opened.fileno(), ns=(time.time_ns(), os.fstat(opened.fileno()).st_mtime_ns))
+    with suppress(PermissionError):  # another user's
+        # The time of reading alone: that of writing tells whether the file was altered.
+        os.utime(opened.fileno(), ns=(time.time_ns(), os.fstat(opened.fileno()).st_mtime_ns))
     return opened
 
 

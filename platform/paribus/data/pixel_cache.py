@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -86,24 +86,18 @@ class PixelCache:
         shape = (width, height) if turn >= 5 else (height, width)
         return Original(pixels.reshape(*shape, layout.channels), turn)
 
-    def will_need(self, rows: NDArray[np.int32] | None = None) -> None:
-        """Let the disk read these samples (None: all) at once, rather than page by page as they are touched."""
-        if rows is None:
-            self.mapped.madvise(mmap.MADV_WILLNEED)
-            return
-        starts, ends = self.layout.starts[rows], self.layout.starts[rows + 1]
-        starts -= starts % mmap.PAGESIZE
-        for start, length in zip(starts.tolist(), (ends - starts).tolist(), strict=True):
-            self.mapped.madvise(mmap.MADV_WILLNEED, start, length)
-
 
 @dataclass(frozen=True)
 class Making:
-    """How a cache is made: `decode` gives sample `row` or None, from any thread; `text` says what is decoded."""
+    """How a cache is made: `decode` gives sample `row` or None, from any thread; `text` says what is decoded.
+
+    `ahead` is entered around it: what fetches the bytes in the order of the rows.
+    """
 
     decode: Callable[[int], Original | None]
     text: str
     threads: int
+    ahead: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 def open_cache(folder: Path, layout: Layout, making: Making, limit: int) -> PixelCache:
@@ -117,7 +111,8 @@ def open_cache(folder: Path, layout: Layout, making: Making, limit: int) -> Pixe
     """
 
     def waiting() -> None:
-        print(f"another process is {making.text}: waiting for it", file=sys.stderr, flush=True)
+        if not _is_sealed(folder, layout):
+            print(f"another process is {making.text}: waiting for it", file=sys.stderr, flush=True)
 
     with lock(folder, waiting):
         if not _is_sealed(folder, layout):
@@ -150,6 +145,7 @@ def _make(folder: Path, layout: Layout, making: Making, limit: int) -> None:
         reserve(folder, layout.num_bytes, limit)
         with (
             _Files(folder, layout, len(blocks)) as files,
+            making.ahead(),
             ThreadPoolExecutor(making.threads, thread_name_prefix="paribus-data") as pool,
         ):
             done = pool.map(partial(files.settle, making.decode), range(len(blocks)), blocks)

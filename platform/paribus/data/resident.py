@@ -1,9 +1,10 @@
 """A split whose decoded pixels stay: views of one size, or whole images of any size that crops are cut from."""
 
+import mmap
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -92,9 +93,8 @@ class Resident:
     `folder` is the cache's.
     """
 
-    def __init__(self, folder: Path, cache: PixelCache, plan: Plan, stream: Stream, *, in_memory: bool) -> None:
-        self.folder = folder
-        self._cache, self._stream, self._in_memory = cache, stream, in_memory
+    def __init__(self, folder: Path, cache: PixelCache, plan: Plan, stream: Stream) -> None:
+        self.folder, self._cache, self._stream = folder, cache, stream
         self._streamed = plan.scaled
         self.images: Pixels | None = None if plan.shape is None else cache.pixels.reshape(-1, *plan.shape)
         self.decoded: NDArray[np.bool_] = cache.turns > 0
@@ -103,8 +103,6 @@ class Resident:
         return self._stream.ahead(positions[self._streamed[positions]]) if self._streamed.any() else nullcontext()
 
     def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
-        if not self._in_memory:
-            self._cache.will_need(positions)
         if crops is None:
             assert self.images is not None
             out[:] = self.images[positions]
@@ -128,16 +126,21 @@ class Resident:
 def open_resident(caches: Path, plan: Plan, stream: Stream, *, limit: int, in_memory: bool) -> Resident:
     """The split as `plan` has it, in a folder of `caches`, decoded now if no process of the node did so before.
 
-    The caches may hold `limit` bytes together. `in_memory`: it is read into the page
-    cache at once.
+    The caches may hold `limit` bytes together. `in_memory`: it is read into the page cache at once.
 
     Raises:
         NoRoomError: the cache does not fit.
         DataError: a damaged shard.
     """
-    making = Making(plan.decode, f"decoding {plan.split} of {plan.manifest.name}", len(os.sched_getaffinity(0)))
+    kept = np.flatnonzero(np.diff(plan.layout.starts)).astype(np.int32)
+    making = Making(
+        decode=plan.decode,
+        text=f"decoding {plan.split} of {plan.manifest.name}",
+        threads=len(os.sched_getaffinity(0)),
+        ahead=partial(stream.ahead, kept),
+    )
     folder = caches / plan.name
     cache = open_cache(folder, plan.layout, making, limit)
     if in_memory:
-        cache.will_need()
-    return Resident(folder, cache, plan, stream, in_memory=in_memory)
+        cache.mapped.madvise(mmap.MADV_WILLNEED)
+    return Resident(folder, cache, plan, stream)
