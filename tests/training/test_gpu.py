@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from paribus.data import open_originals
+from paribus.data import open_feed, open_originals
 from paribus.models.build import build
 from paribus.recipe import Recipe, Seeds, preset
 from paribus.training import Checkpoints, fit
@@ -46,6 +46,17 @@ def test_the_first_loss_is_that_of_the_cpu(feed: object, tiny: Recipe, seeds: Se
     one = fit(tiny.replace({"budget": "1 steps"}), seeds, feed)  # type: ignore[arg-type]
     other = fit(tiny.replace({"budget": "1 steps", "resources.gpus": 1.0}), seeds, feed)  # type: ignore[arg-type]
     np.testing.assert_allclose(one.curves["loss"], other.curves["loss"], rtol=1e-3)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_a_trial_on_two_gpus_is_the_trial_on_one(tmp_path: Path, tiny: Recipe, seeds: Seeds) -> None:
+    recipe = tiny.replace({**ALL, "budget": "6 steps"})
+    both = recipe.replace({"resources.gpus": 2.0})
+    one, two = (fit(each, seeds, open_feed(each, tmp_path)) for each in (recipe, both))
+    np.testing.assert_allclose(one.curves["loss"], two.curves["loss"], rtol=1e-3)
+    assert one.stream_hashes == two.stream_hashes
+    assert two.examples is not None
+    assert len(two.examples.correct) == len(two.examples.keys)
 
 
 @pytest.mark.parametrize("crops", ["1", "12", "dense"])

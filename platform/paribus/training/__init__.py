@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from paribus.training.checkpoint import Checkpoints
-    from paribus.training.errors import CheckpointError, TrainingError
+    from paribus.training.errors import CheckpointError, RankLostError, TrainingError
     from paribus.training.feed_protocol import Batch, Feed
     from paribus.training.loop import epochs, fit
     from paribus.training.result import Epoch, Examples, Result
@@ -16,6 +16,7 @@ __all__ = [
     "Epoch",
     "Examples",
     "Feed",
+    "RankLostError",
     "Result",
     "TrainingError",
     "epochs",
@@ -25,6 +26,7 @@ __all__ = [
 _HOMES = {
     "Checkpoints": "checkpoint",
     "CheckpointError": "errors",
+    "RankLostError": "errors",
     "TrainingError": "errors",
     "Batch": "feed_protocol",
     "Feed": "feed_protocol",

@@ -14,4 +14,4 @@ class CheckpointError(RuntimeError):
 
 
 class RankLostError(TrainingError):
-    """A process of a trial on several ranks died or does not answer; the trial can go on from its checkpoint."""
+    """A process of a trial on several ranks died or does not answer; the same call goes on from its checkpoint."""

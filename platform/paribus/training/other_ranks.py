@@ -165,8 +165,8 @@ class _Processes:
             if process.returncode is not None and process.returncode < 0:
                 raise RankLostError(
                     f"rank {rank} of {len(self._processes) + 1} was killed by "
-                    f"{signal.Signals(-process.returncode).name} (SIGKILL is often the kernel's: out of memory); the "
-                    "trial can go on from its checkpoint"
+                    f"{signal.Signals(-process.returncode).name} (SIGKILL is often the kernel's: out of memory); "
+                    "the same command goes on from its checkpoint"
                 ) from error
         raise error
 

@@ -134,5 +134,7 @@ def _together() -> Iterator[None]:
     # torch raises plain RuntimeErrors where a peer has gone; what a lost rank means is known to whoever started it.
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise RankLostError(f"a rank of this trial does not answer: {error}") from error
