@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from paribus.models.dropout import Dropout, StochasticDepth, bernoulli, dropout_layers, seed_dropout
+from paribus.models.dropout import Dropout, Rows, StochasticDepth, bernoulli, dropout_layers, seed_dropout
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +29,25 @@ def test_masks_are_those_of_the_indices_whatever_the_layout(layer: nn.Module) ->
     assert torch.equal(expected, given)
     assert given.is_contiguous(memory_format=torch.channels_last)
     assert not torch.equal(expected, values)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(
+    "layer",
+    [Dropout(0.5), StochasticDepth(0.5, "row"), StochasticDepth(0.5, "batch")],
+    ids=["dropout", "stochastic_depth_row", "stochastic_depth_batch"],
+)
+def test_the_masks_of_shares_are_those_of_the_whole_batch(layer: nn.Module, layout: torch.memory_format) -> None:
+    layers, values = dropout_layers(layer), torch.randn(16, 3, 5, 6).to(memory_format=layout)
+    seed_dropout(layers, 1, 0)
+    whole = layer(values)
+    shares = []
+    for first, last in ((0, 7), (7, 7), (7, 16)):
+        seed_dropout(layers, 1, 0, Rows(first, 16))
+        shares.append(layer(values[first:last]))
+    assert torch.equal(torch.cat(shares), whole)
+    seed_dropout(layers, 1, 0)
+    assert torch.equal(layer(values), whole)
 
 
 def test_dropout_keeps_the_mean_and_is_the_identity_in_evaluation() -> None:

@@ -40,6 +40,7 @@ RECIPE = Recipe().replace(
         "training.ema_decay": 0.9,
         "training.clip_norm": 2.0,
         "training.label_smoothing": 0.1,
+        "optimizer.decay_norms_and_biases": False,
         "budget": "12 steps",
     }
 )
@@ -132,6 +133,7 @@ def test_ranks_may_be_more_than_shards_and_samples_of_a_batch(tmp_path: Path, se
             "data.eval_batch_size": 1,
             "data.max_undecodable": 0.05,
             "augment.cutout": 2,
+            "numerics.channels_last": True,
             "optimizer.lr": 1e-3,
             "budget": "1 epochs",
         }
