@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,24 @@ def test_two_makers_at_once_are_one(tmp_path: Path, capfd: pytest.CaptureFixture
     for cache in caches:
         assert_whole(cache)
     assert "another process is decoding: waiting for it" in capfd.readouterr().err
+
+
+def test_what_fetches_bytes_ahead_runs_while_a_cache_is_made_and_only_then(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def ahead() -> Iterator[None]:
+        seen.append("begun")
+        yield
+        seen.append("ended")
+
+    def decode(row: int) -> Original | None:
+        assert seen == ["begun"]
+        return image(row)
+
+    for _ in range(2):
+        open_cache(tmp_path / "cache", LAYOUT, Making(decode, "decoding", 2, ahead), 1 << 40)
+    assert seen == ["begun", "ended"]
 
 
 def test_an_image_of_another_size_than_the_index_says_is_an_error(tmp_path: Path) -> None:

@@ -172,6 +172,17 @@ def test_memory_is_what_this_process_may_have() -> None:
     assert 0 < residence.memory_bytes() <= total
 
 
+def test_a_container_s_memory_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of control groups of either version; the word "max", or no file, is none."""
+    monkeypatch.setattr(residence, "_CGROUPS", tmp_path)
+    machine = residence.memory_bytes()
+    (tmp_path / "memory").mkdir()
+    for limit, expected in (("max", machine), (str(2**60), machine), (str(2**27), 2**27)):
+        (tmp_path / "memory.max").write_text(limit)
+        (tmp_path / "memory" / "memory.limit_in_bytes").write_text(limit)
+        assert residence.memory_bytes() == expected
+
+
 def test_views_of_one_size_share_a_cache_and_others_do_not(stripes: Path, photos: Path, tmp_path: Path) -> None:
     def caches() -> int:
         return len([path for path in (tmp_path / "cache" / "pixels").iterdir() if path.is_dir()])

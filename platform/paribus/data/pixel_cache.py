@@ -145,14 +145,15 @@ def _make(folder: Path, layout: Layout, making: Making, limit: int) -> None:
         reserve(folder, layout.num_bytes, limit)
         with (
             _Files(folder, layout, len(blocks)) as files,
-            making.ahead(),
             ThreadPoolExecutor(making.threads, thread_name_prefix="paribus-data") as pool,
+            # Last: what is fetched is cancelled before the threads are waited for.
+            making.ahead(),
         ):
             done = pool.map(partial(files.settle, making.decode), range(len(blocks)), blocks)
             try:
                 _show(done, making.text, layout)
             except BaseException:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
         for name in (PIXELS, _TURNS, _BLOCKS):
             flush(folder / name)
