@@ -27,7 +27,7 @@ from paribus.data.supply import Crops, Positions, Supply, in_order
 from paribus.recipe.recipe import Recipe
 
 _NAMED = 5
-# What a thread does at a time: of large images a few milliseconds' work, of small ones as much as hides its cost.
+# What a thread does at a time, at least: enough to hide what a batch costs however small it is.
 _PIECE_IMAGES, _PIECE_BYTES = 32, 1 << 20
 _CPU = torch.device("cpu")
 # Where the pixels of a step go: a function of the 0-based step, giving (B, H, W, C) uint8.
@@ -272,7 +272,7 @@ class Feed:
         allocate: Allocate | None,
     ) -> Iterator[PixelBatch]:
         shape = (self.size, self.size, self.channels)
-        piece = max(_PIECE_IMAGES, _PIECE_BYTES // math.prod(shape))
+        least = max(_PIECE_IMAGES, _PIECE_BYTES // math.prod(shape))
         begun: deque[tuple[Pixels, Positions]] = deque()
 
         def timed(positions: Positions, out: Pixels) -> NDArray[np.bool_]:
@@ -283,6 +283,7 @@ class Feed:
             for step, positions in zip(steps, parts, strict=True):
                 out = self._buffer((len(positions), *shape)) if allocate is None else allocate(step)
                 begun.append((out, positions))
+                piece = max(least, -(-len(positions) // max(self._threads, 1)))
                 starts = range(0, len(positions), piece)
                 yield [partial(timed, positions[at : at + piece], out[at : at + piece]) for at in starts]
 
