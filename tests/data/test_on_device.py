@@ -93,6 +93,17 @@ def test_what_does_not_stay_decoded_in_one_size_is_not_uploaded(photos: Path, tm
     assert streamed.residence["train"].kind == "stream"
 
 
+@pytest.mark.parametrize("size", [None, 4, 12])
+def test_random_resized_crops_are_cut_though_all_images_have_one_size(tmp_path: Path, size: int | None) -> None:
+    recipe = RECIPE.replace({"augment.crop": "random_resized", "data.size": size})
+    there, here = opened(recipe, tmp_path), opened(recipe.replace({"data.resident": "never"}), tmp_path, None)
+    for one, other in zip(there.batches(1, 2, epoch=0), here.batches(1, 2, epoch=0), strict=True):
+        assert torch.equal(one.images, other.images)
+    for one, other in zip(there.evaluation(), here.evaluation(), strict=True):
+        assert torch.equal(one.images, other.images)
+    assert there.residence["train"].kind == "memory"
+
+
 def test_only_a_recipe_on_a_gpu_has_a_device_and_only_where_there_is_one(tmp_path: Path) -> None:
     assert open_feed(RECIPE, tmp_path).device is None
     there = torch.device("cuda") if torch.cuda.is_available() else None

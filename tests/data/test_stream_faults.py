@@ -161,6 +161,32 @@ def test_two_epochs_at_a_time_share_what_was_fetched(web: Nginx, stripes: Path, 
     assert len(web.asked(".tar")) - before == 13
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+def test_an_epoch_that_is_left_does_not_end_another(web: Nginx, stripes: Path, tmp_path: Path, threads: int) -> None:
+    feed = opened(web.address + web.path(stripes), tmp_path, threads)
+    left, stays = feed.batches(1, 2, 0), feed.batches(1, 2, 1)
+    next(left)
+    keys = [next(stays).keys]
+    left.close()
+    keys += [batch.keys for batch in stays]
+    assert keys == [batch.keys for batch in opened(stripes, tmp_path).batches(1, 2, 1)]
+
+
+def test_who_waits_in_an_order_that_is_given_up_goes_on_in_another(web: Nginx, stripes: Path, tmp_path: Path) -> None:
+    file = b"train-000004.tar"
+    with FaultyLine(web.port, Fault("stall", 300), suffering=file) as line:
+        place = Place(line.address + web.path(stripes), tmp_path, QUICK)
+        lanes = Lanes(place, read_manifest(place).split("train").shards, "stripes")
+        left, pool = lanes.ahead([4]), ThreadPoolExecutor()
+        left.__enter__()
+        with pool, lanes.ahead([5, 4]):
+            until(lambda: any(file in request for request in line.requests))
+            waiting = pool.submit(lanes.__getitem__, 4)
+            until(waiting.running)
+            left.__exit__(None, None, None)
+            assert waiting.result(30).length > 0
+
+
 def test_the_order_of_need_is_that_of_first_occurrence() -> None:
     shards = np.array([3, 3, 1, 5, 1, 3, 0, 5], np.int32)
     assert _first_needed(shards, 8) == [3, 1, 5, 0]

@@ -58,7 +58,13 @@ class Lanes:
             coming = next((coming for coming in self._coming if number in coming), None)
         if coming is not None:
             # Outside the lock, as everything that may wait for a download: others read on from what is open.
-            coming.until(number, self._keep)
+            try:
+                coming.until(number, self._keep)
+            except CancelledError:
+                with self._lock:
+                    # Maybe it was another epoch's order that ended, while this one goes on.
+                    if not self._coming:
+                        raise
             return self[number]
         shard = self._shards[number]
         return self._keep(number, self._place.open(shard.file, shard.bytes, shard.sha256))

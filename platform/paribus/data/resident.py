@@ -89,14 +89,16 @@ class Plan:
 class Resident:
     """A supply of pixels from a cache; of samples that are not kept, from `stream`.
 
-    `images` (N, H, W, C) uint8 in index order where all have one size, else None; `decoded` (N,) bool of those kept;
-    `folder` is the cache's.
+    `images` (N, H, W, C) uint8 in index order where views of one size are kept, else None; `decoded` (N,) bool of
+    those kept; `folder` is the cache's.
     """
 
     def __init__(self, folder: Path, cache: PixelCache, plan: Plan, stream: Stream) -> None:
         self.folder, self._cache, self._stream = folder, cache, stream
         self._streamed = plan.scaled
-        self.images: Pixels | None = None if plan.shape is None else cache.pixels.reshape(-1, *plan.shape)
+        # Whole images that crops are still to be cut from are nobody's batch, even where all have one size.
+        shape = None if plan.cropped else plan.shape
+        self.images: Pixels | None = None if shape is None else cache.pixels.reshape(-1, *shape)
         self.decoded: NDArray[np.bool_] = cache.turns > 0
 
     def ahead(self, positions: Positions) -> AbstractContextManager[object]:
