@@ -17,8 +17,8 @@ from paribus.tracking.ledger import Ledger
 from paribus.training import fit
 
 pytestmark = pytest.mark.cluster
-# 25 epochs of 8 steps.
-CHANGES = {"budget": "200 steps", "data.batch_size": 8, "evaluation.every_epochs": 25}
+# 15 epochs of 8 steps.
+CHANGES = {"budget": "120 steps", "data.batch_size": 8, "evaluation.every_epochs": 15}
 
 
 def worker(desk: Desk, study: Path, attempt: int) -> psutil.Process:
@@ -44,7 +44,7 @@ def second_rank(of: psutil.Process) -> psutil.Process:
 
 def test_a_trial_on_two_ranks_outlives_either_and_is_the_trial_on_one(desk: Desk, tmp_path: Path) -> None:
     study = desk.study(replicates=1, **CHANGES, **{"resources.cpus": 2, "resources.ranks": 2})
-    driver = desk.start(study)
+    driver = desk.start(study, PARIBUS_CHECKPOINT_S="0.05")
     wait_for(lambda: desk.checkpoints(study), "a checkpoint")
     kill(second_rank(worker(desk, study, attempt=1)).pid)
 
