@@ -219,12 +219,17 @@ def made(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-def test_the_bound_is_the_cache_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bound_is_said_or_a_share_of_the_disk_and_never_less_than_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PARIBUS_CACHE_GIB", "0.5")
-    assert allowance(tmp_path, 0.5) == 1 << 29
+    assert allowance(tmp_path / "new", 0.5) == 1 << 29
     monkeypatch.delenv("PARIBUS_CACHE_GIB")
     free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
-    assert 0.4 * free < allowance(tmp_path, 0.5) < 0.6 * free
+    assert 0.4 * free < allowance(tmp_path / "new", 0.5) < 0.6 * free
+    opened(tmp_path / "old")
+    assert allowance(tmp_path / "old", 0.0) >= LAYOUT.num_bytes > 0
+    assert allowance(tmp_path / "new", 0.0) == 0
 
 
 def test_a_full_disk_is_an_error_at_once_and_leaves_nothing(tmp_path: Path) -> None:

@@ -27,10 +27,15 @@ def caches_folder(home: Path | None) -> Path:
     return cache_folder(home) / "pixels"
 
 
-def allowance(folder: Path, share: float) -> int:
-    """Bytes that all caches in `folder` may hold: PARIBUS_CACHE_GIB, else that `share` of what is free or theirs."""
+def allowance(cache: Path, share: float) -> int:
+    """Bytes that `cache` and all beside it may hold: PARIBUS_CACHE_GIB, else `share` of what is free or theirs.
+
+    In the latter case never less than `cache` holds: that the disk has filled since is no reason to decode again.
+    """
     limit = cache_limit()
-    return limit if limit is not None else int(share * (_free(folder) + sum(map(_size, _caches(folder)))))
+    if limit is not None:
+        return limit
+    return max(_size(cache), int(share * (_free(cache) + sum(map(_size, _caches(cache.parent))))))
 
 
 def reserve(cache: Path, num_bytes: int, limit: int) -> None:

@@ -48,7 +48,9 @@ def open_supply(mode: Mode, plan: Plan, stream: Stream, caches: Path) -> tuple[S
         NoRoomError: `mode` is "always" and the disk is too small.
         DataError: a damaged shard, or `mode` is "always" and nearly nothing could be kept.
     """
-    limit = allowance(caches, 1.0 if mode == "always" else DISK_SHARE)
+    if mode == "never":
+        return stream, Residence("stream", "data.resident is 'never'")
+    limit = allowance(caches / plan.name, 1.0 if mode == "always" else DISK_SHARE)
     residence = _choose(mode, plan, limit)
     if residence.kind == "stream":
         return stream, residence
@@ -62,8 +64,6 @@ def open_supply(mode: Mode, plan: Plan, stream: Stream, caches: Path) -> tuple[S
 
 
 def _choose(mode: Mode, plan: Plan, on_disk: int) -> Residence:
-    if mode == "never":
-        return Residence("stream", "data.resident is 'never'")
     num_scaled = int(plan.scaled.sum())
     if 2 * num_scaled > len(plan.scaled):
         why = (
