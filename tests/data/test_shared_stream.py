@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -174,3 +175,24 @@ def test_a_damaged_shard_is_the_same_error_at_the_same_step(tmp_path: Path, read
     assert shared.shared.num_shared > 0
     assert "the reader failed (DataError: " in shared.shared.partings[0].reason
     shared.shared.close()
+
+
+def test_a_set_that_is_made_anew_is_not_read_from_the_old_one(tmp_path: Path, reader: Reader) -> None:
+    """The reader keeps its last streams open, and with them the shards that were removed."""
+    folder = tmp_path / "set"
+    recipe = PHOTOS.replace({"data.name": "synthetic", "data.size": 8, "data.shards": str(folder)})
+    make_shards(synthetic(), folder, shard_size=5)
+    old = shared_feed(recipe, tmp_path, reader)
+    before = epochs(old)
+    assert old.shared is not None
+    old.shared.close()
+    shutil.rmtree(folder)
+    load = synthetic().splits["train"].load
+    make_shards(changed(synthetic(), lambda split, row, file: load(63 - row)), folder, shard_size=5)
+    new = shared_feed(recipe, tmp_path, reader)
+    assert new.shared is not None
+    after = epochs(new)
+    assert not same(before, after)
+    assert same(after, epochs(open_feed(recipe, tmp_path, threads=0)))
+    assert (new.shared.num_shared, new.shared.partings) == (32, [])
+    new.shared.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from paribus.data.errors import DataError
 from paribus.data.sharing.protocol import Source, Stream
 from paribus.recipe.part import Part, is_bookkeeping
 from paribus.recipe.recipe import Recipe
@@ -26,7 +27,7 @@ def stream_of(recipe: Recipe, feed: "Feed", home: Path) -> Stream:
     facts = {"digest": feed.digest, "size": feed.size, "channels": feed.channels}
     facts |= {"data": _bearing(recipe.data), "augment": _bearing(recipe.augment)}
     identity = sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    spec = json.dumps({"recipe": recipe.model_dump_json(), "home": str(home)})
+    spec = json.dumps({"recipe": recipe.model_dump_json(), "home": str(home), "digest": feed.digest})
     shape = (recipe.data.batch_size, feed.size, feed.size, feed.channels)
     return Stream(identity, spec, feed.steps_per_epoch, shape)
 
@@ -42,7 +43,7 @@ class Sources:
         """The feed of a stream's `spec`.
 
         Raises:
-            DataError: what `open_feed` raises.
+            DataError: what `open_feed` raises, or the data there are other than the consumer's.
         """
         from paribus.data.feed import open_feed
 
@@ -51,7 +52,11 @@ class Sources:
                 found = json.loads(spec)
                 recipe = Recipe.model_validate_json(found["recipe"])
                 threads = len(os.sched_getaffinity(0))
-                self._open[spec] = open_feed(recipe, Path(found["home"]), threads=threads)
+                feed = open_feed(recipe, Path(found["home"]), threads=threads)
+                # The rows of one set would be given the keys and classes of another.
+                if feed.digest != found["digest"]:
+                    raise DataError(f"{recipe.data.shards or recipe.data.name} was made anew since the trial opened it")
+                self._open[spec] = feed
             self._open.move_to_end(spec)
             while len(self._open) > _MAX_OPEN:
                 self._open.popitem(last=False)
