@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from typing import Any
 
@@ -56,11 +57,22 @@ def _hand_out(pool: ProcessPoolExecutor, jobs: Iterator[Job], num_ahead: int, sh
             job = next(jobs, None)
             more = job is not None
             if job is not None:
-                pending.add(pool.submit(_write, job))
+                with _no_interrupt():
+                    pending.add(pool.submit(_write, job))
         finished, pending = wait(pending, _POLL_S, FIRST_COMPLETED)
         show()
         for future in finished:
             future.result()
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits; processes that start within the block never hear of it, not even while they begin."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Work:
@@ -72,8 +84,7 @@ class _Work:
 
 
 def _enter(writing: Writing, counts: Any, number: Any) -> None:
-    """Begin a worker process: Ctrl-C is the parent's affair, and the parent's death is the worker's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Begin a worker process; the parent's death is its own."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with number.get_lock():
         _Work.place = 2 * number.value
