@@ -1,6 +1,7 @@
 """Where decoded pixels stay changes nothing but speed: every kind of file, every choice, every reason."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,18 @@ def test_where_most_would_be_scaled_none_stays_and_the_reason_is_given(kinds: Pa
         opened(kinds, data_home, 24, "always", **small, **{"data.decoding": "exact"}).residence["train"].kind
         == "memory"
     )
+
+
+def test_nothing_is_kept_where_all_that_decodes_would_be_scaled(photo_folder: Path, tmp_path: Path) -> None:
+    images = Path(shutil.copytree(photo_folder, tmp_path / "images"))
+    for number, path in enumerate(sorted(images.glob("train/*/*"))):
+        path.write_bytes(b"no image") if number % 4 else Image.new("RGB", (90, 80)).save(path)
+    make_shards(image_folder(images), tmp_path / "set", keep_undecodable=True)
+    changes = {**CROPPED, "augment.normalise": False, "data.batch_size": 12, "data.max_undecodable": 0.8}
+    feed = opened(tmp_path / "set", tmp_path, 8, "auto", **changes)
+    assert "reads 6 of the 6 images of 'train' at a smaller scale" in str(feed.residence["train"])
+    with pytest.raises(DataError, match="cannot stay decoded"):
+        opened(tmp_path / "set", tmp_path, 8, "always", **changes)
 
 
 def test_what_does_not_fit_is_streamed_and_the_reason_is_given(

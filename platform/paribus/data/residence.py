@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import psutil
 
 from paribus.data.cache_room import NoRoomError, allowance
@@ -64,10 +65,11 @@ def open_supply(mode: Mode, plan: Plan, stream: Stream, caches: Path) -> tuple[S
 
 
 def _choose(mode: Mode, plan: Plan, on_disk: int) -> Residence:
-    num_scaled = int(plan.scaled.sum())
-    if 2 * num_scaled > len(plan.scaled):
+    # Those that do not decode are no reason to keep a file for nothing.
+    num_scaled, num_decoded = (int(np.count_nonzero(each)) for each in (plan.scaled, plan.reader.index.rows["height"]))
+    if 2 * num_scaled > num_decoded:
         why = (
-            f"data.decoding = 'fast' reads {num_scaled:,} of the {len(plan.scaled):,} images of {plan.split!r} at a "
+            f"data.decoding = 'fast' reads {num_scaled:,} of the {num_decoded:,} images of {plan.split!r} at a "
             f"smaller scale, which depends on the crop"
         )
         if mode == "always":
