@@ -8,8 +8,13 @@ import paribus
 
 # What a change of cannot alter a result (orchestration, tracking, analysis, the command line) is left out.
 _ROOMS = ("recipe", "models", "data", "training")
-# Nor do these, which print, count and draw.
-_NO_BEARING = ("models/commands.py", "models/complexity.py", "models/drawing/", "models/shapes.py", "data/commands.py")
+# Nor do these, which print, count and draw; nor what makes and inspects shards, for which the data's digest stands.
+_NO_BEARING = (
+    *(f"models/{name}" for name in ("commands.py", "complexity.py", "drawing/", "shapes.py")),
+    *(f"data/{name}.py" for name in ("checks", "commands", "contact_sheet", "half_made", "named_source", "plan")),
+    *(f"data/{name}.py" for name in ("png", "recode", "shards", "summary", "summary_text", "survey", "tars")),
+    *(f"data/{name}" for name in ("sources/", "verify.py", "workers.py", "writing.py")),
+)
 
 
 @cache

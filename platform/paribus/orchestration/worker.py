@@ -15,6 +15,7 @@ from ray import tune
 from paribus.orchestration.failures import classify, reason
 from paribus.orchestration.feed_reader import consumer_of, sharing_faults, sharing_tags
 from paribus.orchestration.job import Context, decode, params_of
+from paribus.recipe import trial_id
 from paribus.study.plan import Trial
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
@@ -33,6 +34,18 @@ if TYPE_CHECKING:
     from paribus.data.sharing import Consumer
     from paribus.tracking import TrialLog
     from paribus.training import Epoch, Result
+
+
+def check_data(trial: Trial, digest: str) -> None:
+    """Raise DataError where the data here, `digest`, are not those that the trial was named by."""
+    from paribus.data import DataError
+
+    if trial.id != trial_id(trial.recipe, trial.seeds, digest):
+        data = trial.recipe.data
+        raise DataError(
+            f"the shards of {data.shards or data.name} on {platform.node()} have the digest {digest[:12]}, and the "
+            "study was planned with others: give every node the same shards, then start the study again"
+        )
 
 
 class TrialWorker(tune.Trainable):
@@ -99,6 +112,7 @@ class TrialWorker(tune.Trainable):
         self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         feed = self._feed(trial)
+        check_data(trial, feed.digest)
         feed.shared = self._shared = consumer_of(feed, trial.recipe, self._home, self._context.code)
         return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
 
