@@ -5,21 +5,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import dots
 import pytest
 from photographs import lay_out
 from turns import Row, table
 
 from paribus.data.decode import decode
-from paribus.data.png import encode_png
 from paribus.data.recode import Recoding
 from paribus.data.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
-from paribus.data.sources.names import Names
-from paribus.data.sources.source import File, Listing, Source
 
 NUM, ROUNDS = 2400, 2
 SMALL = Recoding(short_side=256, quality=90)
@@ -79,7 +75,7 @@ def test_making_costs_little_more_than_decoding_and_a_second_process_next_to_not
 @pytest.mark.timeout(900)
 def test_a_maker_of_imagenets_number_of_samples_stays_small(tmp_path: Path) -> None:
     """Of 1,281,167 samples the parent holds the listing and, at the end, the index; a worker the listing's paths."""
-    command = [sys.executable, __file__, str(tmp_path / "set")]
+    command = [sys.executable, dots.__file__, str(tmp_path / "set")]
     peaks: dict[int, float] = {}
     with subprocess.Popen(command) as maker:
         while maker.poll() is None:
@@ -95,7 +91,10 @@ def test_a_maker_of_imagenets_number_of_samples_stays_small(tmp_path: Path) -> N
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def peak_mib(pid: int) -> float:
@@ -105,30 +104,3 @@ def peak_mib(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
-
-
-@dataclass(frozen=True)
-class Dots:
-    """Loads images of one pixel; knows a path for each, as a folder of images would."""
-
-    paths: Names
-
-    def __call__(self, row: int) -> File:
-        pixels = np.full((1, 1, 3), row % 251, np.uint8)
-        return File(suffix="png", data=encode_png(pixels), pixels=pixels)
-
-
-def dots(num: int) -> Source:
-    """`num` images of one pixel that claim to take 110 KB each."""
-    paths = Names(f"n{number % 1000:08}/n{number % 1000:08}_{number}.JPEG" for number in range(num))
-    train = Listing(
-        keys=Names(path.removesuffix(".JPEG") for path in paths),
-        labels=np.arange(num) % 1000,
-        sizes=np.full(num, 110 << 10),
-        load=Dots(paths),
-    )
-    return Source(name="dots", classes=tuple(f"n{number:08}" for number in range(1000)), splits={"train": train})
-
-
-if __name__ == "__main__":
-    make_shards(dots(1_281_167), Path(sys.argv[1]), workers=2)
