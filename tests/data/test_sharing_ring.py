@@ -96,6 +96,23 @@ def test_a_slot_comes_back_when_the_one_that_left_lets_go() -> None:
     assert held.slot in shared.free
 
 
+def test_a_slot_that_two_look_at_comes_back_when_both_have_let_go() -> None:
+    shared = ring(capacity=2)
+    first, second, stays = join(shared), join(shared), join(shared)
+    fill(shared)
+    held = shared.due(first)
+    assert held is not None
+    for member in (first, second):
+        shared.grant(member, held)
+        shared.members.discard(member)
+    take(shared, stays, 2)
+    fill(shared)
+    shared.release(first, held)
+    assert held.slot not in shared.free
+    shared.release(second, held)
+    assert shared.free.count(held.slot) == 1
+
+
 def test_credit_bounds_what_a_consumer_holds() -> None:
     shared = ring(capacity=8)
     member = join(shared)
