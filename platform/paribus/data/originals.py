@@ -41,7 +41,7 @@ class Originals:
         self.name, self.digest = manifest.name, manifest.digest
         self.num_classes, self.channels = len(manifest.classes), manifest.channels
         self.size = seen.size
-        self.keys, self.labels = part.index.keys, part.index.labels.astype(np.int64)
+        self.keys, self.labels = tuple(part.index.keys), part.index.labels.astype(np.int64)
 
     def prepared(
         self, rows: NDArray[np.int64], batch_size: int, prepare: Callable[[Pixels], T]
