@@ -221,3 +221,13 @@ def test_stock_webdataset_reads_the_shards(tmp_path: Path, long: bool) -> None:
     for row, file in zip(rows[:32], stored, strict=False):
         assert data[row["offset"] : row["offset"] + row["length"]] == file.data
         assert crc32(file.data) == row["crc"]
+
+
+def test_a_built_in_set_of_an_earlier_format_is_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "synthetic"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"format": 1, "name": "synthetic"}')
+    (folder / "train.index.tsv").write_text("of old")
+    place = locate(preset("synthetic").data, tmp_path)
+    assert read_manifest(place).splits["train"].samples == 64
+    assert not (folder / "train.index.tsv").exists()

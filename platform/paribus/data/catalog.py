@@ -1,11 +1,14 @@
 """Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
 
+import json
+import shutil
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from paribus.data.atomic import lock
 from paribus.data.errors import DataError
-from paribus.data.manifest import MANIFEST, Manifest, read_manifest
+from paribus.data.manifest import FORMAT, MANIFEST, Manifest, read_manifest
 from paribus.data.places import Place
 from paribus.recipe.data import Data
 from paribus.recipe.home import home as default_home
@@ -24,6 +27,8 @@ def locate(data: Data, home: Path | None = None) -> Place:
     if data.shards is not None:
         return Place(data.shards, home)
     folder = named_folder(data.name, home)
+    if data.name in BUILTIN:
+        _drop_outdated(folder)
     if not (folder / MANIFEST).exists():
         if data.name not in BUILTIN:
             raise DataError(_how_to_make(data.name, folder))
@@ -76,12 +81,23 @@ def _make_builtin(name: str, folder: Path) -> None:
     from paribus.data.shards import make_shards
     from paribus.data.sources import builtin
 
+    make_shards(builtin.digits() if name == "digits" else builtin.synthetic(), folder)
+
+
+def _drop_outdated(folder: Path) -> None:
+    """Remove a built-in set that an earlier Paribus wrote in another format, so that it is made anew."""
+    if _is_outdated(folder):
+        with lock(folder):
+            if _is_outdated(folder):  # no other process was faster
+                shutil.rmtree(folder)
+
+
+def _is_outdated(folder: Path) -> bool:
     try:
-        make_shards(builtin.digits() if name == "digits" else builtin.synthetic(), folder)
-    except DataError:
-        # Another process was faster: its shards are as good as ours.
-        if not (folder / MANIFEST).exists():
-            raise
+        written = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return False  # missing or broken, which is told elsewhere
+    return isinstance(written, dict) and written.get("format") in range(1, FORMAT)
 
 
 def _how_to_make(name: str, folder: Path) -> str:
