@@ -133,6 +133,18 @@ def test_undecodable_training_samples_are_skipped_up_to_the_limit(tmp_path: Path
         read_all(recipe.replace({"data.max_undecodable": 0.001}), tmp_path / "home")
 
 
+@pytest.mark.parametrize("start", [0, 4, 8])
+def test_a_trial_that_resumes_fails_where_one_that_never_stopped_does(tmp_path: Path, start: int) -> None:
+    folder = broken_set(tmp_path / "set", "train", tuple(range(0, 64, 6)))
+    changes = {"data.shards": str(folder), "data.batch_size": 4, "data.max_undecodable": 8 / 64}
+    feed = open_feed(RECIPE.replace(changes), tmp_path / "home")
+    step = start
+    with pytest.raises(DataError, match="allows 8 of 64"):
+        for _ in feed.batches(1, 2, 0, start):
+            step += 1
+    assert step == 10
+
+
 def test_memory_and_stream_skip_the_same_samples(tmp_path: Path) -> None:
     folder = broken_set(tmp_path / "set", "train", (3, 40))
     streams = []

@@ -145,7 +145,7 @@ class Feed:
         Raises:
             DataError: a damaged shard, or more undecodable samples in the epoch than `data.max_undecodable` allows.
         """
-        met: list[str] = []
+        met = self._undecodable_before(order_seed, epoch, start_step)
         for loaded in self._loaded(order_seed, augment_seed, epoch, start_step):
             draw = Draw(self._train.index.ids[loaded.positions], augment_seed, epoch)
             batch = self._batch(self._train.index, loaded, draw)
@@ -208,6 +208,16 @@ class Feed:
         parts = self._positions(order_seed, epoch, start_step)
         fill = partial(self._varied, augment_seed, epoch)
         return self._loads(self._train, range(start_step, self.steps_per_epoch), parts, fill, allocate)
+
+    def _undecodable_before(self, order_seed: int, epoch: int, step: int) -> list[str]:
+        """The samples of the epoch's steps before `step` that did not decode when the shards were made: a trial that
+        resumes there fails where one that never stopped does."""
+        broken = self._train.index.rows["height"] == 0
+        if step == 0 or not broken[self._chosen].any():
+            return []
+        order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
+        before = order[: step * self._recipe.data.batch_size]
+        return [self._train.index.keys[row] for row in before[broken[before]].tolist()]
 
     def _positions(self, order_seed: int, epoch: int, start_step: int) -> Positions:
         """(steps, n) the rows of this rank's share of each step."""
