@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from paribus.data.remote import Patience
+from paribus.data.storage.remote import Patience
 
 # Long enough for two busy cores, short enough to fail often.
 QUICK = Patience(attempts=4, total_s=20, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, stall_s=0.4)

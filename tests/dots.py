@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from paribus.data.png import encode_png
-from paribus.data.shards import make_shards
+from paribus.data.decoding.png import encode_png
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.names import Names
 from paribus.data.sources.source import File, Listing, Source
 

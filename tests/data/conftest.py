@@ -11,7 +11,7 @@ from data_servers import Nginx, object_server, serve
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.image_folder import image_folder
 

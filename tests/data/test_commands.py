@@ -12,7 +12,7 @@ from PIL import Image
 from paribus.data import DataError, data_digest, open_feed
 from paribus.data.commands import register
 from paribus.data.manifest import read_manifest
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 from paribus.recipe import preset
 
 
@@ -149,7 +149,7 @@ def test_a_digest_needs_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; "
         "from paribus.data import data_digest; from paribus.recipe import preset; "
-        "import paribus.data.commands, paribus.data.shards; "
+        "import paribus.data.commands, paribus.data.making.shards; "
         "print(data_digest(preset('synthetic'), Path(sys.argv[1]))); "
         "print([name for name in ('torch', 'ray', 'mlflow', 'sklearn', 'webdataset') if name in sys.modules])"
     )

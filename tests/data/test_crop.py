@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from paribus.data.crop import Box, crop, crop_original, crop_pixels, may_scale, original
-from paribus.data.decode import decode, size_of
+from paribus.data.decoding.crop import Box, crop, crop_original, crop_pixels, may_scale, original
+from paribus.data.decoding.decode import decode, size_of
 from paribus.data.errors import UndecodableError
 
 SIZE = (40, 48)

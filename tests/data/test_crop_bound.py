@@ -14,7 +14,7 @@ from sklearn.datasets import load_sample_images
 
 from paribus.data.augment import Draw, crop_boxes
 from paribus.data.counters import sample_ids
-from paribus.data.crop import crop
+from paribus.data.decoding.crop import crop
 
 SIZES = (64, 112, 160, 224)
 NUM_BOXES = 6

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from sklearn.datasets import load_sample_images
 
-from paribus.data.decode import decode, is_grey, resize, size_of, view
+from paribus.data.decoding.decode import decode, is_grey, resize, size_of, view
+from paribus.data.decoding.header import exif_orientation
+from paribus.data.decoding.png import encode_png
 from paribus.data.errors import UndecodableError
-from paribus.data.header import exif_orientation
-from paribus.data.png import encode_png
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import pytest
 from data_sources import changed
 
 from paribus.data import Batch, DataError, data_digest, open_feed
-from paribus.data.places import Place
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
+from paribus.data.making.verify import verify
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.image_folder import image_folder
 from paribus.data.sources.source import File
-from paribus.data.verify import verify
+from paribus.data.storage.places import Place
 from paribus.recipe import Recipe, preset
 
 RECIPE = preset("synthetic")

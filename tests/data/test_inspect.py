@@ -8,14 +8,14 @@ from data_sources import changed
 from PIL import Image
 
 from paribus.data import DataError
-from paribus.data.contact_sheet import MAX_CLASSES, MAX_IMAGES, contact_sheet
-from paribus.data.places import Place
-from paribus.data.shards import make_shards
+from paribus.data.making.contact_sheet import MAX_CLASSES, MAX_IMAGES, contact_sheet
+from paribus.data.making.shards import make_shards
+from paribus.data.making.summary import inspect
+from paribus.data.making.summary_text import summary_lines
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.source import File, Listing, Source
 from paribus.data.sources.textured_set import textured_set
-from paribus.data.summary import inspect
-from paribus.data.summary_text import summary_lines
+from paribus.data.storage.places import Place
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 from data_sources import changed
 
 from paribus.data.errors import DataError
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.image_folder import image_folder
 from paribus.data.sources.source import File, Source
@@ -27,7 +27,7 @@ import sys, time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from paribus.data.errors import DataError
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ import resource, sys
 from pathlib import Path
 from test_making_faults import uneven
 from paribus.data.errors import DataError
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))
 try:
     make_shards(uneven(), Path(sys.argv[1]), shard_size=5)

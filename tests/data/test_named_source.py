@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from paribus.data import DataError
-from paribus.data.named_source import add_source_options, named_source
+from paribus.data.making.named_source import add_source_options, named_source
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.source import Source
 

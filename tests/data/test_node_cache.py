@@ -17,15 +17,15 @@ import pytest
 from data_servers import QUICK, Fault, FaultyLine, Nginx, until
 
 from paribus.data.errors import DataError
-from paribus.data.node_cache import NodeCache, node_cache
-from paribus.data.places import Place
+from paribus.data.storage.node_cache import NodeCache, node_cache
+from paribus.data.storage.places import Place
 
 SIZE = 400_000
 # What a process of a trial does: open a shard through the cache and say what it read.
 OPEN = """
 import sys
 from hashlib import sha256
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 root, file, size, digest = sys.argv[1:]
 with Place(root).open(file, int(size), digest) as opened:
     print(sha256(opened.read()).hexdigest())
@@ -187,7 +187,7 @@ def test_processes_share_one_bound(web: Nginx, folder: Path, cache: Path) -> Non
     code = """
 import sys
 from hashlib import sha256
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 root, size, *digests = sys.argv[1:]
 place = Place(root)
 for turn in range(2):

@@ -8,11 +8,12 @@ import pytest
 import torch
 from data_sources import changed
 
-from paribus.data import Feed, on_device, open_feed
+from paribus.data import Feed, open_feed
 from paribus.data.augment import Draw, varied
 from paribus.data.counters import sample_ids
-from paribus.data.on_device import DeviceSplit
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
+from paribus.data.resident import on_device
+from paribus.data.resident.on_device import DeviceSplit
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.source import File
 from paribus.recipe import Recipe, preset

@@ -12,7 +12,7 @@ from paribus.data.counters import integers, keyed_hash, sample_ids, uniforms
 from paribus.data.index import ROW, Index, read_index
 from paribus.data.manifest import read_manifest
 from paribus.data.order import choose, epoch_order, share
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 
 WIDTH = 8
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from paribus.data import DataError, open_feed, open_originals
-from paribus.data.decode import Pixels
-from paribus.data.shards import make_shards
+from paribus.data.decoding.decode import Pixels
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
 from paribus.recipe import Recipe
 

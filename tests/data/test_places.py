@@ -9,7 +9,7 @@ import pytest
 from data_servers import Nginx
 
 from paribus.data.errors import DataError
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_an_address_that_cannot_be_is_refused_without_its_secrets(root: str, wor
 def test_naming_a_place_loads_no_client_and_reading_one_no_torch(web: Nginx, folder: Path) -> None:
     code = """
 import sys
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 place = Place(sys.argv[1])
 print([name for name in ("obstore", "torch", "boto3") if name in sys.modules])
 place.read("manifest.json")

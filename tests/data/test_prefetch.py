@@ -10,8 +10,8 @@ import pytest
 from data_servers import QUICK, Fault, FaultyLine, Nginx, until
 
 from paribus.data.errors import DataError
-from paribus.data.places import Place
-from paribus.data.prefetch import Entry, Prefetch
+from paribus.data.storage.places import Place
+from paribus.data.storage.prefetch import Entry, Prefetch
 
 SIZE = 1 << 20
 

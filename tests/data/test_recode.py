@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from paribus.data.decode import Pixels, decode
+from paribus.data.decoding.decode import Pixels, decode
 from paribus.data.errors import DataError
 from paribus.data.index import read_index
+from paribus.data.making.recode import Recoding
+from paribus.data.making.shards import make_shards
 from paribus.data.manifest import read_manifest
-from paribus.data.places import Place
 from paribus.data.reading import ShardReader
-from paribus.data.recode import Recoding
-from paribus.data.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
 from paribus.data.sources.source import File
+from paribus.data.storage.places import Place
 
 PHOTO = load_sample_images().images[0]
 SMALL = Recoding(short_side=64, quality=90)

@@ -16,7 +16,7 @@ from certificates import certificates
 from data_servers import QUICK, Fault, FaultyLine, Nginx, free_port, serve, upload
 
 from paribus.data.errors import DataError
-from paribus.data.remote import Patience, Remote
+from paribus.data.storage.remote import Patience, Remote
 
 DATA = random.Random(1).randbytes(1_000_000)
 DIGEST = sha256(DATA).hexdigest()
@@ -302,7 +302,7 @@ def test_a_forked_process_is_refused_instead_of_waiting_for_ever(web: Nginx, fol
     code = """
 import os, sys
 from paribus.data.errors import DataError
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 place = Place(sys.argv[1])
 place.read(sys.argv[2])
 if os.fork() == 0:

@@ -11,9 +11,9 @@ import torch
 from data_servers import Fault, FaultyLine, Nginx, upload
 
 from paribus.data import Batch, DataError, data_digest, open_feed
+from paribus.data.making.verify import verify
 from paribus.data.manifest import read_manifest
-from paribus.data.places import Place
-from paribus.data.verify import verify
+from paribus.data.storage.places import Place
 from paribus.recipe import preset
 
 STRIPES = preset("synthetic").replace({"augment.crop": "pad", "augment.pad": 2, "data.resident": "never"})

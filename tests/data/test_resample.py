@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from paribus.data.crop import crop_pixels
-from paribus.data.resample import Axis, resample_scaled, scaled_axis
+from paribus.data.decoding.crop import crop_pixels
+from paribus.data.decoding.resample import Axis, resample_scaled, scaled_axis
 
 PHOTO: NDArray[np.uint8] = load_sample_images().images[0]
 

@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from paribus.data import Batch, DataError, Feed, open_feed, open_originals, residence
-from paribus.data.crop import may_scale
-from paribus.data.shards import make_shards
+from paribus.data import Batch, DataError, Feed, open_feed, open_originals
+from paribus.data.decoding.crop import may_scale
+from paribus.data.making.shards import make_shards
+from paribus.data.resident import choice as residence
 from paribus.data.sources.image_folder import image_folder
 from paribus.recipe import Recipe
 

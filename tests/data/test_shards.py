@@ -18,15 +18,15 @@ from sklearn.datasets import load_digits
 
 from paribus.data.atomic import require_disk
 from paribus.data.catalog import data_digest, locate
-from paribus.data.decode import decode
+from paribus.data.decoding.decode import decode
 from paribus.data.errors import DataError
 from paribus.data.index import read_index
+from paribus.data.making.shards import make_shards
 from paribus.data.manifest import read_manifest
-from paribus.data.places import Place
-from paribus.data.shards import make_shards
 from paribus.data.sources.builtin import digits, synthetic
 from paribus.data.sources.image_folder import image_folder
 from paribus.data.sources.source import File, Source
+from paribus.data.storage.places import Place
 from paribus.recipe import preset
 
 

@@ -14,7 +14,7 @@ import torch
 from data_sources import changed
 
 from paribus.data import Batch, DataError, Feed, open_feed
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sharing import Consumer, Limits, Patience, Reader
 from paribus.data.sharing.recipes import Sources, stream_of
 from paribus.data.sources.builtin import synthetic

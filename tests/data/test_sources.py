@@ -14,8 +14,8 @@ import pytest
 from data_sources import files
 
 from paribus.data import DataError, open_feed
-from paribus.data.decode import decode
-from paribus.data.shards import make_shards
+from paribus.data.decoding.decode import decode
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
 from paribus.data.sources.source import Listing
 from paribus.data.sources.torchvision_sets import DEBIAN_FASHION_MNIST, torchvision_source

@@ -11,8 +11,8 @@ from data_sources import files
 from PIL import Image
 
 from paribus.data import DataError
-from paribus.data.decode import decode
-from paribus.data.shards import make_shards
+from paribus.data.decoding.decode import decode
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.any_torchvision import any_torchvision
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]

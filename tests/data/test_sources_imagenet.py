@@ -14,7 +14,7 @@ from scipy.io import savemat
 from sklearn.datasets import load_sample_images
 
 from paribus.data import DataError, open_feed
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.imagenet import TRAIN_TAR, VAL_TAR, imagenet
 from paribus.data.sources.imagenet_devkit import ARCHIVE, FOLDER, read_devkit
 from paribus.recipe import preset

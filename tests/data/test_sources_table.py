@@ -9,7 +9,7 @@ from data_sources import files
 from pyarrow import parquet
 
 from paribus.data import DataError
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.table import table
 
 ROWS = [

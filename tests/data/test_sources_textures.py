@@ -11,8 +11,8 @@ from sklearn.datasets import load_sample_images
 from sklearn.linear_model import RidgeClassifier
 
 from paribus.data import DataError
-from paribus.data.decode import Pixels, decode
-from paribus.data.shards import make_shards
+from paribus.data.decoding.decode import Pixels, decode
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.textured_set import textured_set
 from paribus.data.sources.textures import MAX_CLASSES, jpeg, look, picture
 

@@ -13,10 +13,10 @@ from data_sources import files
 from PIL import Image
 
 from paribus.data import DataError
-from paribus.data.places import Place
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
+from paribus.data.making.verify import verify
 from paribus.data.sources.webdataset_shards import webdataset_shards
-from paribus.data.verify import verify
+from paribus.data.storage.places import Place
 
 
 def image(number: int, kind: str = "PNG") -> bytes:

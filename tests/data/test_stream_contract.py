@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from paribus.data import Batch, Feed, hash_keys, open_feed, residence
+from paribus.data import Batch, Feed, hash_keys, open_feed
+from paribus.data.resident import choice as residence
 from paribus.recipe import Recipe, preset
 
 STRIPES = preset("synthetic").replace(

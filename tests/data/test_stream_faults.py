@@ -16,8 +16,8 @@ from paribus.data import DataError, Feed, open_feed
 from paribus.data.index import read_index
 from paribus.data.lanes import Lanes
 from paribus.data.manifest import read_manifest
-from paribus.data.places import Place
 from paribus.data.reading import ShardReader, _first_needed
+from paribus.data.storage.places import Place
 from paribus.recipe import preset
 
 RECIPE = preset("synthetic").replace({"data.batch_size": 4, "data.shuffle_shards": 2, "data.resident": "never"})

@@ -10,7 +10,7 @@ import pytest
 
 from paribus.cli import main
 from paribus.data import hash_keys, open_feed
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
 from paribus.recipe import preset
 from paribus.recipe.seeds import Seeds

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from paribus.data.decode import Pixels
-from paribus.data.png import encode_png
+from paribus.data.decoding.decode import Pixels
+from paribus.data.decoding.png import encode_png
+from paribus.data.making.survey import Survey
 from paribus.data.sources.source import File
-from paribus.data.survey import Survey
 
 
 def surveyed(images: list[Pixels], known: bool = True) -> Survey:

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from paribus.data.errors import DataError
+from paribus.data.making.shards import make_shards
+from paribus.data.making.verify import verify
 from paribus.data.manifest import read_manifest
-from paribus.data.places import Place
-from paribus.data.shards import make_shards
 from paribus.data.sources.builtin import synthetic
-from paribus.data.verify import verify
+from paribus.data.storage.places import Place
 
 SHARD = "train-000004.tar"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from desk import Desk
 
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 
 pytestmark = pytest.mark.cluster

@@ -15,7 +15,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-import paribus.data.sharing.recipes, paribus.data.stores, paribus.models.build, paribus.training
+import paribus.data.sharing.recipes, paribus.data.storage.stores, paribus.models.build, paribus.training
 for module in iter_modules(paribus.training.__path__, "paribus.training."):
     import_module(module.name)
 from paribus.data import open_feed
@@ -36,7 +36,7 @@ def test_all_that_training_imports_bears(tmp_path: Path) -> None:
     assert [name for name in used if name.startswith(code_digest._NO_BEARING)] == []
     made = {path.relative_to(root).as_posix() for path in (root / "data").rglob("*.py")}
     left_out = {name for name in made if name.startswith(code_digest._NO_BEARING)}
-    assert {"data/sources/source.py", "data/contact_sheet.py", "data/writing.py"} < left_out
+    assert {"data/sources/source.py", "data/making/contact_sheet.py", "data/making/writing.py"} < left_out
     # Each word means a file or folder that is there.
     everything = [path.relative_to(root).as_posix() for path in root.rglob("*.py")]
     assert [word for word in code_digest._NO_BEARING if not any(name.startswith(word) for name in everything)] == []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from paribus.data import DataError, data_digest
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 from paribus.orchestration.worker import check_data
 from paribus.recipe import Recipe, preset

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from paribus.data.decode import sides
+from paribus.data.decoding.decode import sides
 from paribus.training.crops import LOOKS, Box, Look, corners_and_centre, looks, scaled_short, squares
 
 # An ImageNet image of 375 x 500, whose shorter side becomes 256: 256 x 341.

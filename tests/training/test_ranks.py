@@ -15,7 +15,7 @@ from desk import kill
 from ranked import CASES
 
 from paribus.data import DataError, open_feed
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
 from paribus.data.sources.source import File
 from paribus.recipe import Recipe, RecipeError, Seeds, preset

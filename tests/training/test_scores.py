@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from paribus.data import Originals, open_feed, open_originals
-from paribus.data.decode import resize, sides
-from paribus.data.shards import make_shards
+from paribus.data.decoding.decode import resize, sides
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
 from paribus.models.build import build
 from paribus.recipe import Recipe, Seeds

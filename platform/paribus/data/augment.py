@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paribus.data.counters import Ids, integers, uniforms
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 from paribus.recipe.data import Augment
 
 _ATTEMPTS = 10

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch.utils.dlpack import from_dlpack
 
 from paribus.data.augment import Draw, crop_boxes, mirrored, varied
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 from paribus.data.errors import DataError
 from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
-from paribus.data.on_device import DeviceSplit, on_device
 from paribus.data.order import choose, epoch_order, share, steps_of
-from paribus.data.residence import Residence
+from paribus.data.resident.choice import Residence
+from paribus.data.resident.on_device import DeviceSplit, on_device
 from paribus.data.sharing.consumer import Consumer
 from paribus.data.stages import SHARED_ADVICE, Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order

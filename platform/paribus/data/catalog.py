@@ -9,7 +9,7 @@ from pathlib import Path
 from paribus.data.atomic import lock
 from paribus.data.errors import DataError
 from paribus.data.manifest import FORMAT, MANIFEST, Manifest, read_manifest
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 from paribus.recipe.data import Data
 from paribus.recipe.home import home as default_home
 from paribus.recipe.recipe import Recipe
@@ -78,7 +78,7 @@ def named_folder(name: str, home: Path | None = None) -> Path:
 
 
 def _make_builtin(name: str, folder: Path) -> None:
-    from paribus.data.shards import make_shards
+    from paribus.data.making.shards import make_shards
     from paribus.data.sources import builtin
 
     make_shards(builtin.digits() if name == "digits" else builtin.synthetic(), folder)

@@ -10,10 +10,10 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from paribus.data.errors import DataError
-from paribus.data.named_source import EXAMPLES, add_source_options, named_source
+from paribus.data.making.named_source import EXAMPLES, add_source_options, named_source
 
 if TYPE_CHECKING:
-    from paribus.data.recode import Recoding
+    from paribus.data.making.recode import Recoding
     from paribus.data.sources.source import Source
 
 _MAKE_EXAMPLES = f"""{EXAMPLES}
@@ -92,7 +92,7 @@ def _add_make(make: argparse.ArgumentParser) -> None:
 
 def _make(args: argparse.Namespace) -> int:
     from paribus.data.catalog import named_folder
-    from paribus.data.shards import make_shards
+    from paribus.data.making.shards import make_shards
 
     recoding = _recoding(args)
     source = _chosen(named_source(args), args)
@@ -138,7 +138,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _recoding(args: argparse.Namespace) -> "Recoding | None":
-    from paribus.data.recode import Recoding
+    from paribus.data.making.recode import Recoding
 
     if args.short_side is not None:
         return Recoding(short_side=args.short_side, quality=90 if args.quality is None else args.quality)
@@ -153,8 +153,8 @@ def _workers(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from paribus.data.places import Place
-    from paribus.data.verify import verify
+    from paribus.data.making.verify import verify
+    from paribus.data.storage.places import Place
 
     report = verify(Place(args.folder), _workers(args), quiet=args.json)
     if args.json:
@@ -169,16 +169,16 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from paribus.data.places import Place
-    from paribus.data.summary import inspect
-    from paribus.data.summary_text import summary_lines
+    from paribus.data.making.summary import inspect
+    from paribus.data.making.summary_text import summary_lines
+    from paribus.data.storage.places import Place
 
     if args.split is not None and args.sheet is None:
         raise DataError("--split without --sheet has no effect: what is printed is about all splits")
     place = Place(args.folder)
     summary = inspect(place)
     if args.sheet is not None:
-        from paribus.data.contact_sheet import contact_sheet
+        from paribus.data.making.contact_sheet import contact_sheet
 
         contact_sheet(place, args.sheet, args.split or "train")
     if args.json:

@@ -6,18 +6,18 @@ from pathlib import Path
 import torch
 
 from paribus.data.batches import Batch, Feed, Part
-from paribus.data.cache_room import caches_folder
 from paribus.data.catalog import input_size, locate
-from paribus.data.decode import View
+from paribus.data.decoding.decode import View
 from paribus.data.errors import DataError
 from paribus.data.index import read_index
 from paribus.data.lanes import check_length
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.originals import Originals
-from paribus.data.places import Place
 from paribus.data.reading import ShardReader
-from paribus.data.residence import open_supply
-from paribus.data.resident import Plan
+from paribus.data.resident.cache_room import caches_folder
+from paribus.data.resident.choice import open_supply
+from paribus.data.resident.resident import Plan
+from paribus.data.storage.places import Place
 from paribus.data.stream import Stream
 from paribus.data.supply import Viewing
 from paribus.recipe.recipe import Recipe

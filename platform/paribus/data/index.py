@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from paribus.data.counters import Ids
 from paribus.data.errors import DataError
 from paribus.data.manifest import Manifest
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 
 # A row a sample, in the order of the shards. `id`: first 8 bytes of the key's SHA-256. `offset`, `length`, `crc`: of
 # the image file's bytes within its shard, the last by zlib's crc32. `height`, `width`: as displayed, 0 where it does

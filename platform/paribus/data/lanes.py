@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from paribus.data.errors import DataError
 from paribus.data.manifest import Shard
-from paribus.data.places import Place
-from paribus.data.prefetch import Prefetch
+from paribus.data.storage.places import Place
+from paribus.data.storage.prefetch import Prefetch
 
 # Shards held open: more than an order of the default width walks through at a time, fewer than a process may open.
 _MAX_OPEN = 256

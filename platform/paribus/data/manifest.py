@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from paribus.data.errors import DataError
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 from paribus.recipe.identity import canonical_json
 
 MANIFEST = "manifest.json"

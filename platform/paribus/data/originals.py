@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from paribus.data.batches import Part
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 from paribus.data.errors import DataError
 from paribus.data.finish import Colour
 from paribus.data.manifest import Manifest

@@ -11,8 +11,8 @@ from paribus.data.errors import DataError
 from paribus.data.index import Index
 from paribus.data.lanes import Lane, Lanes, fault
 from paribus.data.manifest import Manifest
-from paribus.data.places import Place
 from paribus.data.stages import Stages
+from paribus.data.storage.places import Place
 
 
 class ShardReader:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 from paribus.data.reading import ShardReader
 from paribus.data.supply import Crops, Positions, Viewing
 

@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.crop import Box, crop
-from paribus.data.decode import Pixels, View, decode, view
+from paribus.data.decoding.crop import Box, crop
+from paribus.data.decoding.decode import Pixels, View, decode, view
 from paribus.data.errors import UndecodableError
 from paribus.data.manifest import Manifest
 

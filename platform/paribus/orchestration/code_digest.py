@@ -11,9 +11,7 @@ _ROOMS = ("recipe", "models", "data", "training")
 # Nor do these, which print, count and draw; nor what makes and inspects shards, for which the data's digest stands.
 _NO_BEARING = (
     *(f"models/{name}" for name in ("commands.py", "complexity.py", "drawing/", "shapes.py")),
-    *(f"data/{name}.py" for name in ("checks", "commands", "contact_sheet", "half_made", "named_source", "plan")),
-    *(f"data/{name}.py" for name in ("png", "recode", "shards", "summary", "summary_text", "survey", "tars")),
-    *(f"data/{name}" for name in ("sources/", "verify.py", "workers.py", "writing.py")),
+    *(f"data/{name}" for name in ("commands.py", "decoding/png.py", "making/", "sources/")),
 )
 
 

@@ -26,7 +26,7 @@ with another head (NIN's connected one) gives its own answer to the larger image
 from collections.abc import Callable
 from typing import NamedTuple
 
-from paribus.data.decode import sides
+from paribus.data.decoding.decode import sides
 
 _PAPERS_INPUT = 224
 _ONE_SCALE = (256,)

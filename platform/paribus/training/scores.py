@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from paribus.data import Originals
-from paribus.data.decode import Pixels, resize, sides
+from paribus.data.decoding.decode import Pixels, resize, sides
 from paribus.models.build import build
 from paribus.recipe import Recipe
 from paribus.training.crops import Look, looks

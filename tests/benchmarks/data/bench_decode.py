@@ -22,8 +22,8 @@ from turns import Row, rates, table
 
 from paribus.data.augment import Draw, crop_boxes, mirrored
 from paribus.data.counters import sample_ids
-from paribus.data.crop import crop
-from paribus.data.decode import size_of
+from paribus.data.decoding.crop import crop
+from paribus.data.decoding.decode import size_of
 
 NUM = 64
 Way = Callable[[], int]

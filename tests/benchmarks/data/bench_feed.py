@@ -22,7 +22,7 @@ from torchvision.transforms import v2
 from turns import Row, rates, table
 
 from paribus.data import Feed, open_feed
-from paribus.data.shards import make_shards
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.image_folder import image_folder as folder_source
 from paribus.data.sources.source import array_source
 from paribus.recipe import preset

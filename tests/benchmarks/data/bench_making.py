@@ -12,9 +12,9 @@ import pytest
 from photographs import lay_out
 from turns import Row, table
 
-from paribus.data.decode import decode
-from paribus.data.recode import Recoding
-from paribus.data.shards import make_shards
+from paribus.data.decoding.decode import decode
+from paribus.data.making.recode import Recoding
+from paribus.data.making.shards import make_shards
 from paribus.data.sources.image_folder import image_folder
 
 NUM, ROUNDS = 2400, 2

@@ -18,8 +18,9 @@ from loaders import BATCH, SIZE, Output, Way, image_folder
 from photographs import lay_out
 from turns import Row, rates, table
 
-from paribus.data import Feed, open_feed, residence
-from paribus.data.shards import make_shards
+from paribus.data import Feed, open_feed
+from paribus.data.making.shards import make_shards
+from paribus.data.resident import choice as residence
 from paribus.data.sources.image_folder import image_folder as folder_source
 from paribus.data.sources.source import array_source
 from paribus.recipe import preset

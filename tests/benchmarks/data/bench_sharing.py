@@ -116,7 +116,7 @@ def best(ways: dict[str, Callable[[int], Taken]]) -> dict[str, tuple[float, floa
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from photographs import lay_out
 
-    from paribus.data.shards import make_shards
+    from paribus.data.making.shards import make_shards
     from paribus.data.sources.image_folder import image_folder
 
     home = tmp_path_factory.mktemp("home")

@@ -14,7 +14,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 
 Shape = tuple[int, int, int, int]
 

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 from paribus.data.sharing.memory import Shape
 
 MAX_PACKET = 1 << 16

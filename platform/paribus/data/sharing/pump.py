@@ -6,7 +6,7 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import cast
 
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 from paribus.data.sharing.memory import Shape, Slot
 from paribus.data.sharing.protocol import Attach, Drawn, Source
 from paribus.data.sharing.ring import Ring

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
+from paribus.data.decoding.png import encode_png
 from paribus.data.errors import DataError
-from paribus.data.png import encode_png
 from paribus.data.sources.names import Names
 from paribus.data.sources.path_files import PathFiles
 from paribus.data.sources.source import File, Listing, Source, tidy_key

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels
-from paribus.data.png import encode_png
+from paribus.data.decoding.decode import Pixels
+from paribus.data.decoding.png import encode_png
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from paribus.data.counters import integers, keyed_hash, sample_ids, uniforms
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 
 MAX_CLASSES = 1024
 QUALITY = 90

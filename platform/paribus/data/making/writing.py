@@ -11,13 +11,13 @@ import numpy as np
 
 from paribus.data.atomic import new_file
 from paribus.data.errors import DataError
-from paribus.data.half_made import Facts, Folders
 from paribus.data.index import ROW
+from paribus.data.making.half_made import Facts, Folders
+from paribus.data.making.plan import MAX_SHARD_MIB, TRAIN, Job
+from paribus.data.making.recode import Recoding
+from paribus.data.making.survey import Survey
 from paribus.data.manifest import Shard
-from paribus.data.plan import MAX_SHARD_MIB, TRAIN, Job
-from paribus.data.recode import Recoding
 from paribus.data.sources.source import File, Load
-from paribus.data.survey import Survey
 
 # Called after each sample with the bytes that were read.
 Tick = Callable[[int], None]

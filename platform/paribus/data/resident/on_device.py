@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from paribus.data.augment import Draw, mirrored, pad_offsets
-from paribus.data.resident import Resident
+from paribus.data.resident.resident import Resident
 from paribus.data.supply import Positions, Supply
 from paribus.recipe.data import Augment
 

@@ -7,13 +7,13 @@ from itertools import zip_longest
 from typing import Any
 from zlib import crc32
 
-from paribus.data.decode import decode
+from paribus.data.decoding.decode import decode
 from paribus.data.errors import DataError, UndecodableError
 from paribus.data.index import Rows
 from paribus.data.lanes import check_length, fault
+from paribus.data.making.tars import image_of, tar_samples
 from paribus.data.manifest import Manifest, Shard
-from paribus.data.places import Place
-from paribus.data.tars import image_of, tar_samples
+from paribus.data.storage.places import Place
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ import numpy as np
 
 from paribus.data.atomic import lock, require_disk
 from paribus.data.errors import DataError
-from paribus.data.half_made import HalfMade
 from paribus.data.index import index_bytes, index_files, keys_bytes
+from paribus.data.making.half_made import HalfMade
+from paribus.data.making.plan import SHARD_MIB, SHARD_SIZE, Options, Plan, SplitPlan, plan_shards
+from paribus.data.making.recode import Recoding
+from paribus.data.making.survey import Survey
+from paribus.data.making.workers import write_all
+from paribus.data.making.writing import Writing
 from paribus.data.manifest import Manifest, Split, read_manifest
 from paribus.data.meter import Meter
-from paribus.data.places import Place
-from paribus.data.plan import SHARD_MIB, SHARD_SIZE, Options, Plan, SplitPlan, plan_shards
-from paribus.data.recode import Recoding
 from paribus.data.sources.source import Source
-from paribus.data.survey import Survey
-from paribus.data.workers import write_all
-from paribus.data.writing import Writing
+from paribus.data.storage.places import Place
 
 _NAMED = 20
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from paribus.data.errors import DataError
-from paribus.data.node_cache import node_cache
-from paribus.data.remote import Patience, Remote
+from paribus.data.storage.node_cache import node_cache
+from paribus.data.storage.remote import Patience, Remote
 
 SCHEMES = ("http", "https", "s3", "gs")
 

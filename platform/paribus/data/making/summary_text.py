@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from paribus.data.summary import SplitSummary, Summary
+from paribus.data.making.summary import SplitSummary, Summary
 
 MAX_BARS = 24
 _BINS = 8

@@ -8,8 +8,8 @@ import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from paribus.data.decoding.header import MAX_PIXELS, TURNS, check_size, exif_orientation, is_jpeg, jpeg_header, png_size
 from paribus.data.errors import UndecodableError
-from paribus.data.header import MAX_PIXELS, TURNS, check_size, exif_orientation, is_jpeg, jpeg_header, png_size
 
 Pixels = NDArray[np.uint8]
 View = Literal["stored", "fit", "centre"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paribus.data.header import TURNS
+from paribus.data.decoding.header import TURNS
 
 Pixels = NDArray[np.uint8]
 # What `torch.nn.functional.interpolate` calls; that writes into no tensor of ours, and takes no size beside a scale.

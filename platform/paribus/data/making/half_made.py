@@ -12,9 +12,9 @@ import numpy as np
 from paribus.data.atomic import flush, new_file
 from paribus.data.errors import DataError
 from paribus.data.index import Rows
+from paribus.data.making.plan import Plan
+from paribus.data.making.survey import Survey
 from paribus.data.manifest import MANIFEST, Manifest, Shard
-from paribus.data.plan import Plan
-from paribus.data.survey import Survey
 
 _PLAN = "plan.json"
 _NAMED = 3

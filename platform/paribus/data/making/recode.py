@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import simplejpeg  # type: ignore[import-untyped]
 
-from paribus.data.decode import decode, is_grey, resize, sides
+from paribus.data.decoding.decode import decode, is_grey, resize, sides
 from paribus.data.errors import DataError, UndecodableError
 from paribus.data.sources.source import File
 

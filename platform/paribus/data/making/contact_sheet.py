@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from paribus.data.decode import as_image, decode
+from paribus.data.decoding.decode import as_image, decode
 from paribus.data.errors import DataError
 from paribus.data.index import Index, read_index
 from paribus.data.manifest import Manifest, read_manifest
-from paribus.data.places import Place
 from paribus.data.reading import ShardReader
+from paribus.data.storage.places import Place
 
 MAX_CLASSES, MAX_IMAGES = 20, 10
 _TILE, _GAP, _MARGIN, _CAPTION, _TITLE = (112, 84), 6, 16, 170, 54

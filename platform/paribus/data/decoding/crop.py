@@ -13,9 +13,9 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from paribus.data.decode import Pixels, decode
-from paribus.data.header import TURNS, JpegHeader, is_jpeg, jpeg_header
-from paribus.data.resample import Axis, resample, resample_scaled, scaled_axis
+from paribus.data.decoding.decode import Pixels, decode
+from paribus.data.decoding.header import TURNS, JpegHeader, is_jpeg, jpeg_header
+from paribus.data.decoding.resample import Axis, resample, resample_scaled, scaled_axis
 
 Box = tuple[int, int, int, int]
 # libjpeg-turbo has vector code for halves and quarters, an eighth needs none; 5/8 to 7/8 cost more than the whole.

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from paribus.data.decode import Pixels, decode, is_grey
+from paribus.data.decoding.decode import Pixels, decode, is_grey
 from paribus.data.errors import UndecodableError
 from paribus.data.sources.source import File
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from paribus.data.atomic import lock
 from paribus.data.errors import DataError
-from paribus.data.node_cache import FOLDER, LIMIT_GIB, cache_folder, cache_limit
+from paribus.data.storage.node_cache import FOLDER, LIMIT_GIB, cache_folder, cache_limit
 
 # The one large file of a cache.
 PIXELS = "pixels"

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import BinaryIO
 
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 
 Entry = tuple[str, int, str]
 NUM_AHEAD = 4

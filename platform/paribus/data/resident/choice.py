@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import psutil
 
-from paribus.data.cache_room import NoRoomError, allowance
 from paribus.data.errors import DataError
-from paribus.data.resident import Plan, open_resident
+from paribus.data.resident.cache_room import NoRoomError, allowance
+from paribus.data.resident.resident import Plan, open_resident
 from paribus.data.stream import Stream
 from paribus.data.supply import Supply
 

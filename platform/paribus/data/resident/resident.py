@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.crop import Original, crop_original, may_scale, original
-from paribus.data.decode import Pixels, decode, upright
+from paribus.data.decoding.crop import Original, crop_original, may_scale, original
+from paribus.data.decoding.decode import Pixels, decode, upright
 from paribus.data.errors import UndecodableError
 from paribus.data.manifest import Manifest
-from paribus.data.pixel_cache import Layout, Making, PixelCache, open_cache
 from paribus.data.reading import ShardReader
+from paribus.data.resident.pixel_cache import Layout, Making, PixelCache, open_cache
 from paribus.data.stream import Stream
 from paribus.data.supply import Crops, Positions, Viewing
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from paribus.data.errors import DataError
-from paribus.data.line_faults import LineError, altered, fault_of, too_short
+from paribus.data.storage.line_faults import LineError, altered, fault_of, too_short
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -138,7 +138,7 @@ class Remote:
 
     @cached_property
     def _client(self) -> "ObjectStore":
-        from paribus.data.stores import open_store
+        from paribus.data.storage.stores import open_store
 
         return open_store(self.root, self.patience.connect_s, self.patience.stall_s)
 

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from paribus.data.checks import Described, Expected, shard_faults
 from paribus.data.errors import DataError
 from paribus.data.index import read_index
+from paribus.data.making.checks import Described, Expected, shard_faults
 from paribus.data.manifest import MANIFEST, Manifest, read_manifest
 from paribus.data.meter import Meter
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 
 
 @dataclass

@@ -7,7 +7,7 @@ compressed (RFC 1951, section 3.2.4). Small images lose nothing by it, because t
 import struct
 from zlib import adler32, crc32
 
-from paribus.data.decode import Pixels
+from paribus.data.decoding.decode import Pixels
 
 _MAX_BLOCK = 65_535
 _GREY, _COLOUR = 0, 2

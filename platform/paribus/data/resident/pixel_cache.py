@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paribus.data.atomic import flush, lock, new_file
-from paribus.data.cache_room import PIXELS, hold, reserve
-from paribus.data.crop import Original
+from paribus.data.decoding.crop import Original
 from paribus.data.errors import DataError
 from paribus.data.meter import Meter
+from paribus.data.resident.cache_room import PIXELS, hold, reserve
 
 _TURNS, _BLOCKS, _SEAL = "turns", "blocks", "seal.json"
 _BLOCK_BYTES = 16 << 20

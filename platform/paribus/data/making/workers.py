@@ -11,9 +11,9 @@ from multiprocessing import active_children, get_context, parent_process
 from typing import Any
 
 from paribus.data.errors import DataError
+from paribus.data.making.plan import Job
+from paribus.data.making.writing import Writing
 from paribus.data.meter import Meter
-from paribus.data.plan import Job
-from paribus.data.writing import Writing
 
 _POLL_S = 0.2
 

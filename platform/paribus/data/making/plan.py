@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from paribus.data.counters import Ids, keyed_hash, sample_ids
 from paribus.data.errors import DataError
+from paribus.data.making.recode import Recoding
 from paribus.data.manifest import Manifest
-from paribus.data.recode import Recoding
 from paribus.data.sources.source import Listing, Source
 
 TRAIN = "train"

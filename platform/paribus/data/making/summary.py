@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from paribus.data.index import Index, read_index
 from paribus.data.manifest import Manifest, read_manifest
-from paribus.data.places import Place
+from paribus.data.storage.places import Place
 
 UNREADABLE_NAMED, FIRST_KEYS = 20, 5
 _SHARES = {"smallest": 0.0, "5 %": 0.05, "median": 0.5, "95 %": 0.95, "largest": 1.0}

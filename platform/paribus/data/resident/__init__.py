@@ -1,0 +1,1 @@
+"""Splits whose decoded pixels stay: in memory, in a mapped file, on the device."""

@@ -1,0 +1,1 @@
+"""Where shards lie, and how their files come to this node."""
