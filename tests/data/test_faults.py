@@ -72,6 +72,30 @@ def test_a_damaged_shard_is_named(
     assert [path for path in (tmp_path / "home" / "cache").glob("*") if "partial" in path.name] == []
 
 
+def test_a_renamed_shard_is_missing_under_its_name(stripes: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(stripes, tmp_path / "set"))
+    (folder / "train-000004.tar").rename(folder / "part-4.tar")
+    with pytest.raises(DataError, match=r"train-000004.tar.*missing"):
+        read_all(RECIPE.replace({"data.shards": str(folder)}), tmp_path / "home")
+    report = verify(Place(str(folder)))
+    assert ["train-000004.tar" in fault for fault in report.faults] == [True]
+    assert any("part-4.tar" in warning for warning in report.warnings)
+
+
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_shards_of_one_sample_are_read_like_any(tmp_path: Path, world_size: int) -> None:
+    """Ranks take rows, not shards: it matters to none of them how few a shard holds."""
+    pixels = []
+    for size in (1, 64):
+        make_shards(synthetic(), tmp_path / str(size), shard_size=size)
+        recipe = RECIPE.replace({"data.shards": str(tmp_path / str(size)), "data.resident": "never"})
+        recipe = recipe.replace({"data.shuffle_shards": 128})
+        feeds = [open_feed(recipe, tmp_path, rank=rank, world_size=world_size) for rank in range(world_size)]
+        batches = [batch for feed in feeds for batch in feed.batches(1, 2, epoch=0)]
+        pixels.append([(batch.keys, batch.images.numpy().tobytes()) for batch in batches])
+    assert pixels[0] == pixels[1]
+
+
 @pytest.mark.parametrize("file", ["train.index.npy", "train.keys.txt"])
 @pytest.mark.parametrize(("damage", "word"), [(delete, "missing"), (truncate, "altered"), (alter, "altered")])
 def test_a_damaged_index_is_named(
