@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -80,7 +81,8 @@ class NodeCache:
             return None
         # Not to be had at the moment in which it is dropped: it can be read all the same.
         _lock(file, fcntl.LOCK_SH)
-        os.utime(file.fileno())
+        with suppress(PermissionError):  # another user's copy may be read, not marked
+            os.utime(file.fileno())
         return file
 
     def _claim(self, sha256: str) -> BinaryIO | None:
