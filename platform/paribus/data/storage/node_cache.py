@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
