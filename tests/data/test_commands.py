@@ -33,7 +33,9 @@ def test_make_verify_inspect(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert shards("verify", folder) == 0
     assert "96 samples in 15 shards" in capsys.readouterr().out
     assert shards("inspect", folder, "--sheet", tmp_path / "sheet.png") == 0
-    assert "rising" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "rising" in shown.out
+    assert shown.out.endswith(f"sheet       {tmp_path / 'sheet.png'}\n")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 10 * 64
         assert sheet.height > 4 * 64

@@ -185,4 +185,6 @@ def _inspect(args: argparse.Namespace) -> int:
         print(json.dumps(asdict(summary)))
     else:
         print("\n".join(summary_lines(summary, get_terminal_size().columns)))
+        if args.sheet is not None:
+            print(f"\nsheet       {args.sheet}")
     return 0

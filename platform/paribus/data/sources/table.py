@@ -90,7 +90,7 @@ class _Rows:
         try:
             status = (self.root / path).stat()
         except (OSError, ValueError) as error:
-            return f"{path!r} cannot be read below {self.root}: {getattr(error, 'strerror', error)}", 0
+            return f"{path!r} cannot be read below {self.root} (--root): {getattr(error, 'strerror', error)}", 0
         return ("", status.st_size) if stat.S_ISREG(status.st_mode) else (f"{path!r} is no file", 0)
 
 

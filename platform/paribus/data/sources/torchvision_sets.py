@@ -57,7 +57,7 @@ def _open(name: str, root: Path, train: bool, download: bool) -> Any:
         return getattr(datasets, TORCHVISION[name])(str(root), train=train, download=download)
     except (RuntimeError, OSError) as error:
         if download:
-            raise DataError(f"the download of {name} to {root} failed: {error}") from error
+            raise DataError(f"the download of {name} to {root} failed: {str(error).strip()}") from error
         raise DataError(f"no copy of {name} in {root} ({error}): {_how_to_get(name)}") from error
 
 

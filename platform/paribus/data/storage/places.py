@@ -110,6 +110,8 @@ class Place:
         try:
             return (folder / file).open("rb")
         except FileNotFoundError:
+            if not folder.is_dir():
+                raise DataError(f"there is no folder {self.root}: name one with a shard set") from None
             raise DataError(f"{self.name(file)} is missing: restore it or make the shards again") from None
         except OSError as error:
             raise DataError(f"{self.name(file)} cannot be read: {error.strerror}") from None
