@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,7 +72,12 @@ def _nothing_is_left() -> Iterator[None]:
 
 def ranks_here() -> list[psutil.Process]:
     """The other ranks that this process started and that still run."""
-    return [child for child in psutil.Process().children() if "paribus.training.rank" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):  # another test's, ended and not yet collected
+            if "paribus.training.rank" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def on_ranks(recipe: Recipe, num: int) -> Recipe:
