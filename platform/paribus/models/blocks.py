@@ -16,10 +16,21 @@ Kernel = int | tuple[int, int]
 
 class Conv(nn.Conv2d):
     """A convolution that knows how it starts: `std` of its normal draw where the paper states one (None: He et al.
-    2015), and the constant of its bias. (N, in, H, W) to (N, out, H', W')."""
+    2015), and the constant of its bias. (N, in, H, W) to (N, out, H', W').
+
+    On a CPU a strided 1x1 is a plain 1x1 over every `stride`-th pixel, the same sum: the backward of oneDNN's own writes
+    past its workspace in channels_last where the input has fewer channels than a vector block (oneDNN's issue 6035,
+    torch 2.14 and 2.15): it crashes, hangs or gives wrong gradients. The pool over single pixels picks them, and keeps
+    the layout, which an index would not in the backward.
+    """
 
     std: float | None = None
     initial_bias: float = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_cpu and self.kernel_size == (1, 1) and self.stride != (1, 1) and self.padding == (0, 0):
+            return F.conv2d(F.avg_pool2d(x, 1, self.stride), self.weight, self.bias, groups=self.groups)
+        return super().forward(x)
 
 
 class Linear(nn.Linear):
