@@ -24,6 +24,7 @@ SIGNS = {
     "interrupted": ("‖", "gray"),
     "diverged": ("✗", "orange"),
     "dead": ("✗", "orange"),
+    "stuck": ("✗", "orange"),
     "stopped": ("‖", "gray"),
     "failed": ("!", "red"),
 }

@@ -15,6 +15,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.metrics import METRICS
 from paribus.analysis.plots import effects_figure
 from paribus.analysis.tables import as_csv, as_markdown, display_rows, show_p
+from paribus.study.words import FAILED_TO_TRAIN
 
 
 def kept_sentence(view: StudyView) -> str:
@@ -107,7 +108,7 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
 
 _HELP = {
     "n": "Pairs in which both the arm and its baseline trained to the end",
-    "failed": "Replicates that diverged or died: the arm's against the baseline's",
+    "failed": "Replicates that failed to train (diverged, dead, stuck at chance): the arm's against the baseline's",
     "effect size": "Mean delta over the sd of the deltas, corrected for few replicates (Hedges)",
     "p differs": "Two-sided paired t test, Holm-corrected over the contrasts",
     "p equivalent": "Two one-sided tests against the margin, Holm-corrected over the contrasts",
@@ -150,13 +151,13 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
 
 def show_stability(analysis: StudyAnalysis) -> None:
     """How often arms failed to train, against their baselines."""
-    ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
+    ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", *FAILED_TO_TRAIN))
     if not ended:
         return
     st.header("Stability")
     failing = [arm for arm in analysis.arms if arm.failed_replicates]
     if not failing:
-        st.markdown(f"None of the {ended} trials that came to an end of their own diverged or died.")
+        st.markdown(f"None of the {ended} trials that came to an end of their own diverged, died or is at chance.")
         return
     for arm in failing:
         which = ", ".join(f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items())

@@ -26,7 +26,7 @@ from paribus.tracking.runs import get_run
 from paribus.training import fit
 
 pytestmark = pytest.mark.cluster
-MIRRORED = {"augment__flip": True, "budget": "3 epochs"}
+MIRRORED = {"augment__flip": True, "budget": "10 epochs"}
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,10 @@ from paribus.analysis.metrics import Metric
 from paribus.analysis.pairing import Pairing
 from paribus.analysis.stability import Stability
 from paribus.analysis.verdicts import Verdict
-from paribus.study.words import Arm, TrialResult
+from paribus.study.words import FAILED_TO_TRAIN, Arm, TrialResult
 
 Floats = NDArray[np.float64]
 Trials = Mapping[tuple[Arm, int], TrialResult]
-FAILED_TO_TRAIN = frozenset({"diverged", "dead"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,10 @@ if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for nu
     from numpy.typing import NDArray
 
 Level = str | int | float | bool | tuple[int | float | str, ...] | None
-Outcome = Literal["finished", "diverged", "dead", "stopped", "failed"]
+Outcome = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed"]
+# Outcomes of a trial itself that leave nothing to average: a loss without bound, a net without a live feature, one
+# that came to its end at chance. `failed` is another thing: no result at all.
+FAILED_TO_TRAIN: frozenset[Outcome] = frozenset({"diverged", "dead", "stuck"})
 Direction = Literal["better", "worse", "no harm", "stabler"]
 METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
 IN_NATS = METRICS[2:]
@@ -77,7 +80,7 @@ class Claim:
         text: what the source says.
         source: where, down to section, table or figure.
         direction: what the source says of the claimed arms against the baseline, on `metric`; `no harm` is better or
-            equivalent, and `stabler` is about divergence and death alone.
+            equivalent, and `stabler` is about failures to train (diverged, dead, stuck) alone.
         metric: the metric that the claim is about.
         arms: levels that an arm must have for the claim to be about it; empty: every arm but the baselines.
         setting: where the paper had it (data, net, budget), printed beside the study's own.
@@ -118,7 +121,7 @@ class TrialResult:
 
     @property
     def survived(self) -> bool:
-        """Trained to the end of its budget: neither diverged, dead, stopped nor failed."""
+        """Trained to the end of its budget: neither diverged, dead, stuck, stopped nor failed."""
         return self.outcome == "finished"
 
 
