@@ -95,6 +95,9 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
         column_config={
             "MLflow": st.column_config.LinkColumn(display_text="runs", help="The runs that the row rests on"),
             **{name: st.column_config.Column(help=text) for name, text in _HELP.items()},
+            f"p within ±{analysis.margin:g} (Holm)": st.column_config.Column(
+                help="Two one-sided tests against the margin; Holm-corrected over the study's contrasts"
+            ),
         },
         placeholder="",
         key=f"verdicts-{metric}",
@@ -108,10 +111,9 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
 
 _HELP = {
     "n": "Pairs in which both the arm and its baseline trained to the end",
-    "failed": "Replicates that failed to train (diverged, dead, stuck at chance): the arm's against the baseline's",
+    "failed to train": "Replicates that failed to train (diverged, dead, stuck): the arm's against the baseline's",
     "effect size": "Mean delta over the sd of the deltas, corrected for few replicates (Hedges)",
-    "p differs": "Two-sided paired t test, Holm-corrected over the contrasts",
-    "p equivalent": "Two one-sided tests against the margin, Holm-corrected over the contrasts",
+    "p differs (Holm)": "Two-sided paired t test; Holm-corrected with the tests of stability",
 }
 
 
@@ -175,10 +177,10 @@ def _stability_row(contrast: Contrast) -> dict[str, str]:
     return {
         "arm": contrast.arm.name,
         "baseline": contrast.baseline.name,
-        "arm failed": f"{found.both_failed + found.arm_failed_alone} of {found.n}",
-        "baseline failed": f"{found.both_failed + found.baseline_failed_alone} of {found.n}",
+        "arm failed": f"{found.arm_failed} of {found.n}",
+        "baseline failed": f"{found.baseline_failed} of {found.n}",
         "difference (percentage points)": f"{100 * found.difference:+.0f}{low_high}",
-        "p, exact McNemar, Holm": show_p(found.p_holm),
+        "p, Boschloo's exact test (Holm)": show_p(found.p_holm),
     }
 
 

@@ -84,6 +84,8 @@ class Claim:
         metric: the metric that the claim is about.
         arms: levels that an arm must have for the claim to be about it; empty: every arm but the baselines.
         setting: where the paper had it (data, net, budget), printed beside the study's own.
+        effect: the size of the effect that the source states, in the metric's unit and without a sign (of the mean
+            delta of each arm that the claim is about); None where it states none.
     """
 
     text: str
@@ -92,6 +94,7 @@ class Claim:
     metric: str = "top1"
     arms: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
     setting: str = ""
+    effect: float | None = None
 
     def concerns(self, arm: Arm) -> bool:
         """Whether the claim is about this arm."""
@@ -104,7 +107,8 @@ class TrialResult:
     """How one trial ended: what analysis reads.
 
     `metrics` holds final values: top1 and top5 in percent, log_likelihood and eval_loss in nats per example. `correct`
-    is (n_eval,) bool and `log_likelihood` (n_eval,) float32, in the dataset's order of evaluation keys.
+    is (n_eval,) bool and `log_likelihood` (n_eval,) float32, in the dataset's order of evaluation keys, whose digest is
+    `keys_digest`. `weights` is the digest of the final weights. Both are "" where they are not known.
     """
 
     trial_id: str
@@ -116,6 +120,8 @@ class TrialResult:
     num_steps: int = 0
     reason: str = ""
     run_id: str = ""
+    weights: str = ""
+    keys_digest: str = ""
     correct: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
     log_likelihood: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
