@@ -58,7 +58,7 @@ def further(replicates: float) -> str:
 
 
 def stability_note(found: Stability, need: float | None, alpha: float, num_contrasts: int = 1) -> str | None:
-    """How often each failed to train, with Newcombe's interval and Boschloo's p, what they exclude and what settles it."""
+    """How often each failed to train, with interval and p, which excess that excludes, and what would settle it."""
     if not found.any_failed or found.interval is None:
         return None
     low, high = (f"{100 * end:+.0f}" for end in (found.interval.low, found.interval.high))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""False verdicts and power of the rule with arms that fail or are stuck: tables for the README beside this file.
+"""False verdicts and power of the rule with arms that fail: the tables of the README beside this file.
 
-Every study goes through `judge`, the code that judges real ones. Run it as `python tests/benchmarks/analysis/simulate_rule.py`
-[studies a setting, 8,000]; 3 minutes on one core.
+Every study goes through `judge`, the code that judges real ones.
+`python tests/benchmarks/analysis/simulate_rule.py 4000` simulates 4,000 studies a setting.
 """
 
 import sys
@@ -22,7 +22,7 @@ MARGIN, SD = 0.5, 0.15
 
 
 def failures(rng: np.random.Generator, studies: int, rates: Floats, replicates: int, rho: float) -> NDArray[np.bool_]:
-    """(studies, A + 1, R): failures at `rates` (A + 1,), correlated by `rho` of a shared normal seed within replicates."""
+    """(studies, A + 1, R): failures at `rates` (A + 1,), correlated by `rho` of a normal seed in a replicate."""
     from scipy.special import ndtri
 
     own = rng.standard_normal((studies, rates.size, replicates))
@@ -53,7 +53,7 @@ def bounds(failed: NDArray[np.bool_]) -> Floats:
 
 
 def praised(rng: np.random.Generator, studies: int, contrasts: int, replicates: int, rho: float, base: float) -> float:
-    """Worst chance, over true excesses, of any `equivalent` or `better` whose printed bound is below the true excess."""
+    """Worst chance, over true excesses, of any `equivalent` or `better` with a printed bound below the true excess."""
     worst = 0.0
     for excess in (0.05, 0.1, 0.2, 0.3, 0.5):
         if base + excess >= 1:
@@ -103,7 +103,7 @@ def main(studies: int) -> None:
             codes = verdicts(rng, failures(rng, studies, rates, replicates, 0.0))
             print(f"| {name}, {which} | {np.isin(codes[:, 0], (UNSTABLE, STABLER)).mean():.2f} |")
     print(
-        "\n| flagship: one arm fails, equal quality among survivors | `equivalent` | unresolved | unstable |\n|---|---|---|---|"
+        "\n| flagship: one arm fails, survivors are alike | `equivalent` | unresolved | unstable |\n|---|---|---|---|"
     )
     for (contrasts, replicates), rate in product(((1, 10), (6, 14)), (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)):
         codes = verdicts(rng, failures(rng, studies, np.append(np.full(contrasts, 1e-9), rate), replicates, 0.0))[:, -1]
