@@ -43,7 +43,9 @@ def show_totals(records: tuple[StudyRecord, ...]) -> None:
     columns[0].metric("Studies", len(records))
     columns[1].metric("Running now", sum(record.live for record in records))
     columns[2].metric("Trials ended", f"{ended:,}")
-    columns[3].metric("Trials failed", f"{failed:,}", help="Without a result; diverged and dead trials are results.")
+    columns[3].metric(
+        "Trials failed", f"{failed:,}", help="Without a result; diverged, dead and stuck trials are results."
+    )
 
 
 def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:

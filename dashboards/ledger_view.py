@@ -15,6 +15,7 @@ import streamlit as st
 
 from paribus.analysis import AnalysisError, StudyAnalysis, analyse
 from paribus.orchestration import stack_record
+from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.stack_errors import StackError
 from paribus.recipe import RecipeError
 from paribus.recipe.home import home
@@ -76,7 +77,7 @@ def tracking_uri() -> str:
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=Ledger.close)
 def ledger(uri: str) -> Ledger:
     """One reader per address for all sessions; it gives up soon, because a page can try again."""
-    return Ledger(uri, budget_s=1.5)
+    return Ledger(uri, budget_s=1.5, judge=judged_when_read(home()))
 
 
 @st.cache_resource(ttl=LIVE_S / 2, max_entries=4, show_spinner=False)
@@ -149,7 +150,7 @@ def _document(uri: str, run_id: str) -> Study:
 def _results(uri: str, trials: tuple[TrialRecord, ...]) -> tuple[list[TrialResult], int | None]:
     """The results that there are, and the number of evaluation examples if one of them tells it."""
     ended = [trial for trial in trials if trial.outcome is not None]
-    finished = [trial for trial in ended if trial.outcome == "finished"]
+    finished = [trial for trial in ended if trial.outcome in ("finished", "stuck")]
     if len(finished) <= MAX_PER_EXAMPLE:
         found = {trial.run_id: _examples(uri, trial.run_id) for trial in finished}
         return [trial.result(found.get(trial.run_id)) for trial in ended], None

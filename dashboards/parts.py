@@ -17,6 +17,9 @@ SIGNS = {
     "worse": ("▼", "orange"),
     "equivalent": ("=", "blue"),
     "unresolved": ("?", "gray"),
+    "no": ("·", "gray"),
+    "same": ("≡", "gray"),
+    "not": ("=", "blue"),
     "reproduced": ("✓", "green"),
     "contradicted": ("✗", "orange"),
     "running": ("●", "blue"),
@@ -24,6 +27,7 @@ SIGNS = {
     "interrupted": ("‖", "gray"),
     "diverged": ("✗", "orange"),
     "dead": ("✗", "orange"),
+    "stuck": ("✗", "orange"),
     "stopped": ("‖", "gray"),
     "failed": ("!", "red"),
 }

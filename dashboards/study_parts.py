@@ -15,6 +15,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.metrics import METRICS
 from paribus.analysis.plots import effects_figure
 from paribus.analysis.tables import as_csv, as_markdown, display_rows, show_p
+from paribus.study.words import FAILED_TO_TRAIN
 
 
 def kept_sentence(view: StudyView) -> str:
@@ -94,6 +95,9 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
         column_config={
             "MLflow": st.column_config.LinkColumn(display_text="runs", help="The runs that the row rests on"),
             **{name: st.column_config.Column(help=text) for name, text in _HELP.items()},
+            f"p within ±{analysis.margin:g} (Holm)": st.column_config.Column(
+                help="Two one-sided tests against the margin; Holm-corrected over the study's contrasts"
+            ),
         },
         placeholder="",
         key=f"verdicts-{metric}",
@@ -107,10 +111,9 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
 
 _HELP = {
     "n": "Pairs in which both the arm and its baseline trained to the end",
-    "failed": "Replicates that diverged or died: the arm's against the baseline's",
+    "failed to train": "Replicates that failed to train (diverged, dead, stuck): the arm's against the baseline's",
     "effect size": "Mean delta over the sd of the deltas, corrected for few replicates (Hedges)",
-    "p differs": "Two-sided paired t test, Holm-corrected over the contrasts",
-    "p equivalent": "Two one-sided tests against the margin, Holm-corrected over the contrasts",
+    "p differs (Holm)": "Two-sided paired t test; Holm-corrected with the tests of stability",
 }
 
 
@@ -150,13 +153,13 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
 
 def show_stability(analysis: StudyAnalysis) -> None:
     """How often arms failed to train, against their baselines."""
-    ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", "diverged", "dead"))
+    ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", *FAILED_TO_TRAIN))
     if not ended:
         return
     st.header("Stability")
     failing = [arm for arm in analysis.arms if arm.failed_replicates]
     if not failing:
-        st.markdown(f"None of the {ended} trials that came to an end of their own diverged or died.")
+        st.markdown(f"None of the {ended} trials that came to an end of their own diverged, died or is at chance.")
         return
     for arm in failing:
         which = ", ".join(f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items())
@@ -174,10 +177,10 @@ def _stability_row(contrast: Contrast) -> dict[str, str]:
     return {
         "arm": contrast.arm.name,
         "baseline": contrast.baseline.name,
-        "arm failed": f"{found.both_failed + found.arm_failed_alone} of {found.n}",
-        "baseline failed": f"{found.both_failed + found.baseline_failed_alone} of {found.n}",
+        "arm failed": f"{found.arm_failed} of {found.n}",
+        "baseline failed": f"{found.baseline_failed} of {found.n}",
         "difference (percentage points)": f"{100 * found.difference:+.0f}{low_high}",
-        "p, exact McNemar, Holm": show_p(found.p_holm),
+        "p, Boschloo's exact test (Holm)": show_p(found.p_holm),
     }
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from paribus.analysis.claims import Outcome, judge_claim, outcome_of
+from paribus.analysis.claims import WITHIN_MARGIN, Outcome, judge_claim, outcome_of
 from paribus.analysis.study_analysis import analyse
 from paribus.analysis.verdicts import VERDICTS, Verdict
 from paribus.study import Claim, Study
@@ -16,16 +16,19 @@ TABLE: dict[Direction, dict[Verdict, Outcome]] = {
         "better (stabler)": "reproduced",
         "worse": "contradicted",
         "worse (unstable)": "contradicted",
+        "equivalent": WITHIN_MARGIN,
+        "equivalent, with a small difference": WITHIN_MARGIN,
     },
     "worse": {
         "worse": "reproduced",
         "worse (unstable)": "reproduced",
         "better": "contradicted",
         "better (stabler)": "contradicted",
+        "equivalent": WITHIN_MARGIN,
+        "equivalent, with a small difference": WITHIN_MARGIN,
     },
     "no harm": {
         "better": "reproduced",
-        "better (stabler)": "reproduced",
         "equivalent": "reproduced",
         "equivalent, with a small difference": "reproduced",
         "worse": "contradicted",
@@ -50,6 +53,7 @@ def test_a_claim_speaks_of_all_its_arms(study: Study, results_of) -> None:
         ([96.0, 96.3, 95.7, 96.1, 96.2], "reproduced"),
         ([80.0, 80.5, 79.8, 80.1, 80.2], "contradicted"),
         ([85.0, 96.3, 89.7, 92.1, 90.2], "unresolved"),
+        ([90.1, 90.1, 89.9, 90.0, 90.0], WITHIN_MARGIN),
     ):
         claim = analyse(study, results_of(study, {**WIDER, 4.0: four})).claim
         assert claim is not None
@@ -78,3 +82,29 @@ def test_a_claim_prints_its_setting_beside_the_studys(study: Study, results_of) 
     assert claim.differences[0] == "source: CIFAR-10, 200 epochs"
     assert "digits" in claim.differences[1]
     assert "397 evaluation images, 5 replicates" in claim.differences[1]
+
+
+def test_a_claimed_size_is_held_against_the_interval_and_the_margin(study: Study, results_of) -> None:
+    contrasts = analyse(study, results_of(study, {**WIDER, 4.0: [90.1, 90.1, 89.9, 90.0, 90.0]})).contrasts
+    claim = Claim("t", "s", direction="better", effect=5.0)
+    reasons = judge_claim(claim, contrasts).reasons
+    assert reasons[0] == "over 2 contrasts: reproduced in 1, not reproduced: within the margin in 1"
+    assert "k=2: better (n = 5), so reproduced; the claimed +5 points lie in its interval [+" in reasons[1]
+    assert "the claimed +5 points lie outside its interval [" in reasons[2]
+    small = judge_claim(replace(claim, effect=0.3, direction="worse"), contrasts[1:])
+    assert small.outcome == WITHIN_MARGIN
+    assert "the claimed -0.3 points" in small.reasons[1]
+    assert "within the margin of ±0.5, so that this study cannot tell them from nothing" in small.reasons[1]
+    assert "claimed" not in judge_claim(replace(claim, effect=None), contrasts).reasons[1]
+
+
+def test_no_harm_is_not_reproduced_with_a_failure_excess_of_one(study: Study, results_of) -> None:
+    claim = Claim("never harms", "s", direction="no harm")
+    same = [90.1, 90.1, 89.9, 90.0, 90.0]
+    calm = analyse(study, results_of(study, {1.0: BASE, 2.0: same})).contrasts[:1]
+    assert judge_claim(claim, calm).outcome == "reproduced"
+    one = analyse(study.vary(replicates=6), results_of(study, {1.0: [*BASE, 90.0], 2.0: [*same, "stuck"]})).contrasts
+    assert judge_claim(claim, one[:1]).outcome == "unresolved"
+
+
+BASE = WIDER[1.0]

@@ -27,7 +27,7 @@ def test_effects_show_every_replicate_the_intervals_and_the_margin(study: Study,
     band = next(shape for shape in figure.layout.shapes if shape.type == "rect")
     assert (band.x0, band.x1) == (-0.5, 0.5)
     assert "points" in figure.layout.xaxis.title.text
-    failed = [trace for trace in figure.data if trace.name == "pairs that diverged or died"]
+    failed = [trace for trace in figure.data if trace.name == "pairs that failed to train"]
     assert [tuple(trace.text) for trace in failed] == [("1/5",)]
 
 

@@ -1,10 +1,9 @@
 """Paired proportions against published examples and statsmodels."""
 
 import pytest
-from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from paribus.analysis.proportions import discordant_needed, mcnemar, newcombe, smallest_mcnemar_p, wilson
+from paribus.analysis.proportions import newcombe, wilson
 
 
 @pytest.mark.parametrize(
@@ -42,16 +41,3 @@ def test_a_table_without_pairs_raises(table: tuple[int, int, int, int]) -> None:
 
 def test_wilson_is_statsmodels() -> None:
     assert wilson(7, 20) == pytest.approx(proportion_confint(7, 20, method="wilson"))
-
-
-def test_mcnemar_is_statsmodels_exact() -> None:
-    for first, second in ((0, 5), (1, 7), (4, 4), (10, 3), (6, 0)):
-        expected = statsmodels_mcnemar([[0, first], [second, 0]], exact=True).pvalue
-        assert float(mcnemar(first, second)) == pytest.approx(min(expected, 1.0))
-    assert float(mcnemar(0, 0)) == 1.0
-
-
-def test_five_replicates_can_not_show_stability_at_5_percent_and_six_can() -> None:
-    assert float(mcnemar(5, 0)) == float(smallest_mcnemar_p(5)) == 0.0625
-    assert float(mcnemar(6, 0)) < 0.05
-    assert discordant_needed(0.05) == 6

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
+from statsmodels.stats.proportion import proportion_confint
 
-from paribus.analysis.stability import kaplan_meier, log_rank, stability_note, stability_of
+from paribus.analysis.boschloo import boschloo
+from paribus.analysis.sentences import stability_note
+from paribus.analysis.stability import excluded_excess, kaplan_meier, largest_excess, log_rank, stability_of
 
 
 def _trials(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -59,16 +62,47 @@ def test_stability_counts_the_paired_table() -> None:
     assert found.interval.low < 0.2 < found.interval.high
 
 
-def test_five_of_five_failures_say_how_many_replicates_are_needed() -> None:
-    found = stability_of([True] * 5, [False] * 5, p_holm=1.0)
-    note = stability_note(found, 0.05, num_contrasts=3)
-    assert note is not None
-    assert "0.0625" in note
-    assert "at least 6 replicates, 7 to be safe over 3 contrasts" in note
+def test_the_p_is_boschloos_on_the_two_counts() -> None:
+    assert stability_of([True] * 5, [False] * 5, p_holm=1.0).p == pytest.approx(2 * 0.5**10)
+    # The same counts, whichever replicates they fell on.
+    paired = stability_of([True, True, True, False, False], [True, False, False, False, False], p_holm=1.0)
+    crossed = stability_of([True, True, True, False, False], [False, False, False, False, True], p_holm=1.0)
+    assert (paired.arm_failed, paired.baseline_failed) == (crossed.arm_failed, crossed.baseline_failed) == (3, 1)
+    assert paired.p == crossed.p == float(boschloo(3, 1, 5))
 
 
 def test_without_replicates_there_is_no_interval() -> None:
     found = stability_of([], [], p_holm=1.0)
     assert found.interval is None
     assert np.isnan(found.difference)
-    assert stability_note(found, 0.05) is None
+    assert stability_note(found, None, 0.05) is None
+
+
+def test_what_no_failure_excludes_is_what_would_have_shown_one() -> None:
+    assert excluded_excess(5, 1) == pytest.approx(0.45, abs=0.005)
+    assert excluded_excess(14, 6) == pytest.approx(0.29, abs=0.005)
+    excess = excluded_excess(9, 4, alpha=0.1)
+    assert (1 - excess) ** 9 == pytest.approx(0.1 / 4)
+
+
+def test_the_largest_excess_is_clopper_pearsons_and_the_sharp_one_where_nobody_failed() -> None:
+    assert largest_excess(0, 0, 5, 1) == excluded_excess(5, 1)
+    for arm, base, n, contrasts in ((2, 2, 10, 3), (0, 3, 8, 1), (8, 8, 8, 2)):
+        tail = 0.05 / (2 * contrasts)
+        low, _ = proportion_confint(base, n, 2 * tail, method="beta")
+        _, high = proportion_confint(arm, n, 2 * tail, method="beta")
+        assert largest_excess(arm, base, n, contrasts) == pytest.approx(high - low)
+
+
+def test_the_note_has_counts_interval_both_p_and_what_settles_it() -> None:
+    found = stability_of([True] * 3 + [False] * 5, [False] * 8, p_holm=0.14)
+    note = stability_note(found, 4.0, 0.05)
+    assert note is not None
+    assert note.startswith("failed to train in 3 of 8 against 0 of 8, difference +38 [")
+    assert f"Boschloo's p = {found.p:.2g}, 0.14 after Holm's correction" in note
+    assert "; an excess of failures above " in note
+    assert note.endswith(
+        "not settled; about 4 further replicates (8 trials of the two arms) would settle it with 80 % "
+        "power at these failure rates"
+    )
+    assert "not settled" not in stability_note(found, 4.0, 0.2)  # type: ignore[operator]

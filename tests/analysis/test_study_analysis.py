@@ -1,10 +1,13 @@
 """From results to an analysis: pairs, outcomes, censoring, strata, partial results and bad input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from paribus.analysis import AnalysisError, analyse
 from paribus.analysis.intervals import t_interval
+from paribus.analysis.rule_notes import two_groups
 from paribus.analysis.verdicts import judge
 from paribus.study import Study, TrialResult
 
@@ -58,11 +61,126 @@ def test_an_unstable_arm_is_worse_whatever_its_survivors_do(study: Study, result
     assert swapped.contrasts[0].verdict == "better (stabler)"
 
 
-def test_five_of_five_failures_are_unresolved_and_say_why(study: Study, results_of) -> None:
+def test_five_of_five_failures_are_a_verdict(study: Study, results_of) -> None:
     contrast = analyse(study, results_of(study, {1.0: BASE, 2.0: ["diverged"] * 5})).contrasts[0]
-    assert contrast.verdict == "unresolved"
+    assert contrast.verdict == "worse (unstable)"
     assert contrast.n == 0
-    assert any("at least 6 replicates, 7 to be safe over 2 contrasts" in note for note in contrast.notes)
+    assert any(
+        note.startswith("failed to train in 5 of 5 against 0 of 5, difference +100 [") for note in contrast.notes
+    )
+
+
+@pytest.mark.parametrize("outcome", ["diverged", "dead", "stuck"])
+def test_a_run_that_failed_to_train_is_in_no_mean_whatever_metrics_it_has(study: Study, results_of, outcome) -> None:
+    results = results_of(study, {1.0: [10.0, *BASE], 2.0: [95.1, *WIDE]})
+    lost = [replace(r, outcome=outcome) if (r.arm.name, r.replicate) == ("k=1", 1) else r for r in results]
+    found = analyse(study.vary(replicates=6), lost).contrasts[0]
+    assert lost[0].metrics["top1"] == 10.0, "it has a number, and one that would turn the mean"
+    assert (found.n, found.replicates) == (5, (2, 3, 4, 5, 6))
+    assert found.mean == pytest.approx(5.14)
+    assert (found.stability.arm_failed, found.stability.baseline_failed, found.stability.n) == (0, 1, 6)
+    (base, *_) = analyse(study.vary(replicates=6), lost).arms
+    assert base.means["top1"].n == 5
+    assert base.failed_replicates == {1: outcome}
+
+
+def test_a_baseline_at_chance_in_half_its_replicates_makes_no_arm_better_by_forty_points(study, results_of) -> None:
+    base = [96.0, 96.2, 95.9, 96.1, *["stuck"] * 4]
+    wide = [96.1, 96.1, 96.0, 96.0, 96.2, 95.9, 96.0, 96.1]
+    found = analyse(study.vary(replicates=8), results_of(study, {1.0: base, 2.0: wide})).contrasts[0]
+    assert abs(found.mean) < 0.2
+    assert found.verdict in ("equivalent", "better (stabler)")
+    assert (found.stability.arm_failed, found.stability.baseline_failed) == (0, 4)
+
+
+def test_an_arm_that_fails_more_often_is_not_equivalent_and_the_sentence_has_both_counts(study, results_of) -> None:
+    same = [90.1, 90.1, 89.9, 90.0, 90.0, *["diverged"] * 3]
+    base = [90.0, 90.2, 89.8, 90.1, 89.9, 90.0, 90.1, 89.9]
+    found = analyse(study.vary(replicates=8), results_of(study, {1.0: base, 2.0: same})).contrasts[0]
+    assert found.verdict == "unresolved"
+    assert found.further_replicates is None, "the quality is settled; what is open is the stability"
+    assert found.further_for_stability is not None
+    assert "unresolved: the same where it trains; failed to train in 3 of 8 against 0 of 8: not settled" in found.notes
+    (note,) = (note for note in found.notes if note.startswith("failed to train in 3 of 8"))
+    assert f"about {found.further_for_stability:.0f} further replicates" in note
+
+
+def test_further_replicates_count_those_that_will_fail(study: Study, results_of) -> None:
+    arm, base = [90.9, 89.9, 91.4, 89.6, 90.7, 90.2], [90.0, 90.2, 89.8, 90.1, 89.9, 90.0]
+    calm = analyse(study.vary(replicates=6), results_of(study, {1.0: base, 2.0: arm})).contrasts[0]
+    lossy = analyse(
+        study.vary(replicates=12), results_of(study, {1.0: [*base, *["dead"] * 6], 2.0: [*arm, *["dead"] * 6]})
+    ).contrasts[0]
+    assert calm.verdict == lossy.verdict == "unresolved"
+    assert calm.sd == lossy.sd
+    assert calm.further_replicates is not None
+    assert lossy.further_replicates is not None
+    # Half of the pairs fail, and one test more is paid for: at least twice as many in all.
+    assert lossy.further_replicates + 12 >= 2 * (calm.further_replicates + 6)
+
+
+def test_where_nobody_failed_the_report_says_what_that_excludes(study: Study, results_of) -> None:
+    found = analyse(study, results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: [90.3, 90.1, 90.4, 89.7, 90.5]}))
+    assert any(
+        "over 2 contrasts of 5 replicates that excludes an excess of failures above 52 %" in n for n in found.notes
+    )
+    some = analyse(study, results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: ["dead", *WIDE[1:]]}))
+    assert any(n.startswith("no run failed in 1 contrasts: over 2 contrasts") for n in some.notes)
+
+
+def test_stuck_trials_are_counted_and_the_first_says_why(study: Study, results_of) -> None:
+    results = [*results_of(study, {1.0: BASE, 2.0: [*WIDE[:4], "stuck"]})]
+    results[-1] = replace(results[-1], reason="top-1 10.10 % is at chance")
+    found = analyse(study, results)
+    assert found.outcomes["stuck"] == 1
+    assert (
+        "1 trials are stuck at chance and count as failures to train; the first: top-1 10.10 % is at chance"
+        in found.notes
+    )
+
+
+def test_an_arm_whose_replicates_fall_into_two_groups_gets_a_note(study: Study, results_of) -> None:
+    found = analyse(study.vary(replicates=4), results_of(study, {1.0: BASE[:4], 2.0: [25.0, 45.0, 38.0, 96.0]}))
+    (note,) = (note for note in found.notes if "two groups" in note)
+    assert note == "k=2: its replicates fall into two groups, 3 at 36 and 1 at 96 points; its mean describes neither"
+
+
+def test_two_groups_need_a_gap_above_five_times_the_spread_within_and_above_what_matters() -> None:
+    low, high = two_groups(np.array([1.0, 9.0, 1.2, 9.1, 0.9]))  # type: ignore[misc]
+    assert (low.tolist(), high.tolist()) == ([0.9, 1.0, 1.2], [9.0, 9.1])
+    assert two_groups(np.array([1.0, 9.0, 1.2, 9.1, 0.9]), least=7.9) is None
+    assert two_groups(np.array([0.0, 1.0, 2.0, 3.0, 7.0])) is None
+    assert two_groups(np.array([1.0, 1.0, 9.0])) is None
+    # A gap of 5.1 and of 4.9 times the pooled spread of 1.
+    assert two_groups(np.array([-(0.5**0.5), 0.5**0.5, 0.5**0.5 + 5.1, 3 * 0.5**0.5 + 5.1])) is not None
+    assert two_groups(np.array([-(0.5**0.5), 0.5**0.5, 0.5**0.5 + 4.9, 3 * 0.5**0.5 + 4.9])) is None
+
+
+def test_examples_of_other_lists_are_not_paired_and_that_is_said(study: Study, results_of, rng) -> None:
+    def given(digests) -> list[TrialResult]:
+        plain = results_of(study, {1.0: BASE, 2.0: WIDE})
+        return [replace(r, correct=rng.random(400) < 0.9, keys_digest=d) for r, d in zip(plain, digests, strict=True)]
+
+    same = analyse(study, given(["a"] * 10)).contrasts[0]
+    assert same.both_chances is not None
+    assert analyse(study, given([""] * 10)).contrasts[0].both_chances is not None, "the last release told no digest"
+    for digests in (["a"] * 5 + ["b"] * 5, ["a"] * 9 + ["b"], (["a"] * 4 + ["b"]) * 2):
+        other = analyse(study, given(digests)).contrasts[0]
+        assert other.both_chances is None
+        assert any("judged on 2 different lists of evaluation examples" in note for note in other.notes)
+
+
+def test_better_beside_a_simultaneous_interval_over_0_is_explained(study: Study, results_of) -> None:
+    table = {1.0: BASE, 2.0: [90.9, 90.7, 90.5, 90.7, 91.2], 4.0: [96.0, 96.4, 95.8, 96.2, 96.3]}
+    found = next(
+        contrast
+        for shift in np.arange(-0.8, 0.2, 0.02)
+        for contrast in analyse(
+            study.vary(margin=0.01), results_of(study, {**table, 2.0: [x + shift for x in table[2.0]]})
+        ).contrasts[:1]
+        if contrast.verdict == "better" and contrast.simultaneous and contrast.simultaneous.low < 0
+    )
+    assert any(note.startswith("better by Holm's correction") and "covers 0" in note for note in found.notes)
 
 
 def test_stopped_trials_are_in_no_mean_and_make_the_study_exploratory(study: Study, results_of) -> None:
@@ -75,7 +193,7 @@ def test_stopped_trials_are_in_no_mean_and_make_the_study_exploratory(study: Stu
 
 
 def test_partial_results_give_partial_answers(study: Study, results_of) -> None:
-    assert [contrast.verdict for contrast in analyse(study, []).contrasts] == ["unresolved", "unresolved"]
+    assert [contrast.verdict for contrast in analyse(study, []).contrasts] == ["no data", "no data"]
     two = analyse(study, results_of(study, {1.0: BASE, 2.0: WIDE[:2]}))
     assert two.contrasts[0].interval is None
     assert two.contrasts[0].verdict == "unresolved"
@@ -91,7 +209,9 @@ def test_an_unresolved_contrast_says_what_would_resolve_it(study: Study, results
     assert contrast.verdict == "unresolved"
     assert contrast.further_replicates is not None
     assert contrast.further_replicates >= 1
-    assert any("half-width" in note and "80 % power" in note and "margin of 0.5" in note for note in contrast.notes)
+    assert any(
+        "half-width" in note and "80 % power" in note and "margin of ±0.5 points" in note for note in contrast.notes
+    )
 
 
 def test_secondary_metrics_get_intervals_and_no_verdicts(study: Study, results_of) -> None:
@@ -189,13 +309,55 @@ def test_two_results_at_one_place_raise(study: Study, results_of) -> None:
 
 
 def test_identical_deltas_do_not_crash_and_are_said_to_be_no_evidence(study: Study, results_of) -> None:
-    contrast = analyse(study, results_of(study, {1.0: BASE, 2.0: BASE, 4.0: WIDE})).contrasts[0]
+    results = [replace(r, metrics={"top1": r.metrics["top1"]}) for r in results_of(study, {1.0: BASE, 2.0: BASE})]
+    contrast = analyse(study, results).contrasts[0]
     assert contrast.verdict == "unresolved"
     assert contrast.interval is None
     assert any("identical" in note for note in contrast.notes)
-    known = analyse(study, results_of(study, {1.0: BASE, 2.0: BASE, 4.0: WIDE}), num_eval=10_000).contrasts[0]
-    assert known.verdict == "equivalent"  # at a known resolution, the sd is at least one example
-    assert any("spread by less than one evaluation example" in note for note in known.notes)
+
+
+def test_arms_that_are_the_same_training_get_no_verdict_and_no_praise_for_pairing(study: Study, results_of) -> None:
+    wide = [90.3, 90.1, 90.4, 89.7, 90.5]
+    found = analyse(study, results_of(study, {1.0: BASE, 2.0: BASE, 4.0: wide}), num_eval=1000)
+    same, other = found.contrasts
+    assert same.verdict == "same training"
+    assert same.notes[0].startswith("these arms are the same training")
+    assert (same.interval, same.simultaneous, same.pairing, same.further_replicates) == (None, None, None, None)
+    assert found.claim is not None
+    assert found.claim.outcome == "unresolved"
+    assert found.pairing is not None
+    assert found.pairing.num_arms == 2, "the arm that is its baseline again would correlate by 1"
+    alone = analyse(study, results_of(study, {1.0: BASE, 4.0: wide}), num_eval=1000).contrasts[1]
+    assert other.p_superiority_holm == alone.p_superiority_holm, "nobody pays for a contrast without a verdict"
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"weights": "w"}, False),
+        ({"metrics": {"top1": 90.0, "log_likelihood": -0.1, "eval_loss": 0.1 + 1e-12}}, False),
+        ({"outcome": "dead"}, False),
+        ({"num_steps": 99}, False),
+    ],
+)
+def test_one_pair_that_differs_is_another_training(study: Study, results_of, changes, same: bool) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: BASE})
+    if "weights" in changes:  # equal accuracies prove nothing, other weights neither
+        results = [replace(r, metrics={"top1": 90.0}, weights=f"{r.arm.name}{r.replicate}") for r in results]
+    else:
+        results[-1] = replace(results[-1], **changes)
+    assert (analyse(study, results).contrasts[0].verdict == "same training") is same
+
+
+def test_equal_weights_prove_one_training_whatever_else_is_known(study: Study, results_of) -> None:
+    results = [
+        replace(r, metrics={"top1": r.metrics["top1"]}, weights=f"w{r.replicate}")
+        for r in results_of(study, {1.0: BASE, 2.0: BASE})
+    ]
+    assert analyse(study, results).contrasts[0].verdict == "same training"
+    failed = results_of(study, {1.0: ["dead"] * 5, 2.0: ["dead"] * 5})
+    assert analyse(study, failed).contrasts[0].verdict == "unresolved", "two deaths at one step prove nothing"
 
 
 def test_a_nan_that_a_finished_trial_reports_makes_no_pair(study: Study, results_of) -> None:

@@ -42,8 +42,8 @@ def test_people_see_n_interval_p_and_verdict_together(analysis: StudyAnalysis) -
     assert first["n"] == "5"
     assert first["verdict"] == "better (exploratory)"
     assert "no interval" in second["delta"]
-    assert second["failed"] == "1 vs 0 of 2"
-    assert second["p differs"] == "-"
+    assert second["failed to train"] == "1 vs 0 of 2"
+    assert second["p differs (Holm)"] == "-"
 
 
 def test_text_markdown_and_terminal_say_the_same(analysis: StudyAnalysis) -> None:
@@ -60,6 +60,20 @@ def test_text_markdown_and_terminal_say_the_same(analysis: StudyAnalysis) -> Non
     assert markdown.count("\n") == 4
 
 
+def test_every_text_names_the_margin_and_says_which_p_are_corrected(analysis: StudyAnalysis) -> None:
+    text, markdown = tables.as_text(analysis), tables.as_markdown(analysis)
+    console = Console(width=240, record=True, file=io.StringIO())
+    console.print(tables.rich_table(analysis))
+    terminal = console.export_text()
+    for shown in (text, markdown, terminal):
+        assert "p differs (Holm)" in shown
+        assert "p within ±0.5 (Holm)" in shown
+        assert "failed to train" in shown
+    assert "margin ±0.5 points" in terminal
+    assert "margin ±0.5 points: an effect within it is called equivalent. p are corrected by Holm" in text
+    assert tables.verdict_rows(analysis)[0]["margin"] == 0.5
+
+
 def test_a_study_without_results_has_a_table_too(study: Study) -> None:
     empty = analyse(study, [])
     assert "no pairs" in tables.as_text(empty)
@@ -74,5 +88,5 @@ def test_infinite_needs_are_plain_values(study: Study, results_of) -> None:
     wild = [10.0, 99.0, 5.0, 98.0, 90.0]
     found = analyse(study.vary(margin=0.0001), results_of(study, {1.0: [*wild[1:], wild[0]], 2.0: wild}))
     assert found.contrasts[0].further_replicates == inf
-    assert any("more than 10,000 further" in note for note in found.contrasts[0].notes)
+    assert any("more than 10,000 further replicates" in note for note in found.contrasts[0].notes)
     json.dumps(tables.verdict_rows(found), allow_nan=False)

@@ -6,8 +6,8 @@ import pytest
 from paribus.analysis.verdicts import VERDICTS, judge
 
 
-def _verdict(deltas: list[float], **failures: int) -> str:
-    return judge([deltas], margin=0.5, **failures).words()[0]
+def _verdict(deltas: list[float], **counts: int) -> str:
+    return judge([deltas], margin=0.5, **counts).words()[0]
 
 
 def test_every_verdict_by_example() -> None:
@@ -20,30 +20,84 @@ def test_every_verdict_by_example() -> None:
     assert _verdict([*noisy]) == "unresolved"
 
 
+QUIET = [-0.05, -0.02, 0.0, 0.02, 0.05]
+LOST = [np.nan] * 8
+
+
 def test_stability_comes_before_quality() -> None:
-    better = [*(np.array([-0.1, 0.0, 0.1]) + 3), *[np.nan] * 8]
-    assert _verdict(better) == "better"
-    assert _verdict(better, arm_failed_alone=8) == "worse (unstable)"
-    assert _verdict([-d for d in better], baseline_failed_alone=8) == "better (stabler)"
+    better = [*(np.array([-0.1, 0.0, 0.1]) + 3), *LOST]
+    assert _verdict(better, arm_failed=8, ended=11) == "worse (unstable)"
+    assert _verdict([-d for d in better], baseline_failed=8, ended=11) == "better (stabler)"
 
 
-def test_five_failures_of_five_leave_stability_unresolved() -> None:
-    assert _verdict([np.nan] * 5, arm_failed_alone=5) == "unresolved"
-    assert _verdict([np.nan] * 6, arm_failed_alone=6) == "unresolved"  # with its superiority test: 2 x 0.03125
-    assert _verdict([np.nan] * 7, arm_failed_alone=7) == "worse (unstable)"
+def test_five_failures_of_five_settle_one_contrast_and_four_of_four_do_not_settle_three() -> None:
+    assert _verdict([np.nan] * 5, arm_failed=5, ended=5) == "worse (unstable)"
+    assert _verdict([np.nan] * 5, baseline_failed=5, ended=5) == "better (stabler)"
+    three = judge(np.full((3, 3), np.nan), margin=0.5, arm_failed=3, ended=3)
+    assert three.p_stability.tolist() == pytest.approx([2 * 0.5**6] * 3)
+    assert three.words() == ["unresolved"] * 3
 
 
-def test_only_stability_tests_that_could_be_significant_are_paid_for() -> None:
-    deltas = np.array([[3.0, 3.4, 2.7, 3.1, 2.9, 3.2]])
-    alone = judge(deltas, margin=0.5)
-    assert judge(deltas, margin=0.5, arm_failed_alone=5).p_superiority_holm == pytest.approx(alone.p_superiority_holm)
-    paid = judge(deltas, margin=0.5, arm_failed_alone=6, baseline_failed_alone=6)
-    assert paid.p_superiority_holm == pytest.approx(2 * alone.p_superiority_holm)
+@pytest.mark.parametrize(("failed", "expected"), [(0, "equivalent"), (1, "unresolved"), (3, "unresolved")])
+def test_an_excess_of_failures_is_never_equivalent_even_by_one(failed: int, expected: str) -> None:
+    pairs = [*QUIET, *[np.nan] * failed]
+    assert _verdict(pairs, arm_failed=failed, ended=5 + failed) == expected
+    assert _verdict([*(np.array(QUIET) + 0.2), *[np.nan] * failed], arm_failed=failed, ended=5 + failed) == (
+        "equivalent, with a small difference" if not failed else "unresolved"
+    )
+
+
+def test_an_excess_of_failures_is_never_better_and_does_not_save_from_worse() -> None:
+    above, below = [*(np.array(QUIET) + 3), np.nan], [*(np.array(QUIET) - 3), np.nan]
+    assert _verdict(above, arm_failed=1, ended=6) == "unresolved"
+    assert _verdict(below, arm_failed=1, ended=6) == "worse"
+
+
+def test_a_deficit_of_failures_is_never_worse_and_takes_nothing_from_better_or_equivalent() -> None:
+    for shift, expected in ((3.0, "better"), (-3.0, "unresolved"), (0.0, "equivalent")):
+        assert _verdict([*(np.array(QUIET) + shift), np.nan], baseline_failed=1, ended=6) == expected
+
+
+def test_as_many_failures_on_both_sides_leave_the_verdict_to_the_survivors() -> None:
+    for shift, expected in ((3.0, "better"), (-3.0, "worse"), (0.0, "equivalent")):
+        pairs = [*(np.array(QUIET) + shift), np.nan, np.nan]
+        assert _verdict(pairs, arm_failed=1, baseline_failed=1, ended=7) == expected
+
+
+def test_what_the_survivors_alone_would_have_said_is_kept() -> None:
+    found = judge([[*QUIET, np.nan]], margin=0.5, arm_failed=1, ended=6)
+    assert VERDICTS[found.quality[0]] == "equivalent"
+
+
+def test_the_family_is_the_quality_tests_of_three_pairs_and_the_stability_tests_where_a_run_failed() -> None:
+    deltas = np.array([QUIET, [0.1, 0.2, np.nan, np.nan, np.nan], QUIET]) + 3
+    calm = judge(deltas[:1], margin=0.5)
+    assert (int(calm.num_difference), int(calm.num_equivalence)) == (1, 1)
+    found = judge(deltas, margin=0.5, arm_failed=[0, 3, 0], baseline_failed=[0, 0, 0], ended=5)
+    assert (int(found.num_difference), int(found.num_equivalence)) == (3, 2)
+    # Both quality p are equal and the smallest of three: 3 p, then no less.
+    assert found.p_superiority_holm[[0, 2]] == pytest.approx(3 * found.p_superiority[[0, 2]])
+    assert found.p_stability_holm[1] == pytest.approx(found.p_stability[1])
+    assert found.p_stability_holm[[0, 2]].tolist() == [1.0, 1.0]
+    assert found.p_superiority_holm[1] == 1.0
+
+
+def test_arms_that_are_the_same_training_are_withheld_and_nobody_pays_for_them() -> None:
+    deltas = np.array([[0.0] * 5, np.array(QUIET) + 0.2])
+    found = judge(deltas, margin=0.5, resolution=0.01, same_training=[True, False])
+    assert found.words() == ["same training", "equivalent, with a small difference"]
+    assert (int(found.num_difference), int(found.num_equivalence)) == (1, 1)
+    assert judge(deltas, margin=0.5, resolution=0.01).words()[0] == "equivalent"
+
+
+def test_no_data_is_not_called_unresolved() -> None:
+    assert _verdict([np.nan] * 5) == "no data"
+    assert _verdict([np.nan] * 5, ended=0) == "no data"
+    assert _verdict([np.nan] * 5, arm_failed=1, baseline_failed=1, ended=1) == "unresolved"
 
 
 def test_fewer_than_three_pairs_have_no_verdict_however_large_the_effect() -> None:
     assert _verdict([50.0, 50.1]) == "unresolved"
-    assert _verdict([]) == "unresolved"
 
 
 def test_three_lucky_draws_on_few_examples_are_no_verdict() -> None:
@@ -62,8 +116,10 @@ def test_more_contrasts_make_each_harder_to_call() -> None:
 def test_many_studies_are_judged_as_one_by_one(rng: np.random.Generator) -> None:
     deltas = rng.normal(0.4, [[0.02], [0.2], [0.6]], (200, 3, 6))
     deltas[rng.random(deltas.shape) < 0.2] = np.nan
-    failures = rng.integers(0, 8, (200, 3))
-    together = judge(deltas, margin=0.5, arm_failed_alone=failures)
-    singly = [judge(d, margin=0.5, arm_failed_alone=f).codes for d, f in zip(deltas, failures, strict=True)]
+    failed = rng.integers(0, 3, (200, 3)) * rng.integers(0, 5, (200, 3))
+    ended = np.isfinite(deltas).sum(axis=-1) + failed
+    together = judge(deltas, margin=0.5, arm_failed=failed, ended=ended)
+    each = zip(deltas, failed, ended, strict=True)
+    singly = [judge(d, margin=0.5, arm_failed=f, ended=e).codes for d, f, e in each]
     assert np.array_equal(together.codes, np.stack(singly))
     assert len({VERDICTS[code] for code in together.codes.ravel()}) >= 5

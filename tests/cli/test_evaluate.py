@@ -26,7 +26,7 @@ from paribus.tracking.runs import get_run
 from paribus.training import fit
 
 pytestmark = pytest.mark.cluster
-MIRRORED = {"augment__flip": True, "budget": "3 epochs"}
+MIRRORED = {"augment__flip": True, "budget": "10 epochs"}
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +266,7 @@ def test_trials_that_cannot_be_evaluated_say_why(
     without = record(office, other, recipe.replace({"evaluation.keep_weights": False}))
     assert "--set evaluation.keep_weights=True" in refused(capsys, without)
     died = record(office, other, recipe, outcome="dead")
-    assert "is dead: only finished trials" in refused(capsys, died)
+    assert "is dead: only trials that came to their end" in refused(capsys, died)
     digits = record(office, other, preset("digits").replace({"budget": "1 steps"}))
     said = refused(capsys, trials[0].trial_id, digits)
     assert "different evaluation data" in said

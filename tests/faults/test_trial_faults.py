@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import Desk
+from desk import LEARNS, Desk
 
 from paribus.data.making.shards import make_shards
 from paribus.data.sources.builtin import synthetic
@@ -25,6 +25,7 @@ study = Study(
     base="synthetic",
     factors={{"data.name": ("good", "truncated", "missing", "altered")}},
     baseline={{"data.name": "good"}},
+    fixed={fixed!r},
     replicates=1,
     margin=4.0,
 )
@@ -57,7 +58,7 @@ def test_damaged_shards_fail_their_trials_alone_and_retry_completes_them(desk: D
             shard = sorted((desk.home / "data" / name).glob("*train*.tar"))[1]
             whole[shard] = shard.read_bytes()
             damage(shard, name)
-    study = desk.write("damaged", STUDY.format(name="damaged"))
+    study = desk.write("damaged", STUDY.format(name="damaged", fixed=LEARNS))
     done = desk.run(study)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desk import LONG, STUDY, Desk, Stack, wait_for
+from desk import LEARNS, LONG, STUDY, Desk, Stack, wait_for
 
 from paribus.tracking.ledger import Ledger
 
@@ -58,7 +58,7 @@ def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_noth
 def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None:
     """Literally, from the repository's folder: alone first, which leaves nothing running and does not take the
     stack's place for `ray`; then as a job."""
-    (stack.checkout / "studies" / "typed.py").write_text(STUDY.format(name="typed", replicates=1, fixed={}))
+    (stack.checkout / "studies" / "typed.py").write_text(STUDY.format(name="typed", replicates=1, fixed=LEARNS))
     (stack.checkout / "studies" / "typed.py").chmod(0o755)
     lone_desk.folder = stack.checkout
     alone = lone_desk.run("studies/typed.py", "--cpus", 2)
@@ -85,7 +85,7 @@ def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None
 
 def test_the_command_with_a_working_dir_from_anywhere(stack: Stack, lone_desk: Desk) -> None:
     """The study's folder travels with the job; the address is named, as from another machine."""
-    text = STUDY.format(name="carried", replicates=1, fixed={})
+    text = STUDY.format(name="carried", replicates=1, fixed=LEARNS)
     (lone_desk.folder / "studies").mkdir(parents=True)
     (lone_desk.folder / "studies" / "carried.py").write_text(text)
     address = {"RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{stack.ports['PARIBUS_RAY_PORT']}"}

@@ -203,7 +203,7 @@ def test_batches_keep_to_the_servers_limits(uri: str, rest: MlflowRest, spool: P
 
 def test_an_outcome_that_is_none_names_those_there_are(spool: Path, header: Make) -> None:
     log = Recorder(spool, None).trial(header())
-    with pytest.raises(ValueError, match=r"'done'.*finished, diverged, dead, stopped, failed, interrupted"):
+    with pytest.raises(ValueError, match=r"'done'.*finished, diverged, dead, stuck, stopped, failed, interrupted"):
         log.finish("done")
 
 

@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.verdicts import EQUIVALENTS, ON_THE_BETTER_SIDE, ON_THE_WORSE_SIDE, Verdict
 from paribus.study.words import Claim, Direction, show_level
 
-Outcome = Literal["reproduced", "contradicted", "unresolved"]
+WITHIN_MARGIN: Final = "not reproduced: within the margin"
+Outcome = Literal["reproduced", "contradicted", "not reproduced: within the margin", "unresolved"]
 
 _SUPPORTING: dict[Direction, frozenset[Verdict]] = {
     "better": ON_THE_BETTER_SIDE,
     "worse": ON_THE_WORSE_SIDE,
-    "no harm": ON_THE_BETTER_SIDE | EQUIVALENTS,
+    "no harm": EQUIVALENTS | {"better"},
     "stabler": frozenset({"better (stabler)"}),
 }
 _AGAINST: dict[Direction, frozenset[Verdict]] = {
@@ -35,17 +36,24 @@ class ClaimOutcome:
 
 
 def outcome_of(direction: Direction, verdict: Verdict | None) -> Outcome:
-    """What one verdict says of a claim of that direction."""
+    """What one verdict says of a claim of that direction.
+
+    "No harm" is reproduced by the quality of arms that fail no more often than their baseline; that an arm is stabler
+    alone says nothing of it.
+    """
     if verdict in _SUPPORTING[direction]:
         return "reproduced"
-    return "contradicted" if verdict in _AGAINST[direction] else "unresolved"
+    if verdict in _AGAINST[direction]:
+        return "contradicted"
+    return WITHIN_MARGIN if direction in ("better", "worse") and verdict in EQUIVALENTS else "unresolved"
 
 
 def judge_claim(claim: Claim, contrasts: Sequence[Contrast], setting: str = "") -> ClaimOutcome:
     """The outcome of a claim over the primary contrasts of the arms that it concerns.
 
-    A claim speaks of all its arms: `contradicted` if any contrast lies on the other side, `reproduced` if every one
-    lies on the claimed side (or is equivalent, for "no harm"), else `unresolved`.
+    A claim speaks of all its arms: `contradicted` if any contrast lies on the other side, else not reproduced if any is
+    equivalent where it claims a difference, `reproduced` if every one lies on the claimed side (or is equivalent, for
+    "no harm"), else `unresolved`.
     """
     concerned = [contrast for contrast in contrasts if contrast.primary and claim.concerns(contrast.arm)]
     outcome, reasons = _weigh(claim, concerned)
@@ -64,24 +72,39 @@ def _weigh(claim: Claim, concerned: Sequence[Contrast]) -> tuple[Outcome, tuple[
     if claim.direction != "stabler" and studied != claim.metric:
         return "unresolved", (f"the claim is about {claim.metric}, the study's verdicts are about {studied}",)
     outcomes = [outcome_of(claim.direction, contrast.verdict) for contrast in concerned]
-    reasons = [_reason(contrast, outcome) for contrast, outcome in zip(concerned, outcomes, strict=True)]
+    reasons = [_reason(contrast, outcome, claim) for contrast, outcome in zip(concerned, outcomes, strict=True)]
     return _overall(outcomes), (_count(outcomes), *reasons)
 
 
 def _overall(outcomes: Sequence[Outcome]) -> Outcome:
     if "contradicted" in outcomes:
         return "contradicted"
+    if WITHIN_MARGIN in outcomes:
+        return WITHIN_MARGIN
     return "reproduced" if all(outcome == "reproduced" for outcome in outcomes) else "unresolved"
 
 
 def _count(outcomes: Sequence[Outcome]) -> str:
-    words: tuple[Outcome, ...] = ("reproduced", "contradicted", "unresolved")
+    words: tuple[Outcome, ...] = get_args(Outcome)
     counts = ", ".join(f"{word} in {outcomes.count(word)}" for word in words if word in outcomes)
     return f"over {len(outcomes)} contrast{'s' if len(outcomes) != 1 else ''}: {counts}"
 
 
-def _reason(contrast: Contrast, outcome: Outcome) -> str:
-    return f"{contrast.arm.name}: {contrast.verdict} (n = {contrast.n}), so {outcome}"
+def _reason(contrast: Contrast, outcome: Outcome, claim: Claim) -> str:
+    return f"{contrast.arm.name}: {contrast.verdict} (n = {contrast.n}), so {outcome}{_size(contrast, claim)}"
+
+
+def _size(contrast: Contrast, claim: Claim) -> str:
+    """Where the claimed size of the effect lies: in the contrast's interval, and within the margin."""
+    if claim.effect is None or contrast.interval is None or claim.direction not in ("better", "worse"):
+        return ""
+    effect = abs(claim.effect) * contrast.metric.sign * (1 if claim.direction == "better" else -1)
+    low, high = contrast.interval.low, contrast.interval.high
+    where = "in" if low <= effect <= high else "outside"
+    text = f"; the claimed {effect:+g} {contrast.metric.unit} lie {where} its interval [{low:+.3g}, {high:+.3g}]"
+    if contrast.margin is not None and abs(effect) < contrast.margin:
+        text += f" and within the margin of ±{contrast.margin:g}, so that this study cannot tell them from nothing"
+    return text
 
 
 def describe_setting(caveats: dict[str, Any], num_eval: int | None, replicates: int) -> str:

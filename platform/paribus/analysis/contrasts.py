@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, isnan
+from math import isfinite, isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,10 @@ from paribus.analysis.metrics import Metric
 from paribus.analysis.pairing import Pairing
 from paribus.analysis.stability import Stability
 from paribus.analysis.verdicts import Verdict
-from paribus.study.words import Arm, TrialResult
+from paribus.study.words import FAILED_TO_TRAIN, Arm, TrialResult
 
 Floats = NDArray[np.float64]
 Trials = Mapping[tuple[Arm, int], TrialResult]
-FAILED_TO_TRAIN = frozenset({"diverged", "dead"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +24,9 @@ class Contrast:
 
     `interval` (paired t), `bootstrap` (studentised) and `simultaneous` (over the contrasts that share the baseline)
     cover training chance; `both_chances` also covers another test set. Any is None where the data don't bear it.
-    `verdict` is None on secondary metrics. `further_replicates` would resolve an unresolved contrast at the observed
-    mean and sd with 80 % power (inf: more than 10,000).
+    `verdict` is None on secondary metrics. `further_replicates` would resolve the quality of an unresolved contrast at
+    the observed mean, sd and failure rate with 80 % power, `further_for_stability` a difference in failures that is not
+    settled (inf: more than 10,000).
     Holm-corrected p and those of equivalence are nan on secondary metrics.
     """
 
@@ -52,6 +52,7 @@ class Contrast:
     verdict: Verdict | None
     margin: float | None
     further_replicates: float | None = None
+    further_for_stability: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -75,16 +76,6 @@ class Pairs:
     survived: tuple[int, ...]
     arm_failed: NDArray[np.bool_]
     baseline_failed: NDArray[np.bool_]
-
-    @property
-    def arm_failed_alone(self) -> int:
-        """Replicates in which only the arm failed to train."""
-        return int((self.arm_failed & ~self.baseline_failed).sum())
-
-    @property
-    def baseline_failed_alone(self) -> int:
-        """Replicates in which only the baseline failed to train."""
-        return int((self.baseline_failed & ~self.arm_failed).sum())
 
 
 def pairs_of(arm: Arm, baseline: Arm, trials: Trials, replicates: Sequence[int]) -> Pairs:
@@ -119,7 +110,12 @@ def values_of(arm: Arm, metric: Metric, trials: Trials, replicates: Sequence[int
 
 
 def example_differences(pairs: Pairs, metric: Metric, trials: Trials) -> Floats | None:
-    """Differences per evaluation example (n, n_eval) over the surviving pairs, in the metric's unit; None without."""
+    """Differences per evaluation example (n, n_eval) over the surviving pairs, in the metric's unit.
+
+    None without arrays, and where trials were judged on other examples: those cannot be paired.
+    """
+    if num_test_sets(pairs, trials) > 1:
+        return None
     rows = []
     for replicate in pairs.survived:
         arm, baseline = (trials[side, replicate] for side in (pairs.arm, pairs.baseline))
@@ -132,42 +128,42 @@ def example_differences(pairs: Pairs, metric: Metric, trials: Trials) -> Floats 
     return np.stack(rows) if rows and len({row.size for row in rows}) == 1 else None
 
 
+def num_test_sets(pairs: Pairs, trials: Trials) -> int:
+    """How many lists of evaluation examples the surviving trials were judged on, as far as they tell; order counts."""
+    sides = (pairs.arm, pairs.baseline)
+    return len({trials[side, r].keys_digest for side in sides for r in pairs.survived} - {""})
+
+
 def contrast_notes(
-    pairs: Pairs, deltas: Sequence[float], sd: float, num_replicates: int, resolution: float = 0.0
+    pairs: Pairs, contrast: Contrast, num_replicates: int, num_sets: int, resolution: float = 0.0
 ) -> list[str]:
     """What a reader must know before believing the numbers of a contrast."""
     notes = []
-    n, failed = len(deltas), len(pairs.ended) - len(pairs.survived)
-    if missing := num_replicates - len(pairs.ended):
-        notes.append(f"{missing} of {num_replicates} replicates have no pair (missing, failed or stopped)")
-    if failed:
+    n, ended = contrast.n, len(pairs.ended)
+    if missing := num_replicates - ended:
         notes.append(
-            f"quality over the {n} of {len(pairs.ended)} pairs in which both survived: survivors are a selected group"
+            f"{missing} of {num_replicates} replicates have no pair (missing, failed without a result, stopped)"
         )
+    if ended > len(pairs.survived):
+        notes.append(f"quality over the {n} of {ended} pairs in which both trained: survivors are a selected group")
     if unreported := len(pairs.survived) - n:
         notes.append(f"{unreported} surviving pairs did not report the metric as a finite number")
+    if num_sets > 1:
+        notes.append(
+            f"its trials were judged on {num_sets} different lists of evaluation examples: the examples are not "
+            "paired, and part of the difference may be the examples'"
+        )
     if n < 3:
-        notes.append(f"{n} pair{'s' if n != 1 else ''}: no interval and no verdict below 3")
+        notes.append(f"{n} pair{'s' if n != 1 else ''}: no interval and no verdict on quality below 3")
     elif n < 5:
         notes.append(f"{n} pairs: only large effects can be seen")
-    if n >= 3 and isnan(sd):
+    if n >= 3 and isnan(contrast.sd):
         notes.append(
-            f"all {n} deltas are identical ({deltas[0]:g}): they say nothing about chance, so that there is no "
-            "interval and no p"
+            f"all {n} deltas are identical ({contrast.deltas[0]:g}): they say nothing about chance, so that there is "
+            "no interval and no p"
         )
-    if n >= 3 and sd == resolution > 0:
+    if n >= 3 and contrast.sd == resolution > 0 and contrast.verdict != "same training":
         notes.append(
             f"the deltas spread by less than one evaluation example; their sd is taken as one ({resolution:.3g})"
         )
     return notes
-
-
-def unresolved_note(half_width: float, margin: float, unit: str, further: float | None) -> str | None:
-    """Why a contrast is unresolved and what would resolve it, in words."""
-    if isnan(half_width) or further is None:
-        return None
-    more = "more than 10,000" if further == inf else f"about {further:.0f}"
-    return (
-        f"unresolved: half-width {half_width:.3g} against a margin of {margin:g} {unit}; {more} further replicates "
-        f"would resolve it with 80 % power if the observed mean and sd were the true ones"
-    )

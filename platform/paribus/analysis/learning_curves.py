@@ -14,6 +14,7 @@ _DASHES: Final = ("solid", "dash", "dot", "dashdot")
 _MARKS: Final[Mapping[str, tuple[str, str]]] = {
     "diverged": ("x", "diverged"),
     "dead": ("triangle-down", "dead"),
+    "stuck": ("diamond-open", "stuck at chance"),
     "stopped": ("line-ns-open", "stopped by a scheduler (censored)"),
     "failed": ("square-open", "failed without a result"),
 }
@@ -34,7 +35,7 @@ def learning_curves_figure(curves: Sequence[Curve], y_label: str, x_label: str =
     """Learning curves: per arm a mean over replicates, a band from the lowest to the highest, and every replicate thin.
 
     Mean and band are over trials that train or finished, at each x with all of those that got so far; trials that
-    diverged, died or were stopped are drawn up to their last point, marked there, and are in no mean.
+    diverged, died, are stuck at chance or were stopped are drawn to their last point, marked there, and in no mean.
     """
     figure = go.Figure()
     arms = list(dict.fromkeys(curve.arm for curve in curves))

@@ -19,6 +19,8 @@ _COLOURS: Final[Mapping[str, str]] = {
     "worse": "#D55E00",
     "equivalent": "#0072B2",
     "unresolved": "#7A7A7A",
+    "no": "#7A7A7A",
+    "same": "#CC79A7",
 }
 _BAND: Final = "rgba(0, 114, 178, 0.10)"
 
@@ -26,7 +28,7 @@ _BAND: Final = "rgba(0, 114, 178, 0.10)"
 def effects_figure(contrasts: Sequence[Contrast], exploratory: bool = False) -> go.Figure:
     """Deltas of one metric, arm minus baseline: mean with its interval, the simultaneous one thinner, every replicate.
 
-    The margin is a band around 0. Replicates without a delta because a side diverged or died are crosses at the left
+    The margin is a band around 0. Replicates without a delta because a side failed to train are crosses at the left
     edge. Raises ValueError for contrasts of several metrics.
     """
     metrics = {contrast.metric.name for contrast in contrasts}
@@ -121,7 +123,7 @@ def _draw_failures(figure: go.Figure, contrast: Contrast, edge: float, shown: se
         text=[f"{failures}/{stability.n}"],
         textposition="top center",
         hovertemplate=f"{text}<extra></extra>",
-        name="pairs that diverged or died",
+        name="pairs that failed to train",
         legendgroup="failed",
         showlegend=is_first("failed", shown),
     )

@@ -33,16 +33,20 @@ def equivalence_power(effect: float, sd: float, margin: float, n: ArrayLike, alp
     return np.asarray(np.clip(below_upper - below_lower, 0.0, 1.0))
 
 
-def replicates_to_resolve(effect: float, sd: float, margin: float, alpha: float, power: float = 0.8) -> float:
+def replicates_to_resolve(
+    effect: float, sd: float, margin: float, alpha: float, power: float = 0.8, alpha_equivalence: float | None = None
+) -> float:
     """Fewest pairs that resolve a true `effect` either way (superiority or equivalence) with `power`.
 
     `inf` beyond 10,000. The observed effect and sd stand for the true ones, so this is a guide and not a promise.
-    `alpha` is the level of this one contrast: divide the study's by the number of contrasts.
+    `alpha` is the level of this one contrast: divide the study's by the number of tests; `alpha_equivalence` is that
+    of its equivalence, where it is another.
     """
+    same_alpha = alpha if alpha_equivalence is None else alpha_equivalence
 
     def enough(n: Floats) -> NDArray[np.bool_]:
         different = superiority_power(effect, sd, n, alpha)
-        same = equivalence_power(effect, sd, margin, n, alpha) if abs(effect) < margin else 0.0
+        same = equivalence_power(effect, sd, margin, n, same_alpha) if abs(effect) < margin else 0.0
         return np.asarray(np.maximum(different, same) >= power)
 
     sizes = np.unique(np.geomspace(MIN_PAIRS, MOST_REPLICATES, 240).astype(int)).astype(np.float64)

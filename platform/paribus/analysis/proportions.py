@@ -1,9 +1,7 @@
-"""Paired proportions: Newcombe's interval and McNemar's exact test, for how often arms fail to train."""
+"""Paired proportions: Newcombe's interval, for how often arms fail to train."""
 
-from math import ceil, log2, sqrt
+from math import sqrt
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from paribus.analysis.intervals import Interval
@@ -47,20 +45,3 @@ def _phi(both: int, first_only: int, second_only: int, neither: int) -> float:
 
 def _joint(first: float, second: float, phi: float) -> float:
     return sqrt(max(first**2 - 2 * phi * first * second + second**2, 0.0))
-
-
-def mcnemar(first_only: ArrayLike, second_only: ArrayLike) -> NDArray[np.float64]:
-    """Exact two-sided McNemar p: a fair coin over the discordant pairs; 1 where there are none. Vectorised."""
-    first, second = np.asarray(first_only), np.asarray(second_only)
-    p = 2 * special.bdtr(np.minimum(first, second).astype(np.float64), first + second, 0.5)
-    return np.asarray(np.minimum(p, 1.0))
-
-
-def smallest_mcnemar_p(discordant: ArrayLike) -> NDArray[np.float64]:
-    """The smallest p that so many discordant pairs can give: all on one side."""
-    return np.asarray(np.minimum(2.0 * 0.5 ** np.asarray(discordant, dtype=np.float64), 1.0))
-
-
-def discordant_needed(alpha: float) -> int:
-    """Fewest discordant pairs, all on one side, whose exact p is below `alpha` (6 at 5 %)."""
-    return ceil(log2(2 / alpha) + 1e-12)

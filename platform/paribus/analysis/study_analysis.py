@@ -12,6 +12,7 @@ from paribus.analysis.claims import ClaimOutcome, describe_setting, judge_claim
 from paribus.analysis.contrasts import Contrast, values_of
 from paribus.analysis.metrics import METRICS, Metric, check_margin, metric_called
 from paribus.analysis.pairing import Pairing
+from paribus.analysis.rule_notes import rule_notes
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import VERDICTS
@@ -85,18 +86,23 @@ def analyse(study: Study, results: Iterable[TrialResult], num_eval: int | None =
         contrasts=tuple(contrasts),
         secondary=tuple(secondary),
         claim=judge_claim(study.claim, contrasts, setting) if study.claim else None,
-        pairing=_pairing_of_study(data, metric),
+        pairing=_pairing_of_study(data, metric, contrasts),
         exploratory=exploratory,
         outcomes=dict(Counter(result.outcome for result in known)),
         num_expected=len(study.arms) * study.replicates,
         caveats=study.caveats(),
-        notes=_study_notes(data, metric, known, exploratory),
+        notes=(*_study_notes(data, metric, known, exploratory), *rule_notes(data, metric, contrasts)),
     )
 
 
-def _pairing_of_study(data: StudyData, metric: Metric) -> Pairing | None:
-    """Over the arms that trained to the end as often as the best did; an unstable arm would take replicates away."""
-    counts = {arm: values_of(arm, metric, data.trials, data.replicates) for arm in data.study.arms}
+def _pairing_of_study(data: StudyData, metric: Metric, contrasts: Sequence[Contrast]) -> Pairing | None:
+    """Over the arms that trained to the end as often as the best did; an unstable arm would take replicates away.
+
+    An arm that is the same training as its baseline is left out: it correlates by 1 whatever pairing buys.
+    """
+    same = {contrast.arm for contrast in contrasts if contrast.verdict == "same training"}
+    arms = [arm for arm in data.study.arms if arm not in same]
+    counts = {arm: values_of(arm, metric, data.trials, data.replicates) for arm in arms}
     most = max(int((~np.isnan(values)).sum()) for values in counts.values())
     return pairing_between(data, metric, [arm for arm, values in counts.items() if (~np.isnan(values)).sum() == most])
 
@@ -110,7 +116,13 @@ def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult]
         stopped = sum(result.outcome == "stopped" for result in results)
         notes.append(f"exploratory: a scheduler stopped {stopped} trials, which are in no mean and no contrast")
     if failed := sum(result.outcome == "failed" for result in results):
-        notes.append(f"{failed} trials failed without a result: they are in no mean and no contrast")
+        notes.append(
+            f"{failed} trials failed (no result, for a reason outside of training): in no mean and no contrast"
+        )
+    stuck = [result for result in results if result.outcome == "stuck"]
+    if stuck:
+        why = f"; the first: {stuck[0].reason}" if stuck[0].reason else ""
+        notes.append(f"{len(stuck)} trials are stuck at chance and count as failures to train{why}")
     if metric.is_accuracy and data.num_eval is None:
         notes.append("the number of evaluation examples is unknown: the margin could not be checked against it")
     notes.append("intervals cover training chance (other seeds, this test set) unless they say otherwise")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +13,20 @@ from paribus.analysis.contrasts import (
     Pairs,
     contrast_notes,
     example_differences,
+    num_test_sets,
     pairs_of,
-    unresolved_note,
     values_of,
 )
 from paribus.analysis.crossed import crossed_interval
 from paribus.analysis.intervals import MIN_PAIRS, Interval, bootstrap_interval, standardised_effect
 from paribus.analysis.metrics import Metric, resolution_of
 from paribus.analysis.pairing import Pairing, pairing_of
-from paribus.analysis.power import replicates_to_resolve
+from paribus.analysis.same_training import SENTENCE, is_same_training
+from paribus.analysis.sentences import Need, interval_note, need_of, stability_note, unresolved_note
 from paribus.analysis.simultaneous import critical_value
-from paribus.analysis.stability import MIN_INFORMATIVE, Stability, stability_note, stability_of
+from paribus.analysis.stability import MIN_INFORMATIVE, Stability, stability_of
 from paribus.analysis.study_data import StudyData
-from paribus.analysis.verdicts import VERDICTS, Judged, judge
+from paribus.analysis.verdicts import SAME_TRAINING, UNRESOLVED, VERDICTS, Judged, judge
 from paribus.recipe.seeds import key
 from paribus.study.words import Arm
 
@@ -42,17 +44,21 @@ def contrasts_on(data: StudyData, metric: Metric, primary: bool) -> list[Contras
         margin=study.margin,
         alpha=study.alpha,
         resolution=resolution_of(metric, data.num_eval),
-        arm_failed_alone=[pair.arm_failed_alone for pair in pairs],
-        baseline_failed_alone=[pair.baseline_failed_alone for pair in pairs],
+        arm_failed=[pair.arm_failed.sum() for pair in pairs],
+        baseline_failed=[pair.baseline_failed.sum() for pair in pairs],
+        ended=[len(pair.ended) for pair in pairs],
+        same_training=[is_same_training(pair, data.trials) for pair in pairs],
     )
     critical = _critical_values(pairs, judged, data.level)
     rows = zip(pairs, deltas, critical, strict=True)
-    return [_contrast(data, metric, primary, i, judged, *row) for i, row in enumerate(rows)]
+    found = [_contrast(data, metric, primary, i, judged, *row) for i, row in enumerate(rows)]
+    both = zip(found, pairs, judged.quality, strict=True)
+    return [replace(one, notes=tuple(_notes(data, one, pair, int(quality)))) for one, pair, quality in both]
 
 
 def _critical_values(pairs: Sequence[Pairs], judged: Judged, level: float) -> list[float]:
     """Dunnett-type critical values per contrast, each for its own n; nan where a contrast has no interval."""
-    usable = (judged.moments.n >= MIN_PAIRS) & ~np.isnan(judged.moments.se)
+    usable = (judged.moments.n >= MIN_PAIRS) & ~np.isnan(judged.moments.se) & (judged.codes != SAME_TRAINING)
     sharing = Counter(pair.baseline for pair, use in zip(pairs, usable, strict=True) if use)
     return [
         critical_value(sharing[pair.baseline], int(n), level) if use else float("nan")
@@ -73,19 +79,13 @@ def _contrast(
     study, found = data.study, judged.moments
     there = ~np.isnan(deltas)
     present = deltas[there]
-    mean, sd, half_width = (
-        metric.sign * float(found.mean[index]),
-        float(found.sd[index]),
-        float(judged.half_width[index]),
-    )
-    stability = _stability(data, pairs, float(judged.p_stability_holm[index]))
+    mean, sd = metric.sign * float(found.mean[index]), float(found.sd[index])
+    withheld = judged.codes[index] == SAME_TRAINING
+    half_width = float("nan") if withheld else float(judged.half_width[index])
+    stability = _stability(data, pairs, judged, index)
     verdict = VERDICTS[judged.codes[index]] if primary else None
-    further = _further(mean, sd, int(found.n[index]), data) if verdict == "unresolved" else None
+    need = _need(data, judged, index, stability) if primary and not withheld else Need(quality=None, stability=None)
     resolution = resolution_of(metric, data.num_eval)
-    notes = contrast_notes(pairs, [float(delta) for delta in present], sd, len(data.replicates), resolution)
-    if primary:
-        notes += _verdict_notes(data, metric, stability, half_width, further)
-    differences = example_differences(pairs, metric, data.trials)
     seed = key("analysis", "bootstrap", study.name, pairs.arm.name, metric.name)
     nan = float("nan")
     return Contrast(
@@ -98,8 +98,8 @@ def _contrast(
         mean=mean,
         sd=sd,
         interval=_around(mean, half_width, data.level),
-        bootstrap=bootstrap_interval(present, seed, resolution, data.level),
-        both_chances=crossed_interval(differences, data.level) if differences is not None else None,
+        bootstrap=None if withheld else bootstrap_interval(present, seed, resolution, data.level),
+        both_chances=_both_chances(pairs, metric, data, half_width),
         simultaneous=_around(mean, critical * float(found.se[index]), data.level),
         standardised=metric.sign * float(standardised_effect(found.mean, found.sd, found.n)[index]),
         p_superiority=float(judged.p_superiority[index]),
@@ -107,38 +107,61 @@ def _contrast(
         p_equivalence=float(judged.p_equivalence[index]) if primary else nan,
         p_equivalence_holm=float(judged.p_equivalence_holm[index]) if primary else nan,
         stability=stability,
-        pairing=pairing_between(data, metric, [pairs.arm, pairs.baseline]),
+        pairing=None if withheld else pairing_between(data, metric, [pairs.arm, pairs.baseline]),
         verdict=verdict,
         margin=study.margin if primary else None,
-        further_replicates=further,
-        notes=tuple(notes),
+        further_replicates=need.quality if verdict == "unresolved" else None,
+        further_for_stability=need.stability,
     )
 
 
-def _stability(data: StudyData, pairs: Pairs, p_holm: float) -> Stability:
+def _stability(data: StudyData, pairs: Pairs, judged: Judged, index: int) -> Stability:
     by_step = log_rank_of(pairs.arm, pairs.baseline, data.trials, data.replicates, MIN_INFORMATIVE)
+    p_holm = float(judged.p_stability_holm[index])
     return stability_of(pairs.arm_failed, pairs.baseline_failed, p_holm, by_step, data.level)
 
 
-def _verdict_notes(
-    data: StudyData, metric: Metric, stability: Stability, half_width: float, further: float | None
-) -> list[str]:
-    found = (
-        stability_note(stability, data.study.alpha, len(data.compared)),
-        unresolved_note(half_width, data.study.margin, metric.unit, further),
+def _need(data: StudyData, judged: Judged, index: int, stability: Stability) -> Need:
+    """What is open, at the level that the last step of Holm's correction leaves to one test."""
+    found, alpha = judged.moments, data.study.alpha
+    need = need_of(
+        float(found.mean[index]),
+        float(found.sd[index]),
+        int(found.n[index]),
+        stability,
+        data.study.margin,
+        levels=(alpha / max(int(judged.num_difference), 1), alpha / max(int(judged.num_equivalence), 1)),
+        alpha=alpha,
     )
-    return [note for note in found if note]
+    return need if judged.quality[index] == UNRESOLVED else replace(need, quality=None)
+
+
+def _both_chances(pairs: Pairs, metric: Metric, data: StudyData, half_width: float) -> Interval | None:
+    differences = example_differences(pairs, metric, data.trials)
+    if differences is None or np.isnan(half_width):
+        return None
+    return crossed_interval(differences, data.level, at_least=half_width)
+
+
+def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int) -> list[str]:
+    """What a reader must know before believing the numbers; on the primary metric, also what they leave open."""
+    resolution = resolution_of(contrast.metric, data.num_eval)
+    notes = contrast_notes(pairs, contrast, len(data.replicates), num_test_sets(pairs, data.trials), resolution)
+    if not contrast.primary:
+        return notes
+    if contrast.verdict == "same training":
+        return [SENTENCE, *notes]
+    study, stability = data.study, contrast.stability
+    found = [stability_note(stability, contrast.further_for_stability, study.alpha, len(data.compared))]
+    if contrast.verdict == "unresolved":
+        margin = f"{study.margin:g} {contrast.metric.unit}"
+        found.append(unresolved_note(quality, stability, contrast.half_width, margin, contrast.further_replicates))
+    found.append(interval_note(contrast, study.margin))
+    return [*notes, *(note for note in found if note)]
 
 
 def _around(mean: float, half_width: float, level: float) -> Interval | None:
     return None if np.isnan(half_width) else Interval(low=mean - half_width, high=mean + half_width, level=level)
-
-
-def _further(mean: float, sd: float, n: int, data: StudyData) -> float | None:
-    if n < MIN_PAIRS or np.isnan(sd) or sd == 0:
-        return None
-    needed = replicates_to_resolve(mean, sd, data.study.margin, data.study.alpha / len(data.compared))
-    return max(needed - n, 1.0)
 
 
 def pairing_between(data: StudyData, metric: Metric, arms: Sequence[Arm]) -> Pairing | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Value = str | int | float | None
 
-_COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "unresolved": "yellow"}
+_COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "unresolved": "yellow", "same": "magenta"}
 
 
 def verdict_rows(analysis: StudyAnalysis, secondary: bool = True) -> list[dict[str, Value]]:
@@ -46,11 +46,13 @@ def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
         "p_equivalence_holm": _number(contrast.p_equivalence_holm),
         "margin": contrast.margin,
         "further_replicates": _number(contrast.further_replicates),
+        "further_for_stability": _number(contrast.further_for_stability),
         "pairs_ended": stability.n,
-        "arm_failed": stability.both_failed + stability.arm_failed_alone,
-        "baseline_failed": stability.both_failed + stability.baseline_failed_alone,
+        "arm_failed": stability.arm_failed,
+        "baseline_failed": stability.baseline_failed,
         "failed_difference": _number(stability.difference),
         **_ends("failed_", stability.interval),
+        "p_stability": _number(stability.p) if stability.n else None,
         "p_stability_holm": _number(stability.p_holm) if stability.n else None,
         "p_log_rank": stability.log_rank_p,
         "rho": contrast.pairing.rho if contrast.pairing else None,
@@ -82,10 +84,10 @@ def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[
             **({"baseline": contrast.baseline.name} if several else {}),
             "delta": f"{show_effect(contrast)}{mark}",
             "n": str(contrast.n),
-            "failed": _show_failures(contrast),
+            "failed to train": _show_failures(contrast),
             "effect size": "-" if isnan(contrast.standardised) else f"{contrast.standardised:+.2f}",
-            "p differs": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
-            "p equivalent": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
+            "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
+            f"p within ±{analysis.margin:g} (Holm)": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
             "verdict": f"{contrast.verdict or 'secondary'}{mark}",
         }
         for contrast in contrasts
@@ -111,8 +113,7 @@ def show_p(p: float) -> str:
 
 def _show_failures(contrast: Contrast) -> str:
     stability = contrast.stability
-    arm, baseline = (stability.both_failed + x for x in (stability.arm_failed_alone, stability.baseline_failed_alone))
-    return f"{arm} vs {baseline} of {stability.n}"
+    return f"{stability.arm_failed} vs {stability.baseline_failed} of {stability.n}"
 
 
 def frame(analysis: StudyAnalysis, secondary: bool = True) -> "pd.DataFrame":
@@ -156,7 +157,10 @@ def rich_table(analysis: StudyAnalysis, secondary: bool = False) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    title = f"{analysis.study}: arm minus baseline, {100 * (1 - analysis.alpha):g} % intervals over training chance"
+    title = (
+        f"{analysis.study}: arm minus baseline, {100 * (1 - analysis.alpha):g} % intervals over training chance, "
+        f"margin ±{analysis.margin:g} {analysis.metric.unit}"
+    )
     table = Table(title=title, title_justify="left")
     rows = display_rows(analysis, secondary)
     for column in rows[0] if rows else ("No contrasts yet",):

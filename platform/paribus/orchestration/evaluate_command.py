@@ -65,6 +65,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _evaluated(args: argparse.Namespace) -> int:
+    from paribus.orchestration.chance import judged_when_read
     from paribus.orchestration.ledger_address import ledger_at
     from paribus.orchestration.trial_names import find_trial
     from paribus.recipe.home import home
@@ -72,7 +73,7 @@ def _evaluated(args: argparse.Namespace) -> int:
 
     with ledger_at(home(), args.ledger, start=True) as uri:
         assert uri is not None
-        with Ledger(uri) as ledger:
+        with Ledger(uri, judge=judged_when_read(home())) as ledger:
             records = [find_trial(ledger, word) for word in args.trials]
             from paribus.orchestration.evaluation import evaluate, open_members
 

@@ -103,9 +103,11 @@ def evaluate(
 
 
 def _require_weights(record: TrialRecord) -> None:
-    if record.outcome != "finished":
+    if record.outcome not in ("finished", "stuck"):
         state = record.outcome or ("still running" if record.running else "interrupted")
-        raise TrialError(f"the trial {describe(record)} is {state}: only finished trials can be evaluated")
+        raise TrialError(
+            f"the trial {describe(record)} is {state}: only trials that came to their end can be evaluated"
+        )
     if not record.tags.get(words.WEIGHTS):
         raise TrialError(
             f"the trial {describe(record)} kept no weights: it ran before Paribus kept them, or with "

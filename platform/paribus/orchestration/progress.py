@@ -111,7 +111,7 @@ class Progress(tune.Callback):
 
 def _summary(result: dict[str, Any]) -> str:
     if result.get("reason"):
-        return str(result["reason"])[:160]
+        return str(result["reason"])[:200]
     parts = [f"at step {result['outcome_step']}"] if result.get("outcome_step") is not None else []
     if result["outcome"] == "finished":
         for key, (name, unit) in _SHOWN.items():

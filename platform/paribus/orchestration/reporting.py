@@ -12,6 +12,7 @@ from paribus.analysis import StudyAnalysis, analyse
 from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
+from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.streams import stream_notes
 from paribus.study.plan import trials
 from paribus.study.study import Study
@@ -60,7 +61,7 @@ class Judged:
 
 def judge(study: Study, uri: str, home: Path) -> Judged:
     """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers."""
-    ledger = Ledger(uri)
+    ledger = Ledger(uri, judge=judged_when_read(home))
     try:
         planned = {trial.id for trial in trials(study, lambda recipe: data_digest(recipe, home))}
         records = [record for record in ledger.trials(study.name) if record.trial_id in planned]

@@ -12,10 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
 from paribus.orchestration.planning import Outlook
+from paribus.recipe.home import home
 from paribus.study.document import write_study
 from paribus.study.plan import Step
 from paribus.study.study import Study
@@ -55,7 +57,7 @@ class StudyLedger:
 
     def known(self) -> list[TrialRecord] | None:
         """The study's trials, after leftovers of dead processes were sent; None if MLflow does not answer."""
-        ledger = Ledger(self.uri)
+        ledger = Ledger(self.uri, judge=judged_when_read(home()))
         try:
             replay(self.spool, self.uri, budget_s=5.0)
             return ledger.trials(self.study.name)

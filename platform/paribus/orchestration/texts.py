@@ -61,6 +61,8 @@ def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) 
         if record.outcome == "failed":
             kind = record.tags.get("paribus.failure", "code")
             lines.append(f"  failed   {name}: {record.reason}; {ADVICE.get(kind, '')}")  # type: ignore[call-overload]
+        elif record.outcome == "stuck":
+            lines.append(f"  stuck    {name}: {record.reason}")
         elif record.outcome is None:
             share = "" if record.progress is None else f" {100 * record.progress:.0f} %"
             state = "running" if record.running else "cut off; the same command resumes it"

@@ -98,10 +98,11 @@ def _planned(study: Study, options: Options, uri: str | None) -> Outlook:
 
 
 def _records(study: Study, uri: str | None) -> list[TrialRecord]:
+    from paribus.orchestration.chance import judged_when_read
     from paribus.tracking.ledger import Ledger
 
     assert uri is not None
-    ledger = Ledger(uri)
+    ledger = Ledger(uri, judge=judged_when_read(home()))
     try:
         return ledger.trials(study.name)
     finally:

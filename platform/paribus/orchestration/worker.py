@@ -167,6 +167,8 @@ class TrialWorker(tune.Trainable):
             "paribus.stream_hash": json.dumps([short[:12] for short in result.stream_hashes])[:8000],
             "paribus.device": result.device,
         }
+        if result.reason:
+            tags["paribus.reason"] = result.reason
         warnings = list(dict.fromkeys(result.warnings))
         if self._shared is not None:
             tags |= sharing_tags(self._shared)
@@ -184,6 +186,7 @@ class TrialWorker(tune.Trainable):
             result.outcome,
             result.metrics,
             outcome_step=result.outcome_step,
+            reason=result.reason,
             seconds=result.durations["total_s"],
             warnings=warnings[:1],
         )

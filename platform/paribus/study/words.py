@@ -12,7 +12,10 @@ if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for nu
     from numpy.typing import NDArray
 
 Level = str | int | float | bool | tuple[int | float | str, ...] | None
-Outcome = Literal["finished", "diverged", "dead", "stopped", "failed"]
+Outcome = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed"]
+# Outcomes of a trial itself that leave nothing to average: a loss without bound, a net without a live feature, one
+# that came to its end at chance. `failed` is another thing: no result at all.
+FAILED_TO_TRAIN: frozenset[Outcome] = frozenset({"diverged", "dead", "stuck"})
 Direction = Literal["better", "worse", "no harm", "stabler"]
 METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
 IN_NATS = METRICS[2:]
@@ -77,10 +80,12 @@ class Claim:
         text: what the source says.
         source: where, down to section, table or figure.
         direction: what the source says of the claimed arms against the baseline, on `metric`; `no harm` is better or
-            equivalent, and `stabler` is about divergence and death alone.
+            equivalent, and `stabler` is about failures to train (diverged, dead, stuck) alone.
         metric: the metric that the claim is about.
         arms: levels that an arm must have for the claim to be about it; empty: every arm but the baselines.
         setting: where the paper had it (data, net, budget), printed beside the study's own.
+        effect: the size of the effect that the source states, in the metric's unit and without a sign (of the mean
+            delta of each arm that the claim is about); None where it states none.
     """
 
     text: str
@@ -89,6 +94,7 @@ class Claim:
     metric: str = "top1"
     arms: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
     setting: str = ""
+    effect: float | None = None
 
     def concerns(self, arm: Arm) -> bool:
         """Whether the claim is about this arm."""
@@ -101,7 +107,8 @@ class TrialResult:
     """How one trial ended: what analysis reads.
 
     `metrics` holds final values: top1 and top5 in percent, log_likelihood and eval_loss in nats per example. `correct`
-    is (n_eval,) bool and `log_likelihood` (n_eval,) float32, in the dataset's order of evaluation keys.
+    is (n_eval,) bool and `log_likelihood` (n_eval,) float32, in the dataset's order of evaluation keys, whose digest is
+    `keys_digest`. `weights` is the digest of the final weights. Both are "" where they are not known.
     """
 
     trial_id: str
@@ -113,12 +120,14 @@ class TrialResult:
     num_steps: int = 0
     reason: str = ""
     run_id: str = ""
+    weights: str = ""
+    keys_digest: str = ""
     correct: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
     log_likelihood: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def survived(self) -> bool:
-        """Trained to the end of its budget: neither diverged, dead, stopped nor failed."""
+        """Trained to the end of its budget: neither diverged, dead, stuck, stopped nor failed."""
         return self.outcome == "finished"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from paribus.study.words import TrialResult
 
 READERS = 8
+Judge = Callable[[TrialRecord], TrialRecord]
 
 
 class Ledger:
-    """A reader of one MLflow server. Raises LedgerUnreachable where it does not answer within `budget_s` seconds."""
+    """A reader of one MLflow server. Raises LedgerUnreachable where it does not answer within `budget_s` seconds.
 
-    def __init__(self, uri: str, *, budget_s: float = 5.0) -> None:
+    Every trial's record passes through `judge`, which may know more of its outcome than the release that wrote it.
+    """
+
+    def __init__(self, uri: str, *, budget_s: float = 5.0, judge: Judge = lambda record: record) -> None:
+        self._judge = judge
         self.rest = MlflowRest(uri, budget_s=budget_s)
         self._artifact_uris: dict[str, str] = {}
 
@@ -83,7 +88,7 @@ class Ledger:
             if trial_id not in chosen or _speaks(run) > _speaks(chosen[trial_id]):
                 chosen[trial_id] = run
         self._artifact_uris.update({run.run_id: run.artifact_uri for run in chosen.values()})
-        return [trial_record(run, self.rest.uri) for run in chosen.values()]
+        return [self._judge(trial_record(run, self.rest.uri)) for run in chosen.values()]
 
     def results(self, name: str, *, per_example: bool = False) -> list[TrialResult]:
         """The trials of the study `name` that ended, as analysis reads them.
@@ -114,7 +119,7 @@ class Ledger:
         run = get_run(self.rest, run_id)
         if words.TRIAL_ID not in run.tags:
             raise LedgerError(f"The run {run_id} is not a trial of Paribus: it has no tag {words.TRIAL_ID}.")
-        return trial_record(run, self.rest.uri)
+        return self._judge(trial_record(run, self.rest.uri))
 
     def curves(self, run_id: str) -> dict[str, NDArray[Any]]:
         """The trial's dense curves: (num_steps,) arrays `step`, `loss`, `lr`, `grad_norm`."""

@@ -116,6 +116,8 @@ class TrialRecord:
             num_steps=self.num_steps,
             reason=self.reason,
             run_id=self.run_id,
+            weights=self.tags.get(words.WEIGHTS, ""),
+            keys_digest=examples.keys_digest if examples else "",
             correct=examples.correct if examples else None,
             log_likelihood=examples.log_likelihood if examples else None,
         )

@@ -50,7 +50,7 @@ class TrialLog:
     def finish(
         self, outcome: str, metrics: Mapping[str, float] | None = None, tags: Mapping[str, str] | None = None
     ) -> None:
-        """End the attempt: `finished`, `diverged`, `dead`, `stopped`, `failed`, or `interrupted` (to be resumed).
+        """End the attempt as one of STATUS: `finished`, `diverged`, ..., or `interrupted` (to be resumed).
 
         `metrics` are the final results, stored as `final/<key>`. Raises ValueError for any other outcome.
         """

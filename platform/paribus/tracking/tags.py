@@ -47,6 +47,7 @@ STATUS = {
     "finished": "FINISHED",
     "diverged": "FINISHED",
     "dead": "FINISHED",
+    "stuck": "FINISHED",
     "stopped": "FINISHED",
     "failed": "FAILED",
     "interrupted": "KILLED",

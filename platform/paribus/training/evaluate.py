@@ -1,7 +1,7 @@
 """The evaluation split, every key once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -39,7 +39,12 @@ def evaluate(predict: Predict, feed: Feed, ranks: Ranks = ALONE) -> tuple[dict[s
         "dead_channels": float((judged.peaks.amax(0) == 0).double().mean()),
         "predicted_classes": float(len(set(judged.guess.tolist()))),
     }
-    return metrics, Examples(keys=feed.eval_keys, correct=judged.top1.numpy(), log_likelihood=likelihood.numpy())
+    return metrics, Examples(
+        keys=feed.eval_keys,
+        correct=judged.top1.numpy(),
+        log_likelihood=likelihood.numpy(),
+        most_frequent=int(judged.labels.bincount().max()),
+    )
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class _Judged:
     top5: Tensor
     log_likelihood: Tensor
     guess: Tensor
+    labels: Tensor
     peaks: Tensor
 
     @classmethod
@@ -59,7 +65,8 @@ class _Judged:
 
     def taken(self, order: list[int]) -> "_Judged":
         """The samples in another order."""
-        return _Judged(self.top1[order], self.top5[order], self.log_likelihood[order], self.guess[order], self.peaks)
+        of_each = {field.name: getattr(self, field.name)[order] for field in fields(self) if field.name != "peaks"}
+        return replace(self, **of_each)
 
 
 def _judge(predict: Predict, feed: Feed) -> tuple[list[str], _Judged | None]:
@@ -74,7 +81,7 @@ def _judge(predict: Predict, feed: Feed) -> tuple[list[str], _Judged | None]:
         among = logits.topk(min(5, feed.num_classes)).indices == labels[:, None]
         likelihood = logits.log_softmax(1).gather(1, labels[:, None]).squeeze(1).float()
         # Dead is zero: nets that end in a sum or a tanh gate have channels below zero that learn.
-        parts.append(_Judged(hit, among.any(1) | hit, likelihood, guess, pooled.abs().amax(0)[None]))
+        parts.append(_Judged(hit, among.any(1) | hit, likelihood, guess, labels, pooled.abs().amax(0)[None]))
         keys.extend(batch.keys)
     return keys, _Judged.joined(parts) if parts else None
 

@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 
 from paribus.recipe import Recipe, Seeds, trial_id
+from paribus.training.chance import is_stuck, stuck_reason
 from paribus.training.checkpoint import Checkpoints
 from paribus.training.errors import TooFewSamplesError
 from paribus.training.evaluate import evaluate
@@ -161,6 +162,14 @@ def _weights(learner: Learner) -> bytes:
         return encode_weights(learner.net)
 
 
+def _stuck(progress: Progress, examples: Examples | None) -> str:
+    """Why a trial that came to its end is stuck; "" for one that is not, or that ended before."""
+    if progress.ended or examples is None:
+        return ""
+    seen = (progress.metrics["top1"], len(examples.correct), examples.most_frequent)
+    return stuck_reason(*seen) if is_stuck(*seen) else ""
+
+
 def _result(
     progress: Progress,
     examples: Examples | None,
@@ -169,8 +178,9 @@ def _result(
     weights: bytes | None,
 ) -> Result:
     durations = {**progress.durations, "total_s": sum(progress.durations.values())}
+    stuck = _stuck(progress, examples)
     return Result(
-        outcome=progress.outcome,
+        outcome="stuck" if stuck else progress.outcome,
         outcome_step=progress.outcome_step,
         num_steps=progress.step,
         metrics=dict(progress.metrics),
@@ -182,6 +192,7 @@ def _result(
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         warnings=tuple(warnings),
         weights=weights,
+        reason=stuck,
     )
 
 

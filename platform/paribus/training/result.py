@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Outcome = Literal["finished", "diverged", "dead"]
+Outcome = Literal["finished", "diverged", "dead", "stuck"]
 Curves = dict[str, NDArray[np.float64]]
 
 
@@ -18,6 +18,7 @@ class Examples:
     keys: Sequence[str]
     correct: NDArray[np.bool_]  # (n,) top-1
     log_likelihood: NDArray[np.float32]  # (n,) nats, of the true class
+    most_frequent: int  # how many of the n are of the class that most are of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +45,14 @@ class Epoch:
 class Result:
     """A trial's end. A diverged or dead trial has the metrics that were measured before, or none.
 
+    A trial that is `stuck` came to its end with a top-1 that is not above what guessing gives (`chance.py`); `reason`
+    says so with its numbers, and it has all that a finished one has.
+
     `outcome_step` (1-based) is the step whose loss was not finite or above the bound, or the first of those without a
     live feature. `durations` (seconds, over all attempts): train_s, eval_s, data_wait_s, checkpoint_s, total_s.
     `peak_memory_mib` is the process's resident peak since it started, or the device's since the trial started.
     `weights` are those of the last evaluation (the averaged ones where the recipe averages), as a file that
-    `decode_weights` reads; None unless the trial finished and `evaluation.keep_weights` says so.
+    `decode_weights` reads; None unless the trial came to its end and `evaluation.keep_weights` says so.
     """
 
     outcome: Outcome
@@ -63,3 +67,4 @@ class Result:
     device: str
     warnings: tuple[str, ...] = ()
     weights: bytes | None = field(default=None, repr=False)
+    reason: str = ""
