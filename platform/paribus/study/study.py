@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -24,6 +25,8 @@ from paribus.study.words import Arm, Claim, Level
 
 Design = Literal["factorial", "one_at_a_time", "explicit"]
 _ABSENT = object()
+# Set while a command reads a study file: the command runs the study, the file must not.
+READING: ContextVar[bool] = ContextVar("READING", default=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,7 @@ class Study:
         # The one arrow back: a study file is its own command. Imported late, so that a study stays data.
         from paribus.cli import study_main
 
+        _check_not_read("main")
         asked = self if self.question else replace(self, question=_docstring_question())
         sys.exit(study_main(asked, sys.argv[1:] if arguments is None else arguments))
 
@@ -202,5 +206,17 @@ def question_of(docstring: str | None) -> str:
     return question + mark if mark else paragraph
 
 
+def printable(name: str) -> str:
+    """A file's name as any terminal takes it: what is not UTF-8 in it becomes a replacement character."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def _docstring_question() -> str:
-    return question_of(getattr(sys.modules["__main__"], "__doc__", None)) or os.path.basename(sys.argv[0])
+    return question_of(getattr(sys.modules["__main__"], "__doc__", None)) or printable(os.path.basename(sys.argv[0]))
+
+
+def _check_not_read(method: str) -> None:
+    if READING.get():
+        raise StudyError(
+            f'study.{method}() is called while the file is read: put it below `if __name__ == "__main__":`'
+        )
