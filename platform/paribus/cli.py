@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from paribus.study import Study
+from paribus.study import Study, StudyError
+from paribus.study.answer import Answer
+from paribus.study.study import printable
 
 if TYPE_CHECKING:
     from paribus.orchestration.options import Options
@@ -37,6 +39,13 @@ _VERB_EXAMPLES = {
     "retry": ("", "after mending what `status` says is broken"),
     "export": ("> trials.csv", "for a notebook"),
 }
+# What the verbs take when they are called in Python.
+_OPTIONS = {
+    "plan": ("ledger", "accept_code", "redo"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "html", "markdown"),
+    "status": ("ledger",),
+    "report": ("ledger", "html", "markdown"),
+}
 _STUDY_EXAMPLES = """examples:
   {name} plan                                   what would run, and what it can tell
   {name}                                        run it, or complete it
@@ -53,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def study_main(study: Study, arguments: Sequence[str]) -> int:
     """A study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`."""
-    name = os.path.relpath(sys.argv[0]) if sys.argv[0] else f"studies/{study.name}.py"
+    name = printable(os.path.relpath(sys.argv[0])) if sys.argv[0] else f"studies/{study.name}.py"
     parser = argparse.ArgumentParser(
         prog=name,
         description=study.question,
@@ -67,6 +76,22 @@ def study_main(study: Study, arguments: Sequence[str]) -> int:
     if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
         given.insert(0, "run")
     return _guarded(parser, given)
+
+
+def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+    """What a verb finds, as an object; `options` are those of the command, by name.
+
+    Raises:
+        StudyError: an option that the verb has not.
+    """
+    from paribus.orchestration import verbs
+    from paribus.orchestration.options import Options
+
+    allowed = _OPTIONS[verb]
+    if unknown := sorted(set(options) - set(allowed)):
+        raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
+    asked = {"plan": verbs.planned, "run": verbs.ran, "status": verbs.recorded, "report": verbs.judged}
+    return asked[verb](study, Options(**options))
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
