@@ -105,6 +105,12 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A place of the person's that no room of ours has a better sentence for.
+        print(f"{parser.prog}: {error.filename} cannot be used: {error.strerror}", file=sys.stderr)
+        return 1
     except (ValueError, RuntimeError) as error:
         # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
         # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).

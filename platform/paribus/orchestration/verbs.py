@@ -70,7 +70,7 @@ def planned(study: Study, options: Options) -> Answer:
 def recorded(study: Study, options: Options) -> Answer:
     """How far the study is; one row a trial."""
     with ledger_at(home(), options.ledger, start=True) as uri:
-        outlook = _planned(study, options, uri)
+        outlook = _planned(study, options, uri, check=False)
         records = _of_plan(outlook, _records(study, uri))
     text = status_text(study, len(outlook.plan.steps), records)
     rows = [_row(record) for record in records]
@@ -120,7 +120,7 @@ def _printed(answer: Answer, options: Options) -> int:
 def export(study: Study, options: Options) -> int:
     """Print every trial of the study that has a run, one row each."""
     with ledger_at(home(), options.ledger, start=True) as uri:
-        rows = [_row(record) for record in _of_plan(_planned(study, options, uri), _records(study, uri))]
+        rows = [_row(record) for record in _of_plan(_planned(study, options, uri, check=False), _records(study, uri))]
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -139,11 +139,12 @@ def _run(study: Study, options: Options, only: frozenset[Action] | None) -> int:
         return drive(study, options, uri, only)
 
 
-def _planned(study: Study, options: Options, uri: str | None) -> Outlook:
+def _planned(study: Study, options: Options, uri: str | None, check: bool = True) -> Outlook:
     """The plan against the ledger, or as if nothing had run where none can be asked."""
     if uri is None:
-        return look_out(study, home(), None, options, note="no ledger is up, so nothing counts as done (make up)")
-    return look_out(study, home(), _records(study, uri), options)
+        note = "no ledger is up, so nothing counts as done (make up)"
+        return look_out(study, home(), None, options, note=note, check=check)
+    return look_out(study, home(), _records(study, uri), options, check=check)
 
 
 def _records(study: Study, uri: str | None) -> list[TrialRecord]:

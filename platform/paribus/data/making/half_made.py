@@ -3,9 +3,9 @@
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from io import BufferedReader, BufferedWriter
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from paribus.data.index import Rows
 from paribus.data.making.plan import Plan
 from paribus.data.making.survey import Survey
 from paribus.data.manifest import MANIFEST, Manifest, Shard
+from paribus.data.plain_files import open_plain, parsed, read_document
 
 _PLAN = "plan.json"
 _NAMED = 3
@@ -35,9 +36,9 @@ class Facts:
         np.save(handle, self.rows)
 
     @classmethod
-    def read(cls, handle: BufferedReader) -> "Facts":
+    def read(cls, handle: BinaryIO) -> "Facts":
         """What `write` wrote."""
-        document = json.loads(handle.readline())
+        document = parsed(handle.readline())
         survey = Survey(**document["survey"])
         return cls(shard=Shard(**document["shard"]), rows=np.load(handle), survey=survey)
 
@@ -100,11 +101,18 @@ class HalfMade:
 
     def is_done(self, file: str) -> bool:
         """Whether the shard `file` is finished."""
-        return (self.folders.facts / file).exists() and (self.folders.set / file).exists()
+        if not (self.folders.set / file).is_file():
+            return False
+        try:
+            self.facts(file)
+        # A damaged note is none: its shard is made again.
+        except (OSError, EOFError, KeyError, TypeError, ValueError):
+            return False
+        return True
 
     def facts(self, file: str) -> Facts:
         """The note of the finished shard `file`."""
-        with (self.folders.facts / file).open("rb") as handle:
+        with open_plain(self.folders.facts / file) as handle:
             return Facts.read(handle)
 
     def add(self, file: str, data: bytes) -> None:
@@ -131,7 +139,7 @@ class HalfMade:
         """Whether the set of `digest` that lies at the target was made by this plan, as the lock's file tells."""
         record.seek(0)
         try:
-            return bool(json.loads(record.read()) == {"plan": self._plan.digest, "digest": digest})
+            return bool(parsed(record.read()) == {"plan": self._plan.digest, "digest": digest})
         except ValueError:
             return False
 
@@ -155,10 +163,12 @@ class HalfMade:
 def _begun(path: Path) -> dict[str, Any] | None:
     """The plan that a half-made set was begun with; None if there is none, or nothing to go on with."""
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        document = read_document(path)
+        # What another plan was is told from these; without them nothing is known of what lies here.
+        _ = {"name": document["name"], "digest": document["digest"], **document["samples"], **document["made"]}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return document
+    return dict(document)
 
 
 def _record(handle: IO[str], document: dict[str, str]) -> None:

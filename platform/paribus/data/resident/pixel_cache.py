@@ -27,6 +27,7 @@ from paribus.data.atomic import flush, lock, new_file
 from paribus.data.decoding.crop import Original
 from paribus.data.errors import DataError
 from paribus.data.meter import Meter
+from paribus.data.plain_files import read_document
 from paribus.data.resident.cache_room import PIXELS, hold, reserve
 
 _TURNS, _BLOCKS, _SEAL = "turns", "blocks", "seal.json"
@@ -132,7 +133,7 @@ def _seal(folder: Path) -> list[list[int]]:
 
 def _is_sealed(folder: Path, layout: Layout) -> bool:
     try:
-        kept = json.loads((folder / _SEAL).read_bytes())
+        kept = read_document(folder / _SEAL)
         return bool(kept == _seal(folder) and [size for size, _ in kept] == [layout.num_bytes, len(layout)])
     except (OSError, ValueError):
         return False
@@ -140,8 +141,8 @@ def _is_sealed(folder: Path, layout: Layout) -> bool:
 
 def _make(folder: Path, layout: Layout, making: Making, limit: int) -> None:
     blocks = layout.blocks
-    (folder / _SEAL).unlink(missing_ok=True)
     try:
+        (folder / _SEAL).unlink(missing_ok=True)
         reserve(folder, layout.num_bytes, limit)
         with (
             _Files(folder, layout, len(blocks)) as files,
