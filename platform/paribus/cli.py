@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from paribus.study import Study, StudyError
@@ -96,6 +97,9 @@ def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     """Run the chosen verb; what a person got wrong is a sentence on stderr and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file's name need not be UTF-8, and is to be shown all the same
+            stream.reconfigure(errors="backslashreplace")
     args = parser.parse_args(arguments)
     try:
         return int(args.run(args))
@@ -216,6 +220,9 @@ def _study_verb(args: argparse.Namespace) -> int:
 def _varied(study: Study, args: argparse.Namespace) -> Study:
     from paribus.recipe.paths import parse_assignment
 
+    for text in (args.base or "", *args.settings):
+        if not printable(text) == text:
+            raise StudyError(f"{text!a} is not UTF-8: a recipe holds nothing else, so rename that file or folder")
     if args.replicates is not None:
         study = replace(study, replicates=args.replicates)
     if not args.base and not args.settings:

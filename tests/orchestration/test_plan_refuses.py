@@ -133,3 +133,21 @@ def test_other_settings_of_the_shell_that_make_no_sense_are_sentences(
     said = capsys.readouterr().err
     assert says in said
     assert len(said.splitlines()) == 1
+
+
+def test_settings_that_are_not_utf_8_are_sentences(
+    plan: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert plan("data.shards=/data/\udcff") == 2
+    assert "is not UTF-8" in capsys.readouterr().err
+
+
+def test_a_study_name_too_long_for_a_folder_is_refused_with_the_limit(
+    plan: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, num in (("w" * 300, 300), ("é" * 61, 122)):
+        (tmp_path / "wide.py").write_text(STUDY.replace('"wide"', repr(name)))
+        assert plan() == 2
+        assert f"a name of {num} bytes" in capsys.readouterr().err
+    (tmp_path / "wide.py").write_text(STUDY.replace('"wide"', repr("w" * 120)))
+    assert plan() == 0
