@@ -42,6 +42,13 @@ class Split(_Entry):
     keys_sha256: Digest
     shards: tuple[Shard, ...]
 
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        held = sum(shard.samples for shard in self.shards)
+        if held != self.samples:
+            raise ValueError(f"the split has {self.samples} samples, and its shards hold {held}")
+        return self
+
 
 class Manifest(_Entry):
     """What a shard set holds; `digest` is its name for ever.

@@ -192,7 +192,12 @@ class NodeCache:
 def cache_folder(home: Path | None = None) -> Path:
     """Where this node keeps what can be fetched or made again: PARIBUS_CACHE, else `home`/cache."""
     named = os.environ.get(FOLDER)
-    return Path(named).expanduser().absolute() if named else (home or default_home()) / "cache"
+    folder = Path(named).expanduser().absolute() if named else (home or default_home()) / "cache"
+    try:
+        folder.exists()
+    except OSError as error:
+        raise DataError(f"{FOLDER if named else 'the cache'} is {str(folder)!r}: {error.strerror}") from None
+    return folder
 
 
 def cache_limit() -> int | None:
