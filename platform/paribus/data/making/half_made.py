@@ -3,7 +3,8 @@
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from io import BufferedWriter
+from hashlib import sha256
+from io import SEEK_END, BufferedWriter, BytesIO
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -19,6 +20,7 @@ from paribus.data.plain_files import open_plain, parsed, read_document
 
 _PLAN = "plan.json"
 _NAMED = 3
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +32,21 @@ class Facts:
     survey: Survey
 
     def write(self, handle: BufferedWriter) -> None:
-        """Append to `handle`: a line of JSON, then the rows."""
+        """Append to `handle`: a line of JSON, the rows, and the SHA-256 of both."""
         document = {"shard": self.shard.model_dump(), "survey": asdict(self.survey)}
-        handle.write(json.dumps(document).encode() + b"\n")
-        np.save(handle, self.rows)
+        content = BytesIO(json.dumps(document).encode() + b"\n")
+        content.seek(0, SEEK_END)
+        np.save(content, self.rows)
+        handle.write(content.getbuffer())
+        handle.write(sha256(content.getbuffer()).digest())
 
     @classmethod
     def read(cls, handle: BinaryIO) -> "Facts":
-        """What `write` wrote."""
+        """What `write` wrote; ValueError where it is damaged."""
+        data = handle.read()
+        if sha256(data[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
+            raise ValueError("its bytes do not match the digest at its end")
+        handle = BytesIO(data[:-_DIGEST_BYTES])
         document = parsed(handle.readline())
         survey = Survey(**document["survey"])
         return cls(shard=Shard(**document["shard"]), rows=np.load(handle), survey=survey)
