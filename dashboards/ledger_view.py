@@ -105,6 +105,8 @@ def trials_of(uri: str, record: StudyRecord) -> tuple[tuple[TrialRecord, ...], i
 def _trials_of(uri: str, name: str, run_id: str, version: Version) -> tuple[tuple[TrialRecord, ...], int]:
     found = ledger(uri).trials(name)
     plan = ledger(uri).json(run_id, "trials.json")
+    if plan is not None and not (isinstance(plan, list) and all(isinstance(trial, str) for trial in plan)):
+        raise LedgerError(f"trials.json of {name} is damaged: the study's command, run again, writes it anew")
     planned = {trial.trial_id for trial in found} if plan is None else set(plan)
     own = tuple(trial for trial in found if trial.trial_id in planned)
     return own, len(found) - len(own)

@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from paribus.study import Study
+from paribus.study import Study, StudyError
+from paribus.study.answer import Answer
+from paribus.study.study import printable
 
 if TYPE_CHECKING:
     from paribus.orchestration.options import Options
@@ -37,6 +40,13 @@ _VERB_EXAMPLES = {
     "retry": ("", "after mending what `status` says is broken"),
     "export": ("> trials.csv", "for a notebook"),
 }
+# What the verbs take when they are called in Python.
+_OPTIONS = {
+    "plan": ("ledger", "accept_code", "redo"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "html", "markdown"),
+    "status": ("ledger",),
+    "report": ("ledger", "html", "markdown"),
+}
 _STUDY_EXAMPLES = """examples:
   {name} plan                                   what would run, and what it can tell
   {name}                                        run it, or complete it
@@ -53,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def study_main(study: Study, arguments: Sequence[str]) -> int:
     """A study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`."""
-    name = os.path.relpath(sys.argv[0]) if sys.argv[0] else f"studies/{study.name}.py"
+    name = printable(os.path.relpath(sys.argv[0])) if sys.argv[0] else f"studies/{study.name}.py"
     parser = argparse.ArgumentParser(
         prog=name,
         description=study.question,
@@ -69,8 +79,27 @@ def study_main(study: Study, arguments: Sequence[str]) -> int:
     return _guarded(parser, given)
 
 
+def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+    """What a verb finds, as an object; `options` are those of the command, by name.
+
+    Raises:
+        StudyError: an option that the verb has not.
+    """
+    from paribus.orchestration import verbs
+    from paribus.orchestration.options import Options
+
+    allowed = _OPTIONS[verb]
+    if unknown := sorted(set(options) - set(allowed)):
+        raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
+    asked = {"plan": verbs.planned, "run": verbs.ran, "status": verbs.recorded, "report": verbs.judged}
+    return asked[verb](study, Options(**options))
+
+
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     """Run the chosen verb; what a person got wrong is a sentence on stderr and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file's name need not be UTF-8, and is to be shown all the same
+            stream.reconfigure(errors="backslashreplace")
     args = parser.parse_args(arguments)
     try:
         return int(args.run(args))
@@ -80,6 +109,12 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\n{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A place of the person's that no room of ours has a better sentence for.
+        print(f"{parser.prog}: {error.filename} cannot be used: {error.strerror}", file=sys.stderr)
+        return 1
     except (ValueError, RuntimeError) as error:
         # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
         # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
@@ -185,6 +220,9 @@ def _study_verb(args: argparse.Namespace) -> int:
 def _varied(study: Study, args: argparse.Namespace) -> Study:
     from paribus.recipe.paths import parse_assignment
 
+    for text in (args.base or "", *args.settings):
+        if not printable(text) == text:
+            raise StudyError(f"{text!a} is not UTF-8: a recipe holds nothing else, so rename that file or folder")
     if args.replicates is not None:
         study = replace(study, replicates=args.replicates)
     if not args.base and not args.settings:

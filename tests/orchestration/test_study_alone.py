@@ -58,7 +58,12 @@ def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_noth
 def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None:
     """Literally, from the repository's folder: alone first, which leaves nothing running and does not take the
     stack's place for `ray`; then as a job."""
-    (stack.checkout / "studies" / "typed.py").write_text(STUDY.format(name="typed", replicates=1, fixed=LEARNS))
+    # With a module beside it, as any Python file may have one.
+    text = STUDY.format(name="typed", replicates=1, fixed=LEARNS).replace("(0.25, 0.5)", "WIDTHS")
+    (stack.checkout / "studies" / "typed.py").write_text(
+        text.replace("from paribus", "from my_widths import WIDTHS\nfrom paribus")
+    )
+    (stack.checkout / "studies" / "my_widths.py").write_text("WIDTHS = (0.25, 0.5)\n")
     (stack.checkout / "studies" / "typed.py").chmod(0o755)
     lone_desk.folder = stack.checkout
     alone = lone_desk.run("studies/typed.py", "--cpus", 2)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.dlpack import from_dlpack
 
 from paribus.data.augment import Draw, crop_boxes, mirrored, varied
+from paribus.data.catalog import check_fit
 from paribus.data.decoding.decode import Pixels
 from paribus.data.errors import DataError
 from paribus.data.finish import Colour, Finish
@@ -124,7 +125,7 @@ class Feed:
         self.channels: int = manifest.channels
         self.size = size
         self.steps_per_epoch = self.num_train // recipe.data.batch_size
-        self._check()
+        check_fit(recipe, manifest, size, self.num_train)
 
     @property
     def eval_keys(self) -> list[str]:
@@ -342,24 +343,6 @@ class Feed:
         names = ", ".join(keys[:_NAMED])
         more = f" and {len(keys) - _NAMED} more" if len(keys) > _NAMED else ""
         return f"{len(keys)} samples of {self._manifest.name} do not decode ({names}{more}): {limit}"
-
-    def _check(self) -> None:
-        data, augment = self._recipe.data, self._recipe.augment
-        if self.num_train < data.batch_size:
-            raise DataError(
-                f"{self._manifest.name} has {self.num_train} training samples (data.train_fraction = "
-                f"{data.train_fraction} of {len(self._train.index)}), fewer than a batch: data.batch_size = "
-                f"{data.batch_size}"
-            )
-        if augment.crop == "pad" and augment.pad >= self.size:
-            raise DataError(f"augment.pad = {augment.pad}: reflection needs less than the image's {self.size} pixels")
-        if augment.cutout > self.size:
-            raise DataError(f"augment.cutout = {augment.cutout} is wider than the image's {self.size} pixels")
-        if augment.normalise and 0 in self._manifest.sd:
-            raise DataError(
-                f"{self._manifest.name}: channel {self._manifest.sd.index(0)} is constant over the training split and "
-                "cannot be scaled to sd 1: set augment.normalise to False"
-            )
 
 
 def _compact(out: Pixels, positions: Positions, good: NDArray[np.bool_]) -> PixelBatch:

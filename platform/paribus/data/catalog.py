@@ -1,14 +1,18 @@
 """Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
 
-import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from paribus.data.atomic import lock
 from paribus.data.errors import DataError
+from paribus.data.index import Index, read_index
+from paribus.data.lanes import check_length
 from paribus.data.manifest import FORMAT, MANIFEST, Manifest, read_manifest
+from paribus.data.order import choose
+from paribus.data.plain_files import read_document
 from paribus.data.storage.places import Place
 from paribus.recipe.data import Data
 from paribus.recipe.home import home as default_home
@@ -64,12 +68,93 @@ def input_size(recipe: Recipe, manifest: Manifest) -> int:
 
 
 def check_inputs(recipes: Iterable[Recipe], home: Path | None = None) -> None:
-    """Raise DataError where the images of a recipe's data do not fit its network; each manifest is read once."""
-    manifests: dict[Data, Manifest] = {}
+    """Raise DataError for what training would refuse, before it begins; each set is looked at once.
+
+    The images and the network, the batch and the split, shards that are missing, images that do not decode.
+    """
+    sets: dict[Data, _Looked] = {}
     for recipe in recipes:
-        if recipe.data not in manifests:
-            manifests[recipe.data] = read_manifest(locate(recipe.data, home))
-        input_size(recipe, manifests[recipe.data])
+        if recipe.data not in sets:
+            sets[recipe.data] = _looked_at(recipe.data, home)
+        seen = sets[recipe.data]
+        check_fit(recipe, seen.manifest, input_size(recipe, seen.manifest), seen.num_train)
+
+
+def check_fit(recipe: Recipe, manifest: Manifest, size: int, num_train: int) -> None:
+    """Raise DataError where a recipe cannot be trained on `num_train` images of `size` pixels of the manifest's set."""
+    data, augment = recipe.data, recipe.augment
+    if num_train < data.batch_size:
+        raise DataError(
+            f"{manifest.name} has {num_train} training samples (data.train_fraction = {data.train_fraction} of "
+            f"{manifest.split(data.train_split).samples}), fewer than a batch: data.batch_size = {data.batch_size}; "
+            f"lower it to {num_train} or less, or raise data.train_fraction"
+        )
+    if augment.crop == "pad" and augment.pad >= size:
+        raise DataError(f"augment.pad = {augment.pad}: reflection needs less than the image's {size} pixels")
+    if augment.cutout > size:
+        raise DataError(f"augment.cutout = {augment.cutout} is wider than the image's {size} pixels")
+    if augment.normalise and 0 in manifest.sd:
+        raise DataError(
+            f"{manifest.name}: channel {manifest.sd.index(0)} is constant over the training split and "
+            "cannot be scaled to sd 1: set augment.normalise to False"
+        )
+
+
+def check_splits(data: Data, manifest: Manifest, place: Place) -> None:
+    """Raise DataError unless both splits of a recipe are there, are two, and have all shards, of their lengths.
+
+    Missing and cut shards come to light now, not hours into an epoch; their content is checked when it is read.
+    """
+    if data.train_split == data.eval_split:
+        raise DataError(f"data.train_split and data.eval_split are both {data.train_split!r}: they must differ")
+    for split in (data.train_split, data.eval_split):
+        check_files(place, manifest, split)
+
+
+def check_files(place: Place, manifest: Manifest, split: str) -> None:
+    """Raise DataError where a shard of a split is missing in a folder or has another length."""
+    shards, folder = manifest.split(split).shards, place.folder
+    if folder is None:
+        return
+    for shard in shards:
+        try:
+            length = (folder / shard.file).stat().st_size
+        except FileNotFoundError:
+            raise DataError(
+                f"shard {shard.file} of {manifest.name!r} is missing in {folder}: restore it or make the shards again"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"shard {shard.file} of {manifest.name!r} cannot be read: {error}") from None
+        check_length(shard, length, manifest.name)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A set's manifest, and how many training samples `data.train_fraction` leaves."""
+
+    manifest: Manifest
+    num_train: int
+
+
+def _looked_at(data: Data, home: Path | None) -> _Looked:
+    place = locate(data, home)
+    manifest = read_manifest(place)
+    check_splits(data, manifest, place)
+    split = manifest.split(data.train_split)
+    if manifest.undecodable:
+        _check_evaluation(read_index(place, manifest, data.eval_split), manifest)
+    if data.train_fraction >= 1:
+        return _Looked(manifest, split.samples)
+    return _Looked(manifest, len(choose(read_index(place, manifest, data.train_split), data.train_fraction)))
+
+
+def _check_evaluation(index: Index, manifest: Manifest) -> None:
+    broken = (index.rows["height"] == 0).nonzero()[0].tolist()
+    if broken:
+        raise DataError(
+            f"{len(broken)} evaluation samples of {manifest.name} do not decode (the first {index.keys[broken[0]]!r}): "
+            "evaluation allows none, so make the shards again without --keep-undecodable"
+        )
 
 
 def named_folder(name: str, home: Path | None = None) -> Path:
@@ -94,7 +179,7 @@ def _drop_outdated(folder: Path) -> None:
 
 def _is_outdated(folder: Path) -> bool:
     try:
-        written = json.loads((folder / MANIFEST).read_bytes())
+        written = read_document(folder / MANIFEST)
     except (OSError, ValueError):
         return False  # missing or broken, which is told elsewhere
     return isinstance(written, dict) and written.get("format") in range(1, FORMAT)

@@ -6,11 +6,9 @@ from pathlib import Path
 import torch
 
 from paribus.data.batches import Batch, Feed, Part
-from paribus.data.catalog import input_size, locate
+from paribus.data.catalog import check_files, check_splits, input_size, locate
 from paribus.data.decoding.decode import View
-from paribus.data.errors import DataError
 from paribus.data.index import read_index
-from paribus.data.lanes import check_length
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.originals import Originals
 from paribus.data.reading import ShardReader
@@ -39,18 +37,16 @@ def open_feed(
     place = locate(recipe.data, home)
     manifest = read_manifest(place)
     size = input_size(recipe, manifest)
+    check_splits(recipe.data, manifest, place)
     parts = []
     cropped = recipe.augment.crop == "random_resized"
     kinds: dict[str, View] = {
         recipe.data.train_split: "stored" if cropped else "fit",
         recipe.data.eval_split: _evaluated(recipe),
     }
-    if len(kinds) == 1:
-        raise DataError(f"data.train_split and data.eval_split are both {recipe.data.train_split!r}: they must differ")
     caches = caches_folder(home)
     exact = recipe.data.decoding == "exact"
     for split, kind in kinds.items():
-        _check_files(place, manifest, split)
         parts.append(_open_part(recipe, place, manifest, split, Viewing(kind, size, manifest.channels, exact), caches))
     if threads is None:
         copied = not cropped and all(part.residence.kind == "memory" for part in parts)
@@ -83,7 +79,7 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
     place = locate(recipe.data, home)
     manifest = read_manifest(place)
     size, split = input_size(recipe, manifest), recipe.data.eval_split
-    _check_files(place, manifest, split)
+    check_files(place, manifest, split)
     stored = Viewing("stored", size, manifest.channels, exact=True)
     if stored.shape(manifest) is None and recipe.data.resident == "auto":
         recipe = recipe.replace({"data.resident": "never"})  # one evaluation does not repay that they are all decoded
@@ -107,17 +103,3 @@ def _open_part(recipe: Recipe, place: Place, manifest: Manifest, split: str, vie
     plan = Plan(reader, manifest, split, viewing, cropped)
     supply, residence = open_supply(recipe.data.resident, plan, Stream(reader, viewing), caches)
     return Part(index, supply, reader.stages, residence)
-
-
-def _check_files(place: Place, manifest: Manifest, split: str) -> None:
-    """Missing and cut shards come to light now, not hours into an epoch; their content is checked when it is read."""
-    folder = place.folder
-    if folder is None:
-        return
-    for shard in manifest.split(split).shards:
-        try:
-            check_length(shard, (folder / shard.file).stat().st_size, manifest.name)
-        except FileNotFoundError:
-            raise DataError(
-                f"shard {shard.file} of {manifest.name!r} is missing in {folder}: restore it or make the shards again"
-            ) from None

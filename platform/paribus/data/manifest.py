@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from paribus.data.errors import DataError
 from paribus.data.storage.places import Place
@@ -13,6 +13,9 @@ from paribus.recipe.identity import canonical_json
 
 MANIFEST = "manifest.json"
 FORMAT = 2
+# Pixels, 16 bits of which the index has room for; parts of full white, NaN being none.
+Side = Annotated[int, Field(ge=0, lt=1 << 16)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -39,6 +42,13 @@ class Split(_Entry):
     keys_sha256: Digest
     shards: tuple[Shard, ...]
 
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        held = sum(shard.samples for shard in self.shards)
+        if held != self.samples:
+            raise ValueError(f"the split has {self.samples} samples, and its shards hold {held}")
+        return self
+
 
 class Manifest(_Entry):
     """What a shard set holds; `digest` is its name for ever.
@@ -49,15 +59,25 @@ class Manifest(_Entry):
 
     format: Literal[2] = 2
     name: str
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
     channels: Literal[1, 3]
-    smallest: tuple[int, int]
-    largest: tuple[int, int]
-    mean: tuple[float, ...]
-    sd: tuple[float, ...]
+    smallest: tuple[Side, Side]
+    largest: tuple[Side, Side]
+    mean: tuple[Share, ...]
+    sd: tuple[Share, ...]
     undecodable: int = Field(0, ge=0)
     splits: Mapping[str, Split]
     made: Mapping[str, str | int | bool]
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if not len(self.mean) == len(self.sd) == self.channels:
+            raise ValueError(
+                f"channels is {self.channels}, and there are {len(self.mean)} values of mean and {len(self.sd)} of sd"
+            )
+        if any(low > high for low, high in zip(self.smallest, self.largest, strict=True)):
+            raise ValueError(f"smallest {self.smallest} is above largest {self.largest}")
+        return self
 
     @property
     def digest(self) -> str:

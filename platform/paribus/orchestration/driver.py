@@ -41,13 +41,14 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
     """
     folder = home()
+    for setting in (_CHECKPOINT_S, _DRAIN_S):  # before the hours that lie between here and their use
+        _seconds(*setting)
     ledger = StudyLedger(study, uri, folder / "spool" / study.name)
     try:
         records = ledger.known()
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
         outlook = look_out(study, folder, records, options, only=only, note=note)
         print(plan_text(outlook), flush=True)
-        _check_judgeable(study, folder)
         if outlook.plan.counts().get("stale"):
             print(f"\n{stale_text(outlook)}", file=sys.stderr)
             return 3
@@ -121,17 +122,6 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     return 1 if failures else 0
 
 
-def _check_judgeable(study: Study, folder: Path) -> None:
-    """Refuse before training what analysis would refuse after it."""
-    from paribus.analysis.metrics import check_margin, metric_called
-    from paribus.data.catalog import locate
-    from paribus.data.manifest import read_manifest
-
-    for data in {study.recipe_of(arm).data for arm in study.arms}:
-        split = read_manifest(locate(data, folder)).split(data.eval_split)
-        check_margin(study.margin, metric_called(study.metric), split.samples)
-
-
 def _seconds(variable: str, default: float) -> float:
     """What an environment variable sets, in seconds."""
     text = os.environ.get(variable, str(default))
@@ -139,7 +129,7 @@ def _seconds(variable: str, default: float) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not seconds > 0:
+    if not 0 < seconds < float("inf"):
         raise StudyError(f"{variable}={text!r}: give a number of seconds above 0, or unset it")
     return seconds
 

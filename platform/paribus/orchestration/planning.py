@@ -57,14 +57,21 @@ def look_out(
     *,
     only: frozenset[Action] | None = None,
     note: str = "",
+    check: bool = True,
 ) -> Outlook:
-    """The plan of a study given the ledger's records; None where the ledger could not be asked."""
+    """The plan of a study given the ledger's records; None where the ledger could not be asked.
+
+    Raises:
+        DataError, AnalysisError: with `check`, what training or the verdicts would refuse.
+    """
     from paribus.data.catalog import check_inputs, data_digest
 
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)
 
-    check_inputs(map(study.recipe_of, study.arms), home)
+    if check:
+        check_inputs(map(study.recipe_of, study.arms), home)
+        _check_judgeable(study, home)
     plan = make_plan(
         study,
         trials(study, digest_of),
@@ -76,6 +83,17 @@ def look_out(
     )
     found = records or ()
     return Outlook(plan=plan, power=_power(study, found), seconds=_seconds(plan, found), note=note, records=records)
+
+
+def _check_judgeable(study: Study, folder: Path) -> None:
+    """Refuse before training what analysis would refuse after it."""
+    from paribus.analysis.metrics import check_margin, metric_called
+    from paribus.data.catalog import locate
+    from paribus.data.manifest import read_manifest
+
+    for data in {study.recipe_of(arm).data for arm in study.arms}:
+        split = read_manifest(locate(data, folder)).split(data.eval_split)
+        check_margin(study.margin, metric_called(study.metric), split.samples)
 
 
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from paribus.analysis import StudyAnalysis, analyse
 from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
+from paribus.orchestration.report_files import write_whole
 from paribus.orchestration.streams import stream_notes
 from paribus.study.plan import trials
 from paribus.study.study import Study
@@ -91,23 +93,35 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
     )
 
 
-def show(judged: Judged) -> None:
-    """Print the verdict table, the claim and the notes to the terminal."""
+def notes_of(judged: Judged) -> list[str]:
+    """The lines below the table: claim, counts, notes."""
+    return [*summary(judged.analysis), *judged.notes]
+
+
+def text_of(judged: Judged) -> str:
+    """What `show` prints where there is no terminal."""
+    text = StringIO()
+    show(judged, text)
+    return text.getvalue()
+
+
+def show(judged: Judged, file: IO[str] | None = None) -> None:
+    """Print the verdict table, the claim and the notes to the terminal, or to `file`."""
     from rich.console import Console
 
-    # A job's log and a pipe have no width; a table folded at 80 columns is no table.
-    probe = Console()
-    console = probe if probe.is_terminal else Console(width=160, highlight=False)
+    # A job's log and a pipe have no width; a table folded at 80 columns is no table. In a notebook rich would show
+    # HTML, whatever it prints to.
+    probe = Console(file=file, force_jupyter=False)
+    console = probe if probe.is_terminal else Console(file=file, width=160, highlight=False, force_jupyter=False)
     console.print(rich_table(judged.analysis))
-    for line in (*summary(judged.analysis), *judged.notes):
+    for line in notes_of(judged):
         console.print(line, markup=False, highlight=False, soft_wrap=not probe.is_terminal)
     console.print(f"\nMLflow: {judged.url}", markup=False, highlight=False, soft_wrap=True)
 
 
 def write_markdown(judged: Judged, path: Path) -> Path:
     """Write the tables as Markdown."""
-    path.write_text(judged.markdown(), encoding="utf-8")
-    return path
+    return write_whole(path, judged.markdown())
 
 
 def write_html(judged: Judged, path: Path) -> Path:
@@ -126,16 +140,15 @@ def write_html(judged: Judged, path: Path) -> Path:
         for path, value in judged.study.caveats().items()
     )
     title = html.escape(f"{judged.study.name}: {judged.study.question}")
-    path.write_text(
+    return write_whole(
+        path,
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f"<h1>{title}</h1>{_table(as_markdown(judged.analysis))}<ul>{notes}</ul>"
         f"{effects.to_html(full_html=False, include_plotlyjs=True)}"
         f"{learning.to_html(full_html=False, include_plotlyjs=False)}"
         f"<h2>Every trial</h2><table><tr><th>arm<th>replicate<th>outcome<th>{judged.study.metric}<th>MLflow</tr>"
         f'{"".join(rows)}</table><h2>Fixed in every arm</h2><table class="quiet">{fixed}</table></html>',
-        encoding="utf-8",
     )
-    return path
 
 
 def _table(markdown: str) -> str:

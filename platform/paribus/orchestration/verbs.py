@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,19 +15,18 @@ from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.texts import plan_text, status_text
 from paribus.recipe.home import home
+from paribus.study.answer import Answer
 from paribus.study.plan import Action
 from paribus.study.study import Study
 
 if TYPE_CHECKING:
+    from paribus.orchestration.reporting import Judged
     from paribus.tracking.ledger_records import TrialRecord
 
 
 def plan(study: Study, options: Options) -> int:
     """Print what `run` would do; trains nothing."""
-    with ledger_at(home(), options.ledger, start=False) as uri:
-        outlook = _planned(study, options, uri)
-    print(json.dumps(outlook.as_dict(), indent=2) if options.json else plan_text(outlook))
-    return 0
+    return _printed(planned(study, options), options)
 
 
 def run(study: Study, options: Options) -> int:
@@ -40,38 +41,86 @@ def retry(study: Study, options: Options) -> int:
 
 def status(study: Study, options: Options) -> int:
     """Print how far the study is."""
-    with ledger_at(home(), options.ledger, start=True) as uri:
-        outlook = _planned(study, options, uri)
-        records = _of_plan(outlook, _records(study, uri))
-    if options.json:
-        print(json.dumps([_row(record) for record in records], indent=2))
-        return 0
-    print(status_text(study, len(outlook.plan.steps), records))
-    return 0
+    return _printed(recorded(study, options), options)
 
 
 def report(study: Study, options: Options) -> int:
     """Print effects with intervals, verdicts and the claim; also as a page or Markdown where asked."""
-    from paribus.orchestration.reporting import judge, show, write_html, write_markdown
+    from paribus.orchestration.reporting import show
 
+    found = _judged(study, options)
+    if options.json:
+        print(json.dumps(found.as_dict(), indent=2))
+    else:
+        show(found)
+    return 0
+
+
+def planned(study: Study, options: Options) -> Answer:
+    """What `run` would do; one row an arm."""
+    with ledger_at(home(), options.ledger, start=False) as uri:
+        outlook = _planned(study, options, uri)
+    text = plan_text(outlook)
+    by_arm = {arm: Counter(step.action for step in outlook.plan.steps if step.trial.arm == arm) for arm in study.arms}
+    rows = [{"arm": arm.name, "replicates": study.replicates, **counts} for arm, counts in by_arm.items()]
+    title, *notes = text.splitlines()
+    return Answer(title=title, text=text, data=outlook.as_dict(), rows=rows, notes=notes)
+
+
+def recorded(study: Study, options: Options) -> Answer:
+    """How far the study is; one row a trial."""
+    with ledger_at(home(), options.ledger, start=True) as uri:
+        outlook = _planned(study, options, uri, check=False)
+        records = _of_plan(outlook, _records(study, uri))
+    text = status_text(study, len(outlook.plan.steps), records)
+    rows = [_row(record) for record in records]
+    title, *notes = text.splitlines()
+    return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)
+
+
+def judged(study: Study, options: Options) -> Answer:
+    """Effects, verdicts and the claim; one row a contrast."""
+    from paribus.analysis.tables import display_rows
+    from paribus.orchestration.reporting import notes_of, text_of
+
+    found = _judged(study, options)
+    title = f"{study.name}: {study.question}"
+    rows, notes = display_rows(found.analysis), notes_of(found)
+    return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=notes)
+
+
+def ran(study: Study, options: Options) -> Answer:
+    """`judged` after the study was completed; `code` is that of `run`."""
+    code = run(study, options)
+    return replace(judged(study, options), code=code)
+
+
+def _judged(study: Study, options: Options) -> Judged:
+    """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
+    from paribus.orchestration.report_files import check_place
+    from paribus.orchestration.reporting import judge, write_html, write_markdown
+
+    for place in filter(None, (options.html, options.markdown)):
+        check_place(Path(place))
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
-        judged = judge(study, uri, home())
-        if options.json:
-            print(json.dumps(judged.as_dict(), indent=2))
-        else:
-            show(judged)
+        found = judge(study, uri, home())
         if options.html:
-            print(f"wrote {write_html(judged, Path(options.html))}", file=sys.stderr)
+            print(f"wrote {write_html(found, Path(options.html))}", file=sys.stderr)
         if options.markdown:
-            print(f"wrote {write_markdown(judged, Path(options.markdown))}", file=sys.stderr)
+            print(f"wrote {write_markdown(found, Path(options.markdown))}", file=sys.stderr)
+    return found
+
+
+def _printed(answer: Answer, options: Options) -> int:
+    print(json.dumps(answer.data, indent=2) if options.json else answer)
     return 0
 
 
 def export(study: Study, options: Options) -> int:
     """Print every trial of the study that has a run, one row each."""
     with ledger_at(home(), options.ledger, start=True) as uri:
-        rows = [_row(record) for record in _of_plan(_planned(study, options, uri), _records(study, uri))]
+        rows = [_row(record) for record in _of_plan(_planned(study, options, uri, check=False), _records(study, uri))]
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -90,11 +139,12 @@ def _run(study: Study, options: Options, only: frozenset[Action] | None) -> int:
         return drive(study, options, uri, only)
 
 
-def _planned(study: Study, options: Options, uri: str | None) -> Outlook:
+def _planned(study: Study, options: Options, uri: str | None, check: bool = True) -> Outlook:
     """The plan against the ledger, or as if nothing had run where none can be asked."""
     if uri is None:
-        return look_out(study, home(), None, options, note="no ledger is up, so nothing counts as done (make up)")
-    return look_out(study, home(), _records(study, uri), options)
+        note = "no ledger is up, so nothing counts as done (make up)"
+        return look_out(study, home(), None, options, note=note, check=check)
+    return look_out(study, home(), _records(study, uri), options, check=check)
 
 
 def _records(study: Study, uri: str | None) -> list[TrialRecord]:

@@ -14,6 +14,8 @@ from paribus.study.words import IN_NATS, METRICS, Claim, Direction
 if TYPE_CHECKING:
     from paribus.study.study import Study
 
+# Files are called so with more beside it, and no file's name may have more than 255 bytes.
+MOST_NAME_BYTES = 120
 DESIGNS = ("factorial", "one_at_a_time", "explicit")
 
 
@@ -22,6 +24,11 @@ def check_fields(study: Study) -> None:
     name = study.name
     if not isinstance(name, str) or not name or not all(letter.isalnum() or letter in "_-" for letter in name):
         raise StudyError(f"name {name!r}: use letters, digits, '_' and '-'")
+    if len(name.encode()) > MOST_NAME_BYTES:
+        raise StudyError(
+            f"a name of {len(name.encode())} bytes ({name[:20]}...): at most {MOST_NAME_BYTES}, because folders "
+            "and the MLflow experiment are called so"
+        )
     if not isinstance(study.base, (str, Recipe)):
         raise StudyError(f"base = {study.base!r}: give a preset's name, such as 'digits', or a Recipe")
     _check_numbers(study)

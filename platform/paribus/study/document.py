@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from paribus.recipe import Recipe, preset
+from paribus.recipe import Recipe, RecipeError, preset
 from paribus.study.designs import StudyError
 from paribus.study.study import Study
 from paribus.study.words import Claim, level_from_json
@@ -35,7 +35,9 @@ def read_study(text: str | bytes) -> Study:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)
         return Study(**document)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (StudyError, RecipeError):
+        raise
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, ValueError) as error:
         raise StudyError(f"this is no study document ({error}); paribus writes one as study.json of a study") from None
 
 

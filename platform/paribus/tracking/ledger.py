@@ -155,6 +155,10 @@ class Ledger:
         """A JSON file of a run, decoded; None if it has none of that name."""
         try:
             return json.loads(self.artifact(run_id, name))
+        except (ValueError, RecursionError) as error:
+            raise LedgerError(
+                f"{name} of the run {run_id} is damaged ({error}): the study's command, run again, writes it anew"
+            ) from None
         except LedgerError as error:
             if error.status == 404:
                 return None

@@ -3,11 +3,10 @@
 import io
 import logging
 import os
-import pickle
+import re
 import shutil
 import time
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,7 @@ from paribus.training.errors import CheckpointError
 State = dict[str, Any]
 _LOG = logging.getLogger(__name__)
 _DIGEST_CHARS = 16
+_NAME = re.compile(r"step-\d{12,}-[0-9a-f]{16}\.pt")
 
 
 @dataclass
@@ -66,13 +66,21 @@ class Checkpoints:
         for old in self._files()[self.keep :]:
             old.unlink(missing_ok=True)
 
-    def load(self) -> State | None:
-        """The newest state that is whole, or None where there is none; a damaged file is passed over with a warning."""
+    def load(self, fault_of: Callable[[Any], str | None] = lambda state: None) -> State | None:
+        """The newest state that is whole and in which `fault_of` finds no fault, or None where there is none.
+
+        Others are passed over with a warning.
+        """
         for path in self._files():
             try:
-                return _read(path)
-            except (OSError, ValueError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-                self.warn(f"checkpoint {path} is damaged ({error}) and was passed over for the one before it")
+                state = _read(path)
+                fault = fault_of(state)
+            # torch.load raises nearly anything at bytes that it did not write.
+            except Exception as error:
+                fault = str(error) or type(error).__name__
+            if fault is None:
+                return state
+            self.warn(f"checkpoint {path} is damaged ({fault}) and was passed over for the one before it")
         return None
 
     def newest_step(self) -> int:
@@ -92,7 +100,9 @@ class Checkpoints:
         self.warnings.append(text)
 
     def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("step-*.pt"), reverse=True)
+        # Plain ones alone: reading a pipe would wait for ever, and a folder cannot be removed like a file.
+        found = (path for path in self.folder.glob("step-*.pt") if _NAME.fullmatch(path.name) and path.is_file())
+        return sorted(found, reverse=True)
 
     def _explanation(self, error: OSError, num_bytes: int) -> str:
         existing = next(folder for folder in (self.folder, *self.folder.parents) if folder.is_dir())

@@ -1,12 +1,14 @@
 """Saving a trial when it is time, and taking it up again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from paribus.training.checkpoint import Checkpoints
 from paribus.training.errors import CheckpointError
 from paribus.training.learner import Learner
 from paribus.training.progress import Progress
 from paribus.training.ranks import ALONE, Ranks
+from paribus.training.saved_state import Span, fault_of
 
 
 class Keeper:
@@ -31,26 +33,39 @@ class Keeper:
         """What went wrong with checkpoints without ending the trial."""
         return () if self.checkpoints is None else self.checkpoints.warnings
 
-    def resume(self) -> None:
-        """Go on from the newest whole checkpoint, if there is one.
+    def resume(self, span: Span, num_epochs: int) -> None:
+        """Go on from the newest whole checkpoint, if there is one; `span` gives the steps before and after an epoch.
 
         Raises:
             CheckpointError: it is another trial's.
             TrainingError: the ranks do not find the same data and the same checkpoint.
         """
-        self._restore()
+        self._restore(span, num_epochs)
         self.ranks.agree("trial and steps done", (self.trial[:12], self.progress.step, self.progress.stream_hash[:12]))
 
-    def _restore(self) -> None:
-        state = None if self.checkpoints is None else self.checkpoints.load()
+    def _restore(self, span: Span, num_epochs: int) -> None:
+        if self.checkpoints is None:
+            return
+        folder = self.checkpoints.folder
+
+        def fault(state: Any) -> str | None:
+            found = fault_of(state, self.learner, self.progress, span, num_epochs)
+            # Another trial's has another form, perhaps; that it is another's says more, and is nobody's damage.
+            other = state.get("trial") if isinstance(state, Mapping) else None
+            if isinstance(other, str) and other != self.trial:
+                others.append(other)
+                return None
+            return found
+
+        others: list[str] = []
+        state = self.checkpoints.load(fault)
+        if others:
+            raise CheckpointError(
+                f"{folder} has checkpoints of trial {others[0][:12]}, and this is trial {self.trial[:12]}: give every "
+                "trial a folder of its own, or remove that one"
+            )
         if state is None:
             return
-        assert self.checkpoints is not None
-        if state["trial"] != self.trial:
-            raise CheckpointError(
-                f"{self.checkpoints.folder} has checkpoints of trial {state['trial'][:12]}, and this is trial "
-                f"{self.trial[:12]}: give every trial a folder of its own, or remove that one"
-            )
         self.learner.restore(state["learner"])
         self.progress.restore(state["progress"])
 

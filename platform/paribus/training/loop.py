@@ -73,7 +73,7 @@ def train(
     learner = Learner(recipe, seeds, feed, ready_device(recipe, ranks), ranks)
     progress = Progress(recipe.training.divergence_loss)
     keeper = Keeper(checkpoint, trial_id(recipe, seeds, feed.digest), learner, progress, ranks)
-    keeper.resume()
+    keeper.resume(plan.span, plan.num_epochs)
     progress.durations["setup_s"] += time.perf_counter() - start
     examples: Examples | None = None
 

@@ -25,6 +25,13 @@ def make_optimizer(
     return RMSPropTF(groups, optimizer)
 
 
+def state_names(optimizer: torch.optim.Optimizer) -> tuple[str, ...]:
+    """What the optimizer keeps of every parameter once it has taken a step."""
+    if isinstance(optimizer, torch.optim.SGD):
+        return ("momentum_buffer",) if optimizer.defaults["momentum"] else ()
+    return ("mean_square", "momentum") if isinstance(optimizer, RMSPropTF) else ("step", "exp_avg", "exp_avg_sq")
+
+
 class RMSPropTF(torch.optim.Optimizer):
     """RMSProp as TensorFlow has it: epsilon inside the root, mean square s starting at 1, lr inside the momentum.
 

@@ -3,9 +3,10 @@
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from io import BufferedReader, BufferedWriter
+from hashlib import sha256
+from io import SEEK_END, BufferedWriter, BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from paribus.data.index import Rows
 from paribus.data.making.plan import Plan
 from paribus.data.making.survey import Survey
 from paribus.data.manifest import MANIFEST, Manifest, Shard
+from paribus.data.plain_files import open_plain, parsed, read_document
 
 _PLAN = "plan.json"
 _NAMED = 3
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +32,22 @@ class Facts:
     survey: Survey
 
     def write(self, handle: BufferedWriter) -> None:
-        """Append to `handle`: a line of JSON, then the rows."""
+        """Append to `handle`: a line of JSON, the rows, and the SHA-256 of both."""
         document = {"shard": self.shard.model_dump(), "survey": asdict(self.survey)}
-        handle.write(json.dumps(document).encode() + b"\n")
-        np.save(handle, self.rows)
+        content = BytesIO(json.dumps(document).encode() + b"\n")
+        content.seek(0, SEEK_END)
+        np.save(content, self.rows)
+        handle.write(content.getbuffer())
+        handle.write(sha256(content.getbuffer()).digest())
 
     @classmethod
-    def read(cls, handle: BufferedReader) -> "Facts":
-        """What `write` wrote."""
-        document = json.loads(handle.readline())
+    def read(cls, handle: BinaryIO) -> "Facts":
+        """What `write` wrote; ValueError where it is damaged."""
+        data = handle.read()
+        if sha256(data[:-_DIGEST_BYTES]).digest() != data[-_DIGEST_BYTES:]:
+            raise ValueError("its bytes do not match the digest at its end")
+        handle = BytesIO(data[:-_DIGEST_BYTES])
+        document = parsed(handle.readline())
         survey = Survey(**document["survey"])
         return cls(shard=Shard(**document["shard"]), rows=np.load(handle), survey=survey)
 
@@ -100,11 +110,18 @@ class HalfMade:
 
     def is_done(self, file: str) -> bool:
         """Whether the shard `file` is finished."""
-        return (self.folders.facts / file).exists() and (self.folders.set / file).exists()
+        if not (self.folders.set / file).is_file():
+            return False
+        try:
+            self.facts(file)
+        # A damaged note is none: its shard is made again.
+        except (OSError, EOFError, KeyError, TypeError, ValueError):
+            return False
+        return True
 
     def facts(self, file: str) -> Facts:
         """The note of the finished shard `file`."""
-        with (self.folders.facts / file).open("rb") as handle:
+        with open_plain(self.folders.facts / file) as handle:
             return Facts.read(handle)
 
     def add(self, file: str, data: bytes) -> None:
@@ -131,7 +148,7 @@ class HalfMade:
         """Whether the set of `digest` that lies at the target was made by this plan, as the lock's file tells."""
         record.seek(0)
         try:
-            return bool(json.loads(record.read()) == {"plan": self._plan.digest, "digest": digest})
+            return bool(parsed(record.read()) == {"plan": self._plan.digest, "digest": digest})
         except ValueError:
             return False
 
@@ -155,10 +172,12 @@ class HalfMade:
 def _begun(path: Path) -> dict[str, Any] | None:
     """The plan that a half-made set was begun with; None if there is none, or nothing to go on with."""
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        document = read_document(path)
+        # What another plan was is told from these; without them nothing is known of what lies here.
+        _ = {"name": document["name"], "digest": document["digest"], **document["samples"], **document["made"]}
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return document
+    return dict(document)
 
 
 def _record(handle: IO[str], document: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from paribus.data.atomic import lock
 from paribus.data.errors import DataError
+from paribus.data.plain_files import open_plain
 from paribus.data.storage.node_cache import FOLDER, LIMIT_GIB, cache_folder, cache_limit
 
 # The one large file of a cache.
@@ -88,11 +89,11 @@ def _remove(cache: Path) -> bool:
     with ExitStack() as stack:
         for path in (cache.parent / f".{cache.name}.lock", cache / PIXELS):
             try:
-                fcntl.flock(stack.enter_context(path.open("rb")), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except FileNotFoundError:
-                continue
+                fcntl.flock(stack.enter_context(open_plain(path)), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
+            except OSError:  # not there, or no plain file: nobody holds it
+                continue
         shutil.rmtree(cache, ignore_errors=True)
     return True
 
@@ -104,13 +105,13 @@ def _caches(folder: Path) -> list[Path]:
 def _last_used(cache: Path) -> float:
     try:
         return (cache / PIXELS).stat().st_atime
-    except FileNotFoundError:
+    except OSError:
         return 0.0
 
 
 def _size(cache: Path) -> int:
     """Bytes on the disk."""
-    return sum(file.stat().st_blocks * 512 for file in cache.iterdir()) if cache.is_dir() else 0
+    return sum(file.lstat().st_blocks * 512 for file in cache.iterdir()) if cache.is_dir() else 0
 
 
 def _free(folder: Path) -> int:

@@ -9,6 +9,7 @@ of change is not the seal's is treated the same way, so one that was cut or alte
 import json
 import mmap
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ from paribus.data.atomic import flush, lock, new_file
 from paribus.data.decoding.crop import Original
 from paribus.data.errors import DataError
 from paribus.data.meter import Meter
+from paribus.data.plain_files import read_document
 from paribus.data.resident.cache_room import PIXELS, hold, reserve
 
 _TURNS, _BLOCKS, _SEAL = "turns", "blocks", "seal.json"
@@ -127,21 +129,31 @@ def open_cache(folder: Path, layout: Layout, making: Making, limit: int) -> Pixe
 
 def _seal(folder: Path) -> list[list[int]]:
     """[bytes, time of the last change] of each file."""
-    return [[status.st_size, status.st_mtime_ns] for status in ((folder / name).stat() for name in (PIXELS, _TURNS))]
+    return [[status.st_size, status.st_mtime_ns] for status in ((folder / name).lstat() for name in (PIXELS, _TURNS))]
 
 
 def _is_sealed(folder: Path, layout: Layout) -> bool:
     try:
-        kept = json.loads((folder / _SEAL).read_bytes())
+        kept = read_document(folder / _SEAL)
         return bool(kept == _seal(folder) and [size for size, _ in kept] == [layout.num_bytes, len(layout)])
     except (OSError, ValueError):
         return False
 
 
+def _drop_odd(folder: Path) -> None:
+    """Remove what is in the place of a cache's files and is no plain file: a link, a pipe, a folder."""
+    for path in (folder / name for name in (PIXELS, _TURNS, _BLOCKS, _SEAL)):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.is_symlink() or (path.exists() and not path.is_file()):
+            path.unlink()
+
+
 def _make(folder: Path, layout: Layout, making: Making, limit: int) -> None:
     blocks = layout.blocks
-    (folder / _SEAL).unlink(missing_ok=True)
     try:
+        _drop_odd(folder)
+        (folder / _SEAL).unlink(missing_ok=True)
         reserve(folder, layout.num_bytes, limit)
         with (
             _Files(folder, layout, len(blocks)) as files,

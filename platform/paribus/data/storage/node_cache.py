@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paribus.data.errors import DataError
+from paribus.data.plain_files import open_plain
 from paribus.recipe.home import home as default_home
 
 FOLDER, LIMIT_GIB = "PARIBUS_CACHE", "PARIBUS_CACHE_GIB"
@@ -71,7 +72,7 @@ class NodeCache:
     def _held(self, sha256: str, num_bytes: int) -> BinaryIO | None:
         """The complete copy, marked as read and as opened now; None if there is none."""
         try:
-            file = (self.folder / sha256).open("rb")
+            file = open_plain(self.folder / sha256)
         except FileNotFoundError:
             return None
         if os.fstat(file.fileno()).st_size != num_bytes:
@@ -124,7 +125,8 @@ class NodeCache:
                 f"the node cache {self.folder} may hold {_mib(self.limit)}, and one shard has {_mib(num_bytes)}: "
                 f"raise {LIMIT_GIB}"
             )
-        with (self.folder / ".room").open("w") as room:
+        # To read and write: opening a pipe of that name to write alone would wait for ever.
+        with os.fdopen(os.open(self.folder / ".room", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)) as room:
             fcntl.flock(room, fcntl.LOCK_EX)
             if not self._make_room(num_bytes):
                 return False
@@ -190,7 +192,12 @@ class NodeCache:
 def cache_folder(home: Path | None = None) -> Path:
     """Where this node keeps what can be fetched or made again: PARIBUS_CACHE, else `home`/cache."""
     named = os.environ.get(FOLDER)
-    return Path(named).expanduser().absolute() if named else (home or default_home()) / "cache"
+    folder = Path(named).expanduser().absolute() if named else (home or default_home()) / "cache"
+    try:
+        folder.exists()
+    except OSError as error:
+        raise DataError(f"{FOLDER if named else 'the cache'} is {str(folder)!r}: {error.strerror}") from None
+    return folder
 
 
 def cache_limit() -> int | None:

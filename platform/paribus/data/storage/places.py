@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from paribus.data.errors import DataError
+from paribus.data.plain_files import open_plain
 from paribus.data.storage.node_cache import node_cache
 from paribus.data.storage.remote import Patience, Remote
 
@@ -108,7 +109,7 @@ class Place:
 
     def _local(self, folder: Path, file: str) -> BinaryIO:
         try:
-            return (folder / file).open("rb")
+            return open_plain(folder / file)
         except FileNotFoundError:
             if not folder.is_dir():
                 raise DataError(f"there is no folder {self.root}: name one with a shard set") from None

@@ -1,0 +1,34 @@
+"""Files that are read whole: plain ones alone, for a pipe of the same name would be waited for, and for ever."""
+
+import json
+import os
+import stat
+from errno import EINVAL, EISDIR
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """The plain file `path`, open for reading; OSError, at once, for a folder, a pipe or a device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(EISDIR, "it is a folder", str(path))
+    raise OSError(EINVAL, "it is no plain file", str(path))
+
+
+def read_document(path: Path) -> Any:
+    """The JSON document in the plain file `path`; OSError or ValueError where there is none, however it is damaged."""
+    with open_plain(path) as file:
+        return parsed(file.read())
+
+
+def parsed(text: str | bytes) -> Any:
+    """The JSON document `text`; ValueError for anything else, brackets too deep to follow included."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
