@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from paribus.orchestration.interruption import GO_ON, Stop, stoppable
 from paribus.study import Study
 
 if TYPE_CHECKING:
@@ -72,14 +74,20 @@ def study_main(study: Study, arguments: Sequence[str]) -> int:
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     """Run the chosen verb; what a person got wrong is a sentence on stderr and exit code 2, never a traceback."""
     args = parser.parse_args(arguments)
+    with stoppable(parser.prog) as stop:
+        return _run(parser, args, stop)
+
+
+def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, stop: Stop) -> int:
     try:
         return int(args.run(args))
     except BrokenPipeError:  # `| head` is no error
         sys.stderr.close()
-        return 0
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+        return stop.code if stop.number else 0
+    except KeyboardInterrupt as error:
+        with suppress(OSError):  # the terminal may be gone
+            print(f"\n{parser.prog}: {error if str(error) else GO_ON}", file=sys.stderr)
+        return stop.code
     except (ValueError, RuntimeError) as error:
         # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
         # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).

@@ -16,6 +16,7 @@ from paribus.orchestration.stack_parts import TITLES
 from paribus.orchestration.stack_record import Entry
 from paribus.orchestration.stack_settings import Settings
 from paribus.recipe.home import home as default_home
+from paribus.tracking.process import uninterrupted
 
 __all__ = ["Part", "Settings", "StackError", "Status", "down", "status", "up"]
 
@@ -75,8 +76,9 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
                 stack_process.end(entries[name].process)
         ports = _ports(settings, entries, dead, say)
         for name in dead:
-            entries[name] = stack_parts.launch(name, settings, ports)
-            stack_record.write(settings.home, entries)
+            with uninterrupted():
+                entries[name] = stack_parts.launch(name, settings, ports)
+                stack_record.write(settings.home, entries)
         _wait(settings, entries, dead, say)
         if not stack_ray.claim_default(Path(entries["ray"].ray_temp)):
             say(f"Another Ray cluster is running too. To reach this one: {_export(entries['ray'])}")

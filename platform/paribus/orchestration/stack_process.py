@@ -5,6 +5,7 @@ turn is known by a mark in its environment: Ray puts workers and job drivers in 
 follows them where a process group would not.
 """
 
+import contextlib
 import os
 import secrets
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -52,6 +54,45 @@ def start(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: 
         )
     _children[mark] = child
     return Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A process that is to end when its input does, so that it never outlives the one that started it."""
+
+    process: Process
+    child: subprocess.Popen[bytes]
+
+    @property
+    def output(self) -> IO[bytes]:
+        assert self.child.stdout is not None
+        return self.child.stdout
+
+    def let_go(self, timeout_s: float) -> None:
+        """End its input, and wait for it."""
+        assert self.child.stdin is not None
+        self.child.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.child.wait(timeout_s)
+        self.output.close()
+
+
+def start_held(command: Sequence[str], *, env: Mapping[str, str], log: Path, pass_fds: tuple[int, ...] = ()) -> Held:
+    """Start `command` in a session of its own, with pipes to its input and from its output, errors going to `log`."""
+    mark = secrets.token_hex(8)
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            list(command),
+            env={**env, MARK: mark},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=out,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+    _children[mark] = child
+    process = Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
+    return Held(process=process, child=child)
 
 
 def bearing(pid: int, mark: str) -> Process | None:

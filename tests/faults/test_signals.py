@@ -1,0 +1,87 @@
+"""SIGTERM, SIGINT or SIGHUP at any moment, to a command or to its whole group as schedulers send it: the command ends
+within ten seconds and says how to go on, nothing that it started lives on, and the same command completes the study."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from desk import Desk, wait_for
+
+pytestmark = pytest.mark.cluster
+LIMIT_S = 10.0
+SHORT = {"budget": "40 steps"}
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """What the command has started by now, in whatever session."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def breathes(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def at_home(home: Path) -> list[str]:
+    """The processes that live on with this home in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PARIBUS_HOME") == str(home):
+                found.append(f"{process.pid}: {' '.join(process.cmdline())[:120]}")
+        except psutil.Error:
+            continue
+    return found
+
+
+def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bool) -> tuple[str, float]:
+    """Send the signal, and hold what must hold of every stop; returns stderr and the seconds until the end."""
+    family = descendants(command.pid)
+    begun = time.monotonic()
+    (os.killpg if group else os.kill)(command.pid, number)
+    out, err = command.communicate(timeout=90)
+    took = time.monotonic() - begun
+    assert command.returncode == 128 + number, out + err
+    assert "Traceback" not in out + err
+    assert "the same command goes on from here" in err.strip().splitlines()[-1], err
+    assert [each for each in family if breathes(each)] == []
+    return err, took
+
+
+def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: Desk, checkout: Path) -> None:
+    study = lone_desk.study(replicates=1, **SHORT)
+    log = lone_desk.home / "mlflow" / "mlflow.log"
+    before = set(checkout.glob("paribus-study-*/ray/session_*/logs"))
+    times = {}
+
+    starting = lone_desk.start(study)
+    wait_for(log.exists, "the start of the ledger")
+    times["the ledger starts"] = stopped(starting, signal.SIGTERM, group=True)[1]
+    assert at_home(lone_desk.home) == []
+
+    starting = lone_desk.start(study)
+    wait_for(lambda: set(checkout.glob("paribus-study-*/ray/session_*/logs")) - before, "the start of Ray")
+    times["Ray starts"] = stopped(starting, signal.SIGTERM, group=True)[1]
+    assert at_home(lone_desk.home) == []
+
+    for number, group in ((signal.SIGTERM, True), (signal.SIGHUP, False)):
+        training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
+        wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint")
+        err, times[f"training, {number.name}"] = stopped(training, number, group=group)
+        assert "with 2 trials to go" in err
+        assert at_home(lone_desk.home) == []
+        for old in lone_desk.checkpoints(study):
+            old.unlink()
+    assert max(times.values()) < LIMIT_S, times
+
+    last = lone_desk.run(study)
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert "[2/2]" in last.stdout
