@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paribus.orchestration.interruption import GO_ON, Stop, stoppable
+from paribus.recipe.home import place_fault
 from paribus.study import Study
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, stop: Stop) 
         with suppress(OSError):  # the terminal may be gone
             print(f"\n{parser.prog}: {error if str(error) else GO_ON}", file=sys.stderr)
         return stop.code
+    except OSError as error:
+        if not (text := place_fault(error)):
+            raise
+        print(f"{parser.prog}: {text}", file=sys.stderr)
+        return 1
     except (ValueError, RuntimeError) as error:
         # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
         # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).

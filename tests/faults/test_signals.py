@@ -74,7 +74,7 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: De
 
     for number, group in ((signal.SIGTERM, True), (signal.SIGHUP, False)):
         training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
-        wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint")
+        wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint", timeout_s=180)
         err, times[f"training, {number.name}"] = stopped(training, number, group=group)
         assert "with 2 trials to go" in err
         assert at_home(lone_desk.home) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,16 +12,11 @@ from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.study_ledger import StudyLedger
 from paribus.orchestration.texts import plan_text, stale_text
+from paribus.orchestration.variables import CHECKPOINT_S, DRAIN_S, seconds
 from paribus.recipe.home import home
-from paribus.study import StudyError
 from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.tracking.errors import LeaseHeld
-
-# Seconds between a trial's checkpoints; and how long the end of a study waits for an MLflow that is away, before it
-# leaves the rest to the next command.
-_CHECKPOINT_S = ("PARIBUS_CHECKPOINT_S", 30.0)
-_DRAIN_S = ("PARIBUS_DRAIN_S", 90.0)
 
 
 def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
@@ -82,7 +76,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
     study = outlook.plan.study
     context = Context(
-        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_seconds(*_CHECKPOINT_S)
+        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=seconds(*CHECKPOINT_S)
     )
     with cluster(options.cpus) as where:
         # It loads Ray, which has to learn before how the cluster is guarded.
@@ -95,7 +89,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
 def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
     """Send what is left, and print the verdicts."""
-    if not ledger.drain(_seconds(*_DRAIN_S)):
+    if not ledger.drain(seconds(*DRAIN_S)):
         print(
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
             f"{folder / 'spool'}. The same command sends them and prints the verdicts",
@@ -127,15 +121,3 @@ def _check_judgeable(study: Study, folder: Path) -> None:
     for data in {study.recipe_of(arm).data for arm in study.arms}:
         split = read_manifest(locate(data, folder)).split(data.eval_split)
         check_margin(study.margin, metric_called(study.metric), split.samples)
-
-
-def _seconds(variable: str, default: float) -> float:
-    """What an environment variable sets, in seconds."""
-    text = os.environ.get(variable, str(default))
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not seconds > 0:
-        raise StudyError(f"{variable}={text!r}: give a number of seconds above 0, or unset it")
-    return seconds

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
 _TUNE_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # Our handler of SIGINT is that of the other signals too, and asks for the same orderly end by SIGUSR1.
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -51,6 +49,8 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
             given for a cluster that runs already.
     """
     os.environ.update({key: value for key, value in _TUNE_SETTINGS.items() if key not in os.environ})
+    # Our handler of SIGINT is that of the other signals too, and asks for the same orderly end by SIGUSR1.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     address = os.environ.get("RAY_ADDRESS")
     if address == "local":
         address = None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from paribus.orchestration.interruption import last_resort
+from paribus.tracking.process import is_same_process
 
 if TYPE_CHECKING:
     from paribus.tracking.server import ServerProcess
@@ -84,16 +85,30 @@ def _mark(folder: Path, server: ServerProcess) -> None:
     (folder / _OURS).write_text(f"{server.pid} {server.pid_start}")
 
 
+def left_server(folder: Path) -> tuple[int, bool] | None:
+    """The living server that a command started for its while: its process, and whether a command uses it now."""
+    noted = _noted(folder)
+    if noted is None or not is_same_process(*noted):
+        return None
+    with (folder / _USERS).open("a") as users:
+        return noted[0], not _is_last(users)
+
+
+def _noted(folder: Path) -> tuple[int, str] | None:
+    try:
+        pid, started = (folder / _OURS).read_text().split()
+        return int(pid), started
+    except (OSError, ValueError):
+        return None
+
+
 def _end_half_started(folder: Path) -> None:
     """End the server that a command started and, killed before it answered, could not put on record."""
     from paribus.tracking.server import ServerProcess
 
-    try:
-        pid, started = (folder / _OURS).read_text().split()
-        number = int(pid)
-    except (OSError, ValueError):
-        return
-    ServerProcess(uri="", pid=number, pid_start=started, folder=str(folder), log="").stop(_STOP_S)
+    if noted := _noted(folder):
+        pid, started = noted
+        ServerProcess(uri="", pid=pid, pid_start=started, folder=str(folder), log="").stop(_STOP_S)
 
 
 def _end_if_last(folder: Path, users: TextIO, server: ServerProcess) -> bool:

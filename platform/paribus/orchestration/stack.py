@@ -27,7 +27,7 @@ _PATIENCE_S = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One part as it is now: `up` (answers), `silent` (its process lives and does not answer) or `down`."""
+    """One part as it is now: `up` (serves), `silent` (its process lives and does not serve) or `down`."""
 
     name: str
     title: str
@@ -35,6 +35,7 @@ class Part:
     url: str = ""
     pid: int = 0
     log: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +69,11 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
     stack_parts.require(settings)
     with stack_record.locked(settings.home):
         entries = _read(settings.home)
-        dead = [name for name in TITLES if name not in entries or not entries[name].process.alive]
+        dead = [name for name in TITLES if name not in entries or stack_parts.fault(name, entries[name])]
         for name in dead:
             # What is left of a part that died may still hold its port.
             if name in entries:
-                say(f"{TITLES[name]} has died since it was started (its log: {entries[name].log})")
+                say(f"{TITLES[name]} {stack_parts.fault(name, entries[name])} (its log: {entries[name].log})")
                 stack_process.end(entries[name].process)
         ports = _ports(settings, entries, dead, say)
         for name in dead:
@@ -126,8 +127,10 @@ def _read(home: Path) -> dict[str, Entry]:
 def _part(name: str, entry: Entry | None) -> Part:
     if entry is None or not entry.process.alive:
         return Part(name=name, title=TITLES[name], state="down", log=entry.log if entry else "")
-    state: Literal["up", "silent"] = "up" if stack_parts.answers(name, entry.url) else "silent"
-    return Part(name=name, title=TITLES[name], state=state, url=entry.url, pid=entry.process.pid, log=entry.log)
+    fault = stack_parts.fault(name, entry) or ("" if stack_parts.answers(name, entry.url) else "does not answer")
+    state: Literal["up", "silent"] = "silent" if fault else "up"
+    pid = entry.process.pid
+    return Part(name=name, title=TITLES[name], state=state, url=entry.url, pid=pid, log=entry.log, fault=fault)
 
 
 def _ports(settings: Settings, entries: Mapping[str, Entry], dead: list[str], say: Say) -> dict[str, int]:
@@ -176,7 +179,10 @@ def _is_ready(name: str, settings: Settings, entries: dict[str, Entry], starting
     entry = entries[name]
     if not entry.process.alive:
         raise _ended(name, entry)
-    if name == "ray" and not stack_ray.is_settled(Path(entry.ray_temp), entry.gcs_port):
+    # A head that was killed has left its note behind: the new one's raylet counts too.
+    if name == "ray" and (
+        not stack_ray.is_settled(Path(entry.ray_temp), entry.gcs_port) or stack_parts.fault(name, entry)
+    ):
         return False
     return stack_parts.answers(name, entry.url)
 
@@ -199,7 +205,7 @@ def _mlflow_is_ready(settings: Settings, entries: dict[str, Entry], starting: se
 def _ended(name: str, entry: Entry) -> StackError:
     code = stack_process.exit_code(entry.process)
     how = f"with exit code {code} " if code is not None else ""
-    return StackError(f"{TITLES[name]} ended {how}while it was starting.\n{_tail(entry)}")
+    return StackError(f"{TITLES[name]} ended {how}while it was starting: `paribus up` tries again.\n{_tail(entry)}")
 
 
 def _tail(entry: Entry, num_lines: int = 20) -> str:

@@ -49,6 +49,18 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
     )
 
 
+def fault(name: str, entry: Entry) -> str:
+    """What is wrong with the part's processes, in words; "" where nothing is.
+
+    Ray's head goes on, and its Jobs API answers, when a SIGTERM has ended the raylet, without which no job runs.
+    """
+    if not entry.process.alive:
+        return "has died since it was started"
+    if name == "ray" and not stack_process.has_member(entry.process, "raylet"):
+        return "has lost its raylet"
+    return ""
+
+
 def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
     """True if the part serves requests at `url`."""
     try:

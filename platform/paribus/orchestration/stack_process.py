@@ -123,6 +123,12 @@ def members(process: Process) -> list[psutil.Process]:
     return [member for member in found.values() if _breathes(member)]
 
 
+def has_member(process: Process, name: str) -> bool:
+    """Whether a descendant of that name lives."""
+    leader = _same(process)
+    return leader is not None and any(_is_called(child, name) for child in _children_of(leader) if _breathes(child))
+
+
 def guests(process: Process) -> list[psutil.Process]:
     """The members in other sessions than the process's own: for Ray, the job drivers and what they started."""
     return [member for member in members(process) if _session(member.pid) not in (process.pid, 0)]
@@ -204,6 +210,13 @@ def _children_of(process: psutil.Process) -> list[psutil.Process]:
         return list(process.children(recursive=True))
     except psutil.NoSuchProcess:
         return []
+
+
+def _is_called(process: psutil.Process, name: str) -> bool:
+    try:
+        return bool(process.name() == name)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _session(pid: int) -> int:

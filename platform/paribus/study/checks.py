@@ -14,6 +14,7 @@ from paribus.study.words import IN_NATS, METRICS, Claim, Direction
 if TYPE_CHECKING:
     from paribus.study.study import Study
 
+MAX_NAME_BYTES = 120
 DESIGNS = ("factorial", "one_at_a_time", "explicit")
 
 
@@ -22,6 +23,11 @@ def check_fields(study: Study) -> None:
     name = study.name
     if not isinstance(name, str) or not name or not all(letter.isalnum() or letter in "_-" for letter in name):
         raise StudyError(f"name {name!r}: use letters, digits, '_' and '-'")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise StudyError(
+            f"name {name[:40]!r}... has {len(name.encode())} bytes: at most {MAX_NAME_BYTES}, for it names folders, "
+            "which file systems allow 255, and MLflow's and Ray's records, which add to it"
+        )
     if not isinstance(study.base, (str, Recipe)):
         raise StudyError(f"base = {study.base!r}: give a preset's name, such as 'digits', or a Recipe")
     _check_numbers(study)

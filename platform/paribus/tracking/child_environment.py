@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-_FAMILIES = ("MLFLOW_", "_MLFLOW_", "STREAMLIT_", "UVICORN_", "GUNICORN_", "FLASK_", "TUNE_", "RAY_", "__RAY_")
+_FAMILIES = ("MLFLOW_", "_MLFLOW_", "STREAMLIT_", "UVICORN_", "GUNICORN_", "FLASK_", "RAY_", "__RAY_")
 # Single variables that change what a Python or a web server does: workers, whom to believe, what to do at the end.
 _SINGLE = frozenset(
     ("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONOPTIMIZE")
