@@ -82,25 +82,30 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
 def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, stop: Stop) -> int:
     try:
         return int(args.run(args))
-    except BrokenPipeError:  # `| head` is no error
-        sys.stderr.close()
-        return stop.code if stop.number else 0
-    except KeyboardInterrupt as error:
+    except (Exception, KeyboardInterrupt) as error:
+        if not stop.number and not isinstance(error, KeyboardInterrupt):
+            return _said(parser.prog, error)
+        # Whatever went wrong after a signal came of it: who reads what is printed, and workers, get it too.
+        text = str(error) if isinstance(error, KeyboardInterrupt) and str(error) else GO_ON
         with suppress(OSError):  # the terminal may be gone
-            print(f"\n{parser.prog}: {error if str(error) else GO_ON}", file=sys.stderr)
+            print(f"\n{parser.prog}: {text}", file=sys.stderr)
         return stop.code
-    except OSError as error:
-        if not (text := place_fault(error)):
-            raise
-        print(f"{parser.prog}: {text}", file=sys.stderr)
+
+
+def _said(program: str, error: Exception) -> int:
+    """Say in a sentence what a person got wrong, or what is wrong around; returns the exit code. Else raises it."""
+    if isinstance(error, BrokenPipeError):  # `| head` is no error
+        sys.stderr.close()
+        return 0
+    if isinstance(error, OSError) and (text := place_fault(error)):
+        print(f"{program}: {text}", file=sys.stderr)
         return 1
-    except (ValueError, RuntimeError) as error:
-        # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
-        # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
-        if not type(error).__module__.startswith("paribus."):
-            raise
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+    # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
+    # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
+    if isinstance(error, (ValueError, RuntimeError)) and type(error).__module__.startswith("paribus."):
+        print(f"{program}: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
+    raise error
 
 
 def _parser() -> argparse.ArgumentParser:

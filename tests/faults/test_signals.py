@@ -6,16 +6,32 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
-from desk import Desk, wait_for
+from desk import PORTS, Desk, environment, free_ports, wait_for
+
+from paribus.orchestration import stack_record
 
 pytestmark = pytest.mark.cluster
 LIMIT_S = 10.0
 SHORT = {"budget": "40 steps"}
+# Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
+HANGS = """
+import ctypes, subprocess, sys
+from paribus.orchestration import interruption
+interruption.LIMIT_S = 1.0
+child = subprocess.Popen(["sleep", "300"])
+apart = subprocess.Popen(["sleep", "300"], start_new_session=True)
+with interruption.stoppable("hangs"), interruption.last_resort(apart.kill):
+    print(child.pid, apart.pid, flush=True)
+    lock = ctypes.create_string_buffer(64)  # a mutex that is locked twice waits for ever, whatever signal comes
+    ctypes.CDLL(None).pthread_mutex_lock(lock)
+    ctypes.CDLL(None).pthread_mutex_lock(lock)
+"""
 
 
 def descendants(pid: int) -> list[psutil.Process]:
@@ -85,3 +101,46 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: De
     last = lone_desk.run(study)
     assert last.returncode == 0, last.stdout + last.stderr
     assert "[2/2]" in last.stdout
+
+
+def test_an_up_that_is_stopped_in_the_middle_leaves_nothing_that_down_does_not_end(
+    checkout: Path, tmp_path: Path
+) -> None:
+    ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))
+    desk = Desk(folder=tmp_path, env=environment(checkout, tmp_path / "home", **ports))
+    up = desk.start(sys.executable, "-m", "paribus", "up")
+    wait_for((desk.home / "stack.json").exists, "the first part on record")
+    begun = time.monotonic()
+    os.killpg(up.pid, signal.SIGTERM)
+    out, err = up.communicate(timeout=60)
+    assert time.monotonic() - begun < LIMIT_S
+    assert up.returncode == 143, out + err
+    assert "the same command goes on from here" in err.splitlines()[-1]
+    left = [entry.process for entry in stack_record.read(desk.home).values()]
+    assert any(process.alive for process in left)
+    down = desk.run(sys.executable, "-m", "paribus", "down")
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert at_home(desk.home) == []
+
+
+def test_a_command_that_hangs_where_no_handler_runs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    """A call in C that never returns: Python runs no handler there."""
+    program = tmp_path / "hangs.py"
+    program.write_text(HANGS)
+    command = subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert command.stdout is not None
+    child, apart = (psutil.Process(int(pid)) for pid in command.stdout.readline().split())
+    begun = time.monotonic()
+    command.send_signal(signal.SIGTERM)
+    _, err = command.communicate(timeout=30)
+    assert time.monotonic() - begun < 5
+    assert command.returncode == 143
+    assert err.strip().splitlines()[-1] == "hangs: interrupted; the same command goes on from here"
+    assert not breathes(child)
+    assert not breathes(apart)
