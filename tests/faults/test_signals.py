@@ -18,6 +18,9 @@ from paribus.orchestration import stack_record
 
 pytestmark = pytest.mark.cluster
 LIMIT_S = 10.0
+# How long a step may take to come about on a crowded machine.
+LONG_S = 280.0
+LOGS = "paribus-study-*/ray/session_*/logs"
 SHORT = {"budget": "40 steps"}
 # Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
 HANGS = """
@@ -75,7 +78,7 @@ def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bo
 def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: Desk, checkout: Path) -> None:
     study = lone_desk.study(replicates=1, **SHORT)
     log = lone_desk.home / "mlflow" / "mlflow.log"
-    before = set(checkout.glob("paribus-study-*/ray/session_*/logs"))
+    before = set(checkout.glob(LOGS))
     times = {}
 
     starting = lone_desk.start(study)
@@ -84,21 +87,18 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: De
     assert at_home(lone_desk.home) == []
 
     starting = lone_desk.start(study)
-    wait_for(lambda: set(checkout.glob("paribus-study-*/ray/session_*/logs")) - before, "the start of Ray")
-    times["Ray starts"] = stopped(starting, signal.SIGTERM, group=True)[1]
+    wait_for(lambda: set(checkout.glob(LOGS)) - before, "the start of Ray", timeout_s=LONG_S)
+    times["Ray starts"] = stopped(starting, signal.SIGHUP, group=False)[1]
     assert at_home(lone_desk.home) == []
 
-    for number, group in ((signal.SIGTERM, True), (signal.SIGHUP, False)):
-        training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
-        wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint", timeout_s=180)
-        err, times[f"training, {number.name}"] = stopped(training, number, group=group)
-        assert "with 2 trials to go" in err
-        assert at_home(lone_desk.home) == []
-        for old in lone_desk.checkpoints(study):
-            old.unlink()
+    training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
+    wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint", timeout_s=LONG_S)
+    err, times["training"] = stopped(training, signal.SIGTERM, group=True)
+    assert "with 2 trials to go" in err
+    assert at_home(lone_desk.home) == []
     assert max(times.values()) < LIMIT_S, times
 
-    last = lone_desk.run(study)
+    last = lone_desk.run(study, timeout_s=LONG_S)
     assert last.returncode == 0, last.stdout + last.stderr
     assert "[2/2]" in last.stdout
 
