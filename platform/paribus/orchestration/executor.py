@@ -105,7 +105,7 @@ def _join(address: str) -> None:
             # Ray itself would try for minutes.
             socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ClusterError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
             "RAY_ADDRESS to train on a Ray of its own"
@@ -120,8 +120,10 @@ def _enter(address: str) -> None:
     strange = {name: os.environ.pop(name) for name in list(os.environ) if name not in meant}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except OSError as error:
-        raise ClusterError(f"the Ray of its own ended while the study joined it ({_first_line(error)})") from None
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(
+            f"the Ray of its own ended while the study joined it ({_first_line(error)}): try again"
+        ) from None
     finally:
         os.environ.update(strange)
 
