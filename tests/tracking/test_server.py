@@ -24,7 +24,7 @@ def test_a_server_has_its_own_artifacts_database_and_hosts_whatever_the_shell_sa
     """The session's server was started under `HOSTILE`; a credential of a store goes through."""
     assert httpx.get(f"{mlflow_server.uri}/health", trust_env=False).text == "OK"
     experiment = rest.post("experiments/create", {"name": "shell"})["experiment_id"]
-    found = rest.get("experiments/get", {"experiment_id": experiment})["experiment"]
+    found = rest.get("experiments/get", experiment_id=experiment)["experiment"]
     assert found["artifact_location"] == f"mlflow-artifacts:/{experiment}"
     put = httpx.put(
         f"{mlflow_server.uri}/api/2.0/mlflow-artifacts/artifacts/{experiment}/x.txt", content=b"x", trust_env=False
