@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.held_folder import HeldFolder
+from paribus.orchestration.interruption import tune_running
 from paribus.orchestration.job import Context, encode
 from paribus.orchestration.own_ray import TRIES, RayStartError, own_ray
 from paribus.study.plan import Plan, Step
@@ -163,9 +164,8 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
     worker = tune.with_parameters(TrialWorker, context=context)
     resources = {encode(step): _request(step) for step in steps}
     scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
-    on_request = signal.getsignal(signal.SIGUSR1)
     try:
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([resources[config["trial"]]])),
             param_space={"trial": tune.grid_search(list(resources))},
             tune_config=tune.TuneConfig(reuse_actors=True),
@@ -178,9 +178,10 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
                 failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES),
             ),
-        ).fit()
+        )
+        with tune_running():
+            tuner.fit()
     finally:
-        signal.signal(signal.SIGUSR1, on_request)
         scratch.release(remove=True)
 
 

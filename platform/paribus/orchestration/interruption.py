@@ -15,11 +15,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-LIMIT_S = 8.0
+LIMIT_S = 7.0
 GO_ON = "interrupted; the same command goes on from here"
 
+# What SIGUSR1 did before Ray Tune, which runs now, took it.
+_before_tune: list[Any] = []
 _last_resorts: list[Callable[[], object]] = []
 
 
@@ -45,8 +48,8 @@ class Stop:
         if self.number:
             return
         self.number = number
-        if callable(signal.getsignal(signal.SIGUSR1)):  # Ray Tune's way to be asked for an orderly end, while it runs
-            signal.raise_signal(signal.SIGUSR1)
+        if _before_tune and signal.getsignal(signal.SIGUSR1) is not _before_tune[-1]:
+            signal.raise_signal(signal.SIGUSR1)  # Tune's way to be asked for an orderly end
         else:
             raise KeyboardInterrupt
 
@@ -98,6 +101,21 @@ def stoppable(program: str) -> Iterator[Stop]:
         os.close(writing)
         watching.join()
         os.close(reading)
+
+
+@contextmanager
+def tune_running() -> Iterator[None]:
+    """Ask Ray Tune, which is run in the block, to end in order; SIGUSR1, which it takes and keeps, is given back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGUSR1)
+    _before_tune.append(before)
+    try:
+        yield
+    finally:
+        _before_tune.pop()
+        signal.signal(signal.SIGUSR1, before or signal.SIG_DFL)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # In the ledger's folder: who uses a server that a command started for itself, and which one that is.
 _USERS, _STARTING, _OURS = "users.lock", "starting.lock", "temporary"
 # Seconds for the requests under way: SQLite loses nothing, whenever its server ends.
-_STOP_S = 3.0
+_STOP_S, _AT_ONCE_S = 3.0, 1.0
 _ENDED = "The ledger's server ends with this command, and its addresses with it: `make up` keeps one up."
 _STARTED = "No ledger is up: starting one for this command ..."
 
@@ -72,13 +72,13 @@ def _shared_server(folder: Path) -> Iterator[str]:
                 print(_STARTED, file=sys.stderr, flush=True)
                 # Noted before it answers: a command that is killed meanwhile leaves its server to the next one.
                 server = start_server(folder, started=lambda new: _mark(folder, new))
-        try:
-            with last_resort(lambda: _end_if_last(folder, users, server)):
+        with last_resort(lambda: _end_if_last(folder, users, server, _AT_ONCE_S)):
+            try:
                 yield server.uri
-        finally:
-            with _locked(folder / _STARTING):
-                if _end_if_last(folder, users, server):
-                    print(_ENDED, file=sys.stderr)
+            finally:
+                with _locked(folder / _STARTING):
+                    if _end_if_last(folder, users, server):
+                        print(_ENDED, file=sys.stderr)
 
 
 def _mark(folder: Path, server: ServerProcess) -> None:
@@ -111,10 +111,10 @@ def _end_half_started(folder: Path) -> None:
         ServerProcess(uri="", pid=pid, pid_start=started, folder=str(folder), log="").stop(_STOP_S)
 
 
-def _end_if_last(folder: Path, users: TextIO, server: ServerProcess) -> bool:
+def _end_if_last(folder: Path, users: TextIO, server: ServerProcess, timeout_s: float = _STOP_S) -> bool:
     if not _is_last(users) or not _is_temporary(folder, server):
         return False
-    server.stop(_STOP_S)
+    server.stop(timeout_s)
     (folder / _OURS).unlink(missing_ok=True)
     return True
 

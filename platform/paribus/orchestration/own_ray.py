@@ -27,7 +27,7 @@ PREFIX = "paribus-study-"
 # Ray gives its raylet 30 s and its global store 30 s, which a crowded machine may exceed: once more is worth it.
 TRIES = 2
 _START_S = 150.0
-_END_S = 4.0
+_END_S = 2.5
 
 
 class RayStartError(RuntimeError):
@@ -83,6 +83,7 @@ class _Keeper:
         self._place, self._num_cpus = place, num_cpus
         self._folder: HeldFolder | None = None
         self._started: stack_process.Held | None = None
+        self._is_up = False
 
     def start(self) -> None:
         """Start it, without waiting for Ray."""
@@ -112,13 +113,14 @@ class _Keeper:
             raise RayStartError(self._last_line(), lasting=False) from None
         if "error" in told:
             raise RayStartError(told["error"], lasting=told["lasting"])
+        self._is_up = True
         return str(told["address"])
 
     def end(self) -> None:
         """End Ray: asked first, and then not. Its folder stays, for its logs, until the next Ray is started."""
         with uninterrupted():
             if self._started is not None:
-                self._started.let_go(_END_S)
+                self._started.let_go(_END_S if self._is_up else 0.0)
                 self.kill()
             if self._folder is not None:
                 self._folder.release(remove=False)
