@@ -80,7 +80,7 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
             with uninterrupted():
                 entries[name] = stack_parts.launch(name, settings, ports)
                 stack_record.write(settings.home, entries)
-        _wait(settings, entries, dead, say)
+        _wait(settings, entries, dead, ports, say)
         if not stack_ray.claim_default(Path(entries["ray"].ray_temp)):
             say(f"Another Ray cluster is running too. To reach this one: {_export(entries['ray'])}")
     return status(settings.home)
@@ -149,11 +149,15 @@ def _ports(settings: Settings, entries: Mapping[str, Entry], dead: list[str], sa
     return ports
 
 
-def _wait(settings: Settings, entries: dict[str, Entry], dead: list[str], say: Say) -> None:
+def _wait(settings: Settings, entries: dict[str, Entry], dead: list[str], ports: Mapping[str, int], say: Say) -> None:
     begun = told = time.monotonic()
     waiting, starting = list(TITLES), set(dead)
     while waiting:
         now = time.monotonic()
+        if "ray" in starting and not entries["ray"].process.alive:
+            starting.discard("ray")
+            begun = now
+            _try_again("ray", settings, entries, ports, say)
         for name in [name for name in waiting if _is_ready(name, settings, entries, starting)]:
             waiting.remove(name)
             took = f"{now - begun:.1f} s" if name in dead else "was up"
@@ -170,6 +174,15 @@ def _wait(settings: Settings, entries: dict[str, Entry], dead: list[str], say: S
             say(f"still waiting for {', '.join(TITLES[name] for name in waiting)} ({now - begun:.0f} s)")
             told = now
         time.sleep(0.1)
+
+
+def _try_again(name: str, settings: Settings, entries: dict[str, Entry], ports: Mapping[str, int], say: Say) -> None:
+    """Start a part once more: Ray gives its raylet 30 s and then gives up, which a crowded machine may exceed."""
+    say(f"{TITLES[name]} ended while it was starting (its log: {entries[name].log}): trying once more")
+    stack_process.end(entries[name].process)
+    with uninterrupted():
+        entries[name] = stack_parts.launch(name, settings, ports)
+        stack_record.write(settings.home, entries)
 
 
 def _is_ready(name: str, settings: Settings, entries: dict[str, Entry], starting: set[str]) -> bool:
