@@ -47,6 +47,39 @@ LEARNS = {"budget": "40 steps", "optimizer.lr": 0.3}
 # Long enough to be caught in the middle: 100 epochs of 4 steps, seconds each.
 LONG = {"budget": "400 steps"}
 
+# What a shell may export that is set up for other servers, other clusters and a proxy: none of it is meant for ours.
+HOSTILE = {
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow.example",
+    "MLFLOW_DEFAULT_ARTIFACT_ROOT": "/nowhere/artifacts",
+    "MLFLOW_ARTIFACTS_DESTINATION": "/nowhere/artifacts",
+    "MLFLOW_SERVE_ARTIFACTS": "false",
+    "MLFLOW_BACKEND_STORE_URI": "postgresql://nobody@127.0.0.1:1/none",
+    "MLFLOW_REGISTRY_STORE_URI": "postgresql://nobody@127.0.0.1:1/none",
+    "MLFLOW_ARTIFACTS_ONLY": "true",
+    "MLFLOW_STATIC_PREFIX": "/elsewhere",
+    "MLFLOW_GUNICORN_OPTS": "--no-such-option",
+    "MLFLOW_WORKERS": "7",
+    "MLFLOW_ENABLE_WORKSPACES": "true",
+    "UVICORN_ROOT_PATH": "/elsewhere",
+    "UVICORN_SSL_KEYFILE": "/nowhere/key.pem",
+    "GUNICORN_CMD_ARGS": "--bind=127.0.0.1:1",
+    "WEB_CONCURRENCY": "7",
+    "FLASK_ENV": "development",
+    "STREAMLIT_SERVER_PORT": "1",
+    "STREAMLIT_SERVER_BASE_URL_PATH": "elsewhere",
+    "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION": "false",
+    "STREAMLIT_SERVER_SSL_CERT_FILE": "/nowhere/cert.pem",
+    "RAY_REDIS_ADDRESS": "127.0.0.1:1",
+    "RAY_OVERRIDE_RESOURCES": '{"CPU": 0}',
+    "RAY_RUNTIME_ENV": '{"working_dir": "/nowhere"}',
+    "RAY_NAMESPACE": "elsewhere",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR": "{",
+    "http_proxy": "http://127.0.0.1:1",
+    "HTTP_PROXY": "http://127.0.0.1:1",
+    "https_proxy": "http://127.0.0.1:1",
+    "all_proxy": "http://127.0.0.1:1",
+}
+
 
 def environment(checkout: Path, home: Path, **more: str) -> dict[str, str]:
     """A person's shell: this Python first in PATH, the checkout's code, and no cluster or server but those named."""

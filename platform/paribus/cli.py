@@ -6,10 +6,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
+from paribus.orchestration.interruption import GO_ON, Stop, stoppable
+from paribus.recipe.home import place_fault
 from paribus.study import Study, StudyError
 from paribus.study.answer import Answer
 from paribus.study.study import printable
@@ -101,27 +104,39 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
         if isinstance(stream, TextIOWrapper):  # a file's name need not be UTF-8, and is to be shown all the same
             stream.reconfigure(errors="backslashreplace")
     args = parser.parse_args(arguments)
+    with stoppable(parser.prog) as stop:
+        return _run(parser, args, stop)
+
+
+def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, stop: Stop) -> int:
     try:
         return int(args.run(args))
-    except BrokenPipeError:  # `| head` is no error
+    except (Exception, KeyboardInterrupt) as error:
+        if not stop.number and not isinstance(error, KeyboardInterrupt):
+            return _said(parser.prog, error)
+        # Whatever went wrong after a signal came of it: who reads what is printed, and workers, get it too.
+        text = str(error) if isinstance(error, KeyboardInterrupt) and str(error) else GO_ON
+        with suppress(OSError):  # the terminal may be gone
+            print(f"\n{parser.prog}: {text}", file=sys.stderr)
+        return stop.code
+
+
+def _said(program: str, error: Exception) -> int:
+    """Say in a sentence what a person got wrong, or what is wrong around; returns the exit code. Else raises it."""
+    if isinstance(error, BrokenPipeError):  # `| head` is no error
         sys.stderr.close()
         return 0
-    except KeyboardInterrupt:
-        print(f"\n{parser.prog}: interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
-    except OSError as error:
-        if error.filename is None:
-            raise
-        # A place of the person's that no room of ours has a better sentence for.
-        print(f"{parser.prog}: {error.filename} cannot be used: {error.strerror}", file=sys.stderr)
+    if isinstance(error, OSError) and error.filename is not None:
+        # A place of the person's; the home has a sentence of its own, the others no room of ours has a better one for.
+        text = place_fault(error) or f"{error.filename} cannot be used: {error.strerror}"
+        print(f"{program}: {text}", file=sys.stderr)
         return 1
-    except (ValueError, RuntimeError) as error:
-        # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
-        # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
-        if not type(error).__module__.startswith("paribus."):
-            raise
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+    # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
+    # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
+    if isinstance(error, (ValueError, RuntimeError)) and type(error).__module__.startswith("paribus."):
+        print(f"{program}: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
+    raise error
 
 
 def _parser() -> argparse.ArgumentParser:

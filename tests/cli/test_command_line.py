@@ -229,3 +229,63 @@ def test_models_and_shards_are_there(capsys: pytest.CaptureFixture[str], tmp_pat
     assert main(["shards", "make", "digits", str(folder)]) == 0
     assert main(["shards", "verify", str(folder)]) == 0
     capsys.readouterr()
+
+
+HOMES = {
+    "a file": "file",
+    "below a file": "file/deeper",
+    "a device": "/dev/null",
+    "read-only": "/sys/paribus",
+    "too long": "/tmp/" + "x" * 300,
+    "a link to itself": "loop",
+    "nobody's": "~nobody-of-this-name/x",
+}
+
+
+@pytest.mark.parametrize("where", HOMES.values(), ids=HOMES)
+@pytest.mark.parametrize("verb", ["plan", "status", "up", "down", "doctor"])
+def test_a_home_that_cannot_be_used_is_one_sentence_that_names_it(
+    verb: str,
+    where: str,
+    write: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    home = where if where[0] in "/~" else str(tmp_path / where)
+    monkeypatch.setenv("PARIBUS_HOME", home)
+    code = main([verb, str(write())] if verb in ("plan", "status") else [verb])
+    said = "".join(capfd.readouterr())
+    if verb == "doctor" and code != 2:
+        assert "PROBLEM" in said
+    assert code in (1, 2), said
+    assert home in said
+    assert "PARIBUS_HOME" in said or "cannot be made" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("PARIBUS_CACHE_GIB", text) for text in ("abc", "", "nan", "inf", "-1", "1e300")),
+        *(("PARIBUS_CHECKPOINT_S", text) for text in ("abc", "0")),
+        *(("PARIBUS_DRAIN_S", text) for text in ("abc", "nan")),
+    ],
+)
+def test_a_variable_that_is_no_number_is_refused_by_the_plan(
+    variable: str, value: str, write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not by a worker, or at the end of a study."""
+    monkeypatch.setenv(variable, value)
+    assert main(["plan", str(write())]) in (1, 2)
+    assert variable in capsys.readouterr().err
+
+
+def test_a_name_over_the_limit_of_file_systems_is_refused_when_the_study_is_built(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, size in (("x" * 300, 300), ("é" * 70, 140), ("x" * 121, 121)):
+        said = refusal(capsys, "plan", write(text=STUDY.replace('"wide"', repr(name))))
+        assert f"has {size} bytes: at most 120" in said
+    assert main(["plan", str(write(text=STUDY.replace('"wide"', repr("x" * 120))))]) == 0

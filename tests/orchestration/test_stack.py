@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from desk import free_ports
+from desk import HOSTILE, free_ports
 
 from paribus.orchestration import stack, stack_ports, stack_process, stack_record
 from paribus.orchestration.stack import Settings, StackError
@@ -67,11 +68,27 @@ def settings(short: Path) -> Iterator[Settings]:
         yield Settings(home=short / "home", folder=folder, ports=ports, num_cpus=1, object_store_mib=100)
 
 
+def kill_first_head(home: Path) -> None:
+    """As Ray's own limit of 30 s on a crowded machine: its head ends while it is starting."""
+    deadline = time.monotonic() + 60
+    while "ray" not in (record := stack_record.read(home)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(record["ray"].process.pid, signal.SIGKILL)
+
+
 @pytest.fixture(scope="module")
 def running(settings: Settings) -> Iterator[stack.Status]:
     said: list[str] = []
     try:
-        yield stack.up(settings, say=said.append)
+        with pytest.MonkeyPatch.context() as shell:
+            for name, value in HOSTILE.items():  # set up for other servers, a proxy and another cluster
+                shell.setenv(name, value)
+            killing = threading.Thread(target=kill_first_head, args=(settings.home,))
+            killing.start()
+            up = stack.up(settings, say=said.append)
+            killing.join()
+        assert any("Ray ended while it was starting" in line and "trying once more" in line for line in said)
+        yield up
     finally:
         stack.down(settings.home, say=said.append)
 
@@ -124,6 +141,17 @@ class TestStack:
         assert httpx.get(running.url("mlflow") + "/health").text == "OK"
         assert httpx.get(running.url("dashboard")).status_code == 200
 
+    def test_what_the_shell_exports_for_other_servers_moves_none_of_ours(
+        self, running: stack.Status, settings: Settings
+    ) -> None:
+        """`running` was started under `HOSTILE`."""
+        nodes = httpx.get(running.url("ray") + "/api/v0/nodes").json()["data"]["result"]["result"]
+        assert [node["resources_total"]["CPU"] for node in nodes] == [1.0]
+        assert httpx.get(running.url("dashboard") + "/_stcore/health").text == "ok"
+        for part in running.parts:
+            for name, value in psutil.Process(part.pid).environ().items():
+                assert HOSTILE.get(name, "") != value or "proxy" in name.lower(), name
+
     def test_up_twice_starts_nothing(self, running: stack.Status, settings: Settings) -> None:
         said: list[str] = []
         again = stack.up(settings, say=said.append)
@@ -174,6 +202,22 @@ class TestStack:
         assert [part.url for part in again.parts] == [part.url for part in running.parts]
         assert again.parts[2].pid == running.parts[2].pid
         assert sum("has died" in line for line in said) == 2
+
+    def test_a_head_that_has_lost_its_raylet_is_not_up_and_is_started_again(
+        self, running: stack.Status, settings: Settings
+    ) -> None:
+        """Its Jobs API still answers, and a job would wait for ever."""
+        record = stack_record.read(settings.home)
+        next(each for each in stack_process.members(record["ray"].process) if each.name() == "raylet").terminate()
+        deadline = time.monotonic() + 20
+        while stack.status(settings.home).parts[0].state == "up" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert [part.state for part in stack.status(settings.home).parts] == ["silent", "up", "up"]
+        said: list[str] = []
+        again = stack.up(settings, say=said.append)
+        assert again.is_up
+        assert "Ray has lost its raylet" in said[0]
+        assert again.parts[0].pid != running.parts[0].pid
 
     def test_down_ends_what_up_started_and_no_one_elses_ray(
         self, running: stack.Status, settings: Settings, short: Path, tmp_path: Path

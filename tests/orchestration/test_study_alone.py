@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desk import LEARNS, LONG, STUDY, Desk, Stack, wait_for
+from desk import HOSTILE, LEARNS, LONG, STUDY, Desk, Stack, wait_for
 
 from paribus.tracking.ledger import Ledger
 
@@ -66,7 +66,7 @@ def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None
     (stack.checkout / "studies" / "my_widths.py").write_text("WIDTHS = (0.25, 0.5)\n")
     (stack.checkout / "studies" / "typed.py").chmod(0o755)
     lone_desk.folder = stack.checkout
-    alone = lone_desk.run("studies/typed.py", "--cpus", 2)
+    alone = lone_desk.run("studies/typed.py", "--cpus", 2, **HOSTILE)  # a shell set up for others moves nothing
     assert alone.returncode == 0, alone.stdout + alone.stderr
     assert "a Ray of its own on 2 CPUs" in alone.stdout
     assert "[2/2]" in alone.stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from desk import HOSTILE
 
 from paribus.tracking import MlflowRest, TrialHeader
 from paribus.tracking.ledger import Ledger
@@ -16,8 +17,12 @@ from paribus.tracking.server import ServerProcess, running_server, start_server
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that the whole session shares. A test that stops it starts it again at the same address."""
-    server = start_server(tmp_path_factory.mktemp("mlflow"))
+    """A server that the whole session shares, started from a shell that is set up for others. A test that stops it
+    starts it again at the same address."""
+    with pytest.MonkeyPatch.context() as shell:
+        for name, value in HOSTILE.items():
+            shell.setenv(name, value)
+        server = start_server(tmp_path_factory.mktemp("mlflow"))
     yield server
     if still := running_server(Path(server.folder)):
         still.stop()

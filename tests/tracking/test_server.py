@@ -7,12 +7,38 @@ import sqlite3
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
+from desk import HOSTILE
 
-from paribus.tracking import LedgerError
+from paribus.tracking import LedgerError, MlflowRest
+from paribus.tracking.child_environment import child_environment
 from paribus.tracking.server import ServerProcess, running_server, start_server
 
 pytestmark = pytest.mark.cluster
+
+
+def test_a_server_has_its_own_artifacts_database_and_hosts_whatever_the_shell_says(
+    mlflow_server: ServerProcess, rest: MlflowRest
+) -> None:
+    """The session's server was started under `HOSTILE`; a credential of a store goes through."""
+    assert httpx.get(f"{mlflow_server.uri}/health", trust_env=False).text == "OK"
+    experiment = rest.post("experiments/create", {"name": "shell"})["experiment_id"]
+    found = rest.get("experiments/get", experiment_id=experiment)["experiment"]
+    assert found["artifact_location"] == f"mlflow-artifacts:/{experiment}"
+    put = httpx.put(
+        f"{mlflow_server.uri}/api/2.0/mlflow-artifacts/artifacts/{experiment}/x.txt", content=b"x", trust_env=False
+    )
+    assert put.status_code == 200
+    assert (Path(mlflow_server.folder) / "artifacts" / experiment / "x.txt").read_bytes() == b"x"
+    assert (Path(mlflow_server.folder) / "mlflow.db").stat().st_size > 0
+    for process in (psutil.Process(mlflow_server.pid), *psutil.Process(mlflow_server.pid).children()):
+        assert not {name for name in HOSTILE if not name.startswith(("MLFLOW_", "http", "HTTP", "all"))} & set(
+            process.environ()
+        )
+    kept = {"AWS_SECRET_ACCESS_KEY": "x", "MLFLOW_S3_ENDPOINT_URL": "http://store", "RAY_memory_usage_threshold": "0.9"}
+    assert child_environment(base={**kept, **HOSTILE}).items() >= kept.items()
+    assert "127.0.0.1" in child_environment(base={"no_proxy": "intranet"})["NO_PROXY"].split(",")
 
 
 def test_a_running_server_is_found_by_its_folder(mlflow_server: ServerProcess, tmp_path: Path) -> None:

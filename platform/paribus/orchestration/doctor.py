@@ -12,6 +12,7 @@ from paribus.orchestration import doctor_machine as machine
 from paribus.orchestration import doctor_services as services
 from paribus.orchestration import stack, stack_settings
 from paribus.orchestration.doctor_check import Check, problem
+from paribus.recipe.home import HomeError, place_fault
 from paribus.recipe.home import home as default_home
 
 __all__ = ["Check", "examine", "main", "render"]
@@ -23,18 +24,17 @@ def examine(
     home: Path | None = None, folder: Path = stack_settings.CHECKOUT, env: Mapping[str, str] | None = None
 ) -> list[Check]:
     """Look at everything, side by side: about a second, never more than three."""
-    home, env = home or default_home(), os.environ if env is None else env
+    env = os.environ if env is None else env
     looks: list[Callable[[], Check | list[Check]]] = [
         machine.python,
         partial(machine.packages, folder / "requirements.lock"),
-        partial(machine.disk, home),
         machine.shared_memory,
         machine.gpu,
         machine.git,
         machine.browser,
         partial(machine.studies, folder),
         partial(machine.proxy, env),
-        partial(_services, home, env),
+        partial(_at_home, home, env),
     ]
     with ThreadPoolExecutor(len(looks)) as pool:
         found = [pool.submit(look) for look in looks]
@@ -62,6 +62,16 @@ def main(as_json: bool = False) -> int:
     return int(any(check.level == "problem" for check in checks))
 
 
+def _at_home(home: Path | None, env: Mapping[str, str]) -> list[Check]:
+    try:
+        home = home or default_home()
+        return [machine.disk(home), *_services(home, env)]
+    except HomeError as error:
+        return [problem("home", str(error), "export PARIBUS_HOME=/a/folder/of/yours")]
+    except OSError as error:
+        return [problem("home", place_fault(error) or str(error), "export PARIBUS_HOME=/a/folder/of/yours")]
+
+
 def _services(home: Path, env: Mapping[str, str]) -> list[Check]:
     if unreadable := services.record(home):
         return [unreadable]
@@ -77,4 +87,5 @@ def _services(home: Path, env: Mapping[str, str]) -> list[Check]:
         services.ray_address(now, env),
         services.mlflow(now, env),
         services.part(dashboard),
+        services.temporary_ledger(home),
     ]

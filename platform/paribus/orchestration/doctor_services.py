@@ -8,6 +8,7 @@ import httpx
 
 from paribus.orchestration import stack_ports, stack_process, stack_record
 from paribus.orchestration.doctor_check import Check, ok, problem, warning
+from paribus.orchestration.ledger_address import folder_of, left_server
 from paribus.orchestration.stack import Part, Status
 from paribus.orchestration.stack_errors import StackError
 
@@ -42,7 +43,7 @@ def part(now: Part) -> Check:
     if now.state == "up":
         return ok(now.title, f"answers at {now.url}")
     if now.state == "silent":
-        return problem(now.title, f"process {now.pid} lives, but {now.url} does not answer", "paribus down, then up")
+        return problem(now.title, f"process {now.pid} at {now.url} {now.fault}", "paribus down, then up")
     if now.log:
         return problem(now.title, f"has died (its log: {now.log})", "paribus up")
     return ok(now.title, "not started (paribus up starts it)")
@@ -80,6 +81,18 @@ def _mlflow_answer(where: str, response: httpx.Response) -> Check:
     if theirs.split(".")[0] != ours.split(".")[0]:
         return warning("MLflow", f"{where} is version {theirs}, tested with {ours}", f"serve MLflow {ours}")
     return ok("MLflow", f"{where}, version {theirs}")
+
+
+def temporary_ledger(home: Path) -> Check:
+    """A server that a command started for its while: ours as long as a command uses it, else one was killed."""
+    server = left_server(folder_of(home))
+    if server is None:
+        return ok("ledger alone", "none is left over")
+    pid, in_use = server
+    if in_use:
+        return ok("ledger alone", f"process {pid}, which a running command has started for its while")
+    text = f"process {pid} is left from a command that was killed"
+    return warning("ledger alone", text, "the next command that needs a ledger uses it, and ends it")
 
 
 def ray_address(now: Status, env: Mapping[str, str]) -> Check:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.job import Context
@@ -17,32 +12,26 @@ from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.study_ledger import StudyLedger
 from paribus.orchestration.texts import plan_text, stale_text
+from paribus.orchestration.variables import CHECKPOINT_S, DRAIN_S, seconds
 from paribus.recipe.home import home
-from paribus.study import StudyError
 from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.tracking.errors import LeaseHeld
-
-# Seconds between a trial's checkpoints; and how long the end of a study waits for an MLflow that is away, before it
-# leaves the rest to the next command.
-_CHECKPOINT_S = ("PARIBUS_CHECKPOINT_S", 30.0)
-_DRAIN_S = ("PARIBUS_DRAIN_S", 90.0)
 
 
 def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
     """Plan, train what is left, and judge.
 
     Returns the exit code: 0 if every trial has a result, 1 if some failed or the ledger could not be reached to the
-    end, 3 if results of other code are in the way, 130 if interrupted.
+    end, 3 if results of other code are in the way.
 
     Raises:
+        KeyboardInterrupt: it was stopped; the text says how far it is and how to go on.
         LeaseHeld: another live driver runs the study.
         ClusterError: there is no cluster, or a trial asks for more than it has.
         AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
     """
     folder = home()
-    for setting in (_CHECKPOINT_S, _DRAIN_S):  # before the hours that lie between here and their use
-        _seconds(*setting)
     ledger = StudyLedger(study, uri, folder / "spool" / study.name)
     try:
         records = ledger.known()
@@ -52,8 +41,7 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         if outlook.plan.counts().get("stale"):
             print(f"\n{stale_text(outlook)}", file=sys.stderr)
             return 3
-        with _stoppable():
-            return _drive(outlook, options, folder, ledger)
+        return _drive(outlook, options, folder, ledger)
     finally:
         ledger.close()
 
@@ -61,12 +49,12 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
 def _drive(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger) -> int:
     """Train and judge; whatever happens, the ledger does not go on saying that the study runs."""
     ended: dict[str, str] = {}
-    ledger.open(outlook)
     try:
+        ledger.open(outlook)
         _train(outlook, options, folder, ledger, ended)
         if len(ended) == len(outlook.plan.todo):
             return _conclude(outlook, ledger, folder, ended)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
         pass
     except LeaseHeld:
         raise
@@ -76,8 +64,7 @@ def _drive(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
     ledger.finish("KILLED", ended)
     left = len(outlook.plan.todo) - len(ended)
     where = f"with {left} trials to go" if left else "before the verdicts"
-    print(f"\ninterrupted {where}; the same command goes on from here", file=sys.stderr)
-    return 130
+    raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
 
 
 def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str]) -> None:
@@ -85,13 +72,15 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
     if not outlook.plan.todo:
         return
     from paribus.orchestration.executor import cluster, execute
-    from paribus.orchestration.progress import Progress
 
     study = outlook.plan.study
     context = Context(
-        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_seconds(*_CHECKPOINT_S)
+        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=seconds(*CHECKPOINT_S)
     )
     with cluster(options.cpus) as where:
+        # It loads Ray, which has to learn before how the cluster is guarded.
+        from paribus.orchestration.progress import Progress
+
         print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}", flush=True)
         progress = Progress(outlook.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
         execute(outlook.plan, context, [progress])
@@ -99,7 +88,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
 def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
     """Send what is left, and print the verdicts."""
-    if not ledger.drain(_seconds(*_DRAIN_S)):
+    if not ledger.drain(seconds(*DRAIN_S)):
         print(
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
             f"{folder / 'spool'}. The same command sends them and prints the verdicts",
@@ -120,33 +109,3 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
         noun = "trial" if failures == 1 else "trials"
         print(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again", file=sys.stderr)
     return 1 if failures else 0
-
-
-def _seconds(variable: str, default: float) -> float:
-    """What an environment variable sets, in seconds."""
-    text = os.environ.get(variable, str(default))
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < float("inf"):
-        raise StudyError(f"{variable}={text!r}: give a number of seconds above 0, or unset it")
-    return seconds
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Treat SIGTERM, which is what `ray job stop` sends, as Ctrl-C: Ray Tune then ends in order. One is enough."""
-    asked = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
-            signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

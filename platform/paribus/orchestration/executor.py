@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from paribus.orchestration.failures import MAX_NODE_RETRIES
+from paribus.orchestration.held_folder import HeldFolder
+from paribus.orchestration.interruption import tune_running
 from paribus.orchestration.job import Context, encode
+from paribus.orchestration.own_ray import TRIES, RayStartError, own_ray
 from paribus.study.plan import Plan, Step
+from paribus.tracking.child_environment import child_environment
 
 if TYPE_CHECKING:
     from ray.tune import Callback
@@ -31,7 +32,7 @@ _TUNE_SETTINGS = {
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
 }
 
-_FOLDER = "paribus-study-"
+_SCRATCH = "paribus-tune-"
 
 
 class ClusterError(RuntimeError):
@@ -49,6 +50,8 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
             given for a cluster that runs already.
     """
     os.environ.update({key: value for key, value in _TUNE_SETTINGS.items() if key not in os.environ})
+    # Our handler of SIGINT is that of the other signals too, and asks for the same orderly end by SIGUSR1.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
     address = os.environ.get("RAY_ADDRESS")
     if address == "local":
         address = None
@@ -57,16 +60,35 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
             f"--cpus {num_cpus} sizes the Ray that is started where none runs, and RAY_ADDRESS={address} names one: "
             "drop one of the two"
         )
+    if address:
+        with _connected(lambda: _join(address)):
+            yield f"the Ray cluster at {address}"
+        return
+    place, cpus = Path(os.environ.get("RAY_TMPDIR") or "/tmp"), num_cpus or os.cpu_count() or 1
+    try:
+        with own_ray(place, cpus) as own, _connected(lambda: _enter(own)):
+            yield f"a Ray of its own on {cpus} CPUs"
+    except RayStartError as error:
+        raise ClusterError(_why_not(place, error)) from None
+
+
+@contextmanager
+def _connected(connect: Callable[[], None]) -> Iterator[None]:
+    """Be a driver of a cluster for the while."""
+    # Ray's library takes SIGTERM over while it connects, and would end the driver without a word to the ledger.
     on_term = signal.getsignal(signal.SIGTERM)
-    where = _join(address) if address else _start(num_cpus or os.cpu_count() or 1)
-    # Ray takes SIGTERM over, and would end the driver without a word to the ledger.
-    signal.signal(signal.SIGTERM, on_term)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        connect()
+    finally:
+        signal.signal(signal.SIGTERM, on_term)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     import ray
     from ray.exceptions import RayError
     from ray.tune import TuneError
 
     try:
-        yield where
+        yield
     except (RayError, TuneError) as error:
         raise ClusterError(
             f"the cluster was lost ({_first_line(error)}); the same command goes on from here, once a cluster is up"
@@ -75,7 +97,7 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
         ray.shutdown()
 
 
-def _join(address: str) -> str:
+def _join(address: str) -> None:
     import ray
 
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -84,42 +106,39 @@ def _join(address: str) -> str:
             # Ray itself would try for minutes.
             socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ClusterError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
             "RAY_ADDRESS to train on a Ray of its own"
         ) from None
-    return f"the Ray cluster at {address}"
 
 
-def _start(num_cpus: int) -> str:
-    """Start a Ray in a folder of its own: in the common one it would take the stack's place for `ray job submit`."""
-    before = os.environ.get("RAY_TMPDIR")
-    place = Path(before or "/tmp")
+def _enter(address: str) -> None:
+    """Connect to a Ray of our own, whatever the shell exports for another one."""
+    import ray
+
+    meant = child_environment()
+    strange = {name: os.environ.pop(name) for name in list(os.environ) if name not in meant}
     try:
-        os.environ["RAY_TMPDIR"] = str(_own_folder(place))
-        import ray
-
-        ray.init("local", num_cpus=num_cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except OSError as error:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError) as error:
         raise ClusterError(
-            f"Ray cannot start below {place} ({_first_line(error)}): set RAY_TMPDIR to a folder with a short path, of "
-            "at most about 20 characters, and some room"
+            f"the Ray of its own ended while the study joined it ({_first_line(error)}): try again"
         ) from None
     finally:
-        os.environ.pop("RAY_TMPDIR", None) if before is None else os.environ.update(RAY_TMPDIR=before)
-    return f"a Ray of its own on {num_cpus} CPUs"
+        os.environ.update(strange)
 
 
-def _own_folder(place: Path) -> Path:
-    """A short path, for the sockets below it. What earlier studies left is cleared now, so the last one's logs stay."""
-    own = place / f"{_FOLDER}{os.getpid()}"
-    for old in place.glob(f"{_FOLDER}*"):
-        owner = old.name.removeprefix(_FOLDER)
-        if old == own or (owner.isdecimal() and not psutil.pid_exists(int(owner))):
-            shutil.rmtree(old, ignore_errors=True)
-    own.mkdir(mode=0o700)
-    return own
+def _why_not(place: Path, error: RayStartError) -> str:
+    if error.lasting:
+        return (
+            f"Ray cannot start below {place} ({_first_line(error)}): set RAY_TMPDIR to a folder with a short path, of "
+            "at most about 20 characters, and some room"
+        )
+    return (
+        f"Ray did not start in {TRIES} tries ({error}): the machine may be busy. The same command goes on from here; "
+        "--cpus with a smaller number asks less of it"
+    )
 
 
 def _first_line(error: BaseException) -> str:
@@ -144,24 +163,26 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     worker = tune.with_parameters(TrialWorker, context=context)
     resources = {encode(step): _request(step) for step in steps}
-    scratch = tempfile.mkdtemp(prefix="paribus-tune-")
+    scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
     try:
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([resources[config["trial"]]])),
             param_space={"trial": tune.grid_search(list(resources))},
             tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(
                 name=context.study,
-                storage_path=scratch,
+                storage_path=str(scratch.path),
                 verbose=0,
                 callbacks=callbacks,
                 # Our own checkpoints resume a trial to the bit; Tune's would only add a copy at the end of each.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
                 failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES),
             ),
-        ).fit()
+        )
+        with tune_running():
+            tuner.fit()
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.release(remove=True)
 
 
 def _request(step: Step) -> dict[str, float]:

@@ -10,11 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from paribus.orchestration.interruption import last_resort
+from paribus.tracking.process import is_same_process
+
 if TYPE_CHECKING:
     from paribus.tracking.server import ServerProcess
 
 # In the ledger's folder: who uses a server that a command started for itself, and which one that is.
 _USERS, _STARTING, _OURS = "users.lock", "starting.lock", "temporary"
+# Seconds for the requests under way: SQLite loses nothing, whenever its server ends.
+_STOP_S, _AT_ONCE_S = 3.0, 1.0
 _ENDED = "The ledger's server ends with this command, and its addresses with it: `make up` keeps one up."
 _STARTED = "No ledger is up: starting one for this command ..."
 
@@ -63,17 +68,55 @@ def _shared_server(folder: Path) -> Iterator[str]:
             fcntl.flock(users, fcntl.LOCK_SH)
             server = running_server(folder)
             if server is None:
+                _end_half_started(folder)
                 print(_STARTED, file=sys.stderr, flush=True)
-                server = start_server(folder)
-                (folder / _OURS).write_text(f"{server.pid} {server.pid_start}")
-        try:
-            yield server.uri
-        finally:
-            with _locked(folder / _STARTING):
-                if _is_last(users) and _is_temporary(folder, server):
-                    server.stop()
-                    print(_ENDED, file=sys.stderr)
-                    (folder / _OURS).unlink(missing_ok=True)
+                # Noted before it answers: a command that is killed meanwhile leaves its server to the next one.
+                server = start_server(folder, started=lambda new: _mark(folder, new))
+        with last_resort(lambda: _end_if_last(folder, users, server, _AT_ONCE_S)):
+            try:
+                yield server.uri
+            finally:
+                with _locked(folder / _STARTING):
+                    if _end_if_last(folder, users, server):
+                        print(_ENDED, file=sys.stderr)
+
+
+def _mark(folder: Path, server: ServerProcess) -> None:
+    (folder / _OURS).write_text(f"{server.pid} {server.pid_start}")
+
+
+def left_server(folder: Path) -> tuple[int, bool] | None:
+    """The living server that a command started for its while: its process, and whether a command uses it now."""
+    noted = _noted(folder)
+    if noted is None or not is_same_process(*noted):
+        return None
+    with (folder / _USERS).open("a") as users:
+        return noted[0], not _is_last(users)
+
+
+def _noted(folder: Path) -> tuple[int, str] | None:
+    try:
+        pid, started = (folder / _OURS).read_text().split()
+        return int(pid), started
+    except (OSError, ValueError):
+        return None
+
+
+def _end_half_started(folder: Path) -> None:
+    """End the server that a command started and, killed before it answered, could not put on record."""
+    from paribus.tracking.server import ServerProcess
+
+    if noted := _noted(folder):
+        pid, started = noted
+        ServerProcess(uri="", pid=pid, pid_start=started, folder=str(folder), log="").stop(_STOP_S)
+
+
+def _end_if_last(folder: Path, users: TextIO, server: ServerProcess, timeout_s: float = _STOP_S) -> bool:
+    if not _is_last(users) or not _is_temporary(folder, server):
+        return False
+    server.stop(timeout_s)
+    (folder / _OURS).unlink(missing_ok=True)
+    return True
 
 
 def _is_last(users: TextIO) -> bool:

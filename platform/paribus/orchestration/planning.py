@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
+from paribus.orchestration.variables import check_variables
 from paribus.recipe import Recipe
 from paribus.study.plan import Action, Known, Plan, make_plan, trials
 from paribus.study.power import DEFAULT_SD, Power, detectable
@@ -69,6 +70,7 @@ def look_out(
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)
 
+    check_variables()
     if check:
         check_inputs(map(study.recipe_of, study.arms), home)
         _check_judgeable(study, home)

@@ -16,6 +16,7 @@ from paribus.orchestration.stack_parts import TITLES
 from paribus.orchestration.stack_record import Entry
 from paribus.orchestration.stack_settings import Settings
 from paribus.recipe.home import home as default_home
+from paribus.tracking.process import uninterrupted
 
 __all__ = ["Part", "Settings", "StackError", "Status", "down", "status", "up"]
 
@@ -26,7 +27,7 @@ _PATIENCE_S = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One part as it is now: `up` (answers), `silent` (its process lives and does not answer) or `down`."""
+    """One part as it is now: `up` (serves), `silent` (its process lives and does not serve) or `down`."""
 
     name: str
     title: str
@@ -34,6 +35,7 @@ class Part:
     url: str = ""
     pid: int = 0
     log: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +69,18 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
     stack_parts.require(settings)
     with stack_record.locked(settings.home):
         entries = _read(settings.home)
-        dead = [name for name in TITLES if name not in entries or not entries[name].process.alive]
+        dead = [name for name in TITLES if name not in entries or stack_parts.fault(name, entries[name])]
         for name in dead:
             # What is left of a part that died may still hold its port.
             if name in entries:
-                say(f"{TITLES[name]} has died since it was started (its log: {entries[name].log})")
+                say(f"{TITLES[name]} {stack_parts.fault(name, entries[name])} (its log: {entries[name].log})")
                 stack_process.end(entries[name].process)
         ports = _ports(settings, entries, dead, say)
         for name in dead:
-            entries[name] = stack_parts.launch(name, settings, ports)
-            stack_record.write(settings.home, entries)
-        _wait(settings, entries, dead, say)
+            with uninterrupted():
+                entries[name] = stack_parts.launch(name, settings, ports)
+                stack_record.write(settings.home, entries)
+        _wait(settings, entries, dead, ports, say)
         if not stack_ray.claim_default(Path(entries["ray"].ray_temp)):
             say(f"Another Ray cluster is running too. To reach this one: {_export(entries['ray'])}")
     return status(settings.home)
@@ -124,8 +127,10 @@ def _read(home: Path) -> dict[str, Entry]:
 def _part(name: str, entry: Entry | None) -> Part:
     if entry is None or not entry.process.alive:
         return Part(name=name, title=TITLES[name], state="down", log=entry.log if entry else "")
-    state: Literal["up", "silent"] = "up" if stack_parts.answers(name, entry.url) else "silent"
-    return Part(name=name, title=TITLES[name], state=state, url=entry.url, pid=entry.process.pid, log=entry.log)
+    fault = stack_parts.fault(name, entry) or ("" if stack_parts.answers(name, entry.url) else "does not answer")
+    state: Literal["up", "silent"] = "silent" if fault else "up"
+    pid = entry.process.pid
+    return Part(name=name, title=TITLES[name], state=state, url=entry.url, pid=pid, log=entry.log, fault=fault)
 
 
 def _ports(settings: Settings, entries: Mapping[str, Entry], dead: list[str], say: Say) -> dict[str, int]:
@@ -144,11 +149,15 @@ def _ports(settings: Settings, entries: Mapping[str, Entry], dead: list[str], sa
     return ports
 
 
-def _wait(settings: Settings, entries: dict[str, Entry], dead: list[str], say: Say) -> None:
+def _wait(settings: Settings, entries: dict[str, Entry], dead: list[str], ports: Mapping[str, int], say: Say) -> None:
     begun = told = time.monotonic()
     waiting, starting = list(TITLES), set(dead)
     while waiting:
         now = time.monotonic()
+        if "ray" in starting and not entries["ray"].process.alive:
+            starting.discard("ray")
+            begun = now
+            _try_again("ray", settings, entries, ports, say)
         for name in [name for name in waiting if _is_ready(name, settings, entries, starting)]:
             waiting.remove(name)
             took = f"{now - begun:.1f} s" if name in dead else "was up"
@@ -167,6 +176,15 @@ def _wait(settings: Settings, entries: dict[str, Entry], dead: list[str], say: S
         time.sleep(0.1)
 
 
+def _try_again(name: str, settings: Settings, entries: dict[str, Entry], ports: Mapping[str, int], say: Say) -> None:
+    """Start a part once more: Ray gives its raylet 30 s and then gives up, which a crowded machine may exceed."""
+    say(f"{TITLES[name]} ended while it was starting (its log: {entries[name].log}): trying once more")
+    stack_process.end(entries[name].process)
+    with uninterrupted():
+        entries[name] = stack_parts.launch(name, settings, ports)
+        stack_record.write(settings.home, entries)
+
+
 def _is_ready(name: str, settings: Settings, entries: dict[str, Entry], starting: set[str]) -> bool:
     """True once part `name` answers. Raises StackError if its process has ended instead."""
     if name == "mlflow" and name in starting:
@@ -174,7 +192,10 @@ def _is_ready(name: str, settings: Settings, entries: dict[str, Entry], starting
     entry = entries[name]
     if not entry.process.alive:
         raise _ended(name, entry)
-    if name == "ray" and not stack_ray.is_settled(Path(entry.ray_temp), entry.gcs_port):
+    # A head that was killed has left its note behind: the new one's raylet counts too.
+    if name == "ray" and (
+        not stack_ray.is_settled(Path(entry.ray_temp), entry.gcs_port) or stack_parts.fault(name, entry)
+    ):
         return False
     return stack_parts.answers(name, entry.url)
 
@@ -197,7 +218,7 @@ def _mlflow_is_ready(settings: Settings, entries: dict[str, Entry], starting: se
 def _ended(name: str, entry: Entry) -> StackError:
     code = stack_process.exit_code(entry.process)
     how = f"with exit code {code} " if code is not None else ""
-    return StackError(f"{TITLES[name]} ended {how}while it was starting.\n{_tail(entry)}")
+    return StackError(f"{TITLES[name]} ended {how}while it was starting: `paribus up` tries again.\n{_tail(entry)}")
 
 
 def _tail(entry: Entry, num_lines: int = 20) -> str:

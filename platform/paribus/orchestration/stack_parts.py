@@ -12,11 +12,11 @@ from paribus.orchestration.ledger_address import folder_of
 from paribus.orchestration.stack_errors import StackError
 from paribus.orchestration.stack_record import Entry
 from paribus.orchestration.stack_settings import Settings
+from paribus.tracking.child_environment import child_environment
 from paribus.tracking.server import running_server
 
 TITLES = {"ray": "Ray", "mlflow": "MLflow", "dashboard": "dashboard"}
 _HEALTH = {"ray": "/api/jobs/", "mlflow": "/health", "dashboard": "/_stcore/health"}
-_LOOPBACK = "127.0.0.1,localhost"
 
 
 def require(settings: Settings) -> None:
@@ -49,6 +49,18 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
     )
 
 
+def fault(name: str, entry: Entry) -> str:
+    """What is wrong with the part's processes, in words; "" where nothing is.
+
+    Ray's head goes on, and its Jobs API answers, when a SIGTERM has ended the raylet, without which no job runs.
+    """
+    if not entry.process.alive:
+        return "has died since it was started"
+    if name == "ray" and not stack_process.has_member(entry.process, "raylet"):
+        return "has lost its raylet"
+    return ""
+
+
 def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
     """True if the part serves requests at `url`."""
     try:
@@ -69,15 +81,7 @@ def mlflow_process(home: Path, mark: str) -> stack_process.Process | None:
 def _environment(settings: Settings, tracking_uri: str) -> dict[str, str]:
     """A study's `#!/usr/bin/env python` has to find this environment's Python: hence its bin folder first in PATH."""
     path = os.pathsep.join([str(stack_ray.BIN), os.environ.get("PATH", os.defpath)])
-    no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), _LOOPBACK]))
-    return {
-        **os.environ,
-        "PATH": path,
-        "PARIBUS_HOME": str(settings.home),
-        "MLFLOW_TRACKING_URI": tracking_uri,
-        "NO_PROXY": no_proxy,
-        "no_proxy": no_proxy,
-    }
+    return child_environment({"PATH": path, "PARIBUS_HOME": str(settings.home), "MLFLOW_TRACKING_URI": tracking_uri})
 
 
 def _dashboard(folder: Path, port: int) -> list[str]:

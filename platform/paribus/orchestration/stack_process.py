@@ -5,6 +5,7 @@ turn is known by a mark in its environment: Ray puts workers and job drivers in 
 follows them where a process group would not.
 """
 
+import contextlib
 import os
 import secrets
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -54,6 +56,45 @@ def start(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: 
     return Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A process that is to end when its input does, so that it never outlives the one that started it."""
+
+    process: Process
+    child: subprocess.Popen[bytes]
+
+    @property
+    def output(self) -> IO[bytes]:
+        assert self.child.stdout is not None
+        return self.child.stdout
+
+    def let_go(self, timeout_s: float) -> None:
+        """End its input, and wait for it."""
+        assert self.child.stdin is not None
+        self.child.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.child.wait(timeout_s)
+        self.output.close()
+
+
+def start_held(command: Sequence[str], *, env: Mapping[str, str], log: Path, pass_fds: tuple[int, ...] = ()) -> Held:
+    """Start `command` in a session of its own, with pipes to its input and from its output, errors going to `log`."""
+    mark = secrets.token_hex(8)
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            list(command),
+            env={**env, MARK: mark},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=out,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+    _children[mark] = child
+    process = Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
+    return Held(process=process, child=child)
+
+
 def bearing(pid: int, mark: str) -> Process | None:
     """Process `pid`, if it lives and was started under `mark`."""
     try:
@@ -80,6 +121,12 @@ def members(process: Process) -> list[psutil.Process]:
         if other.pid not in found and (_session(other.pid) == session or _mark(other) == process.mark):
             found[other.pid] = other
     return [member for member in found.values() if _breathes(member)]
+
+
+def has_member(process: Process, name: str) -> bool:
+    """Whether a descendant of that name lives."""
+    leader = _same(process)
+    return leader is not None and any(_is_called(child, name) for child in _children_of(leader) if _breathes(child))
 
 
 def guests(process: Process) -> list[psutil.Process]:
@@ -163,6 +210,13 @@ def _children_of(process: psutil.Process) -> list[psutil.Process]:
         return list(process.children(recursive=True))
     except psutil.NoSuchProcess:
         return []
+
+
+def _is_called(process: psutil.Process, name: str) -> bool:
+    try:
+        return bool(process.name() == name)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _session(pid: int) -> int:

@@ -33,17 +33,14 @@ def command(settings: Settings, ports: Mapping[str, int]) -> list[str]:
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:
     """What the head, and so every job and worker, runs under, on top of `base`."""
-    env = dict(base)
-    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
-        env.pop(name, None)
     return {
-        **env,
+        **base,
         "RAY_USAGE_STATS_ENABLED": "0",
         # Ray turns its token check on by itself as soon as ~/.ray/auth_token exists (any local `ray.init()` makes one),
         # and a plain `ray job submit` then fails with 401. Who wants it exports RAY_AUTH_MODE=token before `up`.
-        "RAY_AUTH_MODE": env.get("RAY_AUTH_MODE", "disabled"),
+        "RAY_AUTH_MODE": base.get("RAY_AUTH_MODE", "disabled"),
         # A stopped job has time to write its ledger (Ray's own default is 3 s) ...
-        "RAY_JOB_STOP_WAIT_TIME_S": env.get("RAY_JOB_STOP_WAIT_TIME_S", "30"),
+        "RAY_JOB_STOP_WAIT_TIME_S": base.get("RAY_JOB_STOP_WAIT_TIME_S", "30"),
         # ... and `down` asks the jobs first, so that the head has nothing left to wait for.
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     }

@@ -12,13 +12,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .child_environment import child_environment
 from .errors import LedgerError
-from .process import family_of, is_same_process, start_of
+from .process import family_of, is_same_process, start_of, uninterrupted
 
 START_S = 120.0
+# For a server that did not come up: it has no request under way.
+_STOP_S = 2.0
 STATE = "server.json"
 # Neither usage reports nor the language-model job runner (a further process) belongs to a ledger.
 QUIET = {
@@ -63,11 +67,16 @@ class ServerProcess:
 
 
 def start_server(
-    folder: Path, port: int | None = None, host: str = "127.0.0.1", log: Path | None = None
+    folder: Path,
+    port: int | None = None,
+    host: str = "127.0.0.1",
+    log: Path | None = None,
+    started: Callable[[ServerProcess], object] = lambda _: None,
 ) -> ServerProcess:
     """Start `mlflow server` with its database and artifacts in `folder`, and wait until it answers (5 to 15 s).
 
-    `port` None takes a free one. The server has a session of its own: a terminal's Ctrl-C does not end it.
+    `port` None takes a free one. `started` is told of the server before it answers. The server has a session of its
+    own: a terminal's Ctrl-C does not end it.
     Raises LedgerError with the end of the log if it does not come up, or at once if the port is taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,28 +84,28 @@ def start_server(
     port = port or _free_port(host)
     _check_port(host, port)
     _prepare_database(folder / "mlflow.db")
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            _command(folder.resolve(), host, port),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **QUIET},
-            start_new_session=True,
-        )
-    server = ServerProcess(
-        uri=f"http://{host}:{port}",
-        pid=process.pid,
-        pid_start=start_of(process.pid),
-        folder=str(folder),
-        log=str(log),
-    )
+    server: ServerProcess | None = None
     try:
+        with uninterrupted(), log.open("ab") as output:
+            process = subprocess.Popen(
+                _command(folder.resolve(), host, port),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=child_environment(QUIET),
+                start_new_session=True,
+            )
+            pid, began = process.pid, start_of(process.pid)
+            server = ServerProcess(
+                uri=f"http://{host}:{port}", pid=pid, pid_start=began, folder=str(folder), log=str(log)
+            )
+            started(server)
         _wait_until_healthy(process, host, port, log)
+        (folder / STATE).write_text(json.dumps(asdict(server)))
     except BaseException:
-        server.stop()
+        if server is not None:
+            server.stop(_STOP_S)
         raise
-    (folder / STATE).write_text(json.dumps(asdict(server)))
     # The process outlives us on purpose; without this Popen would warn that it is still running.
     process.returncode = 0
     return server

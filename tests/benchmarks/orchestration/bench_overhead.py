@@ -107,7 +107,8 @@ def _stock() -> None:
         tune.report({"loss": float(torch.ones(1).sum()) * config["x"], **{f"metric_{i}": 1.0 for i in range(9)}})
 
     with tempfile.TemporaryDirectory(prefix="paribus-stock-") as folder:
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        # "local": a stack that is up, or a cluster that the shell names, is not what is measured.
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
         callback = MLflowLoggerCallback(tracking_uri=f"sqlite:///{folder}/mlflow.db", experiment_name="stock")
         tuner = tune.Tuner(
             tune.with_resources(trial, {"cpu": 1}),

@@ -1,0 +1,193 @@
+"""SIGTERM, SIGINT or SIGHUP at any moment, to a command or to its whole group as schedulers send it: the command ends
+within ten seconds and says how to go on, nothing that it started lives on, and the same command completes the study."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from desk import PORTS, Desk, environment, free_ports, wait_for
+
+from paribus.orchestration import stack_record
+
+pytestmark = pytest.mark.cluster
+LIMIT_S = 10.0
+# How long a step may take to come about on a crowded machine.
+LONG_S = 280.0
+LOGS = "paribus-study-*/ray/session_*/logs"
+SHORT = {"budget": "40 steps"}
+# Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
+HANGS = """
+import ctypes, subprocess, sys
+from paribus.orchestration import interruption
+interruption.LIMIT_S = 1.0
+child = subprocess.Popen(["sleep", "300"])
+apart = subprocess.Popen(["sleep", "300"], start_new_session=True)
+with interruption.stoppable("hangs"), interruption.last_resort(apart.kill):
+    print(child.pid, apart.pid, flush=True)
+    lock = ctypes.create_string_buffer(64)  # a mutex that is locked twice waits for ever, whatever signal comes
+    ctypes.CDLL(None).pthread_mutex_lock(lock)
+    ctypes.CDLL(None).pthread_mutex_lock(lock)
+"""
+SLEEPS = """
+import sys, time
+from paribus.orchestration.interruption import stoppable
+with stoppable("sleeps") as stop:
+    try:
+        print("ready", flush=True)
+        time.sleep(1.0)
+        print("still here", flush=True)
+        time.sleep(300)
+    except KeyboardInterrupt:
+        print("closed in order", file=sys.stderr)
+sys.exit(stop.code)
+"""
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """What the command has started by now, in whatever session."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def breathes(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def at_home(home: Path) -> list[str]:
+    """The processes that live on with this home in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PARIBUS_HOME") == str(home):
+                found.append(f"{process.pid}: {' '.join(process.cmdline())[:120]}")
+        except psutil.Error:
+            continue
+    return found
+
+
+def starters(pid: int) -> list[psutil.Process]:
+    return [each for each in descendants(pid) if "paribus.orchestration.own_ray" in each.cmdline()]
+
+
+def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bool) -> tuple[str, float]:
+    """Send the signal, and hold what must hold of every stop; returns stderr and the seconds until the end."""
+    family = descendants(command.pid)
+    begun = time.monotonic()
+    (os.killpg if group else os.kill)(command.pid, number)
+    out, err = command.communicate(timeout=90)
+    took = time.monotonic() - begun
+    assert command.returncode == 128 + number, out + err
+    assert "Traceback" not in out + err
+    assert "the same command goes on from here" in err.strip().splitlines()[-1], err
+    assert [each for each in family if breathes(each)] == []
+    return err, took
+
+
+def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: Desk, checkout: Path) -> None:
+    study = lone_desk.study(replicates=1, **SHORT)
+    log = lone_desk.home / "mlflow" / "mlflow.log"
+    before = set(checkout.glob(LOGS))
+    times = {}
+
+    starting = lone_desk.start(study)
+    wait_for(log.exists, "the start of the ledger")
+    times["the ledger starts"] = stopped(starting, signal.SIGTERM, group=True)[1]
+    assert at_home(lone_desk.home) == []
+
+    starting = lone_desk.start(study)
+    wait_for(lambda: set(checkout.glob(LOGS)) - before, "the start of Ray", timeout_s=LONG_S)
+    times["Ray starts"] = stopped(starting, signal.SIGHUP, group=False)[1]
+    assert at_home(lone_desk.home) == []
+
+    training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
+    wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint", timeout_s=LONG_S)
+    err, times["training"] = stopped(training, signal.SIGTERM, group=True)
+    assert "with 2 trials to go" in err
+    assert at_home(lone_desk.home) == []
+    assert max(times.values()) < LIMIT_S, times
+
+    last = lone_desk.start(study)
+    # As a time-out on a crowded machine, or the system short of memory, would end it.
+    wait_for(lambda: starters(last.pid), "the process that starts Ray", timeout_s=LONG_S)
+    starters(last.pid)[0].kill()
+    out, err = last.communicate(timeout=LONG_S)
+    assert last.returncode == 0, out + err
+    assert "Ray did not start (it ended without a word): trying once more" in err
+    assert "[2/2]" in out
+
+
+def test_an_up_that_is_stopped_in_the_middle_leaves_nothing_that_down_does_not_end(
+    checkout: Path, tmp_path: Path
+) -> None:
+    ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))
+    desk = Desk(folder=tmp_path, env=environment(checkout, tmp_path / "home", **ports))
+    up = desk.start(sys.executable, "-m", "paribus", "up")
+    wait_for((desk.home / "stack.json").exists, "the first part on record")
+    begun = time.monotonic()
+    os.killpg(up.pid, signal.SIGTERM)
+    out, err = up.communicate(timeout=60)
+    assert time.monotonic() - begun < LIMIT_S
+    assert up.returncode == 143, out + err
+    assert "the same command goes on from here" in err.splitlines()[-1]
+    left = [entry.process for entry in stack_record.read(desk.home).values()]
+    assert any(process.alive for process in left)
+    down = desk.run(sys.executable, "-m", "paribus", "down")
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert at_home(desk.home) == []
+
+
+def test_a_command_that_hangs_where_no_handler_runs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    """A call in C that never returns: Python runs no handler there."""
+    program = tmp_path / "hangs.py"
+    program.write_text(HANGS)
+    command = subprocess.Popen(
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert command.stdout is not None
+    child, apart = (psutil.Process(int(pid)) for pid in command.stdout.readline().split())
+    _, err = ended(command, signal.SIGTERM)
+    assert command.returncode == 143
+    assert err.strip().splitlines()[-1] == "hangs: interrupted; the same command goes on from here"
+    assert not breathes(child)
+    assert not breathes(apart)
+
+
+def test_what_is_ignored_stays_ignored_and_sigterm_needs_no_sigint(tmp_path: Path) -> None:
+    """`nohup study &` in a script: the shell has SIGINT and SIGHUP ignored."""
+    program = tmp_path / "sleeps.py"
+    program.write_text(SLEEPS)
+    command = subprocess.Popen(
+        ["sh", "-c", f"trap '' INT HUP; exec {sys.executable} {program}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == "ready\n"
+    for number in (signal.SIGHUP, signal.SIGINT):
+        command.send_signal(number)
+    assert command.stdout.readline() == "still here\n"
+    _, err = ended(command, signal.SIGTERM)
+    assert command.returncode == 143
+    assert err == "closed in order\n"
+
+
+def ended(command: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str]:
+    begun = time.monotonic()
+    command.send_signal(number)
+    told = command.communicate(timeout=30)
+    assert time.monotonic() - begun < 8
+    return told
