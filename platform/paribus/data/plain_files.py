@@ -3,21 +3,22 @@
 import json
 import os
 import stat
-from errno import EINVAL, EISDIR
+from errno import EINVAL
 from pathlib import Path
 from typing import Any, BinaryIO
 
 
 def open_plain(path: Path) -> BinaryIO:
     """The plain file `path`, open for reading; OSError, at once, for a folder, a pipe or a device."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(EISDIR, "it is a folder", str(path))
-    raise OSError(EINVAL, "it is no plain file", str(path))
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(EINVAL, "it is no plain file", str(path))
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_document(path: Path) -> Any:
