@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faulty_line import Line, faulty_line
 
 from paribus.tracking import MlflowRest, TrialHeader
 from paribus.tracking.ledger import Ledger
@@ -69,3 +70,10 @@ def header(study: str) -> Callable[..., TrialHeader]:
         return TrialHeader(**(fields | changes))
 
     return make
+
+
+@pytest.fixture
+def line(uri: str) -> Iterator[Line]:
+    """A line before the session's server, to be made faulty."""
+    with faulty_line(uri) as made:
+        yield made
