@@ -13,6 +13,7 @@ from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
 from paribus.orchestration.streams import stream_notes
+from paribus.orchestration.texts import lost_notes
 from paribus.study.plan import trials
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
@@ -85,7 +86,7 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
         analysis=analyse(study, results),
         records=records,
         curves=curves,
-        notes=stream_notes(study, records),
+        notes=(*stream_notes(study, records), *lost_notes(records)),
         url=parent.url if parent else uri,
     )
 

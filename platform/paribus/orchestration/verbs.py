@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.orchestration.ledger_address import ledger_at
+from paribus.orchestration.ledger_command import unsent_lines
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.texts import plan_text, status_text
@@ -47,6 +48,8 @@ def status(study: Study, options: Options) -> int:
         print(json.dumps([_row(record) for record in records], indent=2))
         return 0
     print(status_text(study, len(outlook.plan.steps), records))
+    for line in unsent_lines(home() / "spool" / study.name):
+        print(f"  {line}")
     return 0
 
 
@@ -61,6 +64,8 @@ def report(study: Study, options: Options) -> int:
             print(json.dumps(judged.as_dict(), indent=2))
         else:
             show(judged)
+            for line in unsent_lines(home() / "spool" / study.name):
+                print(line)
         if options.html:
             print(f"wrote {write_html(judged, Path(options.html))}", file=sys.stderr)
         if options.markdown:
