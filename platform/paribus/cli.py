@@ -155,11 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.models.commands import register as register_models
     from paribus.orchestration.evaluate_command import register as register_evaluate
     from paribus.orchestration.hash_command import register as register_data
+    from paribus.orchestration.ledger_command import register as register_ledger
 
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)
     register_models(verbs)
+    register_ledger(verbs)
     _add_stack(verbs)
     return parser
 

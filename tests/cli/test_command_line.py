@@ -14,7 +14,7 @@ import pytest
 from paribus.cli import main
 
 VERBS = (
-    *("plan", "run", "status", "report", "retry", "export", "evaluate"),
+    *("plan", "run", "status", "report", "retry", "export", "evaluate", "ledger"),
     *("up", "down", "doctor", "models", "shards", "data"),
 )
 STUDY = '''#!/usr/bin/env python

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from desk import HOSTILE
+from faulty_line import Line, faulty_line
 
 from paribus.tracking import MlflowRest, TrialHeader
 from paribus.tracking.ledger import Ledger
@@ -74,3 +75,10 @@ def header(study: str) -> Callable[..., TrialHeader]:
         return TrialHeader(**(fields | changes))
 
     return make
+
+
+@pytest.fixture
+def line(uri: str) -> Iterator[Line]:
+    """A line before the session's server, to be made faulty."""
+    with faulty_line(uri) as made:
+        yield made

@@ -170,7 +170,8 @@ def test_a_full_disk_stops_nobody_and_what_was_held_is_written_when_there_is_roo
     assert spool.settle()
     records = [record for record, _ in spool.read(0, 1 << 20)]
     assert [record.get("step") for record in records[:20]] == list(range(20))
-    assert "big.bin" in records[20]["tags"]["paribus.lost_artifact"]
+    assert spool.artifact(records[20]["file"]) == b"x" * 1000, "a file too is held until there is room"
+    assert (tmp_path / "trial" / records[20]["file"]).stat().st_size == 1000
 
 
 def test_an_unreachable_server_is_named_with_what_to_do() -> None:

@@ -22,7 +22,7 @@ from paribus.tracking.errors import LeaseHeld
 def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
     """Plan, train what is left, and judge.
 
-    Returns the exit code: 0 if every trial has a result, 1 if some failed or the ledger could not be reached to the
+    Returns the exit code: 0 if every trial has a result, 1 if some failed or the ledger does not have all of it at the
     end, 3 if results of other code are in the way.
 
     Raises:
@@ -87,8 +87,9 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
 
 def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
-    """Send what is left, and print the verdicts."""
-    if not ledger.drain(seconds(*DRAIN_S)):
+    """Send what is left, and print the verdicts of what the ledger has; 1 if it does not have all of it."""
+    lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(ended)
+    if missing is None:
         print(
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
             f"{folder / 'spool'}. The same command sends them and prints the verdicts",
@@ -104,8 +105,27 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     failures = Counter(ended.values())["failed"]
     # A retry alone leaves the rest of the study to the next run.
     left = outlook.plan.counts().get("leave", 0)
-    ledger.finish("FAILED" if failures else "KILLED" if left else "FINISHED", ended)
+    there = {trial_id: outcome for trial_id, outcome in ended.items() if trial_id not in missing}
+    ledger.finish("FAILED" if failures else "KILLED" if left or missing else "FINISHED", there)
     if failures:
         noun = "trial" if failures == 1 else "trials"
         print(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again", file=sys.stderr)
-    return 1 if failures else 0
+    if lacking or missing:
+        print(_lacking_text(lacking, len(missing), len(ended)), file=sys.stderr)
+    return 1 if failures or lacking or missing else 0
+
+
+def _lacking_text(lacking: list[str], num_missing: int, num_ended: int) -> str:
+    """What the ledger lacks, and the commands that send it."""
+    lines = [f"\n{num_missing} of the {num_ended} results of this run are not in the ledger"] if num_missing else [""]
+    lines += [f"the ledger lacks: {text}" for text in lacking]
+    if num_missing and not lacking:
+        lines.append(
+            "and nothing waits on disk: a full disk, a deleted run? The same command trains these trials again"
+        )
+    else:
+        lines.append(
+            "The same command sends it again once that is mended, and so does `paribus ledger send`; who deletes a "
+            "folder gives up what is in it"
+        )
+    return "\n".join(lines)

@@ -16,6 +16,7 @@ from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.report_files import write_whole
 from paribus.orchestration.streams import stream_notes
+from paribus.orchestration.texts import lost_notes
 from paribus.study.plan import trials
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
@@ -88,7 +89,7 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
         analysis=analyse(study, results),
         records=records,
         curves=curves,
-        notes=stream_notes(study, records),
+        notes=(*stream_notes(study, records), *lost_notes(records)),
         url=parent.url if parent else uri,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -23,22 +24,32 @@ from paribus.study.plan import Step
 from paribus.study.study import Study
 from paribus.tracking import (
     LeaseHeld,
+    LedgerBarred,
     LedgerError,
     LedgerUnreachable,
     MlflowRest,
     Recorder,
+    ReplaySummary,
     StudyHeader,
     StudyRun,
     TrialHeader,
     open_study,
     replay,
+    waiting,
 )
+from paribus.tracking.delivery import results_in, why_refused
 from paribus.tracking.environment import environment
+from paribus.tracking.lease import BEAT_S
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.spool import spools
 
 if TYPE_CHECKING:
     from paribus.orchestration.reporting import Judged
     from paribus.tracking.ledger_records import TrialRecord
+
+
+# For how long a request is tried again; and the one file that is written and read back before training.
+BUDGET_S, FILES_S = 5.0, 15.0
 
 
 class StudyLedger:
@@ -46,21 +57,34 @@ class StudyLedger:
 
     def __init__(self, study: Study, uri: str, spool: Path) -> None:
         self.study, self.uri, self.spool = study, uri, spool
-        self._rest = MlflowRest(uri, budget_s=5.0)
+        self._rest = MlflowRest(uri, budget_s=BUDGET_S)
         self._run: StudyRun | None = None
         self._outlook: Outlook | None = None
-        self._described = False
+        self._claimed = self._described = False
         self._done: Counter[str] = Counter()
+        self._ended: Mapping[str, str] = {}
+        self._speaking, self._closed = threading.RLock(), threading.Event()
         self._beating: threading.Thread | None = None
         self._taken: LeaseHeld | None = None
         self._trouble = ""
 
     def known(self) -> list[TrialRecord] | None:
-        """The study's trials, after leftovers of dead processes were sent; None if MLflow does not answer."""
+        """The study's trials, after leftovers of dead processes were sent; None if MLflow does not answer.
+
+        Raises:
+            LedgerError: it still refuses results of trials that have ended; or what answers is no MLflow for us.
+        """
         ledger = Ledger(self.uri, judge=judged_when_read(home()))
         try:
-            replay(self.spool, self.uri, budget_s=5.0)
-            return ledger.trials(self.study.name)
+            summary = replay(self.spool, self.uri, budget_s=BUDGET_S, refused_too=True)
+            check_refused(self.spool)
+            records = ledger.trials(self.study.name)
+            if summary.num_left and (num := len(results_in(spools(self.spool)))):
+                raise LedgerError(
+                    f"The results of {num} trials wait in {self.spool}, and the ledger does not take them: "
+                    f"{summary.trouble} The same command tries again; training them again would lose them again."
+                )
+            return records
         except LedgerUnreachable:
             return None
         finally:
@@ -78,41 +102,70 @@ class StudyLedger:
         self._outlook = outlook
         # Once trials run, it would close ours: hence here alone.
         self._try(lambda run: run.close_orphans())
+        if self._run is not None and outlook.plan.todo:
+            self._check_files(self._run)
+        self._try(self._describe)
+        self._beating = threading.Thread(target=self._beat, name="paribus-lease", daemon=True)
+        self._beating.start()
 
     def beat(self, ended: Mapping[str, str]) -> None:
-        """Say that the driver lives, with the number of trials by outcome; a server that is slow holds up nobody.
+        """Tell how each trial ended so far: the lease's own thread passes it on, so a slow server holds up nobody.
 
         Raises:
             LeaseHeld: another driver took the study over.
         """
+        self._ended = dict(ended)
         if self._taken:
             raise self._taken
-        if self._beating is None or not self._beating.is_alive():
-            counts = self._counts(ended)
-            self._beating = threading.Thread(target=self._beat, args=(counts,), name="paribus-lease", daemon=True)
-            self._beating.start()
 
-    def _beat(self, counts: dict[str, int]) -> None:
+    def _beat(self) -> None:
+        """Say that the driver lives, also while a Ray is being started or the last records are sent."""
+        while not self._closed.wait(BEAT_S):
+            try:
+                self._try(self._heartbeat)
+            except LeaseHeld as error:
+                self._taken = error
+                return
+
+    def _heartbeat(self, run: StudyRun) -> None:
+        if not self._closed.is_set():  # after the end it would take the lease again
+            run.heartbeat(self._counts(self._ended))
+
+    def _check_files(self, run: StudyRun) -> None:
+        """Write one small file and read it back, before hours of training rest on it; the lease is given up if not."""
+        self._rest.budget_s = FILES_S
         try:
-            self._try(lambda run: run.heartbeat(counts), join=False)
-        except LeaseHeld as error:
-            self._taken = error
+            run.check_files()
+        except LedgerError as error:
+            if isinstance(error, LedgerUnreachable) and not error.status:
+                return  # away just now: files wait on disk, as all records do
+            with contextlib.suppress(LedgerError):
+                run.finish("FAILED")
+            raise
+        finally:
+            self._rest.budget_s = BUDGET_S
 
     def _opened(self) -> StudyRun:
         """The study's run, with our lease on it; opened late where MLflow was away at the start."""
         if self._run is None:
             assert self._outlook is not None
             self._run = open_study(self._rest, _header(self._outlook))
-        if not self._described:
-            assert self._outlook is not None
+        if not self._claimed:
             self._run.claim_lease()
-            self._run.artifact("study.json", write_study(self.study).encode())
-            ids = [step.trial.id for step in self._outlook.plan.steps]
-            self._run.artifact("trials.json", json.dumps(ids).encode())
-            self._run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
             self._run.heartbeat(self._done)
-            self._described = True
+            self._claimed = True
         return self._run
+
+    def _describe(self, run: StudyRun) -> None:
+        """Store with the study what it is, once."""
+        if self._described:
+            return
+        assert self._outlook is not None
+        run.artifact("study.json", write_study(self.study).encode())
+        ids = [step.trial.id for step in self._outlook.plan.steps]
+        run.artifact("trials.json", json.dumps(ids).encode())
+        run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
+        self._described = True
 
     def record_lost(self, step: Step, reason: str) -> None:
         """Write down a trial whose workers died too often to say so themselves."""
@@ -133,29 +186,44 @@ class StudyLedger:
             )
             log.finish("failed", {}, {"paribus.reason": reason, "paribus.failure": "node"})
 
-    def drain(self, patience_s: float) -> bool:
-        """Send everything that is left on disk; False if MLflow stays away for `patience_s`."""
+    def drain(self, patience_s: float) -> list[str]:
+        """Send what is left on disk, for at most `patience_s`; in sentences, what the ledger lacks after it."""
         deadline, told = time.monotonic() + patience_s, False
         while True:
-            try:
-                summary = replay(self.spool, self.uri, budget_s=5.0)
-                for refused in summary.rejected:
-                    print(f"note: the ledger refused a trial's records; they are kept in {refused}", file=sys.stderr)
-                if summary.num_left == 0 and summary.num_busy == 0:
-                    return True
-            except LedgerUnreachable:
-                pass
+            summary = replay(self.spool, self.uri, budget_s=5.0)
+            if summary.num_left == 0 and summary.num_busy == 0:
+                return self._lacking(summary)
             if time.monotonic() > deadline:
-                return False
+                return self._lacking(summary)
             if not told:
                 print(f"waiting up to {patience_s:.0f} s for the ledger to take the last records ...", file=sys.stderr)
                 told = True
             time.sleep(0.5)
 
+    def _lacking(self, summary: ReplaySummary) -> list[str]:
+        found = [f"a file was not taken: {text}" for text in summary.lost]
+        for folder in waiting(self.spool).rejected:
+            found.append(f"the records in {folder} were refused: {why_refused(folder)}")
+        if summary.num_left:
+            found.append(f"{summary.num_left} attempts wait in {self.spool}: {summary.trouble}")
+        if summary.num_busy:
+            found.append(f"{summary.num_busy} attempts in {self.spool} are still being written by live processes")
+        return found
+
+    def missing(self, ended: Mapping[str, str]) -> list[str] | None:
+        """The trials of `ended` whose outcome the ledger does not have; None if it does not answer."""
+        with Ledger(self.uri) as ledger:
+            try:
+                there = {record.trial_id for record in ledger.trials(self.study.name) if record.outcome}
+            except (LedgerUnreachable, LedgerBarred):
+                return None
+        return [trial_id for trial_id in ended if trial_id not in there]
+
     def publish(self, judged: Judged) -> None:
         """Keep the verdicts with the study: as data, and as Markdown that a person reads in MLflow."""
 
         def store(run: StudyRun) -> None:
+            self._describe(run)
             run.artifact("verdicts.json", json.dumps(judged.as_dict(), indent=2).encode())
             run.artifact("report.md", judged.markdown().encode())
             run.set_tags({"mlflow.note.content": judged.markdown()[:7000]})
@@ -164,6 +232,7 @@ class StudyLedger:
 
     def finish(self, status: Literal["FINISHED", "KILLED", "FAILED"], ended: Mapping[str, str]) -> None:
         """End the driver's work; what was cut off is closed and marked, so that nothing looks as if it still ran."""
+        self._closed.set()
 
         def end(run: StudyRun) -> None:
             if status == "KILLED":
@@ -175,19 +244,21 @@ class StudyLedger:
 
     def close(self) -> None:
         """Close the connections."""
+        self._closed.set()
         self._rest.close()
 
     def _counts(self, ended: Mapping[str, str]) -> dict[str, int]:
-        return dict(self._done + Counter(ended.values()))
+        """Trials by outcome; those whose result still waits on disk, or was refused, are not in the ledger yet."""
+        unsent = results_in(spools(self.spool, refused=True))
+        return dict(self._done + Counter(outcome for trial, outcome in ended.items() if trial not in unsent))
 
-    def _try(self, action: Callable[[StudyRun], object], *, join: bool = True) -> None:
+    def _try(self, action: Callable[[StudyRun], object]) -> None:
         """Do it if MLflow answers; say so once where it does not, and once when it is back."""
         if self._outlook is None:
             return
-        if join and self._beating is not None:
-            self._beating.join()
         try:
-            action(self._opened())
+            with self._speaking:
+                action(self._opened())
             if self._trouble:
                 print("note: MLflow answers again", file=sys.stderr)
             self._trouble = ""
@@ -197,6 +268,21 @@ class StudyLedger:
             if not self._trouble:
                 print(f"note: {error} Training goes on; its records wait on disk.", file=sys.stderr)
             self._trouble = str(error)
+
+
+def check_refused(spool: Path) -> None:
+    """Raise LedgerError where results lie aside that MLflow refuses: trained again, they would be lost again."""
+    folders = waiting(spool).rejected
+    results = results_in(folders)
+    if not results:
+        return
+    reasons = "\n".join(f"  {folder}: {why_refused(folder)}" for folder in folders)
+    noun = "trial has" if len(results) == 1 else "trials have"
+    raise LedgerError(
+        f"{len(results)} {noun} ended, and MLflow refuses the records:\n{reasons}\n"
+        "Mend what it says, and the same command sends them again (as does `paribus ledger send`); or delete a folder "
+        "to give its result up and train that trial again."
+    )
 
 
 def _header(outlook: Outlook) -> StudyHeader:

@@ -67,7 +67,22 @@ def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) 
             share = "" if record.progress is None else f" {100 * record.progress:.0f} %"
             state = "running" if record.running else "cut off; the same command resumes it"
             lines.append(f"  {name}: {state}{share}, attempt {record.attempt}")
+    lines += [f"  {note}" for note in lost_notes(records)]
     return "\n".join(lines)
+
+
+def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """A sentence for each trial of which the ledger lacks a file, or whose run was deleted while it trained."""
+    found = []
+    for record in records:
+        name = f"{record.arm_name} · r{record.replicate}"
+        if lost := record.tags.get("paribus.lost_artifact"):
+            found.append(
+                f"{name}: the ledger lacks a file ({lost}); what waits on disk is sent by `paribus ledger send`"
+            )
+        if restored := record.tags.get("paribus.restored"):
+            found.append(f"{name}: {restored}")
+    return tuple(found)
 
 
 def _role(study: Study, arm: object) -> str:

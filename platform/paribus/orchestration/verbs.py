@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.orchestration.ledger_address import ledger_at
+from paribus.orchestration.ledger_command import unsent_lines
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.texts import plan_text, status_text
@@ -53,6 +54,8 @@ def report(study: Study, options: Options) -> int:
         print(json.dumps(found.as_dict(), indent=2))
     else:
         show(found)
+        for line in unsent_lines(home() / "spool" / study.name):
+            print(line)
     return 0
 
 
@@ -72,7 +75,8 @@ def recorded(study: Study, options: Options) -> Answer:
     with ledger_at(home(), options.ledger, start=True) as uri:
         outlook = _planned(study, options, uri, check=False)
         records = _of_plan(outlook, _records(study, uri))
-    text = status_text(study, len(outlook.plan.steps), records)
+    lines = [f"  {line}" for line in unsent_lines(home() / "spool" / study.name)]
+    text = "\n".join([status_text(study, len(outlook.plan.steps), records), *lines])
     rows = [_row(record) for record in records]
     title, *notes = text.splitlines()
     return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)

@@ -25,6 +25,7 @@ _RESULTS = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss", "dead_c
 _FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
 # The file beside a trial's checkpoints that counts its attempts.
 _ATTEMPT = "attempt"
+_MOST_ATTEMPTS = 1_000_000
 _MOST_TEXT = 4000
 # Datasets that a warm worker keeps open between trials.
 _MAX_FEEDS = 4
@@ -229,10 +230,20 @@ def _next_attempt(folder: Path, planned: int) -> int:
     """The number of this attempt: the planned one, or one more than the last that began on this storage."""
     file = folder / _ATTEMPT
     try:
-        begun = int(file.read_text() or 0) if file.exists() else 0
-        attempt = max(planned, begun + 1)
+        attempt = max(planned, _begun(file) + 1)
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(str(attempt))
+        aside = file.with_suffix(".new")
+        aside.write_text(str(attempt))
+        aside.replace(file)
     except OSError:  # a full disk costs the checkpoints, not the trial
         return planned
     return attempt
+
+
+def _begun(file: Path) -> int:
+    """The last attempt that began; 0 where none did or the file is damaged (the ledger tells equal numbers apart)."""
+    try:
+        begun = int(file.read_bytes()[:20] or 0) if file.is_file() else 0
+    except ValueError:
+        return 0
+    return begun if 0 <= begun < _MOST_ATTEMPTS else 0

@@ -1,7 +1,7 @@
 """The ledger: what trials record into MLflow, and what everybody reads out of it. MLflow itself is never imported."""
 
 from .delivery import ReplaySummary, Waiting, replay, waiting
-from .errors import LeaseHeld, LedgerError, LedgerUnreachable
+from .errors import LeaseHeld, LedgerBarred, LedgerError, LedgerUnreachable
 from .recorder import Recorder, TrialLog
 from .rest import MlflowRest
 from .spool import TrialHeader
@@ -9,6 +9,7 @@ from .study_runs import StudyHeader, StudyRun, open_study
 
 __all__ = [
     "LeaseHeld",
+    "LedgerBarred",
     "LedgerError",
     "LedgerUnreachable",
     "MlflowRest",

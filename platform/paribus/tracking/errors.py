@@ -11,7 +11,14 @@ class LedgerError(RuntimeError):
 
 
 class LedgerUnreachable(LedgerError):  # noqa: N818 (reads as the state that it reports)
-    """Nothing that speaks MLflow answers at the address."""
+    """Nothing answers at the address, or a server that fails (`status` is then its 5xx, 408, 425 or 429)."""
+
+
+class LedgerBarred(LedgerError):  # noqa: N818 (as above)
+    """What answers is no MLflow server, or does not let us in: a login page, a redirect, a password that ran out.
+
+    It says nothing of what was asked, which may be asked again once a person has mended the line.
+    """
 
 
 class LeaseHeld(LedgerError):  # noqa: N818 (as above)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Self
 
 from .delivery import deliver
-from .errors import LedgerUnreachable
+from .errors import LedgerBarred, LedgerUnreachable
 from .rest import MlflowRest
 from .runs import now_ms
 from .sender import Sender
-from .spool import Spool, TrialHeader, folder_of, header_record
+from .spool import Spool, TrialHeader, folder_of, free_folder, header_record
 from .tags import STATUS
 from .trial_runs import Studies
 
@@ -79,6 +79,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._given_up = threading.Event()
         self._unsent: list[Spool] = []
+        self._left_behind = False
         self._senders: list[Sender] = []
         self._studies = Studies(self._rest) if self._rest else None
         self._thread: threading.Thread | None = None
@@ -91,7 +92,7 @@ class Recorder:
 
     def trial(self, header: TrialHeader) -> TrialLog:
         """Begin an attempt. Raises BlockingIOError if a live process is recording the same attempt of the trial."""
-        spool = Spool(folder_of(self.spool, header), create=True)
+        spool = Spool(free_folder(folder_of(self.spool, header)), create=True)
         if not header.started_ms:
             header = replace(header, started_ms=now_ms())
         spool.write(header_record(header))
@@ -113,8 +114,14 @@ class Recorder:
         if self._thread is not None and not self._ended(self._thread, timeout_s):
             return False  # a request hangs: the spools stay ours until the process ends
         with self._lock:
-            sent = not self._unsent and all(sender.idle for sender in self._senders)
+            sent = not self._unsent and not self._left_behind and all(sender.idle for sender in self._senders)
             for spool in [*self._unsent, *(sender.spool for sender in self._senders)]:
+                if not spool.settle():
+                    log.error(
+                        "Records of %s are lost with this process: the disk is full, and the ledger did not take "
+                        "them. Make room; the same command trains the trial again.",
+                        spool.folder.name,
+                    )
                 spool.close()
             self._unsent, self._senders = [], []
         return sent
@@ -145,8 +152,11 @@ class Recorder:
             closing = self._closing.is_set()
             if self._send_all():
                 pause_s = self._flush_s
-                if closing:
+                if closing and not self._files_due():
                     return
+                if closing:
+                    self._given_up.wait(0.2)
+                    self._wake.set()
                 continue
             self._wake.set()
             if not self._closing.wait(pause_s):
@@ -154,22 +164,31 @@ class Recorder:
             else:
                 self._given_up.wait(0.2)
 
+    def _files_due(self) -> bool:
+        with self._lock:
+            return any(sender.over for sender in self._senders)
+
     def _send_all(self) -> bool:
-        """Send what every open trial has; whether the server was there."""
+        """Send what every open trial has; whether the server was there and took all of it."""
         with self._lock:
             senders = list(self._senders)
+        trouble = ""
         for sender in senders:
             try:
                 over = deliver(sender)
-            except LedgerUnreachable as error:
+            except (LedgerUnreachable, LedgerBarred) as error:
+                trouble = str(error)
                 if not self.trouble:
                     log.warning("%s Records wait in %s meanwhile.", error, self.spool)
-                self.trouble = str(error)
+                self.trouble = trouble
+                if error.status:
+                    continue  # it answers, and may take the other trials'
                 return False
             if over:
+                self._left_behind = self._left_behind or bool(sender.lost or sender.rejected)
                 with self._lock:
                     self._senders.remove(sender)
-        if self.trouble:
+        if self.trouble and not trouble:
             log.warning("The MLflow server is back; everything recorded meanwhile has been sent.")
-        self.trouble = ""
-        return True
+        self.trouble = trouble
+        return not trouble

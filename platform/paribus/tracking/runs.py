@@ -53,6 +53,7 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, Latest] = field(default_factory=dict)
+    deleted: bool = False
 
 
 def parse_run(answer: Json) -> Run:
@@ -72,6 +73,7 @@ def parse_run(answer: Json) -> Run:
             metric["key"]: Latest(number(metric["value"]), int(metric.get("step", 0)), int(metric["timestamp"]))
             for metric in data.get("metrics", ())
         },
+        deleted=info.get("lifecycle_stage", "active") != "active",
     )
 
 
@@ -124,12 +126,17 @@ def find_experiment(rest: MlflowRest, name: str) -> str | None:
         if error.code == "RESOURCE_DOES_NOT_EXIST":
             return None
         raise
-    if found.get("lifecycle_stage", "active") != "active":
-        raise LedgerError(
-            f"The experiment {name!r} was deleted in MLflow. Restore it "
-            f"(`mlflow experiments restore -x {found['experiment_id']}`) or give the study another name."
-        )
+    check_active(found)
     return str(found["experiment_id"])
+
+
+def check_active(experiment: Json) -> None:
+    """Raise LedgerError if `experiment`, as MLflow describes it, was deleted there."""
+    if experiment.get("lifecycle_stage", "active") != "active":
+        raise LedgerError(
+            f"The experiment {experiment['name']!r} was deleted in MLflow. Restore it "
+            f"(`mlflow experiments restore -x {experiment['experiment_id']}`) or give the study another name."
+        )
 
 
 def ensure_experiment(rest: MlflowRest, name: str) -> str:

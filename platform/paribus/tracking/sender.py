@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from . import tags as words
-from .errors import LedgerError
+from .artifacts import Artifacts
+from .errors import LedgerBarred, LedgerError, LedgerUnreachable
 from .runs import Metric, Run, get_run, log_batch, now_ms
-from .spool import Record, Spool, TrialHeader, header_of
+from .spool import Record, Sent, Spool, TrialHeader, header_of, parsed
 from .trial_runs import (
     Batch,
     Studies,
@@ -17,15 +16,14 @@ from .trial_runs import (
     is_superseded,
     open_run,
     reopen,
+    restore,
 )
 
 READ_BYTES = 400_000
-TOO_LARGE = 413
-log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends one spool to the one run of its trial.
+    """Sends one spool to the one run of its trial: records first, so that no number ever waits for a file.
 
     `leftover` says that the process which wrote the spool is gone: then an attempt without an end was interrupted.
     """
@@ -40,35 +38,77 @@ class Sender:
         self._header: TrialHeader | None = None
         self._run: Run | None = None
         self._alone = False
-        self._offset, self._run_id = spool.sent()
+        self.over = False  # all records are in the ledger, the end too
+        sent = spool.sent()
+        self._offset, self._run_id = sent.offset, sent.run_id
+        self._artifacts = Artifacts(spool, self.rest, sent.files)
+        self._recall()
+
+    def _recall(self) -> None:
+        """From the records that an earlier process has sent: the files that it had not, and whether they end."""
+        position = 0
+        while position < self._offset:
+            before = position
+            for record, position in self.spool.read(before, READ_BYTES):
+                if position > self._offset:
+                    return
+                self._note(record)
+            if position == before:
+                return
+
+    def _note(self, record: Record) -> None:
+        if record["kind"] == "artifact":
+            self._artifacts.add(record)
+        self.over = self.over or record["kind"] == "end"
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """The files that the server did not take and that stay in the spool, each with the reason."""
+        return self._artifacts.lost
 
     def step(self) -> bool:
-        """Send what there is; whether the attempt is over and the server has all of it.
+        """Send what there is; whether the attempt is over and nothing is left that this process should try again.
 
-        Raises LedgerUnreachable (try again later: nothing is lost or doubled) or LedgerError (it will never be taken).
+        Raises LedgerUnreachable or LedgerBarred (try again later: nothing is lost or doubled), or LedgerError (it will
+        not be taken as things are).
         """
         self.spool.settle()
-        while True:
-            records, offset = self._next()
-            end = records[-1] if records and records[-1]["kind"] == "end" else None
-            if not records:
-                if not self.leftover:
-                    return False
-                end = {"kind": "end", "outcome": "interrupted", "metrics": {}, "tags": {}, "time_ms": now_ms()}
-            if not self._send(records, end):
-                self._offset, self._run, self._run_id = 0, None, ""
-                continue
-            self._offset = offset
-            self.spool.acknowledge(offset, self._run_id)
-            if end is not None:
-                return True
+        while not self.over and self._send_records():
+            pass
+        if self._artifacts.due and (self.over or self._run is not None):
+            self._send_files()
+        return self.over and not self._artifacts.due
+
+    def _send_records(self) -> bool:
+        """Send the next records; whether there may be more."""
+        records, offset, held = self._next()
+        end = records[-1] if records and records[-1]["kind"] == "end" else None
+        if not records:
+            if not self.leftover:
+                return False
+            end = {"kind": "end", "outcome": "interrupted", "metrics": {}, "tags": {}, "time_ms": now_ms()}
+        if not self._send_or_mend(records, end):
+            self._offset, self._run, self._run_id = 0, None, ""
+            self._artifacts = Artifacts(self.spool, self.rest)
+            return True
+        self._offset = offset
+        self.spool.forget(held)
+        for record in records:
+            self._note(record)
+        self.over = end is not None
+        self._acknowledge()
+        return True
+
+    def _acknowledge(self) -> None:
+        self.spool.acknowledge(Sent(self._offset, self._run_id, self._artifacts.sent))
 
     @property
     def idle(self) -> bool:
-        """Whether the server has everything written so far."""
-        return not self._next()[0]
+        """Whether the server has everything recorded so far."""
+        return not self._next()[0] and not self._artifacts.due and not self._artifacts.lost
 
-    def _next(self) -> tuple[list[Record], int]:
+    def _next(self) -> tuple[list[Record], int, list[bytes]]:
+        """The next records, the offset after those on disk, and the lines of those that the disk has no room for."""
         records: list[Record] = []
         offset = self._offset
         for record, after in self.spool.read(self._offset, READ_BYTES):
@@ -76,7 +116,28 @@ class Sender:
             offset = after
             if record["kind"] == "end":
                 break
-        return records, offset
+        held = [] if records else self.spool.held()
+        return records or list(map(parsed, held)), offset, held
+
+    def _send_or_mend(self, records: list[Record], end: Record | None) -> bool:
+        """Send records; False if they must all go to another run: this one is a duplicate, or gone for good."""
+        try:
+            return self._send(records, end)
+        except (LedgerUnreachable, LedgerBarred):
+            raise
+        except LedgerError as error:
+            if self._run is None:
+                raise
+            try:
+                now = get_run(self.rest, self._run.run_id)
+            except LedgerError as gone:
+                if gone.code == "RESOURCE_DOES_NOT_EXIST":
+                    return False
+                raise
+            if not now.deleted:
+                raise error
+            restore(self.rest, now)
+            return self._send(records, end)
 
     def _send(self, records: list[Record], end: Record | None) -> bool:
         """Send records; False if the run turned out to be a duplicate, so that all must go to another."""
@@ -87,10 +148,10 @@ class Sender:
             now = get_run(self.rest, run.run_id)
             if words.DUPLICATE_OF in now.tags:
                 return False
-            superseded = is_superseded(now, header.attempt)
-        self._fill(batch, header, records, run)
+            superseded = is_superseded(now, header)
+        _fill(batch, header, records)
         if end is not None and superseded:
-            batch.tags.update(attempt_tags(header, ended_ms=end["time_ms"], outcome=end["outcome"]))
+            batch.tags.update(attempt_tags(header, now, ended_ms=end["time_ms"], outcome=end["outcome"]))
         elif end is not None:
             add_end(batch, header, end)
         log_batch(self.rest, run.run_id, batch.metrics, batch.params, batch.tags)
@@ -99,10 +160,21 @@ class Sender:
             close_run(self.rest, run, end)
         return True
 
+    def _send_files(self) -> None:
+        header = self._first([])
+        run, folder = self._run, ""
+        if run is None or not self._alone:
+            run = get_run(self.rest, run.run_id if run else self._run_id)
+            # A newer attempt's files have these names in the run already, or will.
+            folder = f"attempt.{header.attempt}/" if is_superseded(run, header) else ""
+        if self._artifacts.send(run, folder):
+            self._acknowledge()
+
     def _first(self, records: list[Record]) -> TrialHeader:
         if self._header is None:
-            found = next((record for record, _ in self.spool.read(0, READ_BYTES)), None) or records[0]
-            if found["kind"] != "header":
+            first = next((record for record, _ in self.spool.read(0, READ_BYTES)), None)
+            found = first or (records[0] if records else {})
+            if found.get("kind") != "header":
                 raise LedgerError(f"The spool {self.spool.folder} does not begin with a trial's header")
             self._header = header_of(found)
         return self._header
@@ -114,31 +186,18 @@ class Sender:
             # Only a run that nobody else can have met needs no second look before it is closed.
             self._alone = alone and created
             self._run_id = self._run.run_id
-            self.spool.acknowledge(self._offset, self._run_id)
+            self._acknowledge()
             if not created:
                 reopen(self.rest, self._run, header, batch, ends=ends)
         return self._run
 
-    def _fill(self, batch: Batch, header: TrialHeader, records: list[Record], run: Run) -> None:
-        for record in records:
-            if record["kind"] == "metrics":
-                batch.metrics += points(record, header.attempt)
-            elif record["kind"] == "tags":
-                batch.tags.update(record["tags"])
-            elif record["kind"] == "artifact":
-                self._put(batch, run, record)
 
-    def _put(self, batch: Batch, run: Run, record: Record) -> None:
-        data = (self.spool.folder / record["file"]).read_bytes()
-        try:
-            self.rest.put_artifact(run.artifact_uri, record["name"], data)
-        except LedgerError as error:
-            if error.status != TOO_LARGE:
-                raise
-            # A proxy's limit on bodies, met by the weights of a large net, must not cost the trial its results.
-            text = f"{record['name']}: {len(data) / 2**20:.0f} MiB are more than the server takes in one request"
-            log.warning("The ledger did not take %s of %s", text, run.name)
-            batch.tags[words.LOST_ARTIFACT] = text
+def _fill(batch: Batch, header: TrialHeader, records: list[Record]) -> None:
+    for record in records:
+        if record["kind"] == "metrics":
+            batch.metrics += points(record, header.attempt)
+        elif record["kind"] == "tags":
+            batch.tags.update(record["tags"])
 
 
 def points(record: Record, attempt: int) -> list[Metric]:

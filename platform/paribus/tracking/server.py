@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .child_environment import child_environment
 from .errors import LedgerError
-from .process import family_of, is_same_process, start_of, uninterrupted
+from .process import family_of, is_running, is_same_process, start_of, uninterrupted
 
 START_S = 120.0
 # For a server that did not come up: it has no request under way.
@@ -45,13 +46,20 @@ class ServerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the very process that was started still runs."""
-        return is_same_process(self.pid, self.pid_start)
+        """Whether the very process that was started still runs.
+
+        From another boot or PID namespace that can't be told: then, whether its address answers.
+        """
+        known = is_running(self.pid, self.pid_start)
+        if known is not None:
+            return known
+        parts = urlsplit(self.uri)
+        return _answers(str(parts.hostname), parts.port or 80)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the server and its workers; safe to repeat."""
         state = Path(self.folder) / STATE
-        if self.alive:
+        if is_same_process(self.pid, self.pid_start):
             # A worker may outlive the process that started it by as long as a request takes: wait for all of them.
             family = family_of(self.pid)
             _signal_group(self.pid, signal.SIGTERM)
@@ -187,8 +195,11 @@ def _check_port(host: str, port: int) -> None:
 
 def _recorded(state: Path) -> ServerProcess | None:
     try:
-        return ServerProcess(**json.loads(state.read_text()))
-    except (FileNotFoundError, ValueError, TypeError):
+        found = ServerProcess(**json.loads(state.read_text()))
+        kinds = {"uri": str, "pid": int, "pid_start": str, "folder": str, "log": str}
+        sound = all(type(getattr(found, name)) is kind for name, kind in kinds.items())
+        return found if sound and urlsplit(found.uri).port else None
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

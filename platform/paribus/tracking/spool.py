@@ -2,7 +2,7 @@
 
     SPOOL/<study>/<trial id>.<attempt>/
         records.jsonl   one record a line; whoever holds its flock owns the folder
-        sent            JSON: how many bytes of records.jsonl the server has, and the run's id
+        sent            JSON: how many bytes of records.jsonl the server has, the run's id, the files that it has
         0-curves.parquet, 1-...   artifacts, numbered, written aside and renamed
 
 A record reaches the operating system before the call that made it returns, so kill -9 of the process loses nothing.
@@ -17,18 +17,20 @@ import logging
 import os
 import re
 import shutil
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-
-from . import tags as words
+from typing import Any, NamedTuple
 
 RECORDS = "records.jsonl"
 SENT = "sent"
 REJECTED = ".rejected"
+WHY = "why.txt"
+# Files that a full disk did not take are held in memory, up to this size in all, until they are sent.
+HELD_BYTES = 256 * 2**20
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
@@ -56,6 +58,18 @@ class TrialHeader:
     run_id: str | None = None
 
 
+class SpoolError(RuntimeError):
+    """A file of a spool that can't be sent, ever; the message says which and why."""
+
+
+class Sent(NamedTuple):
+    """What the server has of a spool: the bytes of its records, the run's id ("" if unknown), and the files."""
+
+    offset: int = 0
+    run_id: str = ""
+    files: tuple[str, ...] = ()
+
+
 def header_record(header: TrialHeader) -> Record:
     """The first record of a spool."""
     return {"kind": "header", **asdict(header)}
@@ -74,10 +88,29 @@ def folder_of(spool: Path, header: TrialHeader) -> Path:
     return spool / study / f"{re.sub(r'[^0-9A-Za-z_-]', '_', header.trial_id)}.{header.attempt}"
 
 
-def spools(spool: Path) -> list[Path]:
-    """Every attempt's folder under `spool`, rejected ones left out."""
-    found = (path.parent for path in spool.glob(f"*/*/{RECORDS}"))
-    return sorted(path for path in found if path.suffix != REJECTED)
+def free_folder(folder: Path) -> Path:
+    """`folder`, or one beside it where a dead process left an attempt of that number that has ended and still waits.
+
+    What goes on in an attempt that had no end is of that attempt; what follows an end would be lost with it.
+    """
+    number, found = 1, folder
+    while _has_end(found):
+        number += 1
+        found = folder.with_name(f"{folder.name}.{number}")
+    return found
+
+
+def _has_end(folder: Path) -> bool:
+    try:
+        return b'"kind":"end"' in (folder / RECORDS).read_bytes()
+    except OSError:
+        return False
+
+
+def spools(spool: Path, *, refused: bool = False) -> list[Path]:
+    """Every attempt's folder under `spool`, by name; those that the server refused only where asked for them."""
+    found = {path.parent for path in spool.glob(f"*/*/{RECORDS}")}
+    return sorted(path for path in found if refused or path.suffix != REJECTED)
 
 
 class Spool:
@@ -92,6 +125,7 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True)
         self._fd = _own(folder / RECORDS, create=create)
         self._held: deque[bytes] = deque()
+        self._held_files: dict[str, bytes] = {}
         self._lock = threading.Lock()
         self._num_artifacts = sum(1 for path in folder.iterdir() if path.name[:1].isdigit())
         self.warned = False
@@ -111,28 +145,77 @@ class Spool:
             return self._settle()
 
     def _settle(self) -> bool:
-        while self._held:
-            try:
+        try:
+            while self._held_files:
+                file = next(iter(self._held_files))
+                self._store(file, self._held_files[file])
+                del self._held_files[file]
+            while self._held:
                 self._append(self._held[0])
-            except OSError as error:
-                self._warn(error)
-                return False
-            self._held.popleft()
+                self._held.popleft()
+        except OSError as error:
+            self._warn(error)
+            return False
         return True
 
+    def held(self) -> list[bytes]:
+        """The lines that the disk did not take yet; they come after all that it has."""
+        with self._lock:
+            return list(self._held)
+
+    def forget(self, lines: list[bytes]) -> None:
+        """Drop `lines`, which begin what is held: the server has them."""
+        with self._lock:
+            for line in lines:
+                if self._held and self._held[0] is line:
+                    self._held.popleft()
+
+    def forget_file(self, file: str) -> None:
+        """Drop a file that was held: the server has it."""
+        with self._lock:
+            self._held_files.pop(file, None)
+
     def write_artifact(self, name: str, data: bytes) -> None:
-        """Keep an artifact's bytes, then append the record that names it."""
-        file = f"{self._num_artifacts}-{re.sub(r'[^0-9A-Za-z._-]', '_', name)}"
+        """Keep an artifact's bytes, then append the record that names it; a full disk holds both in memory."""
+        file = f"{self._num_artifacts}-{re.sub(r'[^0-9A-Za-z._-]', '_', name)[-100:]}"
         self._num_artifacts += 1
+        with self._lock:
+            try:
+                self._store(file, data)
+            except OSError as error:
+                self._warn(error)
+                if sum(map(len, self._held_files.values())) + len(data) <= HELD_BYTES:
+                    self._held_files[file] = data
+        self.write({"kind": "artifact", "name": name, "file": file})
+
+    def _store(self, file: str, data: bytes) -> None:
         aside = self.folder / f".{file}"
         try:
             aside.write_bytes(data)
             os.replace(aside, self.folder / file)
-        except OSError as error:
-            self._warn(error)
-            self.write({"kind": "tags", "tags": {words.LOST_ARTIFACT: f"{name}: {error}"}})
-            return
-        self.write({"kind": "artifact", "name": name, "file": file})
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+
+    def artifact(self, file: str) -> bytes:
+        """The bytes of the artifact `file` of this folder. Raises SpoolError where there are none, or it lies outside.
+
+        A record may have been tampered with or damaged: only a regular file of the folder itself is ever sent.
+        """
+        with self._lock:
+            if file in self._held_files:
+                return self._held_files[file]
+        if not file or file != os.path.basename(file) or file in (os.curdir, os.pardir):
+            raise SpoolError(f"the record names {file!r}, which is no file of its own folder")
+        try:
+            descriptor = os.open(self.folder / file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as source:
+                if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+                    raise SpoolError(f"{file!r} is no regular file")
+                return source.read()
+        except (OSError, ValueError) as error:
+            text = f"{file!r} can't be read from the spool ({error}): a full disk, or somebody took it"
+            raise SpoolError(text) from error
 
     def read(self, offset: int, limit: int) -> Iterator[tuple[Record, int]]:
         """Whole records from byte `offset` on, at most about `limit` bytes, each with the offset after it."""
@@ -145,21 +228,17 @@ class Spool:
                 return
             offset += len(line)
             if line.strip():
-                yield self._parsed(line), offset
+                yield parsed(line), offset
 
-    def sent(self) -> tuple[int, str]:
-        """How many bytes the server has acknowledged, and the run's id ("" if unknown)."""
-        try:
-            answer = json.loads((self.folder / SENT).read_bytes())
-            return int(answer["offset"]), str(answer["run_id"])
-        except (FileNotFoundError, ValueError, KeyError):
-            return 0, ""
+    def sent(self) -> Sent:
+        """What the server has acknowledged."""
+        return sent_of(self.folder)
 
-    def acknowledge(self, offset: int, run_id: str) -> None:
-        """Note, atomically, that the server has everything before `offset`."""
+    def acknowledge(self, sent: Sent) -> None:
+        """Note, atomically, what the server has."""
         aside = self.folder / f".{SENT}"
         try:
-            aside.write_text(json.dumps({"offset": offset, "run_id": run_id}))
+            aside.write_text(json.dumps({"offset": sent.offset, "run_id": sent.run_id, "files": list(sent.files)}))
             os.replace(aside, self.folder / SENT)
         except OSError as error:
             self._warn(error)  # sending it again later is harmless
@@ -177,12 +256,19 @@ class Spool:
 
     def reject(self, reason: str) -> Path:
         """Put the folder aside with the reason, so that it neither blocks the others nor is lost."""
-        aside = self.folder.with_name(self.folder.name + REJECTED)
-        shutil.rmtree(aside, ignore_errors=True)
-        (self.folder / "why.txt").write_text(reason + "\n")
-        os.replace(self.folder, aside)
+        aside, number = self.folder, 1
+        if self.folder.suffix != REJECTED:
+            aside = self.folder.with_name(self.folder.name + REJECTED)
+            while aside.exists():  # an earlier attempt of that number, which waits there as well
+                number += 1
+                aside = self.folder.with_name(f"{self.folder.name}.{number}{REJECTED}")
+        try:
+            os.replace(self.folder, aside)
+            (aside / WHY).write_text(reason + "\n")
+        except OSError as error:
+            self._warn(error)
         self.close()
-        return aside
+        return aside if aside.exists() else self.folder
 
     def _append(self, line: bytes) -> None:
         written = os.write(self._fd, line)
@@ -191,19 +277,48 @@ class Spool:
             os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _parsed(self, line: bytes) -> Record:
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if isinstance(record, dict) and "kind" in record:
-            return record
-        return {"kind": "torn"}
-
     def _warn(self, error: OSError) -> None:
         if not self.warned:
             log.warning("The ledger's spool %s can't be written (%s); records are held in memory", self.folder, error)
             self.warned = True
+
+
+def sent_of(folder: Path) -> Sent:
+    """What the server has of a spool; nothing where the note is missing or damaged: sending twice is harmless."""
+    try:
+        answer = json.loads((folder / SENT).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        return Sent()
+    offset, run_id, files = answer.get("offset"), answer.get("run_id"), answer.get("files", [])
+    if type(offset) is not int or not isinstance(run_id, str) or not _ends_a_line(folder / RECORDS, offset):
+        return Sent()
+    return Sent(offset, run_id, tuple(map(str, files)) if isinstance(files, list) else ())
+
+
+def _ends_a_line(path: Path, offset: int) -> bool:
+    if offset == 0:
+        return True
+    try:
+        with path.open("rb") as records:
+            if not 0 < offset <= os.fstat(records.fileno()).st_size:
+                return False
+            records.seek(offset - 1)
+            return records.read(1) == b"\n"
+    except OSError:
+        return False
+
+
+def parsed(line: bytes) -> Record:
+    """The record of one line; of the kind `torn` where a crash or a hand left no record."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict) and isinstance(record.get("kind"), str):
+        return record
+    return {"kind": "torn"}
 
 
 def _own(path: Path, *, create: bool) -> int:

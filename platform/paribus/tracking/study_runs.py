@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from . import tags as words
+from .errors import LedgerError, LedgerUnreachable
 from .lease import Lease
 from .rest import MlflowRest
 from .runs import ensure_experiment, log_batch, now_ms, search_runs, update_run
 from .trial_runs import ensure_study_run
 
+# Written and read back before a study trains.
+CHECK = "can-keep-files.txt"
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 
 
@@ -84,6 +88,25 @@ class StudyRun:
     def artifact(self, name: str, data: bytes) -> None:
         """Store a file with the study, such as `verdicts.json`."""
         self.rest.put_artifact(self.artifact_uri, name, data)
+
+    def check_files(self) -> None:
+        """Write one small file to the run and read it back. Raises LedgerError, saying what to do, if that fails."""
+        proof = uuid.uuid4().hex.encode()
+        where = f"MLflow at {self.rest.uri} can't keep files of the study {self.study!r} (under {self.artifact_uri})"
+        do = (
+            "Trials would end without their weights and per-example results. Where the experiment was made with a "
+            "place of its own (such as s3://...), give the study another name, so that its experiment is made new and "
+            "served by MLflow; else look at the server's disk and at its --artifacts-destination"
+        )
+        try:
+            self.artifact(CHECK, proof)
+            found = self.rest.get_artifact(self.artifact_uri, CHECK)
+        except LedgerUnreachable as error:
+            raise LedgerUnreachable(f"{where}: {error} {do}.", status=error.status) from error
+        except LedgerError as error:
+            raise LedgerError(f"{where}: {error} {do}.", code=error.code, status=error.status) from error
+        if found != proof:
+            raise LedgerError(f"{where}: what is read back is not what was written. {do}.")
 
     def close_orphans(self, except_ids: Collection[str] = ()) -> list[str]:
         """Close the trials that the ledger takes for running, but for the trial ids in `except_ids`; returns theirs.

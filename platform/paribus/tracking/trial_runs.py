@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import tags as words
 from .errors import LedgerError
 from .rest import MlflowRest
-from .runs import Metric, Run, create_run, ensure_experiment, ensure_run, get_run, update_run
+from .runs import (
+    Metric,
+    Run,
+    check_active,
+    create_run,
+    ensure_experiment,
+    ensure_run,
+    get_run,
+    log_batch,
+    update_run,
+)
 from .spool import Record, TrialHeader
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -54,9 +68,9 @@ def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, 
     """
     name, (experiment_id, parent) = run_name(header), studies.find(header.study)
     tags = trial_tags(header, parent)
-    if run_id := known or header.run_id:
-        run, created = winner_of(studies.rest, get_run(studies.rest, run_id)), False
-    elif alone:
+    if found := known_run(studies.rest, header, known or header.run_id or ""):
+        run, created = found, False
+    elif alone and not known:
         run, created = create_run(studies.rest, experiment_id, name, tags, header.started_ms), True
     else:
         run, created = ensure_run(studies.rest, experiment_id, words.TRIAL_ID, name, tags, header.started_ms)
@@ -64,11 +78,40 @@ def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, 
     return run, created
 
 
+def known_run(rest: MlflowRest, header: TrialHeader, run_id: str) -> Run | None:
+    """The run that was the trial's when somebody looked; None if it is gone for good, or is none of this trial's."""
+    if not run_id:
+        return None
+    try:
+        run = winner_of(rest, get_run(rest, run_id))
+    except LedgerError as error:
+        if error.code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    if run.tags.get(words.TRIAL_ID) != header.trial_id:
+        return None
+    if run.deleted:
+        restore(rest, run)
+    return run
+
+
+def restore(rest: MlflowRest, run: Run) -> None:
+    """Take a trial's run back out of MLflow's bin, where somebody put it while the trial trained, and say so on it."""
+    experiment = rest.get("experiments/get", experiment_id=run.experiment_id)["experiment"]
+    check_active(experiment)
+    rest.post("runs/restore", {"run_id": run.run_id})
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    text = f"the run was deleted in MLflow while its trial trained, and restored for its result at {when} UTC"
+    log.warning("%s (%s): %s", run.name, run.run_id, text)
+    log_batch(rest, run.run_id, tags={words.RESTORED: text})
+
+
 def reopen(rest: MlflowRest, run: Run, header: TrialHeader, batch: Batch, *, ends: bool) -> None:
     """Tell an existing run of this attempt, and set it RUNNING unless a newer attempt has it or this one `ends`."""
-    batch.tags.update(attempt_tags(header))
-    if is_superseded(run, header.attempt):
+    if is_superseded(run, header):
+        batch.tags.update(attempt_tags(header, run))
         return
+    batch.tags.update(attempt_tags(header))
     batch.tags.update(header.tags)
     batch.tags[words.ATTEMPT] = str(header.attempt)
     if not ends:
@@ -108,8 +151,11 @@ def trial_tags(header: TrialHeader, parent: str) -> dict[str, str]:
     }
 
 
-def attempt_tags(header: TrialHeader, **more: object) -> dict[str, str]:
-    """One tag per attempt, so that two attempts never overwrite each other's."""
+def attempt_tags(header: TrialHeader, run: Run | None = None, **more: object) -> dict[str, str]:
+    """One tag per attempt, so that two attempts never overwrite each other's; none where `run` has that of another
+    process which had the same number and ended."""
+    if run is not None and _is_anothers(run, header):
+        return {}
     facts = {
         "resumed_step": header.resumed_step,
         "started_ms": header.started_ms,
@@ -127,9 +173,15 @@ def attempts_of(tags: Mapping[str, str]) -> dict[int, dict[str, object]]:
     return {int(number): json.loads(found[number]) for number in sorted(found, key=int)}
 
 
-def is_superseded(run: Run, attempt: int) -> bool:
-    """Whether a newer attempt has written to `run`."""
-    return any(number > attempt for number in attempts_of(run.tags))
+def is_superseded(run: Run, header: TrialHeader) -> bool:
+    """Whether a newer attempt has written to `run`, or one of the same number on another node, which has ended."""
+    return any(number > header.attempt for number in attempts_of(run.tags)) or _is_anothers(run, header)
+
+
+def _is_anothers(run: Run, header: TrialHeader) -> bool:
+    facts = attempts_of(run.tags).get(header.attempt, {})
+    ended = facts.get("outcome") not in (None, "interrupted")
+    return ended and facts.get("started_ms") != header.started_ms
 
 
 def winner_of(rest: MlflowRest, run: Run) -> Run:

@@ -1,0 +1,101 @@
+"""`paribus ledger send`: what lies on disk and not in the ledger, of all studies."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paribus.tracking import ReplaySummary
+
+_EXAMPLES = """examples:
+  paribus ledger list                 what waits, of which study, and why
+  paribus ledger send                 send it again, what MLflow refused too
+  paribus ledger send width           of one study alone
+
+`run` and `retry` send what waits of their own study before they train anything."""
+
+
+def register(subparsers: Any) -> None:
+    """Add `ledger` to the command line's subparsers."""
+    ledger = subparsers.add_parser(
+        "ledger",
+        help="results and files that wait on disk for MLflow: list them, send them again",
+        description="List results and files that wait on disk because MLflow was away or refused them, or send them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = ledger.add_argument
+    add("action", choices=("list", "send"), help="list what waits, or send it")
+    add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all)")
+    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    ledger.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from paribus.orchestration.ledger_address import ledger_at
+    from paribus.recipe.home import home
+    from paribus.tracking import replay
+
+    spools = _spools(home() / "spool", args.studies)
+    for spool in spools:
+        print("\n".join(waiting_lines(spool)))
+    if not spools:
+        print("nothing waits on disk")
+    if args.action == "list" or not spools:
+        return 0
+    code = 0
+    with ledger_at(home(), args.ledger, start=True) as uri:
+        assert uri is not None
+        for spool in spools:
+            summary = replay(spool, uri, budget_s=5.0, refused_too=True)
+            print(f"{spool.name}: {_sent_text(summary)}", flush=True)
+            problems = [*summary.rejected, *summary.lost, *([summary.trouble] if summary.trouble else [])]
+            for problem in problems:
+                print(f"  {problem}", file=sys.stderr)
+            code = 1 if problems or summary.num_left else code
+    return code
+
+
+def _spools(folder: Path, studies: list[str]) -> list[Path]:
+    """The spools that hold something, of `studies` or of all."""
+    from paribus.tracking.spool import spools
+
+    places = [folder / name for name in studies] if studies else sorted(folder.glob("*"))
+    return [place for place in places if place.is_dir() and spools(place, refused=True)]
+
+
+def waiting_lines(spool: Path) -> list[str]:
+    """What of a study waits on disk and is not, or not wholly, in the ledger; [] where nothing does."""
+    from paribus.tracking.delivery import waiting, why_refused
+
+    found = waiting(spool)
+    if not found.num_unsent and not found.rejected:
+        return []
+    lines = [f"{spool.name}: {found.num_unsent} attempts wait ({found.num_bytes / 2**20:.1f} MiB)"]
+    return lines + [f"  refused: {folder}: {why_refused(folder)}" for folder in found.rejected]
+
+
+def unsent_lines(spool: Path) -> list[str]:
+    """A sentence where results of trials that have ended wait on disk, or were refused; [] where none do."""
+    from paribus.tracking.delivery import results_in, waiting, why_refused
+    from paribus.tracking.spool import spools
+
+    num_results = len(results_in(spools(spool, refused=True)))
+    if not num_results:
+        return []
+    lines = [f"{num_results} results are on disk and not in the ledger: `run` or `paribus ledger send` sends them"]
+    return lines + [f"  refused: {folder}: {why_refused(folder)}" for folder in waiting(spool).rejected]
+
+
+def _sent_text(summary: ReplaySummary) -> str:
+    parts = {
+        "sent": summary.num_sent,
+        "refused": len(summary.rejected),
+        "files not taken": len(summary.lost),
+        "left for later": summary.num_left,
+        "still being written": summary.num_busy,
+    }
+    return ", ".join(f"{count} {what}" for what, count in parts.items() if count or what == "sent")
