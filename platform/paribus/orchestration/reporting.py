@@ -16,7 +16,7 @@ from paribus.orchestration.streams import stream_notes
 from paribus.study.plan import trials
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.ledger_records import TrialRecord, faults_of
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
 table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;
@@ -85,7 +85,7 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
         analysis=analyse(study, results),
         records=records,
         curves=curves,
-        notes=stream_notes(study, records),
+        notes=(*stream_notes(study, records), *faults_of(records)),
         url=parent.url if parent else uri,
     )
 

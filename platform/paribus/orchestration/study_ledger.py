@@ -156,7 +156,7 @@ class StudyLedger:
         def store(run: StudyRun) -> None:
             run.artifact("verdicts.json", json.dumps(judged.as_dict(), indent=2).encode())
             run.artifact("report.md", judged.markdown().encode())
-            run.set_tags({"mlflow.note.content": judged.markdown()[:7000]})
+            run.set_tags({"mlflow.note.content": judged.markdown()})
 
         self._try(store)
 
@@ -203,7 +203,7 @@ def _header(outlook: Outlook) -> StudyHeader:
         name=study.name,
         question=study.question,
         claim=asdict(study.claim) if study.claim else None,
-        caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items())[:60],
+        caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items()),
         design=study.design,
         num_planned=len(outlook.plan.steps),
         code=code_digest(),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from paribus.orchestration.failures import ADVICE
 from paribus.orchestration.planning import Outlook
 from paribus.study.study import Study
+from paribus.tracking.ledger_records import faults_of
 
 if TYPE_CHECKING:
     from paribus.tracking.ledger_records import TrialRecord
@@ -56,6 +57,7 @@ def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) 
     ended = Counter(record.outcome for record in records if record.outcome)
     lines = [f"{study.name}: {sum(ended.values())} of {num_planned} trials have ended"]
     lines += [f"    {count:>4} {outcome}" for outcome, count in sorted(ended.items())]
+    lines += [f"  damaged  {fault}" for fault in faults_of(records)]
     for record in records:
         name = f"{record.arm_name} · r{record.replicate}"
         if record.outcome == "failed":

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from . import tags as words
 from .errors import LedgerError
 from .rest import MlflowRest
-from .runs import Metric, Run, create_run, ensure_experiment, ensure_run, get_run, update_run
+from .runs import Metric, Run, create_run, ensure_experiment, ensure_run, fitting_params, get_run, update_run
 from .spool import Record, TrialHeader
+from .tag_values import TagValues
 
 
 @dataclass(slots=True)
@@ -121,10 +122,12 @@ def attempt_tags(header: TrialHeader, **more: object) -> dict[str, str]:
 
 
 def attempts_of(tags: Mapping[str, str]) -> dict[int, dict[str, object]]:
-    """The attempts that a run's tags tell of: number to its facts, in order."""
+    """The attempts that a run's tags tell of: number to its facts, in order; of a damaged one, no facts."""
     prefix = words.attempt_tag(0)[:-1]
-    found = {key[len(prefix) :]: value for key, value in tags.items() if key.startswith(prefix)}
-    return {int(number): json.loads(found[number]) for number in sorted(found, key=int)}
+    numbers = sorted(
+        int(key[len(prefix) :]) for key in tags if key.startswith(prefix) and key[len(prefix) :].isdecimal()
+    )
+    return {number: TagValues(tags).json(words.attempt_tag(number), {}) for number in numbers}
 
 
 def is_superseded(run: Run, attempt: int) -> bool:
@@ -140,6 +143,7 @@ def winner_of(rest: MlflowRest, run: Run) -> Run:
 
 def add_params(batch: Batch, run: Run, params: Mapping[str, str]) -> None:
     """Add the params that `run` lacks. MLflow params never change: one that differs becomes a tag that says so."""
+    params = fitting_params(params)
     batch.params.update({key: value for key, value in params.items() if key not in run.params})
     differing = {key: [run.params[key], value] for key, value in params.items() if run.params.get(key, value) != value}
     if differing:
