@@ -47,7 +47,6 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
         outlook = look_out(study, folder, records, options, only=only, note=note)
         print(plan_text(outlook), flush=True)
-        _check_judgeable(study, folder)
         if outlook.plan.counts().get("stale"):
             print(f"\n{stale_text(outlook)}", file=sys.stderr)
             return 3
@@ -119,17 +118,6 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
         noun = "trial" if failures == 1 else "trials"
         print(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again", file=sys.stderr)
     return 1 if failures else 0
-
-
-def _check_judgeable(study: Study, folder: Path) -> None:
-    """Refuse before training what analysis would refuse after it."""
-    from paribus.analysis.metrics import check_margin, metric_called
-    from paribus.data.catalog import locate
-    from paribus.data.manifest import read_manifest
-
-    for data in {study.recipe_of(arm).data for arm in study.arms}:
-        split = read_manifest(locate(data, folder)).split(data.eval_split)
-        check_margin(study.margin, metric_called(study.metric), split.samples)
 
 
 def _seconds(variable: str, default: float) -> float:
