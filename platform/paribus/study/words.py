@@ -81,6 +81,7 @@ class Claim:
         metric: the metric that the claim is about.
         arms: levels that an arm must have for the claim to be about it; empty: every arm but the baselines.
         setting: where the paper had it (data, net, budget), printed beside the study's own.
+        effect: the size that the source claims, in the metric's unit; None where it states none.
     """
 
     text: str
@@ -89,6 +90,7 @@ class Claim:
     metric: str = "top1"
     arms: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)
     setting: str = ""
+    effect: float | None = None
 
     def concerns(self, arm: Arm) -> bool:
         """Whether the claim is about this arm."""
