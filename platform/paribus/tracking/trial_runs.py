@@ -80,10 +80,9 @@ def reopen(rest: MlflowRest, run: Run, header: TrialHeader, batch: Batch, *, end
 
 def columns(header: TrialHeader) -> dict[str, str]:
     """The params by which MLflow's page can sort: each factor's level under its short name, and the replicate."""
-    from paribus.study.words import short_name, show_level
+    from paribus.study.words import column_names, show_level
 
-    shorts = [short_name(path) for path, _ in header.arm]
-    names = [short if shorts.count(short) == 1 else path for short, (path, _) in zip(shorts, header.arm, strict=True)]
+    names = column_names([path for path, _ in header.arm])
     levels = {name: show_level(level) for name, (_, level) in zip(names, header.arm, strict=True)}
     return {**levels, "replicate": str(header.replicate)}
 
