@@ -85,7 +85,9 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
         # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
         if not type(error).__module__.startswith("paribus."):
             raise
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        from paribus.recipe.secrets import without_secrets
+
+        print(f"{parser.prog}: {without_secrets(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
 
 

@@ -18,6 +18,7 @@ from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.study_ledger import StudyLedger
 from paribus.orchestration.texts import plan_text, stale_text
 from paribus.recipe.home import home
+from paribus.recipe.secrets import without_secrets
 from paribus.study import StudyError
 from paribus.study.plan import Action
 from paribus.study.study import Study
@@ -44,7 +45,11 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
     ledger = StudyLedger(study, uri, folder / "spool" / study.name)
     try:
         records = ledger.known()
-        note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
+        note = (
+            ""
+            if records is not None
+            else f"MLflow at {without_secrets(uri)} does not answer: results wait on disk until it does"
+        )
         outlook = look_out(study, folder, records, options, only=only, note=note)
         print(plan_text(outlook), flush=True)
         if outlook.plan.counts().get("stale"):
@@ -90,7 +95,9 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_seconds(*_CHECKPOINT_S)
     )
     with cluster(options.cpus) as where:
-        print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}", flush=True)
+        print(
+            f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {without_secrets(ledger.uri)}", flush=True
+        )
         progress = Progress(outlook.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
         execute(outlook.plan, context, [progress])
 
@@ -99,8 +106,8 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     """Send what is left, and print the verdicts."""
     if not ledger.drain(_seconds(*_DRAIN_S)):
         print(
-            f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
-            f"{folder / 'spool'}. The same command sends them and prints the verdicts",
+            f"\nall trials have ended, but MLflow at {without_secrets(ledger.uri)} does not answer: their records "
+            f"wait in {folder / 'spool'}. The same command sends them and prints the verdicts",
             file=sys.stderr,
         )
         return 1

@@ -17,6 +17,7 @@ from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
 from paribus.orchestration.planning import Outlook
 from paribus.study.document import write_study
+from paribus.study.markup import as_plain_markdown
 from paribus.study.plan import Step
 from paribus.study.study import Study
 from paribus.tracking import (
@@ -207,7 +208,8 @@ def _header(outlook: Outlook) -> StudyHeader:
         design=study.design,
         num_planned=len(outlook.plan.steps),
         code=code_digest(),
-        note=f"**{study.question}**\n\n{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
+        note=f"**{as_plain_markdown(study.question)}**\n\n"
+        f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
         source=sys.argv[0],
         commit=str((environment().get("git") or {}).get("commit", "")),
     )

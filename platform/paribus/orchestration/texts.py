@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paribus.orchestration.failures import ADVICE
 from paribus.orchestration.planning import Outlook
+from paribus.recipe.secrets import without_secrets
 from paribus.study.study import Study
 from paribus.tracking.ledger_records import faults_of
 
@@ -40,7 +41,7 @@ def plan_text(outlook: Outlook) -> str:
     lines.append(f"  costs {_cost(outlook)}")
     if outlook.note:
         lines.append(f"  note: {outlook.note}")
-    return "\n".join(lines)
+    return without_secrets("\n".join(lines))
 
 
 def stale_text(outlook: Outlook) -> str:

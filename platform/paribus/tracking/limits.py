@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from paribus.recipe.secrets import without_secrets
+
 KEY_LENGTH = 250
 NAME_LENGTH = 250
 TAG_LENGTH = 8000
@@ -47,7 +49,7 @@ def split_tags(tags: Mapping[str, str]) -> dict[str, str]:
     parts: dict[str, str] = {}
     heads: dict[str, str] = {}
     for name, given in tags.items():
-        key, value = fitting(name, KEY_LENGTH), str(given)
+        key, value = fitting(name, KEY_LENGTH), without_secrets(str(given))
         if len(value) <= TAG_LENGTH and not _HEAD.match(value):
             heads[key] = value
         elif key.startswith(_MLFLOWS_OWN):

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
+from paribus.recipe.secrets import without_secrets
+
 from .errors import LedgerError, LedgerUnreachable
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 API = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
+TEXTS = (".json", ".md", ".txt")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 RETRIED_STATUS = {429, 502, 503, 504}
 FIRST_WAIT_S = 0.1
@@ -34,7 +37,8 @@ def check_uri(uri: str) -> str:
     if parts.scheme in ("http", "https") and parts.hostname:
         return uri.rstrip("/")
     raise LedgerError(
-        f"The tracking address is {uri!r}; Paribus speaks to an MLflow server over http:// or https:// only. "
+        f"The tracking address is {without_secrets(uri)!r}; Paribus speaks to an MLflow server over http:// or "
+        "https:// only. "
         "Put a server in front of a database or folder: `make up`, or "
         "`mlflow server --backend-store-uri sqlite:///mlflow.db --serve-artifacts`, "
         "then set MLFLOW_TRACKING_URI=http://127.0.0.1:PORT"
@@ -42,14 +46,16 @@ def check_uri(uri: str) -> str:
 
 
 class MlflowRest:
-    """One MLflow server. Thread-safe; connections are kept alive; make a new one after a fork.
+    """One MLflow server; `uri` is its address without a password, for people and the ledger. Thread-safe.
 
-    A request that meets a refused or broken connection, a 429, 502, 503, 504 or a locked database is repeated with
-    growing, jittered waits for `budget_s` seconds, then raises LedgerUnreachable. Any other error raises LedgerError.
+    Connections are kept alive; make a new one after a fork. A request that meets a refused or broken connection, a
+    429, 502, 503, 504 or a locked database is repeated with growing, jittered waits for `budget_s` seconds, then raises
+    LedgerUnreachable. Any other error raises LedgerError.
     """
 
     def __init__(self, uri: str, *, budget_s: float = 15.0, timeout_s: float = 60.0) -> None:
-        self.uri = check_uri(uri)
+        self._address = check_uri(uri)
+        self.uri = without_secrets(self._address)
         self.budget_s = budget_s
         self.timeout_s = timeout_s
         self.num_requests = 0
@@ -67,7 +73,8 @@ class MlflowRest:
 
     def put_artifact(self, artifact_uri: str, name: str, data: bytes) -> None:
         """Store `data` as the artifact `name` (a relative path) of the run whose root is `artifact_uri`."""
-        self.request("PUT", artifact_path(artifact_uri, name), content=data)
+        kept = without_secrets(data) if name.endswith(TEXTS) else data
+        self.request("PUT", artifact_path(artifact_uri, name), content=kept)
 
     def get_artifact(self, artifact_uri: str, name: str) -> bytes:
         """The bytes of the artifact `name` of the run whose root is `artifact_uri`; LedgerError 404 if absent."""
@@ -85,7 +92,7 @@ class MlflowRest:
                 response = self._connected().request(method, path, **kwargs)
                 problem = None if not is_passing(response) else f"HTTP {response.status_code}"
             except httpx.RequestError as error:
-                problem = f"{type(error).__name__}: {error}"
+                problem = without_secrets(f"{type(error).__name__}: {error}")
             if problem is None:
                 raise_for_status(response, method, path)
                 return response
@@ -125,7 +132,7 @@ class MlflowRest:
     def _connected(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                self._client = _client(self.uri, self.timeout_s)
+                self._client = _client(self._address, self.timeout_s)
             return self._client
 
     def _decoded(self, response: httpx.Response) -> Json:

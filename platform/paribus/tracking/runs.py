@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from paribus.recipe.secrets import without_secrets
+
 from . import tags as words
 from .errors import LedgerError
 from .limits import KEY_LENGTH, NAME_LENGTH, PARAM_LENGTH, batches, fitting, joined_tags, split_tags
@@ -218,7 +220,9 @@ def log_batch(
 
 def fitting_params(params: Mapping[str, str]) -> dict[str, str]:
     """The params as MLflow takes them: a longer value keeps its beginning and digits of the whole one's SHA-256."""
-    return {fitting(key, KEY_LENGTH): fitting(str(value), PARAM_LENGTH) for key, value in params.items()}
+    return {
+        fitting(key, KEY_LENGTH): fitting(without_secrets(str(value)), PARAM_LENGTH) for key, value in params.items()
+    }
 
 
 def now_ms() -> int:
