@@ -8,6 +8,7 @@ from parts import FIRST_STUDY, badge, begin, say_down, show_progress, state_of, 
 from progress import Progress, counted, progress_of, show_ago
 from streamlit.delta_generator import DeltaGenerator
 
+from paribus.study.markup import as_plain_markdown
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.ledger_records import StudyRecord
 
@@ -84,7 +85,7 @@ def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
             st.markdown(badge(state_of(record)), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
-        st.markdown(record.question or ":gray[no question stated]")
+        st.markdown(as_plain_markdown(record.question) or ":gray[no question stated]")
         progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the verdicts ...]"))
         verdicts = st.empty()
         verdicts.markdown(text)

@@ -19,6 +19,7 @@ from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.stack_errors import StackError
 from paribus.recipe import RecipeError
 from paribus.recipe.home import home
+from paribus.recipe.secrets import without_secrets
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study
 from paribus.study.words import TrialResult
@@ -194,4 +195,4 @@ def _written(uri: str, run_id: str, version: Version) -> Judgement | None:
 def compare_url(uri: str, trials: list[TrialRecord], experiment_id: str) -> str:
     """MLflow's page that compares the trials' runs side by side."""
     runs = ",".join(f'"{trial.run_id}"' for trial in trials)
-    return f'{uri}/#/compare-runs?runs=[{runs}]&experiments=["{experiment_id}"]'
+    return f'{without_secrets(uri)}/#/compare-runs?runs=[{runs}]&experiments=["{experiment_id}"]'

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from progress import Progress
 
+from paribus.recipe.secrets import without_secrets
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.ledger_records import StudyRecord
 
@@ -101,6 +102,7 @@ def show_figure(figure: go.Figure, key: str) -> None:
 
 def say_down(error: LedgerError, uri: str, kept: str = "") -> None:
     """Say that the ledger can't be read and what to do; `kept` says what is shown meanwhile."""
+    uri = without_secrets(uri)
     if isinstance(error, LedgerUnreachable):
         what = f"**No MLflow server answers at {uri}.**"
         todo = (

@@ -15,6 +15,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.metrics import METRICS
 from paribus.analysis.plots import effects_figure
 from paribus.analysis.tables import as_csv, as_markdown, display_rows, show_p
+from paribus.study.markup import as_plain_markdown
 from paribus.study.words import FAILED_TO_TRAIN
 
 
@@ -32,7 +33,7 @@ def show_heading(view: StudyView) -> None:
         st.space("stretch")
         st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
     if record.question:
-        st.markdown(f"#### {record.question}")
+        st.markdown(f"#### {as_plain_markdown(record.question)}")
     if analysis is None:
         return
     if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts())):
@@ -54,7 +55,8 @@ def show_claim(analysis: StudyAnalysis) -> None:
     if (found := analysis.claim) is None:
         return
     with st.container(border=True):
-        st.markdown(f"{badge(found.outcome, f'claim {found.outcome}')} “{found.claim.text}” — {found.claim.source}")
+        said = as_plain_markdown(f"“{found.claim.text}” — {found.claim.source}")
+        st.markdown(f"{badge(found.outcome, f'claim {found.outcome}')} {said}")
         st.caption(f"{found.reasons[0]}. " + "; ".join(found.differences))
         if len(found.reasons) > 1:
             with st.expander("The claim, arm by arm"):
@@ -145,10 +147,10 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
     if analysis.pairing:
         lines.append(analysis.pairing.sentence())
     for note in analysis.notes:
-        st.caption(note[0].upper() + note[1:] + ".")
+        st.caption(as_plain_markdown(note[0].upper() + note[1:] + "."))
     if lines:
         with st.expander(f"{len(lines)} notes on these numbers"):
-            st.markdown("\n".join(f"- {line}" for line in lines))
+            st.markdown("\n".join(f"- {as_plain_markdown(line)}" for line in lines))
 
 
 def show_stability(analysis: StudyAnalysis) -> None:
@@ -163,7 +165,7 @@ def show_stability(analysis: StudyAnalysis) -> None:
         return
     for arm in failing:
         which = ", ".join(f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items())
-        st.markdown(f"- **{arm.arm.name}**{' (baseline)' if arm.is_baseline else ''}: {which}")
+        st.markdown(f"- **{as_plain_markdown(arm.arm.name)}**{' (baseline)' if arm.is_baseline else ''}: {which}")
     rows = [_stability_row(contrast) for contrast in analysis.contrasts if contrast.stability.any_failed]
     if rows:
         st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")
@@ -188,11 +190,16 @@ def show_caveats(view: StudyView) -> None:
     """What the findings are conditional on."""
     st.header("Fixed in every arm")
     if view.analysis is None:
-        st.markdown("\n".join(f"- {caveat}" for caveat in view.record.caveats) or "The ledger names no fixed factor.")
+        st.markdown(
+            "\n".join(f"- {as_plain_markdown(caveat)}" for caveat in view.record.caveats)
+            or "The ledger names no fixed factor."
+        )
         return
     st.caption("The findings hold for these settings; nothing here says that they hold for others.")
     parts: dict[str, list[str]] = {}
     for path, value in view.analysis.caveats.items():
         part, _, name = path.partition(".")
         parts.setdefault(part, []).append(f"{name} = {value}")
-    st.markdown("\n".join(f"- **{part}**: {', '.join(settings)}" for part, settings in parts.items()))
+    st.markdown(
+        "\n".join(f"- **{part}**: {as_plain_markdown(', '.join(settings))}" for part, settings in parts.items())
+    )

@@ -134,7 +134,9 @@ def _said(program: str, error: Exception) -> int:
     # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
     # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
     if isinstance(error, (ValueError, RuntimeError)) and type(error).__module__.startswith("paribus."):
-        print(f"{program}: {error}", file=sys.stderr)
+        from paribus.recipe.secrets import without_secrets
+
+        print(f"{program}: {without_secrets(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
     raise error
 

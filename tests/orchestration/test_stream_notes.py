@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from paribus.orchestration.streams import stream_notes
+from paribus.orchestration.streams import stream_hashes, stream_notes, stream_tag
 from paribus.study import Study
 from paribus.study.words import Arm
 from paribus.tracking.ledger_records import TrialRecord
@@ -65,3 +66,11 @@ def test_arms_with_other_data_have_other_streams_and_that_is_no_fault() -> None:
     )
     half, whole = study.arms
     assert stream_notes(study, [record(half, 1, ["a"]), record(whole, 1, ["b"])]) == ()
+
+
+@pytest.mark.parametrize("num_epochs", [0, 1, 499, 500, 501, 5000])
+def test_every_epochs_hash_is_kept_and_read_again(study: Study, num_epochs: int) -> None:
+    whole = [f"{number:012x}" * 5 for number in range(num_epochs)]
+    kept = record(study.arms[0], 1, [])
+    kept = replace(kept, tags={"paribus.stream_hash": stream_tag(whole)})
+    assert stream_hashes(kept) == [each[:12] for each in whole]

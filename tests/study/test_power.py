@@ -7,7 +7,20 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from statsmodels.stats.power import TTestPower
 
-from paribus.study.power import DEFAULT_SD, detectable, power_of
+from paribus.analysis.multiplicity import holm
+from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, judge
+from paribus.study.power import (
+    DEFAULT_SD,
+    Power,
+    boschloo,
+    detectable,
+    equivalence_power,
+    failures_needed,
+    power_of,
+    power_of_study,
+    rate_found,
+    replicates_for_equivalence,
+)
 from paribus.study.words import METRICS
 
 
@@ -81,3 +94,107 @@ def test_power_of_nothing_is_refused(sd: float, replicates: int) -> None:
 def test_every_metric_has_a_spread_to_plan_with() -> None:
     assert set(DEFAULT_SD) == set(METRICS)
     assert all(sd > 0 for sd in DEFAULT_SD.values())
+
+
+NUM_STUDIES = 4000
+
+
+def promised(num_contrasts: int, replicates: int, margin: float = 0.5, sd: float = 1.0, step: float = 0.0) -> Power:
+    return power_of_study(
+        sd, "", replicates=replicates, num_contrasts=num_contrasts, alpha=0.05, margin=margin, step=step
+    )
+
+
+def judged(means: list[float], replicates: int, margin: float, seed: int) -> np.ndarray:
+    """(NUM_STUDIES, A) verdicts of the real rule, over normal deltas of sd 1 that share a baseline."""
+    generator = np.random.default_rng(seed)
+    arms = generator.normal(0, 0.5**0.5, (NUM_STUDIES, len(means), replicates))
+    baseline = generator.normal(0, 0.5**0.5, (NUM_STUDIES, 1, replicates))
+    return judge(np.asarray(means)[:, None] + arms - baseline, margin=margin).codes
+
+
+@pytest.mark.parametrize("replicates", [4, 5, 14])
+@pytest.mark.parametrize("num_contrasts", [1, 3, 7, 11])
+def test_the_rule_finds_one_effect_among_the_contrasts_with_the_power_that_was_promised(
+    num_contrasts: int, replicates: int
+) -> None:
+    effect = promised(num_contrasts, replicates).detectable
+    assert effect is not None
+    codes = judged([effect, *[0.0] * (num_contrasts - 1)], replicates, 0.01, seed=num_contrasts)[:, 0]
+    assert 0.78 <= np.isin(codes, [BETTER, SMALL_DIFFERENCE]).mean() <= 0.84
+
+
+@pytest.mark.parametrize(("num_contrasts", "replicates"), [(1, 5), (1, 14), (3, 14), (6, 14), (11, 20)])
+def test_the_rule_calls_an_arm_without_effect_equivalent_as_often_as_was_promised(
+    num_contrasts: int, replicates: int
+) -> None:
+    power = promised(num_contrasts, replicates, margin=1.0).equivalent
+    codes = judged([0.0, *[5.0] * (num_contrasts - 1)], replicates, 1.0, seed=num_contrasts)[:, 0]
+    found = np.isin(codes, [EQUIVALENT, SMALL_DIFFERENCE]).mean()
+    assert found == pytest.approx(power, abs=0.025)
+
+
+@pytest.mark.parametrize("num_contrasts", [1, 3, 11])
+def test_as_many_replicates_as_the_plan_names_show_equivalence_and_one_less_does_not(num_contrasts: int) -> None:
+    enough = promised(num_contrasts, 5, margin=0.8).enough
+    assert enough is not None
+    assert promised(num_contrasts, enough, margin=0.8).equivalent >= 0.8
+    assert promised(num_contrasts, enough - 1, margin=0.8).equivalent < 0.8
+    codes = judged([0.0, *[5.0] * (num_contrasts - 1)], enough, 0.8, seed=num_contrasts)[:, 0]
+    assert 0.78 <= np.isin(codes, [EQUIVALENT, SMALL_DIFFERENCE]).mean() <= 0.84
+
+
+def test_equivalence_costs_one_step_of_the_metric_as_the_verdict_has_it() -> None:
+    assert equivalence_power(1.0, 20, 0.05, 0.8, 0.4) == pytest.approx(equivalence_power(1.0, 20, 0.05, 0.78), abs=1e-9)
+    assert equivalence_power(1.0, 4, 0.05, 0.1, 0.4) == 0.0
+    assert equivalence_power(1.0, 2, 0.05, 100.0) == 0.0
+    assert equivalence_power(0.0, 3, 0.05, 0.1) == 1.0
+    assert replicates_for_equivalence(1.0, 0.05, 0.001) is None
+
+
+def test_the_spread_is_never_believed_to_be_below_one_step_of_the_metric() -> None:
+    assert promised(1, 5, sd=0.01, step=0.25).sd == 0.25
+    assert promised(1, 5, sd=0.01, step=0.25).detectable == detectable(0.25, 5)
+
+
+@pytest.mark.parametrize("replicates", [1, 2, 3, 5, 8, 14, 20])
+def test_boschloos_p_against_none_is_scipys(replicates: int) -> None:
+    for failures in range(replicates + 1):
+        table = [[failures, 0], [replicates - failures, replicates]]
+        theirs = stats.boschloo_exact(table, alternative="two-sided").pvalue if failures else 1.0
+        assert boschloo(failures, replicates) == pytest.approx(theirs, rel=1e-3)
+    assert boschloo(replicates, replicates) == pytest.approx(2 * 0.25**replicates)
+
+
+def test_beyond_sixty_replicates_the_p_is_bounded_from_above() -> None:
+    theirs = stats.boschloo_exact([[9, 0], [71, 80]], alternative="two-sided").pvalue
+    assert theirs <= boschloo(9, 80) <= 2 * theirs
+    assert failures_needed(1000, 11) == 9
+
+
+@pytest.mark.parametrize("replicates", [3, 4, 5, 8, 14])
+@pytest.mark.parametrize("num_contrasts", [1, 3, 6, 11])
+def test_so_many_failures_are_resolved_in_the_verdicts_family_and_one_less_is_not(
+    num_contrasts: int, replicates: int
+) -> None:
+    def resolved(failures: int) -> bool:
+        table = [[failures, 0], [replicates - failures, replicates]]
+        tested = num_contrasts if replicates - failures >= 3 else num_contrasts - 1
+        return bool(holm([stats.boschloo_exact(table).pvalue, *[1.0] * tested])[0] < 0.05)
+
+    found = failures_needed(replicates, num_contrasts)
+    assert found == next((k for k in range(1, replicates + 1) if resolved(k)), None)
+
+
+def test_the_failure_rate_of_a_plan_has_the_power_that_was_promised() -> None:
+    power = promised(6, 14)
+    assert power.failures is not None
+    assert power.failure_rate is not None
+    assert stats.binom.sf(power.failures - 1, 14, power.failure_rate) == pytest.approx(0.8, abs=1e-6)
+    assert rate_found(5, 5) == pytest.approx(0.8**0.2, abs=1e-6)
+
+
+@pytest.mark.parametrize(("replicates", "num_contrasts"), [(2, 1), (3, 3), (1, 1), (4, 11)])
+def test_where_no_number_of_failures_can_be_resolved_the_plan_knows_it(replicates: int, num_contrasts: int) -> None:
+    power = promised(num_contrasts, replicates)
+    assert (power.failures, power.failure_rate) == (None, None)

@@ -218,7 +218,10 @@ BAD_STUDIES = [
     ({"claim": Claim("c", "s", direction="beter")}, "did you mean 'better'?"),
     ({"claim": Claim("c", "s", metric="accuracy")}, "the claim's metric 'accuracy': allowed are"),
     ({"claim": Claim("c", "s", arms={"model.dept": (40,)})}, "the claim is about 'model.dept', which is no factor"),
-    ({"claim": Claim("c", "s", arms={"model.depth": (28,)})}, "the claim concerns no arm"),
+    (
+        {"claim": Claim("c", "s", arms={"model.depth": (28,)})},
+        "the claim's level 28 of 'model.depth' is none of the study's: 16, 40",
+    ),
 ]
 
 BAD_RECIPES = [

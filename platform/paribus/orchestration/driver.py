@@ -14,6 +14,7 @@ from paribus.orchestration.study_ledger import StudyLedger
 from paribus.orchestration.texts import plan_text, stale_text
 from paribus.orchestration.variables import CHECKPOINT_S, DRAIN_S, seconds
 from paribus.recipe.home import home
+from paribus.recipe.secrets import without_secrets
 from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.tracking.errors import LeaseHeld
@@ -35,7 +36,11 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
     ledger = StudyLedger(study, uri, folder / "spool" / study.name)
     try:
         records = ledger.known()
-        note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
+        note = (
+            ""
+            if records is not None
+            else f"MLflow at {without_secrets(uri)} does not answer: results wait on disk until it does"
+        )
         outlook = look_out(study, folder, records, options, only=only, note=note)
         print(plan_text(outlook), flush=True)
         if outlook.plan.counts().get("stale"):
@@ -81,7 +86,8 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.orchestration.progress import Progress
 
-        print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}", flush=True)
+        where_to = without_secrets(ledger.uri)
+        print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {where_to}", flush=True)
         progress = Progress(outlook.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
         execute(outlook.plan, context, [progress])
 
@@ -91,8 +97,8 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(ended)
     if missing is None:
         print(
-            f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
-            f"{folder / 'spool'}. The same command sends them and prints the verdicts",
+            f"\nall trials have ended, but MLflow at {without_secrets(ledger.uri)} does not answer: their records "
+            f"wait in {folder / 'spool'}. The same command sends them and prints the verdicts",
             file=sys.stderr,
         )
         return 1

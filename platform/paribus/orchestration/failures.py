@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from paribus.recipe.secrets import without_secrets
+
 FailureClass = Literal["preempted", "node", "oom", "data", "code"]
 
 # How often Ray Tune starts a trial again after its worker's process or node was lost, which is no fault of the trial.
@@ -35,4 +37,4 @@ def classify(error: BaseException) -> FailureClass:
 def reason(kind: FailureClass, error: BaseException) -> str:
     """`data: shard train-000001.tar is truncated ...`: one line, whole enough to act on."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return f"{kind}: {text}"[:1000]
+    return without_secrets(f"{kind}: {text}")[:1000]

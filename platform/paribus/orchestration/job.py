@@ -7,7 +7,7 @@ from typing import Any
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
 from paribus.study.plan import Step, Trial
-from paribus.study.words import Arm, level_from_json, short_name
+from paribus.study.words import Arm, column_names, level_from_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,8 @@ def decode(text: str) -> Step:
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """MLflow's params of a trial: its levels by short name, which are sortable columns, then the whole recipe."""
-    levels = {short_name(path): str(level) for path, level in trial.arm.levels}
+    """MLflow's params of a trial: its levels by short name (whole paths where two share one), then the whole recipe."""
+    names = column_names([path for path, _ in trial.arm.levels])
+    levels = {name: str(level) for name, (_, level) in zip(names, trial.arm.levels, strict=True)}
     whole = {path: str(value) for path, value in leaves(trial.recipe.model_dump())}
     return {**levels, "replicate": str(trial.replicate), **whole}

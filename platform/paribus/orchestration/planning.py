@@ -11,9 +11,10 @@ from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
 from paribus.orchestration.variables import check_variables
 from paribus.recipe import Recipe
-from paribus.study.plan import Action, Known, Plan, make_plan, trials
-from paribus.study.power import DEFAULT_SD, Power, detectable
+from paribus.study.plan import Action, Known, Plan, Trial, make_plan, trials
+from paribus.study.power import DEFAULT_SD, Power, power_of_study
 from paribus.study.study import Study
+from paribus.study.words import IN_NATS
 
 if TYPE_CHECKING:
     from paribus.study.words import Arm
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 class Outlook:
     """A plan with what it promises. `seconds` is of one worker, summed over the trials to run; None: nothing timed yet.
 
+    `num_untimed` of those trials are in arms that no trial of this plan has timed, and are priced by the others' mean.
     `note` says why the ledger is not part of it, "" where it is.
     """
 
@@ -31,6 +33,7 @@ class Outlook:
     power: Power
     seconds: float | None
     note: str
+    num_untimed: int = 0
     records: Sequence[TrialRecord] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,9 +42,15 @@ class Outlook:
             "study": self.plan.study.name,
             "counts": self.plan.counts(),
             "detectable": self.power.detectable,
+            "num_contrasts": self.power.num_contrasts,
+            "equivalence_power": self.power.equivalent,
+            "replicates_for_equivalence": self.power.enough,
+            "failures_needed": self.power.failures,
+            "failure_rate_found": self.power.failure_rate,
             "sd": self.power.sd,
             "sd_source": self.power.source,
             "worker_seconds": self.seconds,
+            "num_untimed": self.num_untimed,
             "note": self.note,
             "trials": [
                 {"id": s.trial.id, "arm": s.trial.arm.as_dict(), "replicate": s.trial.replicate, "action": s.action}
@@ -73,29 +82,27 @@ def look_out(
     check_variables()
     if check:
         check_inputs(map(study.recipe_of, study.arms), home)
-        _check_judgeable(study, home)
+    samples = _num_eval(study, home, check)
+    drawn = trials(study, digest_of)
     plan = make_plan(
         study,
-        trials(study, digest_of),
+        drawn,
         None if records is None else known_of(records),
         code=code_digest(),
         accept_code=options.accept_code,
         redo=options.redo,
         only=only,
     )
-    found = records or ()
-    return Outlook(plan=plan, power=_power(study, found), seconds=_seconds(plan, found), note=note, records=records)
-
-
-def _check_judgeable(study: Study, folder: Path) -> None:
-    """Refuse before training what analysis would refuse after it."""
-    from paribus.analysis.metrics import check_margin, metric_called
-    from paribus.data.catalog import locate
-    from paribus.data.manifest import read_manifest
-
-    for data in {study.recipe_of(arm).data for arm in study.arms}:
-        split = read_manifest(locate(data, folder)).split(data.eval_split)
-        check_margin(study.margin, metric_called(study.metric), split.samples)
+    measured = {record.trial_id: record for record in records or ()}
+    seconds, num_untimed = _seconds(plan, measured)
+    return Outlook(
+        plan=plan,
+        power=_power(study, measured, drawn, min(samples)),
+        seconds=seconds,
+        num_untimed=num_untimed,
+        note=note,
+        records=records,
+    )
 
 
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
@@ -111,19 +118,51 @@ def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     }
 
 
-def _power(study: Study, records: Sequence[TrialRecord]) -> Power:
-    """From the spread of the study's own deltas where the ledger has some, else from a stated default."""
+def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
+    """How many evaluation examples each data set of the arms has.
+
+    With `check` it refuses before training what the report would refuse after it.
+
+    Raises:
+        AnalysisError: the margin is below one evaluation example.
+    """
+    from paribus.data.catalog import locate
+    from paribus.data.manifest import read_manifest
+
+    samples = []
+    for data in {study.recipe_of(arm).data for arm in study.arms}:
+        split = read_manifest(locate(data, home)).split(data.eval_split)
+        samples.append(split.samples)
+        if check and study.metric not in IN_NATS and study.margin * split.samples < 100:
+            # It says why; imported only here, for a plan starts in under a second.
+            from paribus.analysis.metrics import check_margin, metric_called
+
+            check_margin(study.margin, metric_called(study.metric), split.samples)
+    return samples
+
+
+def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
+    """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
     by_arm: dict[Arm, dict[int, float]] = {}
-    for record in records:
-        if record.outcome == "finished" and study.metric in record.metrics and record.arm in study.arms:
-            by_arm.setdefault(record.arm, {})[record.replicate] = record.metrics[study.metric]
+    for trial in drawn:
+        record = measured.get(trial.id)
+        if record is not None and record.outcome == "finished" and study.metric in record.metrics:
+            by_arm.setdefault(trial.arm, {})[trial.replicate] = record.metrics[study.metric]
     spreads = [sd for arm in by_arm if (sd := _delta_sd(study, arm, by_arm)) is not None]
     if spreads:
         sd = sorted(spreads)[len(spreads) // 2]
         source = f"the median over {len(spreads)} contrasts in the ledger"
     else:
         sd, source = DEFAULT_SD[study.metric] * 2**0.5, "assumed, until the ledger has replicates"
-    return Power(detectable=detectable(sd, study.replicates, study.alpha), sd=sd, source=source)
+    return power_of_study(
+        sd,
+        source,
+        replicates=study.replicates,
+        num_contrasts=len(study.arms) - len(study.baselines),
+        alpha=study.alpha,
+        margin=study.margin,
+        step=0.0 if study.metric in IN_NATS else 100 / num_eval,
+    )
 
 
 def _delta_sd(study: Study, arm: Arm, by_arm: Mapping[Arm, Mapping[int, float]]) -> float | None:
@@ -138,14 +177,20 @@ def _delta_sd(study: Study, arm: Arm, by_arm: Mapping[Arm, Mapping[int, float]])
     return sd or None
 
 
-def _seconds(plan: Plan, records: Sequence[TrialRecord]) -> float | None:
-    """Worker-seconds of the trials to run, each priced by its own arm's timings, or by all arms' where it has none."""
+def _seconds(plan: Plan, measured: Mapping[str, TrialRecord]) -> tuple[float | None, int]:
+    """Worker-seconds of the trials to run, and how many of them are in arms that no trial of this plan has timed.
+
+    Each is priced by the timings of its own arm, or by the mean of the other arms'. Trials of other settings, which
+    may be shorter, or of another network, price nothing.
+    """
     timed: dict[Arm, list[float]] = {}
-    for record in records:
-        if "total_s" in record.metrics:
-            timed.setdefault(record.arm, []).append(record.metrics["total_s"])
+    for step in plan.steps:
+        record = measured.get(step.trial.id)
+        if record is not None and "total_s" in record.metrics:
+            timed.setdefault(step.trial.arm, []).append(record.metrics["total_s"])
     if not timed:
-        return None
+        return None, len(plan.todo)
     means = {arm: sum(seconds) / len(seconds) for arm, seconds in timed.items()}
     overall = sum(means.values()) / len(means)
-    return sum(means.get(step.trial.arm, overall) for step in plan.todo)
+    priced = [means.get(step.trial.arm) for step in plan.todo]
+    return sum(overall if seconds is None else seconds for seconds in priced), priced.count(None)

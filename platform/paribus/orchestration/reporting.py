@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -11,16 +11,18 @@ from typing import IO, Any
 
 from paribus.analysis import StudyAnalysis, analyse
 from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
-from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
+from paribus.analysis.tables import as_markdown, display_rows, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.report_files import write_whole
 from paribus.orchestration.streams import stream_notes
 from paribus.orchestration.texts import lost_notes
+from paribus.recipe.secrets import without_secrets
+from paribus.study.markup import as_plain_markdown
 from paribus.study.plan import trials
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.ledger_records import TrialRecord, faults_of
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
 table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;
@@ -50,16 +52,17 @@ class Judged:
             "claim": {"text": claim.claim.text, "source": claim.claim.source, "outcome": claim.outcome}
             if claim
             else None,
-            "caveats": {path: str(value) for path, value in self.analysis.caveats.items()},
+            "caveats": {path: without_secrets(str(value)) for path, value in self.analysis.caveats.items()},
             "notes": [*summary(self.analysis), *self.notes],
         }
 
     def markdown(self) -> str:
         """Question, table, claim, notes and what was fixed."""
-        lines = [f"**{self.study.question}**", "", as_markdown(self.analysis), ""]
-        lines += [f"- {line.strip()}" for line in (*summary(self.analysis), *self.notes)]
-        lines += ["", "Fixed: " + ", ".join(f"`{path}` {value}" for path, value in self.study.caveats().items())]
-        return "\n".join(lines) + "\n"
+        plain = as_plain_markdown
+        lines = [f"**{plain(self.study.question)}**", "", as_markdown(self.analysis), ""]
+        lines += [f"- {plain(line.strip())}" for line in (*summary(self.analysis), *self.notes)]
+        fixed = (f"`{path}` {plain(str(value))}" for path, value in self.study.caveats().items())
+        return without_secrets("\n".join([*lines, "", "Fixed: " + ", ".join(fixed)]) + "\n")
 
 
 def judge(study: Study, uri: str, home: Path) -> Judged:
@@ -89,8 +92,8 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
         analysis=analyse(study, results),
         records=records,
         curves=curves,
-        notes=(*stream_notes(study, records), *lost_notes(records)),
-        url=parent.url if parent else uri,
+        notes=(*stream_notes(study, records), *faults_of(records), *lost_notes(records)),
+        url=parent.url if parent else without_secrets(uri),
     )
 
 
@@ -116,7 +119,7 @@ def show(judged: Judged, file: IO[str] | None = None) -> None:
     console = probe if probe.is_terminal else Console(file=file, width=160, highlight=False, force_jupyter=False)
     console.print(rich_table(judged.analysis))
     for line in notes_of(judged):
-        console.print(line, markup=False, highlight=False, soft_wrap=not probe.is_terminal)
+        console.print(without_secrets(line), markup=False, highlight=False, soft_wrap=not probe.is_terminal)
     console.print(f"\nMLflow: {judged.url}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -130,32 +133,36 @@ def write_html(judged: Judged, path: Path) -> Path:
     effects = effects_figure(judged.analysis.contrasts, judged.analysis.exploratory)
     learning = learning_curves_figure(judged.curves, judged.study.metric, "step")
     rows = [
-        f"<tr><td>{html.escape(record.arm_name)}</td><td>{record.replicate}</td><td>{record.outcome or 'running'}</td>"
+        f"<tr><td>{html.escape(record.arm_name)}</td><td>{record.replicate}</td>"
+        f"<td>{html.escape(record.outcome or 'running')}</td>"
         f"<td>{record.metrics.get(judged.study.metric, float('nan')):.4g}</td>"
         f'<td><a href="{html.escape(record.url)}">run</a></td></tr>'
         for record in judged.records
     ]
-    notes = "".join(f"<li>{html.escape(line)}</li>" for line in (*summary(judged.analysis), *judged.notes))
+    notes = "".join(
+        f"<li>{html.escape(without_secrets(line))}</li>" for line in (*summary(judged.analysis), *judged.notes)
+    )
     fixed = "".join(
-        f"<tr><td>{html.escape(path)}</td><td>{html.escape(str(value))}</td></tr>"
+        f"<tr><td>{html.escape(path)}</td><td>{html.escape(without_secrets(str(value)))}</td></tr>"
         for path, value in judged.study.caveats().items()
     )
     title = html.escape(f"{judged.study.name}: {judged.study.question}")
     return write_whole(
         path,
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1>{_table(as_markdown(judged.analysis))}<ul>{notes}</ul>"
+        f"<h1>{title}</h1>{_table(display_rows(judged.analysis))}<ul>{notes}</ul>"
         f"{effects.to_html(full_html=False, include_plotlyjs=True)}"
         f"{learning.to_html(full_html=False, include_plotlyjs=False)}"
-        f"<h2>Every trial</h2><table><tr><th>arm<th>replicate<th>outcome<th>{judged.study.metric}<th>MLflow</tr>"
+        f"<h2>Every trial</h2><table><tr><th>arm<th>replicate<th>outcome"
+        f"<th>{html.escape(judged.study.metric)}<th>MLflow</tr>"
         f'{"".join(rows)}</table><h2>Fixed in every arm</h2><table class="quiet">{fixed}</table></html>',
     )
 
 
-def _table(markdown: str) -> str:
-    """A Markdown table as HTML."""
-    lines = [line.strip().strip("|").split(" | ") for line in markdown.strip().splitlines() if "---" not in line]
-    cells = [[html.escape(cell.strip()) for cell in line] for line in lines]
-    head = "".join(f"<th>{cell}</th>" for cell in cells[0])
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in cells[1:])
-    return f"<table><tr>{head}</tr>{body}</table>"
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    """The rows of a table as HTML."""
+    if not rows:
+        return "<p>No contrasts yet.</p>"
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
+    cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row.values()) for row in rows)
+    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"

@@ -20,6 +20,7 @@ from paribus.orchestration.job import params_of
 from paribus.orchestration.planning import Outlook
 from paribus.recipe.home import home
 from paribus.study.document import write_study
+from paribus.study.markup import as_plain_markdown
 from paribus.study.plan import Step
 from paribus.study.study import Study
 from paribus.tracking import (
@@ -226,7 +227,7 @@ class StudyLedger:
             self._describe(run)
             run.artifact("verdicts.json", json.dumps(judged.as_dict(), indent=2).encode())
             run.artifact("report.md", judged.markdown().encode())
-            run.set_tags({"mlflow.note.content": judged.markdown()[:7000]})
+            run.set_tags({"mlflow.note.content": judged.markdown()})
 
         self._try(store)
 
@@ -291,11 +292,12 @@ def _header(outlook: Outlook) -> StudyHeader:
         name=study.name,
         question=study.question,
         claim=asdict(study.claim) if study.claim else None,
-        caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items())[:60],
+        caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items()),
         design=study.design,
         num_planned=len(outlook.plan.steps),
         code=code_digest(),
-        note=f"**{study.question}**\n\n{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
+        note=f"**{as_plain_markdown(study.question)}**\n\n"
+        f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
         source=sys.argv[0],
         commit=str((environment().get("git") or {}).get("commit", "")),
     )

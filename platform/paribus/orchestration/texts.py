@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from paribus.orchestration.failures import ADVICE
 from paribus.orchestration.planning import Outlook
+from paribus.recipe.secrets import without_secrets
 from paribus.study.study import Study
+from paribus.tracking.ledger_records import faults_of
 
 if TYPE_CHECKING:
     from paribus.tracking.ledger_records import TrialRecord
@@ -35,11 +37,11 @@ def plan_text(outlook: Outlook) -> str:
     lines += [f"    {count:>4} {_ACTIONS[action]}" for action, count in plan.counts().items()]
     lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.arms]
     lines += [f"  fixed {path} = {level}" for path, level in study.fixed.items()]
-    lines.append(f"  detects {_detects(outlook)}")
+    lines += [f"  detects {line}" for line in _detects(outlook)]
     lines.append(f"  costs {_cost(outlook)}")
     if outlook.note:
         lines.append(f"  note: {outlook.note}")
-    return "\n".join(lines)
+    return without_secrets("\n".join(lines))
 
 
 def stale_text(outlook: Outlook) -> str:
@@ -56,6 +58,7 @@ def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) 
     ended = Counter(record.outcome for record in records if record.outcome)
     lines = [f"{study.name}: {sum(ended.values())} of {num_planned} trials have ended"]
     lines += [f"    {count:>4} {outcome}" for outcome, count in sorted(ended.items())]
+    lines += [f"  damaged  {fault}" for fault in faults_of(records)]
     for record in records:
         name = f"{record.arm_name} · r{record.replicate}"
         if record.outcome == "failed":
@@ -89,14 +92,39 @@ def _role(study: Study, arm: object) -> str:
     return "  (baseline)" if arm in study.baselines else ""
 
 
-def _detects(outlook: Outlook) -> str:
+def _detects(outlook: Outlook) -> list[str]:
+    """What the study can tell: a difference, the lack of one, and failures to train."""
+    if not outlook.power.num_contrasts:
+        return ["nothing: there is no arm beside the baseline"]
+    return [*_detects_quality(outlook), _detects_failures(outlook)]
+
+
+def _detects_quality(outlook: Outlook) -> list[str]:
     study, power = outlook.plan.study, outlook.power
     if power.detectable is None:
-        return f"nothing: a verdict needs 3 replicates or more (5 is the default), and here are {study.replicates}"
-    unit = _UNITS.get(study.metric, "")
+        return [f"nothing of quality: a verdict needs 3 replicates or more (5 is the default), not {study.replicates}"]
+    unit = _UNITS.get(study.metric, " nats")
+    several = f"one effect among {power.num_contrasts} contrasts, Holm-corrected; " if power.num_contrasts > 1 else ""
+    takes = f"; 80 % takes {power.enough} replicates" if power.enough else ""
+    return [
+        f"a difference of {power.detectable:.2g}{unit} with 80 % power ({several}sd of paired differences "
+        f"{power.sd:.2g}{unit}: {power.source})",
+        f"an arm without any effect as equivalent, within {study.margin:g}{unit}, with "
+        f"{100 * power.equivalent:.0f} % power{takes if power.equivalent < 0.8 else ''}",
+    ]
+
+
+def _detects_failures(outlook: Outlook) -> str:
+    """What the test of stability can and cannot reach with so many replicates and contrasts."""
+    power, replicates = outlook.power, outlook.plan.study.replicates
+    if power.failures is None or power.failure_rate is None:
+        return (
+            f"no instability: even an arm that fails to train in {replicates} of {replicates} against 0 is unresolved"
+        )
+    least = "all" if power.failures == replicates else f"{power.failures} or more"
     return (
-        f"a difference of {power.detectable:.2g}{unit} with 80 % power per contrast "
-        f"(sd of paired differences {power.sd:.2g}{unit}: {power.source})"
+        f"an arm that fails to train in {least} of {replicates} against 0 as unstable (80 % power if it fails with a "
+        f"chance of {100 * power.failure_rate:.0f} % or more); fewer failures are unresolved"
     )
 
 
@@ -105,7 +133,8 @@ def _cost(outlook: Outlook) -> str:
     if not num_left:
         return "nothing: every trial is done"
     if outlook.seconds is None:
-        return f"{num_left} trials; nothing like them has been timed yet"
+        return f"{num_left} trials; none of this plan has been timed yet"
     resources = outlook.plan.todo[0].trial.recipe.resources
     gpu = f", {outlook.seconds * resources.gpus / 3600:.2g} GPU-hours" if resources.gpus else ""
-    return f"{num_left} trials, {outlook.seconds / 60:.1f} worker-minutes by the ledger's own timings{gpu}"
+    other = f", {outlook.num_untimed} of them by those of other arms" if outlook.num_untimed else ""
+    return f"{num_left} trials, {outlook.seconds / 60:.1f} worker-minutes by this plan's own timings{other}{gpu}"

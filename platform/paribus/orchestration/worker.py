@@ -15,6 +15,7 @@ from ray import tune
 from paribus.orchestration.failures import classify, reason
 from paribus.orchestration.feed_reader import consumer_of, sharing_faults, sharing_tags
 from paribus.orchestration.job import Context, decode, params_of
+from paribus.orchestration.streams import stream_tag
 from paribus.recipe import trial_id
 from paribus.study.plan import Trial
 
@@ -165,7 +166,7 @@ class TrialWorker(tune.Trainable):
             "paribus.data": self._feed(trial).digest,
             "paribus.outcome_step": "" if result.outcome_step is None else str(result.outcome_step),
             "paribus.num_steps": str(result.num_steps),
-            "paribus.stream_hash": json.dumps([short[:12] for short in result.stream_hashes])[:8000],
+            "paribus.stream_hash": stream_tag(result.stream_hashes),
             "paribus.device": result.device,
         }
         if result.reason:

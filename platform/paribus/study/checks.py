@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from math import isfinite
+from math import isfinite, prod
+from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, get_args
 
 from paribus.recipe import Recipe
@@ -14,26 +16,25 @@ from paribus.study.words import IN_NATS, METRICS, Claim, Direction
 if TYPE_CHECKING:
     from paribus.study.study import Study
 
-# Files are called so with more beside it, and no file's name may have more than 255 bytes.
+# Folders, a spool and an MLflow experiment are called by the name, with more beside it; file systems take 255 bytes.
 MOST_NAME_BYTES = 120
+# More than any ledger page or report can show; said at once, before anything is counted one by one.
+MOST_ARMS = 1_000
+MOST_TRIALS = 100_000
+
 DESIGNS = ("factorial", "one_at_a_time", "explicit")
 
 
 def check_fields(study: Study) -> None:
     """Raise StudyError for a field that no study can have, whatever its recipe."""
-    name = study.name
-    if not isinstance(name, str) or not name or not all(letter.isalnum() or letter in "_-" for letter in name):
-        raise StudyError(f"name {name!r}: use letters, digits, '_' and '-'")
-    if len(name.encode()) > MOST_NAME_BYTES:
-        raise StudyError(
-            f"a name of {len(name.encode())} bytes ({name[:20]}...): at most {MOST_NAME_BYTES}, because folders "
-            "and the MLflow experiment are called so"
-        )
+    _check_name(study.name)
     if not isinstance(study.base, (str, Recipe)):
-        raise StudyError(f"base = {study.base!r}: give a preset's name, such as 'digits', or a Recipe")
+        raise StudyError(f"base = {brief(study.base)}: give a preset's name, such as 'digits', or a Recipe")
+    _check_types(study)
     _check_numbers(study)
     _check_word("metric", study.metric, METRICS)
     _check_word("design", study.design, DESIGNS)
+    _check_size(study)
     if study.design == "explicit" and (study.factors or not study.arms_listed):
         raise StudyError("the explicit design takes its arms, arms_listed=({...}, {...}), and no factors")
     if study.design != "explicit" and (study.arms_listed or not study.factors):
@@ -48,29 +49,144 @@ def check_claim(study: Study) -> None:
     if claim is None:
         return
     if not isinstance(claim, Claim):
-        raise StudyError(f"claim = {claim!r}: give Claim(text, source=...)")
-    _check_word("the claim's metric", claim.metric, METRICS)
-    _check_word("the claim's direction", claim.direction, get_args(Direction))
+        raise StudyError(f"claim = {brief(claim)}: give Claim(text, source=...)")
+    _check_claim_words(claim)
     paths = study.arms[0].as_dict()
-    for path in claim.arms:
+    for path, levels in claim.arms.items():
         if path not in paths:
             raise StudyError(f"the claim is about {path!r}, which is no factor: {nearest(path, paths)}")
-    if not any(claim.concerns(arm) for arm in study.arms):
-        shown = ", ".join(f"{path} in {levels!r}" for path, levels in claim.arms.items())
+        if not isinstance(levels, (tuple, list)) or not levels:
+            raise StudyError(
+                f"the claim has {path!r} in {brief(levels)}: give a tuple of the study's levels, such as "
+                f"({study.arms[0].as_dict()[path]!r},)"
+            )
+        _check_levels(study, path, levels)
+    concerned = [arm for arm in study.arms if claim.concerns(arm)]
+    shown = ", ".join(f"{path} in {levels!r}" for path, levels in claim.arms.items())
+    if not concerned:
         raise StudyError(f"the claim concerns no arm: none of the study's has {shown}")
+    if all(arm in study.baselines for arm in concerned):
+        where = f" with {shown}" if shown else ""
+        raise StudyError(
+            f"the claim concerns the baseline alone ({concerned[0].name}){where}, which is compared with nothing: name "
+            "levels of the arms that it is about, or another baseline"
+        )
+
+
+def _check_claim_words(claim: Claim) -> None:
+    for what, text in (("text", claim.text), ("source", claim.source), ("setting", claim.setting)):
+        if not isinstance(text, str):
+            raise StudyError(f"the claim's {what} = {brief(text)}: give it as text")
+    if not claim.text.strip():
+        raise StudyError("the claim's text is empty: say what the source claims")
+    _check_word("the claim's metric", claim.metric, METRICS)
+    _check_word("the claim's direction", claim.direction, get_args(Direction))
+    if not isinstance(claim.arms, Mapping):
+        raise StudyError(
+            f"the claim's arms = {brief(claim.arms)}: map paths to levels, such as {{'model.width': (4,)}}"
+        )
+    if claim.effect is not None:
+        if not _is_number(claim.effect) or not claim.effect > 0:
+            raise StudyError(
+                f"the claim's effect = {claim.effect!r}: the size that the source claims, a number above 0 in the unit "
+                f"of {claim.metric}; the direction says which way"
+            )
+        if claim.direction not in ("better", "worse"):
+            raise StudyError(
+                f"the claim's effect = {claim.effect!r} goes with the direction 'better' or 'worse', not with "
+                f"{claim.direction!r}: leave it out, or state the direction"
+            )
+
+
+def _check_levels(study: Study, path: str, levels: Iterable[Any]) -> None:
+    known = list(dict.fromkeys(arm.as_dict()[path] for arm in study.arms))
+    for level in levels:
+        # True == 1 in Python, and neither is the other's level.
+        if not any(level == other and isinstance(level, bool) == isinstance(other, bool) for other in known):
+            shown = ", ".join(map(repr, known))
+            raise StudyError(f"the claim's level {brief(level)} of {path!r} is none of the study's: {shown}")
+
+
+def _check_name(name: Any) -> None:
+    if not isinstance(name, str) or not name or not all(letter.isalnum() or letter in "_-" for letter in name):
+        raise StudyError(f"name {brief(name)}: use letters, digits, '_' and '-'")
+    if (size := len(name.encode())) > MOST_NAME_BYTES:
+        raise StudyError(
+            f"name {brief(name)} has {size} bytes: at most {MOST_NAME_BYTES}, for folders and MLflow's experiment are "
+            "called so"
+        )
+
+
+def _check_types(study: Study) -> None:
+    """The shapes of what a study is made of; factors and their levels are checked by the design."""
+    if not isinstance(study.question, str):
+        raise StudyError(f"question = {brief(study.question)}: give one line of text")
+    wanted = {"factors": "map paths to levels, such as {'model.depth': (16, 40)}"}
+    wanted |= {"fixed": "map paths to values, such as {'optimizer.lr': 0.1}"}
+    wanted |= {"baseline": "map paths to levels, such as {'model.depth': 16}, or leave it out"}
+    for name, advice in wanted.items():
+        value = getattr(study, name)
+        if not isinstance(value, Mapping) and not (name == "baseline" and value is None):
+            raise StudyError(f"{name} = {brief(value)}: {advice}")
+    arms: Any = study.arms_listed
+    if not isinstance(arms, Sequence) or isinstance(arms, (str, bytes)):
+        raise StudyError(f"arms_listed = {brief(arms)}: give a tuple of mappings, such as ({{'model.depth': 40}},)")
+    for arm in arms:
+        if not isinstance(arm, Mapping) or not all(isinstance(path, str) for path in arm):
+            raise StudyError(
+                f"arms_listed has {brief(arm)}: an arm maps paths to levels, such as {{'model.depth': 40}}"
+            )
+    # What `fixed` may hold, the recipe says.
+    for path, level in ((path, level) for each in (study.baseline or {}, *arms) for path, level in each.items()):
+        _check_level(path, level)
+
+
+def _check_level(path: str, level: Any) -> None:
+    if level is None or isinstance(level, (str, int, float)):
+        return
+    if not isinstance(level, tuple) or not all(isinstance(each, (str, int, float)) for each in level):
+        raise StudyError(
+            f"{path!r} has the level {brief(level)} of the type {type(level).__name__}: use plain numbers, text, True, "
+            "False, None or a tuple of them"
+        )
+
+
+def _check_size(study: Study) -> None:
+    """Refuse at once what would take hours to count one by one."""
+    factors: Mapping[str, Any] = study.factors
+    for path, levels in factors.items():
+        if not isinstance(levels, (tuple, list)):
+            return  # the design says how levels are given
+        if len(levels) <= MOST_ARMS:
+            for level in levels:
+                if not isinstance(level, (list, dict, set)):
+                    _check_level(path, level)
+    sizes = [len(levels) for levels in study.factors.values()]
+    num_arms = {"factorial": prod(sizes), "one_at_a_time": sum(sizes), "explicit": len(study.arms_listed)}[study.design]
+    if num_arms > MOST_ARMS:
+        raise StudyError(
+            f"{num_arms:,} arms: at most {MOST_ARMS:,} in one study; give fewer levels, or design='one_at_a_time'"
+        )
+    if max(num_arms, 1) * study.replicates > MOST_TRIALS:
+        raise StudyError(
+            f"{num_arms:,} arms x {study.replicates:,} replicates: at most {MOST_TRIALS:,} trials in one study"
+        )
 
 
 def _check_numbers(study: Study) -> None:
     if not _is_whole(study.replicates) or study.replicates < 1:
         raise StudyError(
-            f"replicates = {study.replicates!r}: a whole number of at least 1; 5 is the least that judges well"
+            f"replicates = {brief(study.replicates)}: a whole number of at least 1; from 3 on there are verdicts, and "
+            "`plan` says what so many can tell"
         )
     if not _is_whole(study.seed):
-        raise StudyError(f"seed = {study.seed!r}: a whole number")
+        raise StudyError(f"seed = {brief(study.seed)}: a whole number")
     if not _is_number(study.alpha) or not 0 < study.alpha < 1:
-        raise StudyError(f"alpha = {study.alpha!r}: a number between 0 and 1, such as 0.05")
+        raise StudyError(f"alpha = {brief(study.alpha)}: a number between 0 and 1, such as 0.05")
     if not _is_number(study.margin) or not study.margin > 0:
-        raise StudyError(f"margin = {study.margin!r}: the smallest effect of interest is positive, such as 0.5 points")
+        raise StudyError(
+            f"margin = {brief(study.margin)}: the smallest effect of interest is positive, such as 0.5 points"
+        )
     if study.metric in IN_NATS and study.margin == type(study).margin:
         raise StudyError(
             f"{study.metric} is in nats, where the default margin of {study.margin:g} would call nearly everything "
@@ -79,10 +195,10 @@ def _check_numbers(study: Study) -> None:
 
 
 def _check_word(what: str, word: Any, allowed: tuple[str, ...]) -> None:
-    if word not in allowed:
+    if not isinstance(word, str) or word not in allowed:
         close = get_close_matches(str(word), allowed, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise StudyError(f"{what} {word!r}: allowed are {', '.join(map(repr, allowed))}{hint}")
+        raise StudyError(f"{what} {brief(word)}: allowed are {', '.join(map(repr, allowed))}{hint}")
 
 
 def _is_whole(value: Any) -> bool:

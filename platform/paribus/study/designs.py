@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
+from reprlib import repr as brief
 
 from paribus.study.words import Arm, Level
 
@@ -35,10 +36,10 @@ def explicit(arms: Sequence[Mapping[str, Level]], baseline: Mapping[str, Level])
 def check_factors(factors: Factors) -> None:
     """Raise StudyError for a factor without levels, with one given twice, or not given as a tuple."""
     if not isinstance(factors, Mapping):
-        raise StudyError(f"factors = {factors!r}: map paths to levels, such as {{'model.depth': (16, 40)}}")
+        raise StudyError(f"factors = {brief(factors)}: map paths to levels, such as {{'model.depth': (16, 40)}}")
     for path, levels in factors.items():
         if not isinstance(levels, (tuple, list)):
-            raise StudyError(f"factor {path!r} has levels {levels!r}: give a tuple of them, such as (0.1, 1.0)")
+            raise StudyError(f"factor {path!r} has levels {brief(levels)}: give a tuple of them, such as (0.1, 1.0)")
         if not levels:
             raise StudyError(f"factor {path!r} has no levels: give at least one, or leave the factor out")
         for level in levels:

@@ -1,20 +1,40 @@
-"""What a plan promises before launch: the smallest effect that it can detect, and its cost."""
+"""What a plan promises before launch: what it can detect with the very correction that the verdict will use.
+
+Over A contrasts the verdict corrects by Holm (1979), whose first and hardest step asks p < alpha / A. One effect among
+A contrasts without any has to take that step alone, so that is what is promised; where several contrasts have effects,
+each is found more often.
+"""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from math import comb
 
 # Where the ledger knows no spread yet. Top-1: CIFAR-10 ResNets after 4 to 64 epochs have 0.56 to 0.15 points between
 # runs (Jordan 2023, section 3); a proxy trial sits at the noisy end, and unpaired deltas have sqrt(2) of that.
 DEFAULT_SD = {"top1": 0.8, "top5": 0.8, "log_likelihood": 0.02, "eval_loss": 0.02}
 
+_MOST_REPLICATES = 10_000
+_MOST_TABLES = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
-    """The smallest true effect found with 80 % probability, in the metric's unit; None below three replicates."""
+    """What a study of `num_contrasts` contrasts can tell with 80 % probability.
+
+    `detectable` is the smallest true effect found, in the metric's unit; None below three replicates. `equivalent` is
+    the chance that an arm without any effect is called equivalent, `enough` the replicates that make it 80 % (None
+    beyond 10,000). `failures` are the fewest, of all replicates against none of the baseline's, that tell an arm apart
+    (None: no number does), and `failure_rate` the true rate from which on that happens with 80 % probability.
+    """
 
     detectable: float | None
     sd: float
     source: str
+    num_contrasts: int = 1
+    equivalent: float = 0.0
+    enough: int | None = None
+    failures: int | None = None
+    failure_rate: float | None = None
 
 
 def power_of(effect: float, sd: float, replicates: int, alpha: float = 0.05) -> float:
@@ -50,4 +70,120 @@ def detectable(sd: float, replicates: int, alpha: float = 0.05, power: float = 0
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if power_of(middle, sd, replicates, alpha) >= power else (middle, high)
+    return high
+
+
+def power_of_study(
+    sd: float, source: str, *, replicates: int, num_contrasts: int, alpha: float, margin: float, step: float = 0.0
+) -> Power:
+    """What a study can tell whose deltas have the sd `sd`; `step` is the metric's smallest (100 / n_eval points)."""
+    # The verdict's own test never believes in a spread below one step of the metric.
+    spread, level = max(sd, step), alpha / max(num_contrasts, 1)
+    failures = failures_needed(replicates, num_contrasts, alpha)
+    return Power(
+        detectable=detectable(spread, replicates, level),
+        sd=spread,
+        source=source,
+        num_contrasts=num_contrasts,
+        equivalent=equivalence_power(spread, replicates, level, margin, step),
+        enough=replicates_for_equivalence(spread, level, margin, step),
+        failures=failures,
+        failure_rate=None if failures is None else rate_found(failures, replicates),
+    )
+
+
+def equivalence_power(sd: float, replicates: int, alpha: float, margin: float, step: float = 0.0) -> float:
+    """Chance that two one-sided paired t tests at `alpha` call an arm without any effect equivalent.
+
+    E over the observed sd of 2 Phi((room sqrt(R) - t s) / sd) - 1, where that is positive (Owen 1965): both tests
+    reject where the mean is within room - t s / sqrt(R) of 0. As in the verdict, the margin is less one `step` over R.
+    """
+    import numpy as np
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    df, room = replicates - 1, margin - step / max(replicates, 1)
+    if replicates < 3 or room <= 0:
+        return 0.0
+    if sd == 0:
+        return 1.0
+    # The midpoints of 2,000 equal shares of the chi square: good to 1e-4.
+    shares = (np.arange(2000) + 0.5) / 2000
+    observed = (chdtri(df, shares) / df) ** 0.5
+    left = room / sd * replicates**0.5 - float(stdtrit(df, 1 - alpha)) * observed
+    return float(np.maximum(2 * ndtr(left) - 1, 0.0).mean())
+
+
+def replicates_for_equivalence(
+    sd: float, alpha: float, margin: float, step: float = 0.0, power: float = 0.8
+) -> int | None:
+    """The fewest replicates with that power to call an arm without effect equivalent; None beyond 10,000."""
+    low, high = 2, 3
+    while equivalence_power(sd, high, alpha, margin, step) < power:
+        low, high = high, 2 * high
+        if low > _MOST_REPLICATES:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if equivalence_power(sd, middle, alpha, margin, step) >= power else (middle, high)
+    return high
+
+
+def failures_needed(replicates: int, num_contrasts: int, alpha: float = 0.05) -> int | None:
+    """The fewest failed replicates of one arm, none of its baseline's or another's, that are `worse (unstable)`.
+
+    The family in which Holm counts holds the other contrasts' quality tests, this one's where three of its pairs
+    survive, and its stability test.
+    """
+    if replicates < 1:
+        return None
+    for failures in range(1, replicates + 1):
+        family = num_contrasts - (replicates - failures < 3) + 1
+        if boschloo(failures, replicates) * family < alpha:
+            return failures
+    return None
+
+
+@lru_cache(maxsize=1024)
+def boschloo(failures: int, replicates: int) -> float:
+    """Boschloo's (1970) exact two-sided p of `failures` among `replicates` against none of as many.
+
+    Twice the largest chance, over the common rate, of a table whose one-sided Fisher p is at most the observed one's:
+    scipy.stats.boschloo_exact's, which takes seconds to import. Beyond 60 replicates Fisher's own p, which bounds it
+    from above.
+    """
+    observed = comb(replicates, failures) / comb(2 * replicates, failures)
+    if failures == 0 or replicates > _MOST_TABLES:
+        return min(1.0, 2 * observed)
+    import numpy as np
+
+    weights = np.array([comb(replicates, k) for k in range(replicates + 1)], dtype=np.float64)
+    region = np.array(
+        [
+            [_fisher(first, second, replicates) <= observed * (1 + 1e-7) for second in range(replicates + 1)]
+            for first in range(replicates + 1)
+        ]
+    )
+    rates = np.linspace(0, 1, 513)[1:-1, None]
+    counts = np.arange(replicates + 1)
+    chances = weights * rates**counts * (1 - rates) ** (replicates - counts)
+    return min(1.0, 2 * float(np.einsum("pi,ij,pj->p", chances, region, chances).max()))
+
+
+def _fisher(first: int, second: int, replicates: int) -> float:
+    """Fisher's one-sided p that the first group fails so much more than the second."""
+    total = first + second
+    ways = sum(
+        comb(replicates, more) * comb(replicates, total - more) for more in range(first, min(total, replicates) + 1)
+    )
+    return ways / comb(2 * replicates, total)
+
+
+def rate_found(failures: int, replicates: int, power: float = 0.8) -> float:
+    """The rate at which `failures` or more of `replicates` fail with that probability."""
+    from scipy.special import bdtrc
+
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if bdtrc(failures - 1, replicates, middle) >= power else (middle, high)
     return high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +27,12 @@ _SYMBOLS = {"model.width": "k"}
 def short_name(path: str) -> str:
     """The last part of a factor's path, or the papers' letter for it: `model.width` is `k`."""
     return _SYMBOLS.get(path, path.rpartition(".")[2])
+
+
+def column_names(paths: Sequence[str]) -> list[str]:
+    """The paths by short name, or whole where two share one: what columns and arms are named by."""
+    shorts = [short_name(path) for path in paths]
+    return [short if shorts.count(short) == 1 else path for short, path in zip(shorts, paths, strict=True)]
 
 
 def show_level(level: Level) -> str:
@@ -57,10 +63,7 @@ class Arm:
     @cached_property
     def name(self) -> str:
         """`residual_scale=0.1 · depth=16`: short names, or whole paths where two share a last part."""
-        paths = [path for path, _ in self.levels]
-        shorts = [short_name(path) for path in paths]
-        names = [s if shorts.count(s) == 1 else path for s, path in zip(shorts, paths, strict=True)]
-        pairs = zip(names, self.levels, strict=True)
+        pairs = zip(column_names([path for path, _ in self.levels]), self.levels, strict=True)
         return " · ".join(f"{name}={show_level(level)}" for name, (_, level) in pairs) or "base recipe"
 
     def as_dict(self) -> dict[str, Level]:

@@ -13,9 +13,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from paribus.recipe.secrets import without_secrets_in_code
+
+from .errors import LedgerError
+
 PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
 LONGEST_DIFF = 500_000
 LOCK = "requirements.lock"
+KEEP_DIFF = "PARIBUS_KEEP_DIFF"
+_YES, _NO = ("yes", "true", "1", "on", ""), ("no", "false", "0", "off")
 
 
 def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str, Any]:
@@ -79,15 +85,29 @@ def _git(root: Path | None) -> dict[str, Any] | None:
     if commit is None:
         return None
     diff = _ask_git(root, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
+    kept = without_secrets_in_code(diff) if keeps_diff() else ""
     untracked = (_ask_git(root, "ls-files", "--others", "--exclude-standard") or "").split("\n")
     return {
         "commit": commit.strip(),
         "branch": (_ask_git(root, "branch", "--show-current") or "").strip(),
         "dirty": bool(diff) or any(untracked),
         "untracked": [name for name in untracked if name][:200],
-        "diff": diff[:LONGEST_DIFF],
-        "diff_cut": len(diff) > LONGEST_DIFF,
+        "diff": kept[:LONGEST_DIFF],
+        "diff_cut": len(kept) > LONGEST_DIFF,
+        "diff_kept": keeps_diff(),
     }
+
+
+def keeps_diff() -> bool:
+    """Whether the uncommitted changes are kept with a study; PARIBUS_KEEP_DIFF=no keeps them out of the ledger.
+
+    Raises:
+        LedgerError: the variable says neither yes nor no.
+    """
+    text = os.environ.get(KEEP_DIFF, "yes").strip().lower()
+    if text not in (*_YES, *_NO):
+        raise LedgerError(f"{KEEP_DIFF}={text!r}: say yes or no, or unset it (yes)")
+    return text in _YES
 
 
 def _ask_git(root: Path | None, *words: str) -> str | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +11,7 @@ from .lease import Driver, driver_of
 from .records import Examples
 from .runs import Latest, Run
 from .study_runs import run_url
+from .tag_values import TagValues
 from .trial_runs import attempts_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class StudyRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
     """A trial's run. `metrics` are the final results (empty while it runs), `latest` the last point of each metric;
-    `outcome` is None until it ends; `attempts` tells of each attempt (resumed_step, started_ms, host, pid, outcome)."""
+    `outcome` is None until it ends; `attempts` tells of each attempt (resumed_step, started_ms, host, pid, outcome);
+    `faults` says what of it the ledger holds damaged, a sentence each."""
 
     run_id: str
     trial_id: str
@@ -71,6 +72,7 @@ class TrialRecord:
     ended_ms: int
     url: str
     tags: Mapping[str, str] = field(repr=False)
+    faults: tuple[str, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -98,7 +100,7 @@ class TrialRecord:
     @property
     def resumed_steps(self) -> dict[int, int]:
         """Each attempt's first step."""
-        return {number: int(cast(int, facts["resumed_step"])) for number, facts in self.attempts.items()}
+        return {number: int(cast(int, facts.get("resumed_step", 0))) for number, facts in self.attempts.items()}
 
     def result(self, examples: Examples | None = None) -> TrialResult:
         """The trial as analysis reads it. Raises ValueError if it has not ended."""
@@ -123,9 +125,15 @@ class TrialRecord:
         )
 
 
+def faults_of(records: Iterable[TrialRecord]) -> tuple[str, ...]:
+    """What the ledger holds damaged of these trials, each with the trial's name."""
+    return tuple(f"{r.arm_name} · r{r.replicate} (run {r.run_id}): {fault}" for r in records for fault in r.faults)
+
+
 def study_record(run: Run, uri: str) -> StudyRecord:
     """The record of a study's parent run."""
     tags = run.tags
+    values = TagValues(tags)
     return StudyRecord(
         name=tags.get(words.STUDY, run.name),
         run_id=run.run_id,
@@ -133,45 +141,44 @@ def study_record(run: Run, uri: str) -> StudyRecord:
         status=run.status,
         url=run_url(uri, run.experiment_id, run.run_id),
         question=tags.get(words.QUESTION, ""),
-        claim=json.loads(tags.get(words.CLAIM) or "null"),
-        caveats=tuple(json.loads(tags.get(words.CAVEATS) or "[]")),
+        claim=values.json(words.CLAIM, None),
+        caveats=tuple(map(str, values.json(words.CAVEATS, [], list))),
         design=tags.get(words.DESIGN, ""),
-        num_planned=int(tags.get(words.PLANNED) or 0),
-        counts=json.loads(tags.get(words.COUNTS) or "{}"),
+        num_planned=values.whole(words.PLANNED, 0),
+        counts={word: int(count) for word, count in values.numbers(words.COUNTS).items()},
         driver=driver_of(tags.get(words.DRIVER, "")),
         started_ms=run.start_ms,
-        updated_ms=int(tags.get(words.UPDATED) or max(run.start_ms, run.end_ms)),
+        updated_ms=values.whole(words.UPDATED, max(run.start_ms, run.end_ms)),
         tags=tags,
     )
 
 
 def trial_record(run: Run, uri: str) -> TrialRecord:
     """The record of a trial's run."""
-    from paribus.study.words import Arm, level_from_json
-
     tags = run.tags
-    step = tags.get(words.OUTCOME_STEP)
+    values = TagValues(tags)
     return TrialRecord(
         run_id=run.run_id,
         trial_id=tags[words.TRIAL_ID],
         study=tags.get(words.STUDY, ""),
-        arm=Arm(tuple((path, level_from_json(level)) for path, level in json.loads(tags[words.ARM]))),
+        arm=values.arm(),
         arm_name=tags.get(words.ARM_NAME, run.name),
-        replicate=int(tags[words.REPLICATE]),
-        outcome=cast("Outcome | None", tags.get(words.OUTCOME) or None),
+        replicate=values.whole(words.REPLICATE, 0),
+        outcome=values.outcome(),
         interrupted=tags.get(words.INTERRUPTED) == "true",
         status=run.status,
-        attempt=int(tags.get(words.ATTEMPT) or 1),
+        attempt=values.whole(words.ATTEMPT, 1),
         attempts=attempts_of(tags),
-        metrics=json.loads(tags.get(words.FINAL) or "{}"),
+        metrics=values.numbers(words.FINAL),
         latest={key: latest for key, latest in run.metrics.items() if not key.startswith(words.FINAL_PREFIX)},
         params=run.params,
-        outcome_step=int(step) if step else None,
-        num_steps=int(tags.get(words.NUM_STEPS) or 0),
-        total_steps=int(tags.get(words.TOTAL_STEPS) or 0),
+        outcome_step=values.whole(words.OUTCOME_STEP, 0) or None,
+        num_steps=values.whole(words.NUM_STEPS, 0),
+        total_steps=values.whole(words.TOTAL_STEPS, 0),
         reason=tags.get(words.REASON, ""),
         started_ms=run.start_ms,
         ended_ms=run.end_ms,
         url=run_url(uri, run.experiment_id, run.run_id),
         tags=tags,
+        faults=tuple(values.faults),
     )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, quote, urlsplit
 
+from paribus.recipe.secrets import without_secrets
+
 from .errors import LedgerBarred, LedgerError, LedgerUnreachable
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 API = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
+TEXTS = (".json", ".md", ".txt")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Besides every 5xx but those that say "never": a server's fault, a full disk (507), a proxy's time-out.
 PASSING_STATUS = {408, 425, 429}
@@ -41,7 +44,7 @@ def check_uri(uri: str) -> str:
     except ValueError as error:  # a bracket that is not closed, a port that is no number
         problem = f"that is no address ({error})"
     raise LedgerError(
-        f"The tracking address is {uri!r}; {problem}. "
+        f"The tracking address is {without_secrets(uri)!r}; {problem}. "
         "Put a server in front of a database or folder: `make up`, or "
         "`mlflow server --backend-store-uri sqlite:///mlflow.db --serve-artifacts`, "
         "then set MLFLOW_TRACKING_URI=http://127.0.0.1:PORT"
@@ -62,16 +65,17 @@ def _checked(uri: str, parts: SplitResult) -> str:
 
 
 class MlflowRest:
-    """One MLflow server. Thread-safe; connections are kept alive; make a new one after a fork.
+    """One MLflow server; `uri` is its address without a password, for people and the ledger. Thread-safe.
 
-    A request that meets a refused or broken connection, a 408, 425, 429 or a 5xx is repeated with growing, jittered
-    waits for `budget_s` seconds, then raises LedgerUnreachable. What is not MLflow's own answer (a login page, a
-    redirect, a 401 or 403, a page that is no JSON) raises LedgerBarred: it says nothing of the request. MLflow's own
-    refusal raises LedgerError.
+    Connections are kept alive; make a new one after a fork. A request that meets a refused or broken connection, a
+    408, 425, 429 or a 5xx is repeated with growing, jittered waits for `budget_s` seconds, then raises
+    LedgerUnreachable. What is not MLflow's own answer (a login page, a redirect, a 401 or 403, a page that is no JSON)
+    raises LedgerBarred: it says nothing of the request. MLflow's own refusal raises LedgerError.
     """
 
     def __init__(self, uri: str, *, budget_s: float = 15.0, timeout_s: float = 60.0) -> None:
-        self.uri = check_uri(uri)
+        self._address = check_uri(uri)
+        self.uri = without_secrets(self._address)
         self.budget_s = budget_s
         self.timeout_s = timeout_s
         self.num_requests = 0
@@ -92,7 +96,8 @@ class MlflowRest:
 
         `budget_s` replaces the client's own; 0 tries once.
         """
-        response = self.request("PUT", artifact_path(artifact_uri, name), budget_s=budget_s, content=data)
+        kept = without_secrets(data) if name.endswith(TEXTS) else data
+        response = self.request("PUT", artifact_path(artifact_uri, name), budget_s=budget_s, content=kept)
         if response.content:  # a proxy's login page comes with a 200 too; MLflow answers nothing or a JSON object
             self._decoded(response)
 
@@ -117,7 +122,7 @@ class MlflowRest:
                 status = response.status_code
                 problem = f"HTTP {status}: {_text_of(response)[:200]}".rstrip(": ")
             except httpx.RequestError as error:
-                problem = f"{type(error).__name__}: {error}"
+                problem = without_secrets(f"{type(error).__name__}: {error}")
             except (httpx.InvalidURL, UnicodeError) as error:
                 raise LedgerBarred(f"The tracking address is {self.uri!r}, which is none: {error}") from error
             if time.monotonic() + wait_s > deadline or self._stop.wait(wait_s * random.uniform(0.5, 1.0)):
@@ -165,7 +170,7 @@ class MlflowRest:
     def _connected(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                self._client = _client(self.uri, self.timeout_s)
+                self._client = _client(self._address, self.timeout_s)
             return self._client
 
     def _decoded(self, response: httpx.Response) -> Json:

@@ -9,16 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from paribus.recipe.secrets import without_secrets
+
 from . import tags as words
 from .errors import LedgerError
+from .limits import KEY_LENGTH, NAME_LENGTH, PARAM_LENGTH, batches, fitting, joined_tags, split_tags
 from .rest import Json, MlflowRest
 
-METRICS_PER_BATCH = 1000
-PARAMS_PER_BATCH = 100
-TAGS_PER_BATCH = 100
-ITEMS_PER_BATCH = 1000
-TAG_LENGTH = 8000
-PARAM_LENGTH = 6000
 RUNS_PER_PAGE = 5000
 
 
@@ -67,7 +64,7 @@ def parse_run(answer: Json) -> Run:
         start_ms=int(info.get("start_time", 0)),
         end_ms=int(info.get("end_time", 0)),
         artifact_uri=info.get("artifact_uri", ""),
-        tags={tag["key"]: tag["value"] for tag in data.get("tags", ())},
+        tags=joined_tags({tag["key"]: tag["value"] for tag in data.get("tags", ())}),
         params={param["key"]: param["value"] for param in data.get("params", ())},
         metrics={
             metric["key"]: Latest(number(metric["value"]), int(metric.get("step", 0)), int(metric["timestamp"]))
@@ -158,12 +155,12 @@ def ensure_experiment(rest: MlflowRest, name: str) -> str:
 def create_run(
     rest: MlflowRest, experiment_id: str, name: str, tags: Mapping[str, str], start_ms: int | None = None
 ) -> Run:
-    """Create a run with its name and tags in one request."""
+    """Create a run with its name and tags in one request; the name is for people and is cut where it is too long."""
     body = {
         "experiment_id": experiment_id,
-        "run_name": name,
+        "run_name": fitting(name, NAME_LENGTH),
         "start_time": start_ms or now_ms(),
-        "tags": _pairs(tags, TAG_LENGTH),
+        "tags": _pairs(split_tags(tags)),
     }
     return parse_run(rest.post("runs/create", body)["run"])
 
@@ -220,22 +217,19 @@ def log_batch(
     tags: Mapping[str, str] | None = None,
 ) -> int:
     """Log any number of metrics, params and tags in as few requests as MLflow allows; returns how many."""
-    left_metrics, left_params, left_tags = list(metrics or ()), dict(params or {}), dict(tags or {})
-    num_requests = 0
-    while left_metrics or left_params or left_tags:
-        some_params = _pairs(_take(left_params, PARAMS_PER_BATCH), PARAM_LENGTH)
-        some_tags = _pairs(_take(left_tags, TAGS_PER_BATCH), TAG_LENGTH)
-        room = min(METRICS_PER_BATCH, ITEMS_PER_BATCH - len(some_params) - len(some_tags))
-        body = {
-            "run_id": run_id,
-            "metrics": [_point(metric) for metric in left_metrics[:room]],
-            "params": some_params,
-            "tags": some_tags,
-        }
-        del left_metrics[:room]
-        rest.post("runs/log-batch", body)
-        num_requests += 1
-    return num_requests
+    points = [_point(metric) for metric in metrics or ()]
+    columns = _pairs(fitting_params(params or {}))
+    bodies = list(batches(points, columns, _pairs(split_tags(tags or {}))))
+    for body in bodies:
+        rest.post("runs/log-batch", {"run_id": run_id, **body})
+    return len(bodies)
+
+
+def fitting_params(params: Mapping[str, str]) -> dict[str, str]:
+    """The params as MLflow takes them: a longer value keeps its beginning and digits of the whole one's SHA-256."""
+    return {
+        fitting(key, KEY_LENGTH): fitting(without_secrets(str(value)), PARAM_LENGTH) for key, value in params.items()
+    }
 
 
 def now_ms() -> int:
@@ -243,12 +237,8 @@ def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _take(left: dict[str, str], count: int) -> dict[str, str]:
-    return {key: left.pop(key) for key in list(left)[:count]}
-
-
-def _pairs(values: Mapping[str, str], longest: int) -> list[dict[str, str]]:
-    return [{"key": key, "value": str(value)[:longest]} for key, value in values.items()]
+def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in values.items()]
 
 
 def _point(metric: Metric) -> Json:
@@ -258,4 +248,4 @@ def _point(metric: Metric) -> Json:
         value = "NaN"
     elif metric.value in (float("inf"), float("-inf")):
         value = "Infinity" if metric.value > 0 else "-Infinity"
-    return {"key": metric.key, "value": value, "timestamp": metric.time_ms, "step": metric.step}
+    return {"key": fitting(metric.key, KEY_LENGTH), "value": value, "timestamp": metric.time_ms, "step": metric.step}

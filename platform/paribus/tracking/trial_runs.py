@@ -20,11 +20,13 @@ from .runs import (
     create_run,
     ensure_experiment,
     ensure_run,
+    fitting_params,
     get_run,
     log_batch,
     update_run,
 )
 from .spool import Record, TrialHeader
+from .tag_values import TagValues
 
 log = logging.getLogger(__name__)
 
@@ -122,10 +124,9 @@ def reopen(rest: MlflowRest, run: Run, header: TrialHeader, batch: Batch, *, end
 
 def columns(header: TrialHeader) -> dict[str, str]:
     """The params by which MLflow's page can sort: each factor's level under its short name, and the replicate."""
-    from paribus.study.words import short_name, show_level
+    from paribus.study.words import column_names, show_level
 
-    shorts = [short_name(path) for path, _ in header.arm]
-    names = [short if shorts.count(short) == 1 else path for short, (path, _) in zip(shorts, header.arm, strict=True)]
+    names = column_names([path for path, _ in header.arm])
     levels = {name: show_level(level) for name, (_, level) in zip(names, header.arm, strict=True)}
     return {**levels, "replicate": str(header.replicate)}
 
@@ -167,10 +168,12 @@ def attempt_tags(header: TrialHeader, run: Run | None = None, **more: object) ->
 
 
 def attempts_of(tags: Mapping[str, str]) -> dict[int, dict[str, object]]:
-    """The attempts that a run's tags tell of: number to its facts, in order."""
+    """The attempts that a run's tags tell of: number to its facts, in order; of a damaged one, no facts."""
     prefix = words.attempt_tag(0)[:-1]
-    found = {key[len(prefix) :]: value for key, value in tags.items() if key.startswith(prefix)}
-    return {int(number): json.loads(found[number]) for number in sorted(found, key=int)}
+    numbers = sorted(
+        int(key[len(prefix) :]) for key in tags if key.startswith(prefix) and key[len(prefix) :].isdecimal()
+    )
+    return {number: TagValues(tags).json(words.attempt_tag(number), {}) for number in numbers}
 
 
 def is_superseded(run: Run, header: TrialHeader) -> bool:
@@ -192,6 +195,7 @@ def winner_of(rest: MlflowRest, run: Run) -> Run:
 
 def add_params(batch: Batch, run: Run, params: Mapping[str, str]) -> None:
     """Add the params that `run` lacks. MLflow params never change: one that differs becomes a tag that says so."""
+    params = fitting_params(params)
     batch.params.update({key: value for key, value in params.items() if key not in run.params})
     differing = {key: [run.params[key], value] for key, value in params.items() if run.params.get(key, value) != value}
     if differing:

@@ -1,0 +1,82 @@
+"""Typed values out of a run's tags: one that is damaged is named and costs itself alone, never the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from . import tags as words
+
+if TYPE_CHECKING:
+    from paribus.study.words import Arm, Outcome
+
+_SHOWN = 60
+
+
+class TagValues:
+    """The tags of one run; `faults` gathers a sentence for each that could not be read."""
+
+    def __init__(self, tags: Mapping[str, str]) -> None:
+        self.tags = tags
+        self.faults: list[str] = []
+
+    def json(self, key: str, default: Any, kind: type | tuple[type, ...] = dict) -> Any:
+        """The JSON value of the tag, `default` where it is missing, empty, cut or of another type than `kind`."""
+        text = self.tags.get(key)
+        if not text:
+            return default
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = ...
+        return value if isinstance(value, kind) else self._unread(key, text, default)
+
+    def whole(self, key: str, default: int) -> int:
+        """The whole number of the tag."""
+        text = self.tags.get(key)
+        try:
+            return int(text) if text else default
+        except ValueError:
+            return int(self._unread(key, str(text), default))
+
+    def numbers(self, key: str) -> dict[str, float]:
+        """The JSON object of numbers in the tag, such as final metrics."""
+        found = self.json(key, {})
+        good = {name: number for name, number in found.items() if type(number) in (int, float)}
+        if len(good) < len(found):
+            self._unread(key, self.tags[key], None)
+        return good
+
+    def outcome(self) -> Outcome | None:
+        """The trial's outcome; None where it has none, or one that no trial can have."""
+        from paribus.study.words import Outcome
+
+        text = self.tags.get(words.OUTCOME) or None
+        if text is not None and text not in get_args(Outcome):
+            allowed = ", ".join(get_args(Outcome))
+            self.faults.append(
+                f"the ledger gives it the outcome {_short(text)}, which is none of {allowed}: it counts as not ended, "
+                "and the study's command trains it again"
+            )
+            return None
+        return cast("Outcome | None", text)
+
+    def arm(self) -> Arm:
+        """The trial's arm; one without levels where the tag cannot be read."""
+        from paribus.study.words import Arm, level_from_json
+
+        pairs = self.json(words.ARM, [], list)
+        try:
+            return Arm(tuple((str(path), level_from_json(level)) for path, level in pairs))
+        except (TypeError, ValueError):
+            self._unread(words.ARM, self.tags[words.ARM], None)
+            return Arm(())
+
+    def _unread(self, key: str, text: str, default: Any) -> Any:
+        self.faults.append(f"its tag {key} cannot be read (it begins {_short(text)}); it counts as missing")
+        return default
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
