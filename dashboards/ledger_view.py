@@ -19,11 +19,13 @@ from paribus.orchestration.stack_errors import StackError
 from paribus.recipe import RecipeError
 from paribus.recipe.home import home
 from paribus.study import Study, StudyError
-from paribus.study.document import read_study
+from paribus.study.document import read_places, read_study
+from paribus.study.plan import Place
 from paribus.study.words import TrialResult
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.planned import of_plan
 from paribus.tracking.records import Examples
 from paribus.tracking.server import running_server
 
@@ -103,10 +105,21 @@ def trials_of(uri: str, record: StudyRecord) -> tuple[tuple[TrialRecord, ...], i
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _trials_of(uri: str, name: str, run_id: str, version: Version) -> tuple[tuple[TrialRecord, ...], int]:
     found = ledger(uri).trials(name)
+    own = of_plan(found, _places(uri, run_id, found))
+    return tuple(own), len(found) - len(own)
+
+
+def _places(uri: str, run_id: str, found: list[TrialRecord]) -> Mapping[str, Place]:
+    """Where the study's own trials stand, as its driver wrote it down; as each trial says itself where none did."""
+    recorded = {trial.trial_id: (trial.arm, trial.replicate) for trial in found}
     plan = ledger(uri).json(run_id, "trials.json")
-    planned = {trial.trial_id for trial in found} if plan is None else set(plan)
-    own = tuple(trial for trial in found if trial.trial_id in planned)
-    return own, len(found) - len(own)
+    if plan is None:
+        return recorded
+    try:
+        return read_places(plan, _document(uri, run_id))
+    except (StudyError, RecipeError):
+        names = [row if isinstance(row, str) else row.get("id") for row in plan]
+        return {name: recorded[name] for name in names if name in recorded}
 
 
 def study_view(uri: str, record: StudyRecord) -> StudyView:

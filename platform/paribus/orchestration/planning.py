@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
 from paribus.recipe import Recipe
-from paribus.study.plan import Action, Known, Plan, make_plan, trials
+from paribus.study.plan import Action, Known, Plan, make_plan, places, trials
 from paribus.study.power import DEFAULT_SD, Power, detectable
 from paribus.study.study import Study
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Outlook:
     """A plan with what it promises. `seconds` is of one worker, summed over the trials to run; None: nothing timed yet.
 
-    `note` says why the ledger is not part of it, "" where it is.
+    `note` says why the ledger is not part of it, "" where it is; `records` are those of the plan's own trials.
     """
 
     plan: Plan
@@ -60,22 +60,25 @@ def look_out(
 ) -> Outlook:
     """The plan of a study given the ledger's records; None where the ledger could not be asked."""
     from paribus.data.catalog import check_inputs, data_digest
+    from paribus.tracking.planned import of_plan
 
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)
 
     check_inputs(map(study.recipe_of, study.arms), home)
+    drawn = trials(study, digest_of)
     plan = make_plan(
         study,
-        trials(study, digest_of),
+        drawn,
         None if records is None else known_of(records),
         code=code_digest(),
         accept_code=options.accept_code,
         redo=options.redo,
         only=only,
     )
-    found = records or ()
-    return Outlook(plan=plan, power=_power(study, found), seconds=_seconds(plan, found), note=note, records=records)
+    own = None if records is None else of_plan(records, places(drawn))
+    found = own or ()
+    return Outlook(plan=plan, power=_power(study, found), seconds=_seconds(plan, found), note=note, records=own)
 
 
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:

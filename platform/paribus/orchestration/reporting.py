@@ -13,10 +13,11 @@ from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
 from paribus.orchestration.streams import stream_notes
-from paribus.study.plan import trials
+from paribus.study.plan import places, trials
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.planned import of_plan
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
 table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;
@@ -62,8 +63,8 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
     """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers."""
     ledger = Ledger(uri)
     try:
-        planned = {trial.id for trial in trials(study, lambda recipe: data_digest(recipe, home))}
-        records = [record for record in ledger.trials(study.name) if record.trial_id in planned]
+        planned = places(trials(study, lambda recipe: data_digest(recipe, home)))
+        records = of_plan(ledger.trials(study.name), planned)
         results = ledger.results_of(records, per_example=True)
         histories = ledger.histories(records, study.metric)
         parent = ledger.study(study.name)

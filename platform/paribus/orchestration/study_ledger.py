@@ -16,8 +16,8 @@ from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
 from paribus.orchestration.planning import Outlook
-from paribus.study.document import write_study
-from paribus.study.plan import Step
+from paribus.study.document import write_places, write_study
+from paribus.study.plan import Step, places
 from paribus.study.study import Study
 from paribus.tracking import (
     LeaseHeld,
@@ -105,8 +105,8 @@ class StudyLedger:
             assert self._outlook is not None
             self._run.claim_lease()
             self._run.artifact("study.json", write_study(self.study).encode())
-            ids = [step.trial.id for step in self._outlook.plan.steps]
-            self._run.artifact("trials.json", json.dumps(ids).encode())
+            own = places(step.trial for step in self._outlook.plan.steps)
+            self._run.artifact("trials.json", write_places(own).encode())
             self._run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
             self._run.heartbeat(self._done)
             self._described = True

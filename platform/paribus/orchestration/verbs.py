@@ -42,7 +42,7 @@ def status(study: Study, options: Options) -> int:
     """Print how far the study is."""
     with ledger_at(home(), options.ledger, start=True) as uri:
         outlook = _planned(study, options, uri)
-        records = _of_plan(outlook, _records(study, uri))
+        records = list(outlook.records or ())
     if options.json:
         print(json.dumps([_row(record) for record in records], indent=2))
         return 0
@@ -71,7 +71,7 @@ def report(study: Study, options: Options) -> int:
 def export(study: Study, options: Options) -> int:
     """Print every trial of the study that has a run, one row each."""
     with ledger_at(home(), options.ledger, start=True) as uri:
-        rows = [_row(record) for record in _of_plan(_planned(study, options, uri), _records(study, uri))]
+        rows = [_row(record) for record in _planned(study, options, uri).records or ()]
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -106,12 +106,6 @@ def _records(study: Study, uri: str | None) -> list[TrialRecord]:
         return ledger.trials(study.name)
     finally:
         ledger.close()
-
-
-def _of_plan(outlook: Outlook, records: list[TrialRecord]) -> list[TrialRecord]:
-    """The records of the plan's own trials, in its order; the ledger may hold others, of other settings."""
-    by_id = {record.trial_id: record for record in records}
-    return [by_id[step.trial.id] for step in outlook.plan.steps if step.trial.id in by_id]
 
 
 def _row(record: TrialRecord) -> dict[str, object]:

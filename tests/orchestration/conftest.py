@@ -1,0 +1,22 @@
+"""A real MLflow server for what needs no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from shelf import Shelf
+
+from paribus.tracking.server import ServerProcess, start_server
+
+
+@pytest.fixture(scope="session")
+def shelf_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    server = start_server(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shelf(shelf_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return Shelf(shelf_server.uri, tmp_path_factory.mktemp("home"))
