@@ -8,7 +8,9 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.verdicts import EQUIVALENTS, ON_THE_BETTER_SIDE, ON_THE_WORSE_SIDE, Verdict
 from paribus.study.words import Claim, Direction, show_level
 
-Outcome = Literal["reproduced", "contradicted", "unresolved"]
+Outcome = Literal[
+    "reproduced", "contradicted", "unresolved", "reproduced, after looking", "contradicted, after looking"
+]
 
 _SUPPORTING: dict[Direction, frozenset[Verdict]] = {
     "better": ON_THE_BETTER_SIDE,
