@@ -15,7 +15,10 @@ import streamlit as st
 
 from paribus.analysis import AnalysisError, StudyAnalysis, analyse
 from paribus.orchestration import stack_record
+from paribus.orchestration.looks import looks_before
+from paribus.orchestration.mixtures import mixtures
 from paribus.orchestration.stack_errors import StackError
+from paribus.orchestration.streams import stream_notes
 from paribus.recipe import RecipeError
 from paribus.recipe.home import home
 from paribus.study import Study, StudyError
@@ -27,7 +30,9 @@ from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 from paribus.tracking.planned import of_plan
 from paribus.tracking.records import Examples
+from paribus.tracking.replication import read_replication
 from paribus.tracking.server import running_server
+from paribus.tracking.tags import REPLICATION
 
 LIVE_S = 3.0
 IDLE_S = 600.0
@@ -42,7 +47,8 @@ Version = tuple[object, ...]
 class StudyView:
     """A study as the ledger had it at `read_s`; `study` and `analysis` are None where `trouble` says why.
 
-    `num_foreign` trials go by the study's name and are none of its plan: they have other settings.
+    `num_foreign` trials go by the study's name and are none of its plan: they have other settings. `warnings` say what
+    its pairs do not have in common: the data that they saw, code, versions, processors.
     """
 
     record: StudyRecord
@@ -52,15 +58,17 @@ class StudyView:
     trouble: str
     num_foreign: int
     read_s: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What Home shows of a study's verdicts; `claim` is the claim's outcome, "" without one."""
+    """What Home shows of a study's verdicts; `claim` is the claim's outcome, `looks` those before; "" without."""
 
     counts: Mapping[str, int]
     claim: str = ""
     trouble: str = ""
+    looks: str = ""
 
 
 @st.cache_resource(ttl=5.0, show_spinner=False)
@@ -130,10 +138,14 @@ def study_view(uri: str, record: StudyRecord) -> StudyView:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
     trials, num_foreign = trials_of(uri, _record)
+    warnings: tuple[str, ...] = ()
     study, analysis, trouble = None, None, ""
     try:
         study = _document(uri, _record.run_id)
-        analysis = analyse(study, *_results(uri, trials))
+        broken = stream_notes(study, trials)
+        warnings = (*broken, *mixtures(study, trials))
+        looks = looks_before(read_replication(_record.tags.get(REPLICATION, "")), study)
+        analysis = analyse(study, *_results(uri, trials), looks=looks, broken=broken)
     except (AnalysisError, StudyError, RecipeError) as error:
         trouble = str(error)
     return StudyView(
@@ -144,6 +156,7 @@ def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
         trouble=trouble,
         num_foreign=num_foreign,
         read_s=time.time(),
+        warnings=warnings,
     )
 
 
@@ -190,7 +203,11 @@ def judgement(uri: str, record: StudyRecord) -> Judgement:
     if not view.analysis.outcomes:
         return Judgement(counts={})
     claim = view.analysis.claim
-    return Judgement(counts=view.analysis.verdict_counts(), claim=claim.outcome if claim else "")
+    return Judgement(
+        counts=view.analysis.verdict_counts(),
+        claim=claim.outcome if claim else "",
+        looks=view.analysis.looks.phrase(),
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -198,7 +215,11 @@ def _written(uri: str, run_id: str, version: Version) -> Judgement | None:
     document = ledger(uri).json(run_id, "verdicts.json")
     if document is None:
         return None
-    return Judgement(counts=document["counts"], claim=(document.get("claim") or {}).get("outcome", ""))
+    return Judgement(
+        counts=document["counts"],
+        claim=(document.get("claim") or {}).get("outcome", ""),
+        looks=(document.get("looks") or {}).get("phrase", ""),
+    )
 
 
 def compare_url(uri: str, trials: list[TrialRecord], experiment_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from shelf import Shelf
@@ -18,5 +19,12 @@ def shelf_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerPro
 
 
 @pytest.fixture(scope="session")
-def shelf(shelf_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
-    return Shelf(shelf_server.uri, tmp_path_factory.mktemp("home"))
+def shelf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def shelf(shelf_server: ServerProcess, shelf_home: Path) -> Iterator[Shelf]:
+    made = Shelf(shelf_server.uri, shelf_home)
+    yield made
+    made.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from paribus.orchestration.code_digest import code_digest
-from paribus.orchestration.job import Context
+from paribus.orchestration.job import Context, spool_of
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.study_ledger import StudyLedger
@@ -20,6 +20,7 @@ from paribus.orchestration.texts import plan_text, stale_text
 from paribus.recipe.home import home
 from paribus.study import StudyError
 from paribus.study.plan import Action
+from paribus.study.settings import settings_of
 from paribus.study.study import Study
 from paribus.tracking.errors import LeaseHeld
 
@@ -41,7 +42,8 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
     """
     folder = home()
-    ledger = StudyLedger(study, uri, folder / "spool" / study.name)
+    settings = settings_of(study, options.declared)
+    ledger = StudyLedger(study, uri, spool_of(folder, study.name, settings), folder)
     try:
         records = ledger.known()
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
@@ -64,7 +66,7 @@ def _drive(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
     try:
         _train(outlook, options, folder, ledger, ended)
         if len(ended) == len(outlook.plan.todo):
-            return _conclude(outlook, ledger, folder, ended)
+            return _conclude(outlook, ledger, folder, ended, fresh=options.fresh)
     except KeyboardInterrupt:
         pass
     except LeaseHeld:
@@ -88,7 +90,12 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
     study = outlook.plan.study
     context = Context(
-        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=_seconds(*_CHECKPOINT_S)
+        study=study.name,
+        home=str(folder),
+        uri=ledger.uri,
+        code=code_digest(),
+        checkpoint_s=_seconds(*_CHECKPOINT_S),
+        settings=outlook.settings,
     )
     with cluster(options.cpus) as where:
         print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}", flush=True)
@@ -96,18 +103,18 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         execute(outlook.plan, context, [progress])
 
 
-def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
+def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str], *, fresh: bool) -> int:
     """Send what is left, and print the verdicts."""
     if not ledger.drain(_seconds(*_DRAIN_S)):
         print(
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records wait in "
-            f"{folder / 'spool'}. The same command sends them and prints the verdicts",
+            f"{ledger.spool}. The same command sends them and prints the verdicts",
             file=sys.stderr,
         )
         return 1
     from paribus.orchestration.reporting import judge, show
 
-    judged = judge(outlook.plan.study, ledger.uri, folder)
+    judged = judge(outlook.plan.study, ledger.uri, folder, outlook.settings, fresh=fresh)
     print()
     show(judged)
     ledger.publish(judged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from paribus.orchestration.options import Options
 from paribus.recipe import Recipe
 from paribus.study.plan import Action, Known, Plan, make_plan, places, trials
 from paribus.study.power import DEFAULT_SD, Power, detectable
+from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 
 if TYPE_CHECKING:
@@ -31,11 +32,18 @@ class Outlook:
     seconds: float | None
     note: str
     records: Sequence[TrialRecord] | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def title(self) -> str:
+        """The study's name, and its settings where they are others than its file's."""
+        return self.settings.title(self.plan.study.name)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain data, for `--json`."""
         return {
             "study": self.plan.study.name,
+            "settings": self.settings.name,
             "counts": self.plan.counts(),
             "detectable": self.power.detectable,
             "sd": self.power.sd,
@@ -78,7 +86,14 @@ def look_out(
     )
     own = None if records is None else of_plan(records, places(drawn))
     found = own or ()
-    return Outlook(plan=plan, power=_power(study, found), seconds=_seconds(plan, found), note=note, records=own)
+    return Outlook(
+        plan=plan,
+        power=_power(study, found),
+        seconds=_seconds(plan, found),
+        note=note,
+        records=own,
+        settings=settings_of(study, options.declared),
+    )
 
 
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:

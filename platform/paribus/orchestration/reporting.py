@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from paribus.analysis import StudyAnalysis, analyse
 from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.analysis.tables import as_markdown, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
+from paribus.orchestration.looks import first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.orchestration.mixtures import mixtures
 from paribus.orchestration.streams import stream_notes
+from paribus.recipe import Recipe
 from paribus.study.plan import places, trials
+from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import TrialRecord
@@ -34,12 +38,20 @@ class Judged:
     curves: Sequence[Curve]
     notes: tuple[str, ...]
     url: str
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def title(self) -> str:
+        """The study's name, and its settings where they are others than its file's."""
+        return self.settings.title(self.study.name)
 
     def as_dict(self) -> dict[str, Any]:
         """Machine-readable verdicts: one row per contrast, the claim's outcome, counts and notes."""
         claim = self.analysis.claim
         return {
             "study": self.study.name,
+            "settings": self.settings.name,
+            "looks": self._looks(),
             "question": self.study.question,
             "verdicts": verdict_rows(self.analysis),
             "counts": self.analysis.verdict_counts(),
@@ -51,23 +63,44 @@ class Judged:
             "notes": [*summary(self.analysis), *self.notes],
         }
 
+    def _looks(self) -> dict[str, Any] | None:
+        looks, contrasts = self.analysis.looks, self.analysis.contrasts
+        if not looks:
+            return None
+        most = max(contrast.stability.n for contrast in contrasts)
+        rates = looks.rates(most, len(contrasts), self.analysis.alpha)
+        return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, **asdict(rates)}
+
     def markdown(self) -> str:
         """Question, table, claim, notes and what was fixed."""
-        lines = [f"**{self.study.question}**", "", as_markdown(self.analysis), ""]
+        lines = [f"**{self.study.question}**", ""]
+        lines += [f"At other settings than the study's file: {self.settings.name}", ""] if self.settings.name else []
+        lines += [as_markdown(self.analysis), ""]
         lines += [f"- {line.strip()}" for line in (*summary(self.analysis), *self.notes)]
         lines += ["", "Fixed: " + ", ".join(f"`{path}` {value}" for path, value in self.study.caveats().items())]
         return "\n".join(lines) + "\n"
 
 
-def judge(study: Study, uri: str, home: Path) -> Judged:
-    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers."""
+def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, *, fresh: bool = False) -> Judged:
+    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers.
+
+    `settings` name the study's; by default they are those that its file declares. `fresh` judges on the replicates
+    alone that were added since the last look.
+    """
+    settings = settings or settings_of(study)
+
+    def digest(recipe: Recipe) -> str:
+        return data_digest(recipe, home)
+
     ledger = Ledger(uri)
     try:
-        planned = places(trials(study, lambda recipe: data_digest(recipe, home)))
-        records = of_plan(ledger.trials(study.name), planned)
+        everything = ledger.trials(study.name)
+        records = of_plan(everything, places(trials(study, digest)))
         results = ledger.results_of(records, per_example=True)
         histories = ledger.histories(records, study.metric)
-        parent = ledger.study(study.name)
+        parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
+        known = history_of(ledger, parent).replication
+        notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
     finally:
         ledger.close()
     curves = [
@@ -81,13 +114,17 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
         for record in records
         if histories.get(record.run_id)
     ]
+    broken = stream_notes(study, records)
+    replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
+    looks = None if fresh else looks_before(known, study)
     return Judged(
         study=study,
-        analysis=analyse(study, results),
+        analysis=analyse(study, results, looks=looks, broken=broken, replicates=replicates),
         records=records,
         curves=curves,
-        notes=stream_notes(study, records),
+        notes=(*broken, *mixtures(study, records), *notes),
         url=parent.url if parent else uri,
+        settings=settings,
     )
 
 
@@ -98,6 +135,8 @@ def show(judged: Judged) -> None:
     # A job's log and a pipe have no width; a table folded at 80 columns is no table.
     probe = Console()
     console = probe if probe.is_terminal else Console(width=160, highlight=False)
+    if judged.settings.name:
+        console.print(judged.title, markup=False, highlight=False)
     console.print(rich_table(judged.analysis))
     for line in (*summary(judged.analysis), *judged.notes):
         console.print(line, markup=False, highlight=False, soft_wrap=not probe.is_terminal)
@@ -125,7 +164,7 @@ def write_html(judged: Judged, path: Path) -> Path:
         f"<tr><td>{html.escape(path)}</td><td>{html.escape(str(value))}</td></tr>"
         for path, value in judged.study.caveats().items()
     )
-    title = html.escape(f"{judged.study.name}: {judged.study.question}")
+    title = html.escape(f"{judged.title}: {judged.study.question}")
     path.write_text(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
         f"<h1>{title}</h1>{_table(as_markdown(judged.analysis))}<ul>{notes}</ul>"

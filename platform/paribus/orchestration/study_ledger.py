@@ -12,9 +12,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from paribus.data.catalog import data_digest
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
+from paribus.orchestration.looks import extended, history_of
 from paribus.orchestration.planning import Outlook
 from paribus.study.document import write_places, write_study
 from paribus.study.plan import Step, places
@@ -31,8 +33,11 @@ from paribus.tracking import (
     open_study,
     replay,
 )
+from paribus.tracking import tags as words
 from paribus.tracking.environment import environment
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.study_choice import STUDY_FILE, rename_others
+from paribus.tracking.study_runs import TRIALS_FILE
 
 if TYPE_CHECKING:
     from paribus.orchestration.reporting import Judged
@@ -42,8 +47,8 @@ if TYPE_CHECKING:
 class StudyLedger:
     """One study's parent run, lease and leftovers, tolerant of an MLflow that is away."""
 
-    def __init__(self, study: Study, uri: str, spool: Path) -> None:
-        self.study, self.uri, self.spool = study, uri, spool
+    def __init__(self, study: Study, uri: str, spool: Path, home: Path) -> None:
+        self.study, self.uri, self.spool, self.home = study, uri, spool, home
         self._rest = MlflowRest(uri, budget_s=5.0)
         self._run: StudyRun | None = None
         self._outlook: Outlook | None = None
@@ -75,7 +80,7 @@ class StudyLedger:
         self._done = Counter(record.outcome for record in records if record.outcome)
         self._outlook = outlook
         # Once trials run, it would close ours: hence here alone.
-        self._try(lambda run: run.close_orphans())
+        self._try(lambda run: run.close_orphans(self._own_ids()))
 
     def beat(self, ended: Mapping[str, str]) -> None:
         """Say that the driver lives, with the number of trials by outcome; a server that is slow holds up nobody.
@@ -104,11 +109,15 @@ class StudyLedger:
         if not self._described:
             assert self._outlook is not None
             self._run.claim_lease()
-            self._run.artifact("study.json", write_study(self.study).encode())
+            self._note_looks(self._run)
+            self._run.artifact(STUDY_FILE, write_study(self.study).encode())
             own = places(step.trial for step in self._outlook.plan.steps)
-            self._run.artifact("trials.json", write_places(own).encode())
+            self._run.artifact(TRIALS_FILE, write_places(own).encode())
+            self._run.refuse_shared([step.trial.id for step in self._outlook.plan.todo])
             self._run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
             self._run.heartbeat(self._done)
+            if self._outlook.settings.declared:
+                rename_others(self._rest, self._run.experiment_id, self._run.run_id, self.study)
             self._described = True
         return self._run
 
@@ -127,6 +136,8 @@ class StudyLedger:
                     params=params_of(trial),
                     tags={"paribus.code": code_digest()},
                     run_id=None,
+                    settings=self._outlook.settings.digest if self._outlook else "",
+                    settings_name=self._outlook.settings.name if self._outlook else "",
                 )
             )
             log.finish("failed", {}, {"paribus.reason": reason, "paribus.failure": "node"})
@@ -166,7 +177,7 @@ class StudyLedger:
         def end(run: StudyRun) -> None:
             if status == "KILLED":
                 replay(self.spool, self.uri, budget_s=1.0)
-                run.close_orphans()
+                run.close_orphans(self._own_ids())
             run.finish(status, self._counts(ended))
 
         self._try(end)
@@ -174,6 +185,23 @@ class StudyLedger:
     def close(self) -> None:
         """Close the connections."""
         self._rest.close()
+
+    def _note_looks(self, run: StudyRun) -> None:
+        """Write down what was asked for, and whether verdicts could be had by then; before study.json is replaced."""
+        ledger = Ledger(self.uri)
+        try:
+            record = ledger.study(self.study.name, self._outlook.settings.digest if self._outlook else "")
+            history = history_of(ledger, record)
+            known = extended(
+                history, self.study, ledger.trials(self.study.name), lambda recipe: data_digest(recipe, self.home)
+            )
+        finally:
+            ledger.close()
+        run.set_tags({words.REPLICATION: known.as_tag()})
+
+    def _own_ids(self) -> set[str]:
+        assert self._outlook is not None
+        return {step.trial.id for step in self._outlook.plan.steps}
 
     def _counts(self, ended: Mapping[str, str]) -> dict[str, int]:
         return dict(self._done + Counter(ended.values()))
@@ -210,4 +238,5 @@ def _header(outlook: Outlook) -> StudyHeader:
         note=f"**{study.question}**\n\n{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
         source=sys.argv[0],
         commit=str((environment().get("git") or {}).get("commit", "")),
+        settings=outlook.settings,
     )

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from paribus.orchestration.failures import ADVICE
 from paribus.orchestration.planning import Outlook
 from paribus.study.study import Study
-
-if TYPE_CHECKING:
-    from paribus.tracking.ledger_records import TrialRecord
 
 _ACTIONS = {
     "start": "to start",
@@ -28,7 +23,7 @@ def plan_text(outlook: Outlook) -> str:
     """The plan as `plan` prints it."""
     plan, study = outlook.plan, outlook.plan.study
     lines = [
-        f"{study.name}: {study.question}",
+        f"{outlook.title}: {study.question}",
         f"  {len(study.arms)} arms x {study.replicates} replicates = {len(plan.steps)} trials, "
         f"judged on {study.metric}, margin {study.margin:g}{_UNITS.get(study.metric, '')}",
     ]
@@ -51,10 +46,13 @@ def stale_text(outlook: Outlook) -> str:
     )
 
 
-def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) -> str:
+def status_text(outlook: Outlook) -> str:
     """How far the study is, as `status` prints it."""
+    from paribus.orchestration.mixtures import mixtures
+
+    records = outlook.records or ()
     ended = Counter(record.outcome for record in records if record.outcome)
-    lines = [f"{study.name}: {sum(ended.values())} of {num_planned} trials have ended"]
+    lines = [f"{outlook.title}: {sum(ended.values())} of {len(outlook.plan.steps)} trials have ended"]
     lines += [f"    {count:>4} {outcome}" for outcome, count in sorted(ended.items())]
     for record in records:
         name = f"{record.arm_name} · r{record.replicate}"
@@ -65,6 +63,7 @@ def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) 
             share = "" if record.progress is None else f" {100 * record.progress:.0f} %"
             state = "running" if record.running else "cut off; the same command resumes it"
             lines.append(f"  {name}: {state}{share}, attempt {record.attempt}")
+    lines += [f"  note: {line}" for line in mixtures(outlook.plan.study, records)]
     return "\n".join(lines)
 
 

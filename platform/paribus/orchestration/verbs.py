@@ -14,6 +14,7 @@ from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.texts import plan_text, status_text
 from paribus.recipe.home import home
 from paribus.study.plan import Action
+from paribus.study.settings import settings_of
 from paribus.study.study import Study
 
 if TYPE_CHECKING:
@@ -42,11 +43,10 @@ def status(study: Study, options: Options) -> int:
     """Print how far the study is."""
     with ledger_at(home(), options.ledger, start=True) as uri:
         outlook = _planned(study, options, uri)
-        records = list(outlook.records or ())
     if options.json:
-        print(json.dumps([_row(record) for record in records], indent=2))
+        print(json.dumps([_row(record) for record in outlook.records or ()], indent=2))
         return 0
-    print(status_text(study, len(outlook.plan.steps), records))
+    print(status_text(outlook))
     return 0
 
 
@@ -56,7 +56,7 @@ def report(study: Study, options: Options) -> int:
 
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
-        judged = judge(study, uri, home())
+        judged = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
         if options.json:
             print(json.dumps(judged.as_dict(), indent=2))
         else:
@@ -109,6 +109,8 @@ def _records(study: Study, uri: str | None) -> list[TrialRecord]:
 
 
 def _row(record: TrialRecord) -> dict[str, object]:
+    from paribus.orchestration.mixtures import made_with
+
     levels = {path: str(level) for path, level in record.arm.levels}
     return {
         "arm": record.arm_name,
@@ -118,6 +120,7 @@ def _row(record: TrialRecord) -> dict[str, object]:
         "outcome_step": "" if record.outcome_step is None else record.outcome_step,
         **record.metrics,
         "attempt": record.attempt,
+        **made_with(record),
         "reason": record.reason,
         "trial_id": record.trial_id,
         "run": record.url,

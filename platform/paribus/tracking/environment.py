@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -12,6 +13,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from . import tags as words
 
 PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
 LONGEST_DIFF = 500_000
@@ -25,6 +28,14 @@ def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str,
     """
     found = root or checkout()
     return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(found), "git": _git(found)}
+
+
+@cache
+def trial_tags() -> dict[str, str]:
+    """What a trial is made with on this machine, as tags of its run: the processor and the libraries' versions."""
+    machine = _machine()
+    versions = {"python": machine["python"], **machine["packages"]}
+    return {words.CPU: machine["cpu"], words.VERSIONS: json.dumps(versions)}
 
 
 @cache
