@@ -76,10 +76,9 @@ def kept() -> dict[str, tuple[Progress, str]]:
 
 def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
     """One study; returns the places of its progress and of its verdicts."""
-    own = record.name if record.settings.declared else f"{record.name}-{record.settings.digest}"
-    with st.container(border=True, gap="xsmall", key=f"card-{own}"):
+    with st.container(border=True, gap="xsmall", key=f"card-{record.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container(key=f"name-{own}", width="content"):
+            with st.container(key=f"name-{record.run_id}", width="content"):
                 st.page_link("pages/study.py", label=f"**{record.title}**", query_params=address_of(record))
             st.markdown(badge(state_of(record)), width="content")
             st.space("stretch")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from shelf import Shelf
 
+from paribus.cli import main
 from paribus.orchestration import verbs
 from paribus.orchestration.driver import drive
 from paribus.orchestration.options import Options
@@ -179,3 +181,25 @@ def test_settings_that_share_trials_are_never_driven_at_once(shelf: Shelf) -> No
         shelf.opened(other, declared=study)
     first.finish("KILLED", {})
     shelf.opened(other, declared=study).finish("KILLED", {})
+
+
+FILE = """from paribus import Study
+
+study = Study(name={name!r}, base="synthetic", factors={{"model.width": (0.25, 0.5)}}, replicates=3, margin=4.0)
+"""
+
+
+def test_what_is_set_on_the_command_line_is_told_apart_from_the_file(
+    shelf: Shelf, ledger: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study, file = study_of(), tmp_path / "typed.py"
+    file.write_text(FILE.format(name=study.name))
+    where = [str(file), "--ledger", shelf.uri]
+    assert main(["status", *where]) == 0
+    assert f"{study.name}: 0 of 6 trials" in capsys.readouterr().out
+    assert main(["status", *where, "--set", "budget='3 steps'", "--set", "resources.cpus=2"]) == 0
+    assert f"{study.name} · budget=3 steps: 0 of 6 trials" in capsys.readouterr().out
+    assert main(["plan", *where, "--set", "budget='3 steps'", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["settings"] == "budget=3 steps"
+    assert main(["report", *where, "--fresh"]) == 0
+    assert "fresh: nobody has looked" in capsys.readouterr().out
