@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
-from parts import FIRST_STUDY, badge, begin, say_down, show_progress, state_of, verdict_badges
+from parts import FIRST_STUDY, address_of, badge, begin, say_down, show_progress, state_of, verdict_badges
 from progress import Progress, counted, progress_of, show_ago
 from streamlit.delta_generator import DeltaGenerator
 
@@ -41,7 +41,7 @@ def show_totals(records: tuple[StudyRecord, ...]) -> None:
     ended = sum(sum(record.counts.values()) for record in records)
     failed = sum(record.counts.get("failed", 0) for record in records)
     columns = st.columns(4)
-    columns[0].metric("Studies", len(records))
+    columns[0].metric("Studies", len({record.name for record in records}))
     columns[1].metric("Running now", sum(record.live for record in records))
     columns[2].metric("Trials ended", f"{ended:,}")
     columns[3].metric(
@@ -54,7 +54,7 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
     wanted = list(records)
     if len(records) > PER_PAGE:
         text = st.text_input("Search", key="search", placeholder="a word of a study's name or question")
-        wanted = [record for record in records if text.lower() in f"{record.name} {record.question}".lower()]
+        wanted = [record for record in records if text.lower() in f"{record.title} {record.question}".lower()]
     shown = wanted[: st.session_state.get("num_shown", PER_PAGE)]
     places = [(record, *show_card(record)) for record in shown]
     if len(shown) < len(wanted) and st.button(f"Show more ({len(wanted) - len(shown)} left)"):
@@ -63,7 +63,8 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
     for record, bar, verdicts in places:
         progress = progress_of(record, trials_of(uri, record)[0]) if record.live else counted(record)
         found = judgement(uri, record)
-        text = verdict_badges(found.counts, found.claim) or found.trouble or ":gray[no verdicts yet]"
+        badges = verdict_badges(found.counts, found.claim)
+        text = f"{badges} :gray[{found.looks}]".replace(" :gray[]", "") or found.trouble or ":gray[no verdicts yet]"
         with bar:
             show_progress(progress)
         verdicts.markdown(text)
@@ -78,10 +79,10 @@ def kept() -> dict[str, tuple[Progress, str]]:
 
 def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
     """One study; returns the places of its progress and of its verdicts."""
-    with st.container(border=True, gap="xsmall", key=f"card-{record.name}"):
+    with st.container(border=True, gap="xsmall", key=f"card-{record.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container(key=f"name-{record.name}", width="content"):
-                st.page_link("pages/study.py", label=f"**{record.name}**", query_params={"study": record.name})
+            with st.container(key=f"name-{record.run_id}", width="content"):
+                st.page_link("pages/study.py", label=f"**{record.title}**", query_params=address_of(record))
             st.markdown(badge(state_of(record)), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")

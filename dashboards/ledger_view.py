@@ -16,18 +16,25 @@ import streamlit as st
 from paribus.analysis import AnalysisError, StudyAnalysis, analyse
 from paribus.orchestration import stack_record
 from paribus.orchestration.chance import judged_when_read
+from paribus.orchestration.looks import looks_before
+from paribus.orchestration.mixtures import mixtures
 from paribus.orchestration.stack_errors import StackError
+from paribus.orchestration.streams import stream_notes
 from paribus.recipe import RecipeError
 from paribus.recipe.home import home
 from paribus.recipe.secrets import without_secrets
 from paribus.study import Study, StudyError
-from paribus.study.document import read_study
+from paribus.study.document import read_places, read_study
+from paribus.study.plan import Place
 from paribus.study.words import TrialResult
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.planned import of_plan
 from paribus.tracking.records import Examples
+from paribus.tracking.replication import read_replication
 from paribus.tracking.server import running_server
+from paribus.tracking.tags import REPLICATION
 
 LIVE_S = 3.0
 IDLE_S = 600.0
@@ -42,7 +49,8 @@ Version = tuple[object, ...]
 class StudyView:
     """A study as the ledger had it at `read_s`; `study` and `analysis` are None where `trouble` says why.
 
-    `num_foreign` trials go by the study's name and are none of its plan: they have other settings.
+    `num_foreign` trials go by the study's name and are none of its plan: they have other settings. `warnings` say what
+    its pairs do not have in common: the data that they saw, code, versions, processors.
     """
 
     record: StudyRecord
@@ -52,15 +60,17 @@ class StudyView:
     trouble: str
     num_foreign: int
     read_s: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What Home shows of a study's verdicts; `claim` is the claim's outcome, "" without one."""
+    """What Home shows of a study's verdicts; `claim` is the claim's outcome, `looks` those before; "" without."""
 
     counts: Mapping[str, int]
     claim: str = ""
     trouble: str = ""
+    looks: str = ""
 
 
 @st.cache_resource(ttl=5.0, show_spinner=False)
@@ -105,12 +115,23 @@ def trials_of(uri: str, record: StudyRecord) -> tuple[tuple[TrialRecord, ...], i
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _trials_of(uri: str, name: str, run_id: str, version: Version) -> tuple[tuple[TrialRecord, ...], int]:
     found = ledger(uri).trials(name)
+    own = of_plan(found, _places(uri, run_id, found))
+    return tuple(own), len(found) - len(own)
+
+
+def _places(uri: str, run_id: str, found: list[TrialRecord]) -> Mapping[str, Place]:
+    """Where the study's own trials stand, as its driver wrote it down; as each trial says itself where none did."""
+    recorded = {trial.trial_id: (trial.arm, trial.replicate) for trial in found}
     plan = ledger(uri).json(run_id, "trials.json")
-    if plan is not None and not (isinstance(plan, list) and all(isinstance(trial, str) for trial in plan)):
-        raise LedgerError(f"trials.json of {name} is damaged: the study's command, run again, writes it anew")
-    planned = {trial.trial_id for trial in found} if plan is None else set(plan)
-    own = tuple(trial for trial in found if trial.trial_id in planned)
-    return own, len(found) - len(own)
+    if plan is None:
+        return recorded
+    if not (isinstance(plan, list) and all(isinstance(row, (str, dict)) for row in plan)):
+        raise LedgerError("trials.json of the study is damaged: the study's command, run again, writes it anew")
+    try:
+        return read_places(plan, _document(uri, run_id))
+    except (StudyError, RecipeError):
+        names = [row if isinstance(row, str) else row.get("id") for row in plan]
+        return {name: recorded[name] for name in names if name in recorded}
 
 
 def study_view(uri: str, record: StudyRecord) -> StudyView:
@@ -121,10 +142,14 @@ def study_view(uri: str, record: StudyRecord) -> StudyView:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
     trials, num_foreign = trials_of(uri, _record)
+    warnings: tuple[str, ...] = ()
     study, analysis, trouble = None, None, ""
     try:
         study = _document(uri, _record.run_id)
-        analysis = analyse(study, *_results(uri, trials))
+        broken = stream_notes(study, trials)
+        warnings = (*broken, *mixtures(study, trials))
+        looks = looks_before(read_replication(_record.tags.get(REPLICATION, "")), study)
+        analysis = analyse(study, *_results(uri, trials), looks=looks, broken=broken)
     except (AnalysisError, StudyError, RecipeError) as error:
         trouble = str(error)
     return StudyView(
@@ -135,6 +160,7 @@ def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
         trouble=trouble,
         num_foreign=num_foreign,
         read_s=time.time(),
+        warnings=warnings,
     )
 
 
@@ -181,7 +207,11 @@ def judgement(uri: str, record: StudyRecord) -> Judgement:
     if not view.analysis.outcomes:
         return Judgement(counts={})
     claim = view.analysis.claim
-    return Judgement(counts=view.analysis.verdict_counts(), claim=claim.outcome if claim else "")
+    return Judgement(
+        counts=view.analysis.verdict_counts(),
+        claim=claim.outcome if claim else "",
+        looks=view.analysis.looks.phrase(),
+    )
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -189,7 +219,11 @@ def _written(uri: str, run_id: str, version: Version) -> Judgement | None:
     document = ledger(uri).json(run_id, "verdicts.json")
     if document is None:
         return None
-    return Judgement(counts=document["counts"], claim=(document.get("claim") or {}).get("outcome", ""))
+    return Judgement(
+        counts=document["counts"],
+        claim=(document.get("claim") or {}).get("outcome", ""),
+        looks=(document.get("looks") or {}).get("phrase", ""),
+    )
 
 
 def compare_url(uri: str, trials: list[TrialRecord], experiment_id: str) -> str:

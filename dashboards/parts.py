@@ -54,6 +54,12 @@ def begin(title: str) -> None:
     st.set_page_config(page_title=f"{title} · Paribus", layout="wide", initial_sidebar_state="collapsed")
 
 
+def address_of(record: StudyRecord) -> dict[str, str]:
+    """The address of a study's page: `?study=width`, with `&settings=...` at others than its file's."""
+    named = {"study": record.name}
+    return named if record.settings.declared else {**named, "settings": record.settings.digest}
+
+
 def sign_of(word: str) -> tuple[str, str]:
     """The sign and colour of a verdict, outcome or state, by its first word."""
     return SIGNS.get(word.split(" ")[0].rstrip(","), ("", "gray"))

@@ -28,7 +28,7 @@ def show_heading(view: StudyView) -> None:
     """Name, question, state, verdict counts and the claim."""
     record, analysis = view.record, view.analysis
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(record.name, width="content")
+        st.title(record.title, width="content")
         st.markdown(badge(state_of(record)), width="content")
         st.space("stretch")
         st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
@@ -44,6 +44,8 @@ def show_heading(view: StudyView) -> None:
         + (f"; {analysis.num_eval} evaluation images" if analysis.num_eval else "")
     )
     show_claim(analysis)
+    for line in view.warnings:
+        st.warning(f"{line[0].upper()}{line[1:]}.")
     if analysis.exploratory:
         st.warning("Exploratory: a scheduler cut trials early, so every number here is a hint and not a finding.")
     if view.num_foreign:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 import study_parts as show
 from ledger_view import LIVE_S, StudyView, ledger, stamp, studies, study_view, tracking_uri, trials_of
-from parts import FIRST_STUDY, begin, say_down, show_progress
+from parts import FIRST_STUDY, address_of, begin, say_down, show_progress
 from progress import progress_of
 from trial_parts import show_curves, show_failed, show_trials
 
@@ -19,29 +19,29 @@ KEPT = "kept_views"
 def main() -> None:
     """The page; where the ledger is down, what this session read last stays on the screen."""
     uri = tracking_uri()
-    name = st.query_params.get("study", "")
+    name, settings = st.query_params.get("study", ""), st.query_params.get("settings", "")
     begin(name or "Study")
     st.page_link("home.py", label="All studies", icon=":material/arrow_back:")
     kept: dict[str, StudyView] = st.session_state.setdefault(KEPT, {})
     try:
-        record = chosen(studies(uri), name)
+        record = chosen(studies(uri), name, settings)
         if record is None:
             return
-        with st.spinner(f"Reading {record.name} ..."):
-            kept[record.name] = view = study_view(uri, record)
+        with st.spinner(f"Reading {record.title} ..."):
+            kept[f"{name} {settings}"] = view = study_view(uri, record)
     except LedgerError as error:
-        if name not in kept:
+        if f"{name} {settings}" not in kept:
             wait_for(uri, error)
             return
-        view = kept[name]
+        view = kept[f"{name} {settings}"]
     show.show_heading(view)
     st.fragment(watch, run_every=LIVE_S if view.record.live else WATCH_S)(uri, view)
     show_sections(uri, view)
 
 
-def chosen(records: tuple[StudyRecord, ...], name: str) -> StudyRecord | None:
-    """The study that the address names, else one to choose; None where there is none to show."""
-    by_name = {record.name: record for record in records}
+def chosen(records: tuple[StudyRecord, ...], name: str, settings: str) -> StudyRecord | None:
+    """The study that the address names, at the settings that it names; else one to choose; None if there is none."""
+    by_name = {record.name: record for record in reversed(records)}
     if not records:
         st.title("Study")
         st.markdown(FIRST_STUDY)
@@ -55,7 +55,25 @@ def chosen(records: tuple[StudyRecord, ...], name: str) -> StudyRecord | None:
             st.query_params["study"] = picked
             st.rerun()
         return None
-    return by_name[name]
+    return at_settings([record for record in records if record.name == name], settings)
+
+
+def at_settings(records: list[StudyRecord], settings: str) -> StudyRecord:
+    """The study at the settings asked for, by default its file's; others that it was run at can be chosen."""
+    declared = sorted(records, key=lambda record: (not record.settings.declared, not record.settings.digest))
+    asked = [record for record in records if settings and record.settings.digest == settings]
+    shown = (asked or declared)[0]
+    if settings and not asked:
+        st.warning(f"The ledger has {shown.name!r} at no settings with the digest {settings!r}.")
+    if len(declared) > 1:
+        names = {record.run_id: record.settings.name or "as the study's file has them" for record in declared}
+        picked = st.selectbox(
+            "Settings", list(names), index=list(names).index(shown.run_id), format_func=names.__getitem__
+        )
+        if picked != shown.run_id:
+            st.query_params.from_dict(address_of(next(record for record in declared if record.run_id == picked)))
+            st.rerun()
+    return shown
 
 
 @st.fragment(run_every=LIVE_S)
@@ -70,7 +88,7 @@ def wait_for(uri: str, error: LedgerError) -> None:
 def watch(uri: str, view: StudyView) -> None:
     """The live part: progress, and the whole page anew when the study has got further."""
     try:
-        now = next((record for record in studies(uri) if record.name == view.record.name), view.record)
+        now = next((record for record in studies(uri) if record.run_id == view.record.run_id), view.record)
         if stamp(now) != stamp(view.record):
             st.rerun()
         if now.live or now.num_planned > sum(now.counts.values()):

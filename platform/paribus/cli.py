@@ -37,7 +37,7 @@ _EXAMPLES = """examples:
 """
 _VERB_EXAMPLES = {
     "plan": ("--replicates 10", "what five more replicates would cost and show"),
-    "run": ('--set budget="2 epochs" --replicates 3', "a quick look, with trials of its own"),
+    "run": ('--set budget="2 epochs" --replicates 3', "a quick look, with trials and verdicts of its own"),
     "status": ("--json", "one record a trial, for a script"),
     "report": ("--html report.html", "one page to send to a colleague"),
     "retry": ("", "after mending what `status` says is broken"),
@@ -46,9 +46,9 @@ _VERB_EXAMPLES = {
 # What the verbs take when they are called in Python.
 _OPTIONS = {
     "plan": ("ledger", "accept_code", "redo"),
-    "run": ("ledger", "accept_code", "redo", "cpus", "html", "markdown"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown"),
     "status": ("ledger",),
-    "report": ("ledger", "html", "markdown"),
+    "report": ("ledger", "fresh", "html", "markdown"),
 }
 _STUDY_EXAMPLES = """examples:
   {name} plan                                   what would run, and what it can tell
@@ -187,6 +187,8 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
         add("--redo", action="store_true", help="train again what other code made")
     if verb in ("run", "retry"):
         add("--cpus", type=int, metavar="N", help="CPUs of the Ray that is started where none runs")
+    if verb in ("run", "report"):
+        add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":
         add("--html", metavar="FILE", help="also write one self-contained page with plots")
         add("--markdown", metavar="FILE", help="also write the tables as Markdown")
@@ -224,7 +226,7 @@ def _file_verb(args: argparse.Namespace) -> int:
 def _study_verb(args: argparse.Namespace) -> int:
     from paribus.orchestration import verbs
 
-    study = _varied(args.study, args)
+    study, args.declared = _varied(args.study, args), args.study
     action = {
         "plan": verbs.plan,
         "run": verbs.run,

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from streamlit.testing.v1 import AppTest
 
 from paribus.study import Claim, Study
 from paribus.study.document import write_study
+from paribus.study.settings import settings_of
 from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, Recorder, StudyHeader, StudyRun, TrialHeader, TrialLog
 from paribus.tracking import open_study as open_study_run
@@ -38,6 +39,7 @@ DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 sys.path.insert(0, str(DASHBOARDS))
 
 Fate = Callable[[Arm, int], str]
+Tags = Callable[[Arm, int], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -47,30 +49,47 @@ class Filler:
     uri: str
     spool: Path
 
-    def finished(self, study: Study, fate: Fate = lambda arm, replicate: "finished") -> None:
+    def finished(
+        self,
+        study: Study,
+        fate: Fate = lambda arm, replicate: "finished",
+        declared: Study | None = None,
+        tags: Tags = lambda arm, replicate: {},
+    ) -> None:
         """A study whose driver ended."""
         ends = {fate(arm, replicate) for arm, replicate in _planned(study)}
-        with self.driver(study, fate) as run:
+        with self.driver(study, fate, declared, tags) as run:
             run.finish(
                 "KILLED" if "missing" in ends else "FAILED" if "failed" in ends else "FINISHED", _counts(study, fate)
             )
 
-    def record(self, study: Study, fate: Fate, replicates: Iterable[int]) -> None:
+    def record(
+        self, study: Study, fate: Fate, replicates: Iterable[int], tags: Tags = lambda arm, replicate: {}
+    ) -> None:
         """Record these replicates' trials."""
         with Recorder(self.spool, self.uri, flush_s=0.05) as recorder:
             for arm, replicate in _planned(study):
                 if replicate in replicates and (end := fate(arm, replicate)) != "missing":
-                    _record(recorder, study, arm, replicate, end)
+                    _record(recorder, study, arm, replicate, end, tags(arm, replicate))
 
     @contextmanager
-    def driver(self, study: Study, fate: Fate) -> Iterator[StudyRun]:
-        """A study that this process drives: running as long as the block lasts; its running trials stay so after it."""
+    def driver(
+        self,
+        study: Study,
+        fate: Fate,
+        declared: Study | None = None,
+        tags: Tags = lambda arm, replicate: {},
+    ) -> Iterator[StudyRun]:
+        """A study that this process drives: running as long as the block lasts; its running trials stay so after it.
+
+        `declared` is the study of which it is a variation; None: as the last release recorded it, without settings.
+        """
         rest = MlflowRest(self.uri)
-        run = open_study_run(rest, _header(study))
+        run = open_study_run(rest, replace(_header(study), settings=declared and settings_of(study, declared)))
         run.artifact("study.json", write_study(study).encode())
         run.artifact("trials.json", json.dumps([_trial_id(study, arm, r) for arm, r in _planned(study)]).encode())
         run.claim_lease()
-        self.record(study, fate, range(1, study.replicates + 1))
+        self.record(study, fate, range(1, study.replicates + 1), tags)
         run.heartbeat(_counts(study, fate))
         yield run
         rest.close()
@@ -81,7 +100,7 @@ def _planned(study: Study) -> list[tuple[Arm, int]]:
 
 
 def _trial_id(study: Study, arm: Arm, replicate: int) -> str:
-    return hashlib.sha256(f"{study.name} {study.base} {arm.name} {replicate}".encode()).hexdigest()
+    return hashlib.sha256(f"{study.name} {study.base} {study.fixed or ''}{arm.name} {replicate}".encode()).hexdigest()
 
 
 def _header(study: Study) -> StudyHeader:
@@ -101,7 +120,7 @@ def _counts(study: Study, fate: Fate) -> dict[str, int]:
     return {end: ends.count(end) for end in dict.fromkeys(ends) if end not in ("missing", "running")}
 
 
-def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str) -> None:
+def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str, more: dict[str, str]) -> None:
     trial_id = _trial_id(study, arm, replicate)
     num_steps = NUM_EPOCHS * STEPS_PER_EPOCH
     log = recorder.trial(
@@ -112,7 +131,7 @@ def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str
             arm_name=arm.name,
             replicate=replicate,
             params={path: str(level) for path, level in arm.levels},
-            tags={"paribus.code": "c0de" * 4, "paribus.total_steps": str(num_steps)},
+            tags={"paribus.code": "c0de" * 4, "paribus.total_steps": str(num_steps), **more},
             run_id="",
         )
     )

@@ -12,11 +12,14 @@ from streamlit.testing.v1 import AppTest
 
 from paribus.analysis import analyse
 from paribus.study import Study
-from paribus.study.words import Arm
+from paribus.study.settings import settings_of
+from paribus.study.words import Arm, Claim
 from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.replication import Look, Replication
 from paribus.tracking.server import ServerProcess
+from paribus.tracking.tags import REPLICATION
 
 pytestmark = pytest.mark.cluster
 
@@ -212,3 +215,65 @@ def test_a_page_opened_during_an_outage_says_so(
     text = said(open_study(wire.uri, whole_study.name))
     assert f"No MLflow server answers at {wire.uri}" in text
     wire.mend()
+
+
+def test_a_quick_look_has_a_page_of_its_own_and_the_study_keeps_its_verdicts(
+    open_study: OpenStudy,
+    open_home: Callable[[str], AppTest],
+    said: Said,
+    filler: Any,
+    make_study: MakeStudy,
+    mlflow_server: ServerProcess,
+) -> None:
+    study = make_study("page_settings", **SMALL, replicates=4)
+    look = study.vary(fixed={"budget": "2 epochs"}, replicates=2)
+    filler.finished(study, declared=study)
+    filler.finished(look, declared=study)
+    app = open_study(mlflow_server.uri, study.name)
+    assert [title.value for title in app.title] == ["page_settings"]
+    assert table(app, "verdict")["n"][0] == "4"
+    assert len(table(app, "steps")) == 8
+    app.selectbox[0].select_index(1).run()
+    said(app)
+    assert [title.value for title in app.title] == ["page_settings · budget=2 epochs"]
+    assert table(app, "verdict")["n"][0] == "2"
+    assert app.query_params["settings"] == settings_of(look).digest
+    home = said(open_home(mlflow_server.uri))
+    assert "8 of 8 trials have ended" in home
+
+
+def test_pairs_that_are_none_and_mixed_processors_are_told_and_the_claim_is_unresolved(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_broken", **SMALL | {"claim": Claim("deeper does no harm", "ours")}, margin=50.0)
+
+    def tags(arm: Arm, replicate: int) -> dict[str, str]:
+        deep = arm.as_dict()["model.depth"] == 22
+        stream = ["a", "x" if deep and replicate == 2 else "b"]
+        return {"paribus.stream_hash": json.dumps(stream), "paribus.cpu": "Xeon" if deep else "EPYC"}
+
+    filler.finished(study, tags=tags)
+    text = said(open_study(mlflow_server.uri, study.name))
+    assert "Replicate 2: the data streams of depth=22 differ" in text
+    assert "Mixed processors in the contrast: EPYC (5 trials), Xeon (5 trials)" in text
+    assert "claim unresolved" in text
+    assert "the pairing is broken" in text
+
+
+def test_a_verdict_after_a_look_says_so_on_both_pages(
+    open_study: OpenStudy,
+    open_home: Callable[[str], AppTest],
+    said: Said,
+    filler: Any,
+    make_study: MakeStudy,
+    mlflow_server: ServerProcess,
+) -> None:
+    study = make_study("page_looked", **SMALL)
+    looked = Replication(asked={0: 5}, looks=(Look(seed=0, pairs=3, last=3, when_ms=1),))
+    with filler.driver(study, lambda arm, replicate: "finished", study) as run:
+        run.set_tags({REPLICATION: looked.as_tag()})
+        run.finish("FINISHED", {"finished": 10})
+    app = open_study(mlflow_server.uri, study.name)
+    assert "After a look at 3: replicates or a seed were added" in said(app)
+    assert table(app, "verdict")["verdict"][0].endswith("(after a look at 3)")
+    assert "after a look at 3" in said(open_home(mlflow_server.uri))

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from desk import Desk, Stack, environment
 
+from paribus.tracking import tags as words
+from paribus.tracking.ledger import Ledger
+
 pytestmark = pytest.mark.cluster
 Done = subprocess.CompletedProcess[str]
 
@@ -118,6 +121,22 @@ def test_paired_arms_saw_one_stream(office: Desk, study: Path, grown: Done) -> N
     assert [len(hashes) for hashes in by_replicate.values()] == [1, 1, 1]
     assert len(set.union(*by_replicate.values())) == 3
     assert "data streams" not in office.run(study, "report").stdout
+
+
+def test_every_trial_says_what_made_it_and_belongs_to_the_studys_own_run(
+    office: Desk, study: Path, grown: Done
+) -> None:
+    with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:
+        parent = ledger.study(study.stem)
+    assert parent is not None
+    assert parent.settings.digest
+    for trial in office.trials(study):
+        assert trial.tags[words.PARENT] == parent.run_id
+        assert trial.tags[words.CPU] == trial.attempts[1]["cpu"] != ""
+        assert json.loads(trial.tags[words.VERSIONS])["torch"]
+    row = json.loads(office.run(study, "export", "--json").stdout)[0]
+    assert "torch" in row["versions"]
+    assert row["device"] == "cpu"
 
 
 def test_retry_with_nothing_failed_trains_nothing(office: Desk, study: Path, grown: Done) -> None:

@@ -9,7 +9,14 @@ from paribus.analysis.verdicts import EQUIVALENTS, ON_THE_BETTER_SIDE, ON_THE_WO
 from paribus.study.words import Claim, Direction, show_level
 
 WITHIN_MARGIN: Final = "not reproduced: within the margin"
-Outcome = Literal["reproduced", "contradicted", "not reproduced: within the margin", "unresolved"]
+Outcome = Literal[
+    "reproduced",
+    "contradicted",
+    "not reproduced: within the margin",
+    "unresolved",
+    "reproduced, after looking",
+    "contradicted, after looking",
+]
 
 _SUPPORTING: dict[Direction, frozenset[Verdict]] = {
     "better": ON_THE_BETTER_SIDE,

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from paribus.analysis.arms import ArmSummary, summarise
 from paribus.analysis.claims import ClaimOutcome, describe_setting, judge_claim
+from paribus.analysis.conditions import conditioned
 from paribus.analysis.contrasts import Contrast, values_of
+from paribus.analysis.looks import Looks
 from paribus.analysis.metrics import METRICS, Metric, check_margin, metric_called
 from paribus.analysis.pairing import Pairing
 from paribus.analysis.rule_notes import rule_notes
@@ -45,6 +47,7 @@ class StudyAnalysis:
     num_expected: int
     caveats: Mapping[str, Any]
     notes: tuple[str, ...]
+    looks: Looks = field(default_factory=Looks)
 
     def verdict_counts(self) -> dict[str, int]:
         """How many contrasts came to each verdict, in the order of the verdict words."""
@@ -52,24 +55,37 @@ class StudyAnalysis:
         return {word: counts[word] for word in VERDICTS if counts[word]}
 
 
-def analyse(study: Study, results: Iterable[TrialResult], num_eval: int | None = None) -> StudyAnalysis:
+def analyse(
+    study: Study,
+    results: Iterable[TrialResult],
+    num_eval: int | None = None,
+    *,
+    looks: Looks | None = None,
+    broken: Sequence[str] = (),
+    replicates: Sequence[int] = (),
+) -> StudyAnalysis:
     """Judge a study on the results that are there.
 
-    `num_eval` is the number of evaluation examples where no result carries per-example arrays to count.
+    `num_eval` is the number of evaluation examples where no result carries per-example arrays to count; `looks` are
+    those that came before; `broken` are sentences on pairs whose arms saw different data; `replicates` are those to
+    judge on, if not all of them.
 
     Raises:
         AnalysisError: a margin below one evaluation example, a metric of unknown unit, two results for one arm and
             replicate, or results judged on test sets of different sizes.
     """
-    known = [result for result in results if result.arm in study.arms]
+    known = [r for r in results if r.arm in study.arms and (not replicates or r.replicate in replicates)]
     metric = metric_called(study.metric)
-    data = index_results(study, known, num_eval)
+    data = index_results(study, known, num_eval, replicates)
     check_margin(study.margin, metric, data.num_eval)
     contrasts = contrasts_on(data, metric, primary=True)
+    most = max((contrast.stability.n for contrast in contrasts), default=0)
+    seen = looks.before(most) if looks else Looks()
+    told = (seen.sentence(most, len(data.compared), study.alpha),) if seen else ()
     reported = {name for result in known for name in result.metrics}
     others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False)]
-    setting = describe_setting(study.caveats(), data.num_eval, study.replicates)
+    setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
     exploratory = any(result.outcome == "stopped" for result in known)
     return StudyAnalysis(
         study=study.name,
@@ -77,7 +93,7 @@ def analyse(study: Study, results: Iterable[TrialResult], num_eval: int | None =
         metric=metric,
         margin=study.margin,
         alpha=study.alpha,
-        num_replicates=study.replicates,
+        num_replicates=data.num_asked,
         num_eval=data.num_eval,
         arms=tuple(
             summarise(arm, arm not in data.compared, data.trials, data.replicates, [metric, *others], data.level)
@@ -85,13 +101,14 @@ def analyse(study: Study, results: Iterable[TrialResult], num_eval: int | None =
         ),
         contrasts=tuple(contrasts),
         secondary=tuple(secondary),
-        claim=judge_claim(study.claim, contrasts, setting) if study.claim else None,
+        claim=conditioned(judge_claim(study.claim, contrasts, setting) if study.claim else None, seen, broken),
         pairing=_pairing_of_study(data, metric, contrasts),
         exploratory=exploratory,
         outcomes=dict(Counter(result.outcome for result in known)),
-        num_expected=len(study.arms) * study.replicates,
+        num_expected=len(study.arms) * data.num_asked,
         caveats=study.caveats(),
-        notes=(*_study_notes(data, metric, known, exploratory), *rule_notes(data, metric, contrasts)),
+        notes=(*told, *_study_notes(data, metric, known, exploratory), *rule_notes(data, metric, contrasts)),
+        looks=seen,
     )
 
 
@@ -109,7 +126,7 @@ def _pairing_of_study(data: StudyData, metric: Metric, contrasts: Sequence[Contr
 
 def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult], exploratory: bool) -> tuple[str, ...]:
     notes = []
-    expected, there = len(data.study.arms) * data.study.replicates, len(results)
+    expected, there = len(data.study.arms) * data.num_asked, len(results)
     if there < expected:
         notes.append(f"{there} of {expected} trials have ended: numbers and verdicts may still change")
     if exploratory:

@@ -11,7 +11,7 @@ from paribus.study.words import Arm, TrialResult
 
 @dataclass(frozen=True, kw_only=True)
 class StudyData:
-    """The results of a study, indexed; `compared` are its arms but for baselines."""
+    """The results of a study, indexed; `compared` are its arms but for baselines, `num_asked` counts replicates."""
 
     study: Study
     trials: Trials
@@ -19,10 +19,16 @@ class StudyData:
     compared: tuple[Arm, ...]
     num_eval: int | None
     level: float
+    num_asked: int
 
 
-def index_results(study: Study, results: Sequence[TrialResult], num_eval: int | None) -> StudyData:
-    """Index results by arm and replicate. Raises AnalysisError for two at one place or unequal test sets."""
+def index_results(
+    study: Study, results: Sequence[TrialResult], num_eval: int | None, replicates: Sequence[int] = ()
+) -> StudyData:
+    """Index results by arm and replicate; `replicates` are those to judge on, if not all of the study's.
+
+    Raises AnalysisError for two at one place or unequal test sets.
+    """
     trials: dict[tuple[Arm, int], TrialResult] = {}
     for result in results:
         place = (result.arm, result.replicate)
@@ -32,13 +38,15 @@ def index_results(study: Study, results: Sequence[TrialResult], num_eval: int | 
                 f"{trials[place].trial_id[:12]} and {result.trial_id[:12]}): pass the one that the study's plan names"
             )
         trials[place] = result
+    asked = replicates or range(1, study.replicates + 1)
     return StudyData(
         study=study,
         trials=trials,
-        replicates=tuple(sorted({*range(1, study.replicates + 1), *(r for _, r in trials)})),
+        replicates=tuple(sorted({*asked, *(r for _, r in trials)})),
         compared=tuple(arm for arm in study.arms if study.baseline_of(arm) != arm),
         num_eval=_num_eval(results, num_eval),
         level=1 - study.alpha,
+        num_asked=len(asked),
     )
 
 

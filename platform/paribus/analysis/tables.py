@@ -7,7 +7,7 @@ from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
 from paribus.analysis.contrasts import Contrast
-from paribus.analysis.intervals import Interval
+from paribus.analysis.intervals import MIN_PAIRS, Interval
 from paribus.analysis.study_analysis import StudyAnalysis
 from paribus.study.markup import as_markdown_cell
 
@@ -35,6 +35,7 @@ def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
         "metric": contrast.metric.name,
         "unit": contrast.metric.unit,
         "verdict": contrast.verdict,
+        "after_looks": _after_looks(contrast, analysis).strip(" ()"),
         "mean_delta": _number(contrast.mean),
         "n": contrast.n,
         "sd": _number(contrast.sd),
@@ -63,6 +64,12 @@ def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
     }
 
 
+def _after_looks(contrast: Contrast, analysis: StudyAnalysis) -> str:
+    """` (after a look at 6)`, beside a verdict that could be had before."""
+    judged = contrast.primary and contrast.stability.n >= MIN_PAIRS
+    return f" ({analysis.looks.phrase()})" if judged and analysis.looks else ""
+
+
 def _number(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 
@@ -89,7 +96,7 @@ def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[
             "effect size": "-" if isnan(contrast.standardised) else f"{contrast.standardised:+.2f}",
             "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
             f"p within ±{analysis.margin:g} (Holm)": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
-            "verdict": f"{contrast.verdict or 'secondary'}{mark}",
+            "verdict": f"{contrast.verdict or 'secondary'}{mark}{_after_looks(contrast, analysis)}",
         }
         for contrast in contrasts
     ]

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from paribus.orchestration.code_digest import code_digest
-from paribus.orchestration.job import Context
+from paribus.orchestration.job import Context, spool_of
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.study_ledger import StudyLedger
@@ -16,6 +16,7 @@ from paribus.orchestration.variables import CHECKPOINT_S, DRAIN_S, seconds
 from paribus.recipe.home import home
 from paribus.recipe.secrets import without_secrets
 from paribus.study.plan import Action
+from paribus.study.settings import settings_of
 from paribus.study.study import Study
 from paribus.tracking.errors import LeaseHeld
 
@@ -33,7 +34,8 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
     """
     folder = home()
-    ledger = StudyLedger(study, uri, folder / "spool" / study.name)
+    settings = settings_of(study, options.declared)
+    ledger = StudyLedger(study, uri, spool_of(folder, study.name, settings), folder)
     try:
         records = ledger.known()
         note = (
@@ -58,7 +60,7 @@ def _drive(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         ledger.open(outlook)
         _train(outlook, options, folder, ledger, ended)
         if len(ended) == len(outlook.plan.todo):
-            return _conclude(outlook, ledger, folder, ended)
+            return _conclude(outlook, ledger, folder, ended, fresh=options.fresh)
     except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
         pass
     except LeaseHeld:
@@ -80,7 +82,12 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
 
     study = outlook.plan.study
     context = Context(
-        study=study.name, home=str(folder), uri=ledger.uri, code=code_digest(), checkpoint_s=seconds(*CHECKPOINT_S)
+        study=study.name,
+        home=str(folder),
+        uri=ledger.uri,
+        code=code_digest(),
+        checkpoint_s=seconds(*CHECKPOINT_S),
+        settings=outlook.settings,
     )
     with cluster(options.cpus) as where:
         # It loads Ray, which has to learn before how the cluster is guarded.
@@ -92,19 +99,19 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         execute(outlook.plan, context, [progress])
 
 
-def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str]) -> int:
+def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[str, str], *, fresh: bool) -> int:
     """Send what is left, and print the verdicts of what the ledger has; 1 if it does not have all of it."""
     lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(ended)
     if missing is None:
         print(
             f"\nall trials have ended, but MLflow at {without_secrets(ledger.uri)} does not answer: their records "
-            f"wait in {folder / 'spool'}. The same command sends them and prints the verdicts",
+            f"wait in {ledger.spool}. The same command sends them and prints the verdicts",
             file=sys.stderr,
         )
         return 1
     from paribus.orchestration.reporting import judge, show
 
-    judged = judge(outlook.plan.study, ledger.uri, folder)
+    judged = judge(outlook.plan.study, ledger.uri, folder, outlook.settings, fresh=fresh)
     print()
     show(judged)
     ledger.publish(judged)

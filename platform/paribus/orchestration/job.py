@@ -1,12 +1,14 @@
 """What the driver hands to a worker: one trial as plain text, and what all trials of a study share."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
 from paribus.study.plan import Step, Trial
+from paribus.study.settings import Settings
 from paribus.study.words import Arm, column_names, level_from_json
 
 
@@ -22,6 +24,17 @@ class Context:
     uri: str | None
     code: str
     checkpoint_s: float = 30.0
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def spool(self) -> Path:
+        """Where the workers' records wait for the ledger."""
+        return spool_of(Path(self.home), self.study, self.settings)
+
+
+def spool_of(home: Path, study: str, settings: Settings) -> Path:
+    """A folder of its own at each settings: two drivers of one study neither wait for nor send each other's records."""
+    return home / "spool" / (study if settings.declared else f"{study}.{settings.digest}")
 
 
 def encode(step: Step) -> str:

@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 
+from paribus.study import Study
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The options of the study verbs; each verb uses those that `--help` lists for it."""
+    """The options of the study verbs; each verb uses those that `--help` lists for it.
+
+    `declared` is the study as its file has it, before --base and --set; None: it is not varied.
+    """
 
     ledger: str | None = None
     accept_code: bool = False
@@ -14,3 +19,5 @@ class Options:
     html: str | None = None
     markdown: str | None = None
     json: bool = False
+    fresh: bool = False
+    declared: Study | None = None

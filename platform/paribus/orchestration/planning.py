@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
 from paribus.orchestration.variables import check_variables
 from paribus.recipe import Recipe
-from paribus.study.plan import Action, Known, Plan, Trial, make_plan, trials
+from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
 from paribus.study.power import DEFAULT_SD, Power, power_of_study
+from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 from paribus.study.words import IN_NATS
 
@@ -26,7 +27,7 @@ class Outlook:
     """A plan with what it promises. `seconds` is of one worker, summed over the trials to run; None: nothing timed yet.
 
     `num_untimed` of those trials are in arms that no trial of this plan has timed, and are priced by the others' mean.
-    `note` says why the ledger is not part of it, "" where it is.
+    `note` says why the ledger is not part of it, "" where it is; `records` are those of the plan's own trials.
     """
 
     plan: Plan
@@ -35,11 +36,18 @@ class Outlook:
     note: str
     num_untimed: int = 0
     records: Sequence[TrialRecord] | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def title(self) -> str:
+        """The study's name, and its settings where they are others than its file's."""
+        return self.settings.title(self.plan.study.name)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain data, for `--json`."""
         return {
             "study": self.plan.study.name,
+            "settings": self.settings.name,
             "counts": self.plan.counts(),
             "detectable": self.power.detectable,
             "num_contrasts": self.power.num_contrasts,
@@ -75,6 +83,7 @@ def look_out(
         DataError, AnalysisError: with `check`, what training or the verdicts would refuse.
     """
     from paribus.data.catalog import check_inputs, data_digest
+    from paribus.tracking.planned import of_plan
 
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)
@@ -93,7 +102,8 @@ def look_out(
         redo=options.redo,
         only=only,
     )
-    measured = {record.trial_id: record for record in records or ()}
+    own = None if records is None else of_plan(records, places(drawn))
+    measured = {record.trial_id: record for record in own or ()}
     seconds, num_untimed = _seconds(plan, measured)
     return Outlook(
         plan=plan,
@@ -101,7 +111,8 @@ def look_out(
         seconds=seconds,
         num_untimed=num_untimed,
         note=note,
-        records=records,
+        records=own,
+        settings=settings_of(study, options.declared),
     )
 
 

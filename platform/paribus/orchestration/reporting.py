@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import IO, Any
@@ -14,15 +14,20 @@ from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.analysis.tables import as_markdown, display_rows, rich_table, summary, verdict_rows
 from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
+from paribus.orchestration.looks import first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.orchestration.mixtures import mixtures
 from paribus.orchestration.report_files import write_whole
 from paribus.orchestration.streams import stream_notes
 from paribus.orchestration.texts import lost_notes
+from paribus.recipe import Recipe
 from paribus.recipe.secrets import without_secrets
 from paribus.study.markup import as_plain_markdown
-from paribus.study.plan import trials
+from paribus.study.plan import places, trials
+from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import TrialRecord, faults_of
+from paribus.tracking.planned import of_plan
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
 table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;
@@ -39,12 +44,20 @@ class Judged:
     curves: Sequence[Curve]
     notes: tuple[str, ...]
     url: str
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def title(self) -> str:
+        """The study's name, and its settings where they are others than its file's."""
+        return self.settings.title(self.study.name)
 
     def as_dict(self) -> dict[str, Any]:
         """Machine-readable verdicts: one row per contrast, the claim's outcome, counts and notes."""
         claim = self.analysis.claim
         return {
             "study": self.study.name,
+            "settings": self.settings.name,
+            "looks": self._looks(),
             "question": self.study.question,
             "verdicts": verdict_rows(self.analysis),
             "counts": self.analysis.verdict_counts(),
@@ -56,24 +69,46 @@ class Judged:
             "notes": [*summary(self.analysis), *self.notes],
         }
 
+    def _looks(self) -> dict[str, Any] | None:
+        looks, contrasts = self.analysis.looks, self.analysis.contrasts
+        if not looks:
+            return None
+        most = max(contrast.stability.n for contrast in contrasts)
+        rates = looks.rates(most, len(contrasts), self.analysis.alpha)
+        return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, **asdict(rates)}
+
     def markdown(self) -> str:
         """Question, table, claim, notes and what was fixed."""
         plain = as_plain_markdown
-        lines = [f"**{plain(self.study.question)}**", "", as_markdown(self.analysis), ""]
+        lines = [f"**{plain(self.study.question)}**", ""]
+        if self.settings.name:
+            lines += [f"At other settings than the study's file: {plain(self.settings.name)}", ""]
+        lines += [as_markdown(self.analysis), ""]
         lines += [f"- {plain(line.strip())}" for line in (*summary(self.analysis), *self.notes)]
         fixed = (f"`{path}` {plain(str(value))}" for path, value in self.study.caveats().items())
         return without_secrets("\n".join([*lines, "", "Fixed: " + ", ".join(fixed)]) + "\n")
 
 
-def judge(study: Study, uri: str, home: Path) -> Judged:
-    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers."""
+def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, *, fresh: bool = False) -> Judged:
+    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers.
+
+    `settings` name the study's; by default they are those that its file declares. `fresh` judges on the replicates
+    alone that were added since the last look.
+    """
+    settings = settings or settings_of(study)
+
+    def digest(recipe: Recipe) -> str:
+        return data_digest(recipe, home)
+
     ledger = Ledger(uri, judge=judged_when_read(home))
     try:
-        planned = {trial.id for trial in trials(study, lambda recipe: data_digest(recipe, home))}
-        records = [record for record in ledger.trials(study.name) if record.trial_id in planned]
+        everything = ledger.trials(study.name)
+        records = of_plan(everything, places(trials(study, digest)))
         results = ledger.results_of(records, per_example=True)
         histories = ledger.histories(records, study.metric)
-        parent = ledger.study(study.name)
+        parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
+        known = history_of(ledger, parent).replication
+        notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
     finally:
         ledger.close()
     curves = [
@@ -87,13 +122,17 @@ def judge(study: Study, uri: str, home: Path) -> Judged:
         for record in records
         if histories.get(record.run_id)
     ]
+    broken = stream_notes(study, records)
+    replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
+    looks = None if fresh else looks_before(known, study)
     return Judged(
         study=study,
-        analysis=analyse(study, results),
+        analysis=analyse(study, results, looks=looks, broken=broken, replicates=replicates),
         records=records,
         curves=curves,
-        notes=(*stream_notes(study, records), *faults_of(records), *lost_notes(records)),
+        notes=(*broken, *mixtures(study, records), *faults_of(records), *lost_notes(records), *notes),
         url=parent.url if parent else without_secrets(uri),
+        settings=settings,
     )
 
 
@@ -117,6 +156,8 @@ def show(judged: Judged, file: IO[str] | None = None) -> None:
     # HTML, whatever it prints to.
     probe = Console(file=file, force_jupyter=False)
     console = probe if probe.is_terminal else Console(file=file, width=160, highlight=False, force_jupyter=False)
+    if judged.settings.name:
+        console.print(without_secrets(judged.title), markup=False, highlight=False)
     console.print(rich_table(judged.analysis))
     for line in notes_of(judged):
         console.print(without_secrets(line), markup=False, highlight=False, soft_wrap=not probe.is_terminal)
@@ -146,7 +187,7 @@ def write_html(judged: Judged, path: Path) -> Path:
         f"<tr><td>{html.escape(path)}</td><td>{html.escape(without_secrets(str(value)))}</td></tr>"
         for path, value in judged.study.caveats().items()
     )
-    title = html.escape(f"{judged.study.name}: {judged.study.question}")
+    title = html.escape(without_secrets(f"{judged.title}: {judged.study.question}"))
     return write_whole(
         path,
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'

@@ -13,15 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
+from paribus.orchestration.looks import extended, history_of
 from paribus.orchestration.planning import Outlook
-from paribus.recipe.home import home
-from paribus.study.document import write_study
+from paribus.study.document import write_places, write_study
 from paribus.study.markup import as_plain_markdown
-from paribus.study.plan import Step
+from paribus.study.plan import Step, places
 from paribus.study.study import Study
 from paribus.tracking import (
     LeaseHeld,
@@ -38,11 +39,14 @@ from paribus.tracking import (
     replay,
     waiting,
 )
+from paribus.tracking import tags as words
 from paribus.tracking.delivery import results_in, why_refused
 from paribus.tracking.environment import environment
 from paribus.tracking.lease import BEAT_S
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.spool import spools
+from paribus.tracking.study_choice import STUDY_FILE, rename_others
+from paribus.tracking.study_runs import TRIALS_FILE
 
 if TYPE_CHECKING:
     from paribus.orchestration.reporting import Judged
@@ -56,8 +60,8 @@ BUDGET_S, FILES_S = 5.0, 15.0
 class StudyLedger:
     """One study's parent run, lease and leftovers, tolerant of an MLflow that is away."""
 
-    def __init__(self, study: Study, uri: str, spool: Path) -> None:
-        self.study, self.uri, self.spool = study, uri, spool
+    def __init__(self, study: Study, uri: str, spool: Path, home: Path) -> None:
+        self.study, self.uri, self.spool, self.home = study, uri, spool, home
         self._rest = MlflowRest(uri, budget_s=BUDGET_S)
         self._run: StudyRun | None = None
         self._outlook: Outlook | None = None
@@ -75,7 +79,7 @@ class StudyLedger:
         Raises:
             LedgerError: it still refuses results of trials that have ended; or what answers is no MLflow for us.
         """
-        ledger = Ledger(self.uri, judge=judged_when_read(home()))
+        ledger = Ledger(self.uri, judge=judged_when_read(self.home))
         try:
             summary = replay(self.spool, self.uri, budget_s=BUDGET_S, refused_too=True)
             check_refused(self.spool)
@@ -102,7 +106,7 @@ class StudyLedger:
         self._done = Counter(record.outcome for record in records if record.outcome)
         self._outlook = outlook
         # Once trials run, it would close ours: hence here alone.
-        self._try(lambda run: run.close_orphans())
+        self._try(lambda run: run.close_orphans(self._own_ids()))
         if self._run is not None and outlook.plan.todo:
             self._check_files(self._run)
         self._try(self._describe)
@@ -162,10 +166,14 @@ class StudyLedger:
         if self._described:
             return
         assert self._outlook is not None
-        run.artifact("study.json", write_study(self.study).encode())
-        ids = [step.trial.id for step in self._outlook.plan.steps]
-        run.artifact("trials.json", json.dumps(ids).encode())
+        self._note_looks(run)  # by the study.json of before
+        run.artifact(STUDY_FILE, write_study(self.study).encode())
+        own = places(step.trial for step in self._outlook.plan.steps)
+        run.artifact(TRIALS_FILE, write_places(own).encode())
+        run.refuse_shared([step.trial.id for step in self._outlook.plan.todo])
         run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
+        if self._outlook.settings.declared:
+            rename_others(self._rest, run.experiment_id, run.run_id, self.study)
         self._described = True
 
     def record_lost(self, step: Step, reason: str) -> None:
@@ -183,6 +191,8 @@ class StudyLedger:
                     params=params_of(trial),
                     tags={"paribus.code": code_digest()},
                     run_id=None,
+                    settings=self._outlook.settings.digest if self._outlook else "",
+                    settings_name=self._outlook.settings.name if self._outlook else "",
                 )
             )
             log.finish("failed", {}, {"paribus.reason": reason, "paribus.failure": "node"})
@@ -238,7 +248,7 @@ class StudyLedger:
         def end(run: StudyRun) -> None:
             if status == "KILLED":
                 replay(self.spool, self.uri, budget_s=1.0)
-                run.close_orphans()
+                run.close_orphans(self._own_ids())
             run.finish(status, self._counts(ended))
 
         self._try(end)
@@ -247,6 +257,23 @@ class StudyLedger:
         """Close the connections."""
         self._closed.set()
         self._rest.close()
+
+    def _note_looks(self, run: StudyRun) -> None:
+        """Write down what was asked for, and whether verdicts could be had by then; before study.json is replaced."""
+        ledger = Ledger(self.uri, judge=judged_when_read(self.home))
+        try:
+            record = ledger.study(self.study.name, self._outlook.settings.digest if self._outlook else "")
+            history = history_of(ledger, record)
+            known = extended(
+                history, self.study, ledger.trials(self.study.name), lambda recipe: data_digest(recipe, self.home)
+            )
+        finally:
+            ledger.close()
+        run.set_tags({words.REPLICATION: known.as_tag()})
+
+    def _own_ids(self) -> set[str]:
+        assert self._outlook is not None
+        return {step.trial.id for step in self._outlook.plan.steps}
 
     def _counts(self, ended: Mapping[str, str]) -> dict[str, int]:
         """Trials by outcome; those whose result still waits on disk, or was refused, are not in the ledger yet."""
@@ -300,4 +327,5 @@ def _header(outlook: Outlook) -> StudyHeader:
         f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
         source=sys.argv[0],
         commit=str((environment().get("git") or {}).get("commit", "")),
+        settings=outlook.settings,
     )

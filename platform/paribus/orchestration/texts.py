@@ -30,7 +30,7 @@ def plan_text(outlook: Outlook) -> str:
     """The plan as `plan` prints it."""
     plan, study = outlook.plan, outlook.plan.study
     lines = [
-        f"{study.name}: {study.question}",
+        f"{outlook.title}: {study.question}",
         f"  {len(study.arms)} arms x {study.replicates} replicates = {len(plan.steps)} trials, "
         f"judged on {study.metric}, margin {study.margin:g}{_UNITS.get(study.metric, '')}",
     ]
@@ -53,10 +53,13 @@ def stale_text(outlook: Outlook) -> str:
     )
 
 
-def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) -> str:
+def status_text(outlook: Outlook) -> str:
     """How far the study is, as `status` prints it."""
+    from paribus.orchestration.mixtures import mixtures
+
+    records = outlook.records or ()
     ended = Counter(record.outcome for record in records if record.outcome)
-    lines = [f"{study.name}: {sum(ended.values())} of {num_planned} trials have ended"]
+    lines = [f"{outlook.title}: {sum(ended.values())} of {len(outlook.plan.steps)} trials have ended"]
     lines += [f"    {count:>4} {outcome}" for outcome, count in sorted(ended.items())]
     lines += [f"  damaged  {fault}" for fault in faults_of(records)]
     for record in records:
@@ -71,6 +74,7 @@ def status_text(study: Study, num_planned: int, records: Sequence[TrialRecord]) 
             state = "running" if record.running else "cut off; the same command resumes it"
             lines.append(f"  {name}: {state}{share}, attempt {record.attempt}")
     lines += [f"  {note}" for note in lost_notes(records)]
+    lines += [f"  note: {line}" for line in mixtures(outlook.plan.study, records)]
     return "\n".join(lines)
 
 

@@ -75,7 +75,7 @@ def _by_run(ledger: Ledger, run_id: str) -> TrialRecord | None:
 def _of_study(ledger: Ledger, study: str, name: str) -> TrialRecord:
     trials = ledger.trials(_study_name(study))
     if not trials:
-        known = [record.name for record in ledger.studies()]
+        known = list(dict.fromkeys(record.name for record in ledger.studies()))
         raise TrialError(f"the ledger has no trials of a study {study!r}: {_nearest(study, known, 'studies')}")
     if name != BEST:
         named = [trial for trial in trials if _plain(run_name(trial)) == _plain(name)]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paribus.orchestration.job import spool_of
 from paribus.orchestration.ledger_address import ledger_at
 from paribus.orchestration.ledger_command import unsent_lines
 from paribus.orchestration.options import Options
@@ -18,6 +19,7 @@ from paribus.orchestration.texts import plan_text, status_text
 from paribus.recipe.home import home
 from paribus.study.answer import Answer
 from paribus.study.plan import Action
+from paribus.study.settings import settings_of
 from paribus.study.study import Study
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def report(study: Study, options: Options) -> int:
         print(json.dumps(found.as_dict(), indent=2))
     else:
         show(found)
-        for line in unsent_lines(home() / "spool" / study.name):
+        for line in _unsent(study, options):
             print(line)
     return 0
 
@@ -74,10 +76,8 @@ def recorded(study: Study, options: Options) -> Answer:
     """How far the study is; one row a trial."""
     with ledger_at(home(), options.ledger, start=True) as uri:
         outlook = _planned(study, options, uri, check=False)
-        records = _of_plan(outlook, _records(study, uri))
-    lines = [f"  {line}" for line in unsent_lines(home() / "spool" / study.name)]
-    text = "\n".join([status_text(study, len(outlook.plan.steps), records), *lines])
-    rows = [_row(record) for record in records]
+    text = "\n".join([status_text(outlook), *(f"  {line}" for line in _unsent(study, options))])
+    rows = [_row(record) for record in outlook.records or ()]
     title, *notes = text.splitlines()
     return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)
 
@@ -88,7 +88,7 @@ def judged(study: Study, options: Options) -> Answer:
     from paribus.orchestration.reporting import notes_of, text_of
 
     found = _judged(study, options)
-    title = f"{study.name}: {study.question}"
+    title = f"{found.title}: {study.question}"
     rows, notes = display_rows(found.analysis), notes_of(found)
     return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=notes)
 
@@ -108,12 +108,17 @@ def _judged(study: Study, options: Options) -> Judged:
         check_place(Path(place))
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
-        found = judge(study, uri, home())
+        found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
         if options.html:
             print(f"wrote {write_html(found, Path(options.html))}", file=sys.stderr)
         if options.markdown:
             print(f"wrote {write_markdown(found, Path(options.markdown))}", file=sys.stderr)
     return found
+
+
+def _unsent(study: Study, options: Options) -> list[str]:
+    """What of the study, at the settings that were asked for, waits on disk."""
+    return unsent_lines(spool_of(home(), study.name, settings_of(study, options.declared)))
 
 
 def _printed(answer: Answer, options: Options) -> int:
@@ -124,7 +129,7 @@ def _printed(answer: Answer, options: Options) -> int:
 def export(study: Study, options: Options) -> int:
     """Print every trial of the study that has a run, one row each."""
     with ledger_at(home(), options.ledger, start=True) as uri:
-        rows = [_row(record) for record in _of_plan(_planned(study, options, uri, check=False), _records(study, uri))]
+        rows = [_row(record) for record in _planned(study, options, uri, check=False).records or ()]
     if options.json:
         print(json.dumps(rows, indent=2))
         return 0
@@ -163,13 +168,9 @@ def _records(study: Study, uri: str | None) -> list[TrialRecord]:
         ledger.close()
 
 
-def _of_plan(outlook: Outlook, records: list[TrialRecord]) -> list[TrialRecord]:
-    """The records of the plan's own trials, in its order; the ledger may hold others, of other settings."""
-    by_id = {record.trial_id: record for record in records}
-    return [by_id[step.trial.id] for step in outlook.plan.steps if step.trial.id in by_id]
-
-
 def _row(record: TrialRecord) -> dict[str, object]:
+    from paribus.orchestration.mixtures import made_with
+
     levels = {path: str(level) for path, level in record.arm.levels}
     return {
         "arm": record.arm_name,
@@ -179,6 +180,7 @@ def _row(record: TrialRecord) -> dict[str, object]:
         "outcome_step": "" if record.outcome_step is None else record.outcome_step,
         **record.metrics,
         "attempt": record.attempt,
+        **made_with(record),
         "reason": record.reason,
         "trial_id": record.trial_id,
         "run": record.url,

@@ -64,7 +64,7 @@ class TrialWorker(tune.Trainable):
         assert context is not None, "the executor passes the context with tune.with_parameters"
         self._context = context
         self._home = Path(context.home)
-        self._recorder = Recorder(self._home / "spool" / context.study, context.uri)
+        self._recorder = Recorder(context.spool, context.uri)
         self._feeds: dict[str, Feed] = {}
         self._shared: Consumer | None = None
         self.reset_config(config)
@@ -120,11 +120,13 @@ class TrialWorker(tune.Trainable):
 
     def _begin_log(self, trial: Trial, attempt: int, resumed_step: int) -> TrialLog:
         from paribus.tracking import TrialHeader
+        from paribus.tracking.environment import trial_tags
 
         tags = {
             "paribus.code": self._context.code,
             "paribus.seeds": json.dumps(trial.seeds.model_dump()),
             "paribus.node": platform.node(),
+            **trial_tags(),
         }
         return self._recorder.trial(
             TrialHeader(
@@ -138,6 +140,8 @@ class TrialWorker(tune.Trainable):
                 params=params_of(trial),
                 tags=tags,
                 run_id=self._step.run_id if attempt == self._step.attempt else None,
+                settings=self._context.settings.digest,
+                settings_name=self._context.settings.name,
             )
         )
 

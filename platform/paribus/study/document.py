@@ -1,13 +1,15 @@
 """A study as a JSON document, so that the ledger holds what a report needs without the study's file."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 from paribus.recipe import Recipe, RecipeError, preset
 from paribus.study.designs import StudyError
+from paribus.study.plan import Place
 from paribus.study.study import Study
-from paribus.study.words import Claim, level_from_json
+from paribus.study.words import Arm, Claim, level_from_json
 
 
 def write_study(study: Study) -> str:
@@ -39,6 +41,33 @@ def read_study(text: str | bytes) -> Study:
         raise
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, ValueError) as error:
         raise StudyError(f"this is no study document ({error}); paribus writes one as study.json of a study") from None
+
+
+def write_places(places: Mapping[str, Place]) -> str:
+    """The study's trials as JSON, in the plan's order: each one's id with its arm and replicate."""
+    rows = [{"id": name, "arm": arm.levels, "replicate": replicate} for name, (arm, replicate) in places.items()]
+    return json.dumps(rows)
+
+
+def read_places(document: Any, study: Study) -> dict[str, Place]:
+    """The places of a study's trials from the decoded document.
+
+    Earlier releases wrote the ids alone, in the plan's order: all arms of replicate 1, then of 2, and so on.
+
+    Raises:
+        StudyError: the document is none of the two.
+    """
+    try:
+        if all(isinstance(row, str) for row in document):
+            grid = [(arm, replicate) for replicate in range(1, study.replicates + 1) for arm in study.arms]
+            return dict(zip(document, grid, strict=True))
+        return {row["id"]: (_arm(row["arm"]), int(row["replicate"])) for row in document}
+    except (KeyError, TypeError, ValueError) as error:
+        raise StudyError(f"this is no list of the study's trials ({error}); run the study's command again") from None
+
+
+def _arm(levels: list[Any]) -> Arm:
+    return Arm(tuple((path, level_from_json(level)) for path, level in levels))
 
 
 def _levels(levels: list[Any]) -> tuple[Any, ...]:

@@ -10,6 +10,8 @@ from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
 
 Action = Literal["skip", "start", "resume", "retry", "stale", "leave"]
+# Where a trial stands in a study: its arm and its replicate.
+Place = tuple[Arm, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,11 @@ def trials(study: Study, data_digest: Callable[[Recipe], str]) -> tuple[Trial, .
             name = trial_id(recipe, seeds, digests[recipe.data])
             drawn.append(Trial(id=name, arm=arm, replicate=replicate, seeds=seeds, recipe=recipe))
     return tuple(drawn)
+
+
+def places(drawn: Iterable[Trial]) -> dict[str, Place]:
+    """Where each trial stands in the study, by its id and in the plan's order: what decides whose a result is."""
+    return {trial.id: (trial.arm, trial.replicate) for trial in drawn}
 
 
 def make_plan(

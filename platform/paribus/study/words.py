@@ -49,11 +49,21 @@ def show_level(level: Level) -> str:
     return str(level)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arm:
-    """One assignment of the scientific factors, as (path, level) pairs in the study's order."""
+    """One assignment of the scientific factors, as (path, level) pairs; the order is for its name, not for equality."""
 
     levels: tuple[tuple[str, Level], ...]
+
+    def __eq__(self, other: object) -> bool:
+        return self._content == other._content if isinstance(other, Arm) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+    @cached_property
+    def _content(self) -> frozenset[tuple[str, Level]]:
+        return frozenset(self.levels)
 
     @classmethod
     def of(cls, levels: Mapping[str, Level]) -> Arm:

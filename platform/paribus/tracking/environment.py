@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 from paribus.recipe.secrets import without_secrets_in_code
 
+from . import tags as words
 from .errors import LedgerError
 
 PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
@@ -31,6 +33,14 @@ def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str,
     """
     found = root or checkout()
     return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(found), "git": _git(found)}
+
+
+@cache
+def trial_tags() -> dict[str, str]:
+    """What a trial is made with on this machine, as tags of its run: the processor and the libraries' versions."""
+    machine = _machine()
+    versions = {"python": machine["python"], **machine["packages"]}
+    return {words.CPU: machine["cpu"], words.VERSIONS: json.dumps(versions)}
 
 
 @cache

@@ -14,7 +14,8 @@ from .history import Point, read_histories
 from .ledger_records import StudyRecord, TrialRecord, study_record, trial_record
 from .records import CURVES, EXAMPLES, WEIGHTS, Examples, decode_curves, decode_examples
 from .rest import MlflowRest
-from .runs import Run, experiment_ids, find_experiment, get_run, oldest, search_runs
+from .runs import Run, experiment_ids, find_experiment, get_run, search_runs
+from .study_choice import chosen, study_runs
 from .study_runs import run_url
 
 if TYPE_CHECKING:
@@ -48,20 +49,16 @@ class Ledger:
         self.rest.close()
 
     def studies(self) -> list[StudyRecord]:
-        """Every study in the ledger, the latest touched first. Counts are those of the driver's last heartbeat."""
-        by_experiment: dict[str, list[Run]] = {}
-        for run in search_runs(self.rest, experiment_ids(self.rest), f"tags.`{words.KIND}` = '{words.STUDY_KIND}'"):
-            by_experiment.setdefault(run.experiment_id, []).append(run)
-        chosen = [oldest(runs) for runs in by_experiment.values()]
-        records = [study_record(run, self.rest.uri) for run in chosen if run is not None]
+        """Every study at each of its settings, the latest touched first; counts are of the driver's last heartbeat."""
+        records = [study_record(run, self.rest.uri) for run in study_runs(self.rest, *experiment_ids(self.rest))]
         return sorted(records, key=lambda record: -record.updated_ms)
 
-    def study(self, name: str) -> StudyRecord | None:
-        """The study `name`; None if the ledger has none."""
+    def study(self, name: str, settings: str = "") -> StudyRecord | None:
+        """The study `name` at the settings of that digest, by default those of its file; None if there is none."""
         experiment_id = find_experiment(self.rest, name)
         if experiment_id is None:
             return None
-        run = oldest(search_runs(self.rest, [experiment_id], f"tags.`{words.KIND}` = '{words.STUDY_KIND}'"))
+        run = chosen(study_runs(self.rest, experiment_id), settings)
         return study_record(run, self.rest.uri) if run else None
 
     def trials(self, name: str) -> list[TrialRecord]:

@@ -15,6 +15,7 @@ from .tag_values import TagValues
 from .trial_runs import attempts_of
 
 if TYPE_CHECKING:
+    from paribus.study.settings import Settings
     from paribus.study.words import Arm, Outcome, TrialResult
 
 
@@ -37,6 +38,18 @@ class StudyRecord:
     started_ms: int
     updated_ms: int
     tags: Mapping[str, str] = field(repr=False)
+
+    @property
+    def settings(self) -> Settings:
+        """Whose settings the run holds; no digest where an earlier release kept none."""
+        from paribus.study.settings import Settings
+
+        return Settings(digest=self.tags.get(words.SETTINGS, ""), name=self.tags.get(words.SETTINGS_NAME, ""))
+
+    @property
+    def title(self) -> str:
+        """`width`, or `width · budget=2 epochs` at other settings than the file's."""
+        return self.settings.title(self.name)
 
     @property
     def live(self) -> bool:

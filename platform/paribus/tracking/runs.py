@@ -172,13 +172,17 @@ def ensure_run(
     name: str,
     tags: Mapping[str, str],
     start_ms: int | None = None,
+    *,
+    looked: bool = False,
 ) -> tuple[Run, bool]:
     """The one run whose tag `key` has the value `tags[key]`, and whether this call created it.
+
+    `looked` says that the caller has just looked and found none.
 
     Where two callers create at once, each looks again and settles on the oldest; the others are closed as duplicates.
     """
     where = f"tags.`{key}` = '{tags[key]}'"
-    if found := oldest(search_runs(rest, [experiment_id], where)):
+    if not looked and (found := oldest(search_runs(rest, [experiment_id], where))):
         return found, False
     mine = create_run(rest, experiment_id, name, tags, start_ms)
     rivals = list(search_runs(rest, [experiment_id], where))
@@ -207,6 +211,11 @@ def update_run(rest: MlflowRest, run_id: str, status: str, end_ms: int | None = 
     if end_ms is not None:
         body["end_time"] = end_ms
     rest.post("runs/update", body)
+
+
+def rename_run(rest: MlflowRest, run_id: str, name: str) -> None:
+    """Give a run another name in MLflow's page."""
+    rest.post("runs/update", {"run_id": run_id, "run_name": name})
 
 
 def log_batch(

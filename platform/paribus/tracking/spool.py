@@ -43,6 +43,7 @@ class TrialHeader:
     `resumed_step` is the step of the checkpoint from which this attempt goes on (0: from the start).
     `run_id` is what the planner knows: the trial's run, "" where it looked and there is none yet,
     None where nobody looked (the sender then searches, which costs the server about 0.1 s).
+    `settings` and `settings_name` are those of the study run that the trial belongs to.
     """
 
     study: str
@@ -56,6 +57,8 @@ class TrialHeader:
     tags: Mapping[str, str] = field(default_factory=dict)
     started_ms: int = 0
     run_id: str | None = None
+    settings: str = ""
+    settings_name: str = ""
 
 
 class SpoolError(RuntimeError):

@@ -6,24 +6,29 @@ import json
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import tags as words
-from .errors import LedgerError, LedgerUnreachable
-from .lease import Lease
+from .errors import LeaseHeld, LedgerError, LedgerUnreachable
+from .lease import Lease, driver_of
 from .rest import MlflowRest
-from .runs import ensure_experiment, log_batch, now_ms, search_runs, update_run
-from .trial_runs import ensure_study_run
+from .runs import Run, ensure_experiment, log_batch, now_ms, search_runs, update_run
+from .study_choice import ensure_study_run, name_run, study_runs
+
+if TYPE_CHECKING:
+    from paribus.study.settings import Settings
 
 # Written and read back before a study trains.
 CHECK = "can-keep-files.txt"
+TRIALS_FILE = "trials.json"
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyHeader:
     """What the ledger says of a study: `claim` is any JSON object, `caveats` the fixed factors in words,
-    `note` the Markdown that MLflow shows as the run's description, `num_planned` the number of its trials."""
+    `note` the Markdown that MLflow shows as the run's description, `num_planned` the number of its trials, `settings`
+    those that tell this run from the study's others."""
 
     name: str
     question: str = ""
@@ -36,6 +41,7 @@ class StudyHeader:
     source: str = ""
     commit: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    settings: Settings | None = None
 
     def as_tags(self) -> dict[str, str]:
         """The tags of the study's run; what is not known is left out."""
@@ -70,9 +76,27 @@ class StudyRun:
         return run_url(self.rest.uri, self.experiment_id, self.run_id)
 
     def claim_lease(self) -> None:
-        """Become the study's driver and set its run RUNNING; raises LeaseHeld if another live process is."""
+        """Become the driver at these settings and set the run RUNNING; raises LeaseHeld if another live process is."""
         self.lease.claim()
         update_run(self.rest, self.run_id, "RUNNING")
+
+    def refuse_shared(self, trial_ids: Collection[str]) -> None:
+        """Raise LeaseHeld, and give the lease up, where a live driver at other settings may train one of these trials.
+
+        Other settings are other trials but where they differ in a field that is a factor. Call it once the own
+        trials.json is written: of two that start at once, at least one then sees the other.
+        """
+        for run in study_runs(self.rest, self.experiment_id):
+            driver = driver_of(run.tags.get(words.DRIVER, ""))
+            if run.run_id == self.run_id or driver is None or not driver.alive:
+                continue
+            if shared := _ids_written(self.rest, run) & set(trial_ids):
+                self.lease.release()
+                update_run(self.rest, self.run_id, "KILLED", now_ms())
+                raise LeaseHeld(
+                    f"{run.name!r} is being run by process {driver.pid} on {driver.host} and has {len(shared)} of "
+                    "these trials too. Wait for it or stop it: one trial is never trained twice at once."
+                )
 
     def heartbeat(self, counts: Mapping[str, int] | None = None) -> None:
         """Say that the driver lives, with the number of trials by outcome; at least every 20 s.
@@ -108,16 +132,18 @@ class StudyRun:
         if found != proof:
             raise LedgerError(f"{where}: what is read back is not what was written. {do}.")
 
-    def close_orphans(self, except_ids: Collection[str] = ()) -> list[str]:
-        """Close the trials that the ledger takes for running, but for the trial ids in `except_ids`; returns theirs.
+    def close_orphans(self, own_ids: Collection[str] = ()) -> list[str]:
+        """Close what the ledger takes for running of the trials in `own_ids` and of this run's children; returns ids.
 
         They become KILLED with paribus.interrupted=true, which the same command resumes. For the study's driver only:
-        holding the lease is what proves that no other driver has them. Call `replay` first.
+        holding the lease is what proves that no other driver has them, and it is held for these settings alone: the
+        trials of other settings are another driver's. Call `replay` first.
         """
         closed = []
         for run in search_runs(self.rest, [self.experiment_id], "attributes.status = 'RUNNING'"):
             trial_id = run.tags.get(words.TRIAL_ID, "")
-            if run.tags.get(words.KIND) != words.TRIAL_KIND or trial_id in except_ids:
+            own = trial_id in own_ids or run.tags.get(words.PARENT) == self.run_id
+            if run.tags.get(words.KIND) != words.TRIAL_KIND or not own:
                 continue
             log_batch(self.rest, run.run_id, tags={words.INTERRUPTED: "true"})
             update_run(self.rest, run.run_id, "KILLED", now_ms())
@@ -133,11 +159,27 @@ class StudyRun:
 
 
 def open_study(rest: MlflowRest, header: StudyHeader) -> StudyRun:
-    """The study's parent run, created if missing, with `header` written to it. Safe to repeat and to race."""
+    """The study's run at the header's settings, created if missing, with `header` written to it.
+
+    Safe to repeat and to race.
+    """
     experiment_id = ensure_experiment(rest, header.name)
-    run, _ = ensure_study_run(rest, experiment_id, header.name)
+    run = ensure_study_run(rest, experiment_id, header.name, header.settings)
+    if header.settings is not None:
+        name_run(rest, run, header.name, header.settings)
     log_batch(rest, run.run_id, tags=header.as_tags())
     return StudyRun(rest, header.name, experiment_id, run.run_id, run.artifact_uri)
+
+
+def _ids_written(rest: MlflowRest, run: Run) -> set[str]:
+    """The trials that the run's driver wrote down; none where it has not got so far."""
+    try:
+        rows = json.loads(rest.get_artifact(run.artifact_uri, TRIALS_FILE))
+    except LedgerUnreachable:
+        raise
+    except (LedgerError, ValueError):
+        return set()
+    return {row if isinstance(row, str) else str(row["id"]) for row in rows}
 
 
 def run_url(uri: str, experiment_id: str, run_id: str) -> str:

@@ -26,9 +26,13 @@ from .runs import (
     update_run,
 )
 from .spool import Record, TrialHeader
+from .study_choice import ensure_study_run
 from .tag_values import TagValues
 
 log = logging.getLogger(__name__)
+
+# An attempt's facts, beside those of the newest one in the tags of the trial.
+_MADE_WITH = {"cpu": words.CPU, "versions": words.VERSIONS}
 
 
 @dataclass(slots=True)
@@ -41,25 +45,23 @@ class Batch:
 
 
 class Studies:
-    """Each study's experiment and parent run, looked up once per process."""
+    """Each study's experiment and parent run at each of its settings, looked up once per process."""
 
     def __init__(self, rest: MlflowRest) -> None:
         self.rest = rest
-        self._known: dict[str, tuple[str, str]] = {}
+        self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def find(self, study: str) -> tuple[str, str]:
-        """(experiment id, parent run id) of the study, created if missing."""
-        if study not in self._known:
-            experiment_id = ensure_experiment(self.rest, study)
-            parent, _ = ensure_study_run(self.rest, experiment_id, study)
-            self._known[study] = (experiment_id, parent.run_id)
-        return self._known[study]
+    def find(self, header: TrialHeader) -> tuple[str, str]:
+        """(experiment id, parent run id) of the trial's study at its settings, created if missing."""
+        from paribus.study.settings import Settings
 
-
-def ensure_study_run(rest: MlflowRest, experiment_id: str, study: str) -> tuple[Run, bool]:
-    """The study's parent run, created if missing, and whether this call did."""
-    tags = {words.KIND: words.STUDY_KIND, words.STUDY: study}
-    return ensure_run(rest, experiment_id, words.KIND, study, tags)
+        key = (header.study, header.settings)
+        if key not in self._known:
+            experiment_id = ensure_experiment(self.rest, header.study)
+            settings = Settings(header.settings, header.settings_name) if header.settings else None
+            parent = ensure_study_run(self.rest, experiment_id, header.study, settings)
+            self._known[key] = (experiment_id, parent.run_id)
+        return self._known[key]
 
 
 def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, batch: Batch) -> tuple[Run, bool]:
@@ -68,7 +70,7 @@ def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, 
     `known` is its id where the spool remembers it. `alone` promises that no other process can have created it since
     the planner looked (`header.run_id == ""`): then nothing is searched.
     """
-    name, (experiment_id, parent) = run_name(header), studies.find(header.study)
+    name, (experiment_id, parent) = run_name(header), studies.find(header)
     tags = trial_tags(header, parent)
     if found := known_run(studies.rest, header, known or header.run_id or ""):
         run, created = found, False
@@ -162,6 +164,7 @@ def attempt_tags(header: TrialHeader, run: Run | None = None, **more: object) ->
         "started_ms": header.started_ms,
         "host": platform.node(),
         "pid": os.getpid(),
+        **{fact: header.tags[tag] for fact, tag in _MADE_WITH.items() if tag in header.tags},
         **more,
     }
     return {words.attempt_tag(header.attempt): json.dumps(facts)}

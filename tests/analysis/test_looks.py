@@ -1,0 +1,128 @@
+"""Looks that nobody planned: the error rates that they truly have, and how a verdict tells of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from paribus.analysis import analyse
+from paribus.analysis.looks import Looks, error_rates
+from paribus.analysis.tables import as_markdown, as_text, verdict_rows
+from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
+from paribus.study import Study
+
+ALPHA = 0.05
+# statistics.md, section 7, measured there on seeds of its own: a person looks, and adds replicates until it resolves.
+MEASURED = {(3, 5, 8, 12): (0.13, 0.15), (3, 5, 8, 12, 20): (0.155, 0.175), tuple(range(3, 31)): (0.26, 0.30)}
+BASE = [90.0, 90.2, 89.8, 90.1, 89.9, 90.3, 90.0]
+WIDE = [95.0, 95.4, 94.8, 95.2, 95.3, 95.1, 95.2]
+
+
+@pytest.mark.parametrize(("looks", "between"), MEASURED.items(), ids=[f"{len(looks)} looks" for looks in MEASURED])
+def test_false_differences_come_as_often_as_the_specification_measured(
+    looks: tuple[int, ...], between: tuple[float, float]
+) -> None:
+    low, high = between
+    assert low <= error_rates(looks, 1, ALPHA).difference <= high
+
+
+def test_false_equivalents_come_at_10_to_14_percent_after_looks_at_3_5_8_and_12() -> None:
+    assert 0.10 <= error_rates((3, 5, 8, 12), 1, ALPHA).equivalence <= 0.14
+
+
+@pytest.mark.parametrize("num_contrasts", [1, 6])
+@pytest.mark.parametrize("pairs", [5, 14])
+def test_one_look_holds_alpha(num_contrasts: int, pairs: int) -> None:
+    rates = error_rates((pairs,), num_contrasts, ALPHA)
+    assert max(rates.difference, rates.equivalence) <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / 10_000)
+
+
+@pytest.mark.parametrize(("looks", "num_contrasts"), [((6, 7), 1), ((3, 5, 8, 12), 6)])
+def test_a_person_who_looks_has_the_printed_rate_on_a_scale_of_their_own(
+    looks: tuple[int, ...], num_contrasts: int
+) -> None:
+    """Other draws, another spread, a margin that matters: who stops at the first verdict that is no `unresolved`."""
+    rng = np.random.default_rng(99)
+    runs = 0.3 * rng.standard_normal((8_000, num_contrasts + 1, max(looks)))
+    deltas = runs[:, 1:] - runs[:, :1]
+    going, false = np.ones(len(runs), dtype=bool), np.zeros(len(runs), dtype=bool)
+    for n in looks:
+        codes = judge(deltas[..., :n], margin=0.05, alpha=ALPHA).codes
+        false |= going & np.isin(codes, (BETTER, WORSE)).any(axis=-1)
+        going &= (codes == 0).any(axis=-1)
+    assert false.mean() == pytest.approx(error_rates(looks, num_contrasts, ALPHA).difference, abs=0.015)
+
+
+def test_equivalences_are_those_of_effects_at_the_margin() -> None:
+    rng = np.random.default_rng(7)
+    runs = 0.1 * rng.standard_normal((8_000, 4, 8))
+    deltas = runs[:, 1:] - runs[:, :1] - 0.5
+    false = np.zeros(len(runs), dtype=bool)
+    for n in (4, 8):
+        codes = judge(deltas[..., :n], margin=0.5, alpha=ALPHA).codes
+        false |= np.isin(codes, (EQUIVALENT, SMALL_DIFFERENCE)).any(axis=-1)
+    assert false.mean() == pytest.approx(error_rates((4, 8), 3, ALPHA).equivalence, abs=0.012)
+
+
+def test_another_seed_is_a_chance_of_its_own() -> None:
+    once, twice = error_rates((5,), 1, ALPHA), Looks(elsewhere=((5,),)).rates(5, 1, ALPHA)
+    assert twice.difference == pytest.approx(1 - (1 - once.difference) ** 2)
+    assert twice.equivalence == pytest.approx(1 - (1 - once.equivalence) ** 2)
+
+
+def test_looks_in_words() -> None:
+    assert Looks().phrase() == ""
+    assert Looks(own=(6,)).phrase() == "after a look at 6"
+    assert Looks(own=(3, 5, 8)).phrase() == "after looks at 3, 5 and 8"
+    assert Looks(elsewhere=((5,),)).phrase() == "after a look at 5 of another seed"
+    assert Looks(own=(6,), elsewhere=((5,), (4,))).phrase() == "after looks at 6 and at 5 and 4 of other seeds"
+    assert Looks(own=tuple(range(3, 9))).phrase() == "after looks at 6 numbers of replicates from 3 to 8"
+
+
+def test_only_looks_at_which_a_verdict_could_be_had_and_before_this_one_count() -> None:
+    assert Looks(own=(2, 3, 6, 7)).before(7) == Looks(own=(3, 6))
+    assert not Looks(own=(6,)).before(6)
+    assert not Looks(elsewhere=((6,),)).before(2)
+
+
+def test_a_verdict_after_a_look_says_so_beside_the_word_and_with_its_rates(study: Study, results_of) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: BASE})
+    plain = analyse(study.vary(replicates=7), results)
+    found = analyse(study.vary(replicates=7), results, looks=Looks(own=(6,)))
+    assert [c.verdict for c in found.contrasts] == [c.verdict for c in plain.contrasts]
+    for text in (as_text(found), as_markdown(found)):
+        assert "better (after a look at 6)" in text
+    assert verdict_rows(found)[0]["after_looks"] == "after a look at 6"
+    rates = error_rates((6, 7), 2, ALPHA)
+    (note,) = [note for note in found.notes if note.startswith("after a look at 6")]
+    assert f"{100 * rates.difference:.0f} %" in note
+    assert "--fresh" in note
+    assert not any("look" in note for note in plain.notes)
+
+
+def test_a_claim_that_somebody_looked_at_is_reproduced_after_looking(study: Study, results_of) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: WIDE})
+    study = study.vary(replicates=7)
+    assert analyse(study, results).claim.outcome == "reproduced"
+    assert analyse(study, results, looks=Looks(own=(6,))).claim.outcome == "reproduced, after looking"
+    assert analyse(study, results, looks=Looks(own=(7,))).claim.outcome == "reproduced", (
+        "the same pairs are no new look"
+    )
+    against = results_of(study, {1.0: WIDE, 2.0: BASE, 4.0: BASE})
+    assert analyse(study, against, looks=Looks(own=(6,))).claim.outcome == "contradicted, after looking"
+
+
+def test_a_claim_on_broken_pairs_is_unresolved_with_the_reason(study: Study, results_of) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: WIDE})
+    claim = analyse(study, results, broken=("replicate 1: the data streams of k=2 differ",)).claim
+    assert claim.outcome == "unresolved"
+    assert "the data streams of k=2 differ" in claim.reasons[0]
+
+
+def test_fresh_replicates_are_judged_alone_and_missing_ones_are_not_told_of(study: Study, results_of) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: BASE})
+    found = analyse(study.vary(replicates=7), results, replicates=range(5, 8))
+    assert [contrast.replicates for contrast in found.contrasts] == [(5, 6, 7)] * 2
+    assert found.num_expected == 9
+    assert not any("replicates have no pair" in note for contrast in found.contrasts for note in contrast.notes)
+    assert not any("have ended" in note for note in found.notes)
