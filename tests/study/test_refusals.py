@@ -98,8 +98,8 @@ def test_claims_with_an_effect_or_about_some_arms_stand() -> None:
         ({"question": 3}, "question = 3: give one line of text"),
         ({"base": 3}, "base = 3: give a preset's name"),
         ({"name": 3}, "name 3: use letters"),
-        ({"name": "n" * 300}, "has 300 bytes: at most 200"),
-        ({"name": "ä" * 150}, "has 300 bytes: at most 200"),
+        ({"name": "n" * 300}, "has 300 bytes: at most 120"),
+        ({"name": "ä" * 150}, "has 300 bytes: at most 120"),
         ({"claim": "no harm"}, "claim = 'no harm': give Claim(text, source=...)"),
     ],
 )
