@@ -18,10 +18,10 @@ class Conv(nn.Conv2d):
     """A convolution that knows how it starts: `std` of its normal draw where the paper states one (None: He et al.
     2015), and the constant of its bias. (N, in, H, W) to (N, out, H', W').
 
-    On a CPU a strided 1x1 is a plain 1x1 over every `stride`-th pixel, the same sum: the backward of oneDNN's own writes
-    past its workspace in channels_last where the input has fewer channels than a vector block (oneDNN's issue 6035,
-    torch 2.14 and 2.15): it crashes, hangs or gives wrong gradients. The pool over single pixels picks them, and keeps
-    the layout, which an index would not in the backward.
+    On a CPU a strided 1x1 is a plain 1x1 over every `stride`-th pixel, the same sum: the backward of oneDNN's own
+    writes past its workspace in channels_last where the input has fewer channels than a vector block (oneDNN's issue
+    6035, torch 2.14 and 2.15): it crashes, hangs or gives wrong gradients. The pool over single pixels picks them, and
+    keeps the layout, which an index would not in the backward.
     """
 
     std: float | None = None
