@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from factors import SIBLINGS, Sibling
+from pieces import Pieces
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -40,9 +41,10 @@ def loss(net: ConvNet, x: Tensor) -> Tensor:
     """The loss of one training pass, auxiliary heads included, and its gradients."""
     labels = torch.arange(len(x)) % 4
     pooled, sides = net.train().features(x)
-    total = F.cross_entropy(net.head(pooled).float(), labels)
-    for side in sides:
-        total = total + net.auxiliary_weight * F.cross_entropy(side.float(), labels)
+    logits, *others = (each if each.dtype == torch.float64 else each.float() for each in (net.head(pooled), *sides))
+    total = F.cross_entropy(logits, labels)
+    for side in others:
+        total = total + net.auxiliary_weight * F.cross_entropy(side, labels)
     total.backward()  # type: ignore[no-untyped-call]
     return total.detach()
 
@@ -143,14 +145,23 @@ def test_bfloat16_under_autocast_is_near_float32(sibling: Sibling) -> None:
 
 
 @EACH
-def test_channels_last_gives_the_same_numbers(sibling: Sibling) -> None:
-    x = images(sibling.size)
-    one, other = made(sibling.busiest), made(sibling.busiest).to(memory_format=torch.channels_last)
-    losses = loss(one, x), loss(other, x.to(memory_format=torch.channels_last))
-    torch.testing.assert_close(losses[1], losses[0], atol=0, rtol=1e-5)
-    for (name, expected), given in zip(one.named_parameters(), other.parameters(), strict=True):
-        scale = expected.grad.abs().max().clamp(min=1e-3)
-        torch.testing.assert_close(given.grad / scale, expected.grad / scale, atol=1e-3, rtol=0, msg=name)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["nchw", "channels_last"])
+def test_either_layout_gives_the_numbers_of_float64(
+    sibling: Sibling, layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On one linear piece: in inception_v2 one ReLU of 2,240 lies 2e-6 below 0 and comes out 4e-6 above it in one layout
+    # on some processors, which moves gradients by 1.5 %.
+    pieces, x = Pieces(monkeypatch), images(sibling.size)
+    exact, given = made(sibling.busiest).double(), made(sibling.busiest).to(memory_format=layout)
+    expected_loss = loss(exact, x.double())
+    pieces.rewind()
+    torch.testing.assert_close(loss(given, x.to(memory_format=layout)).double(), expected_loss, atol=0, rtol=1e-5)
+    for (name, expected), one in zip(exact.named_parameters(), given.parameters(), strict=True):
+        assert expected.grad is not None
+        assert one.grad is not None
+        scale = expected.grad.abs().max().clamp(min=1e-2)  # a shift before a batch norm has a gradient of 0
+        worst = ((one.grad - expected.grad) / scale).abs().max().item()
+        assert worst < 2e-4, f"{name} is off by {worst:.1e} of its largest gradient"
 
 
 @EACH
