@@ -50,7 +50,7 @@ def test_the_old_ledger_is_judged_by_todays_rule(old: Desk, file: Path) -> None:
     said = old.run("paribus", "report", file, "--json")
     assert said.returncode == 0, said.stderr
     judged = json.loads(said.stdout)
-    verdicts = {row["arm"]: row["verdict"] for row in judged["verdicts"]}
+    verdicts = {row["arm"]: row["verdict"] for row in judged["verdicts"] if row["metric"] == "top1"}
     assert verdicts == {"lr=0.2": "better", "lr=1e-06": "worse (unstable)", "lr=1e+06": "worse (unstable)"}
     assert judged["claim"]["outcome"] == "reproduced"
 
