@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from paribus.orchestration.crashes import KillsItsProcessError
 from paribus.recipe.secrets import without_secrets
 
 FailureClass = Literal["preempted", "node", "oom", "data", "code"]
@@ -37,4 +38,6 @@ def classify(error: BaseException) -> FailureClass:
 def reason(kind: FailureClass, error: BaseException) -> str:
     """`data: shard train-000001.tar is truncated ...`: one line, whole enough to act on."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KillsItsProcessError):
+        return without_secrets(text)[:1000]
     return without_secrets(f"{kind}: {text}")[:1000]

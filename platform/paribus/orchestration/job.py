@@ -31,6 +31,13 @@ class Context:
         """Where the workers' records wait for the ledger."""
         return spool_of(Path(self.home), self.study, self.settings)
 
+    def folder_of(self, trial: Trial) -> Path:
+        """Where a trial's checkpoints and its crash log lie.
+
+        By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
+        """
+        return Path(self.home) / "checkpoints" / self.study / f"{trial.id}-{self.code}"
+
 
 def spool_of(home: Path, study: str, settings: Settings) -> Path:
     """A folder of its own at each settings: two drivers of one study neither wait for nor send each other's records."""

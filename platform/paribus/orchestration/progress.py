@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _HEARTBEAT_S = 10.0
 _STILL_S = 30.0
+# A path of ours, with a trial's whole id, has its place in a line.
+_MOST_REASON = 500
 _SHOWN = {"top1": ("top-1", " %"), "log_likelihood": ("log-lik.", ""), "eval_loss": ("loss", "")}
 
 
@@ -111,7 +113,7 @@ class Progress(tune.Callback):
 
 def _summary(result: dict[str, Any]) -> str:
     if result.get("reason"):
-        return str(result["reason"])[:200]
+        return str(result["reason"])[:_MOST_REASON]
     parts = [f"at step {result['outcome_step']}"] if result.get("outcome_step") is not None else []
     if result["outcome"] == "finished":
         for key, (name, unit) in _SHOWN.items():

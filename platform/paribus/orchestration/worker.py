@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from paribus.orchestration import crashes
 from paribus.orchestration.failures import classify, reason
 from paribus.orchestration.feed_reader import consumer_of, sharing_faults, sharing_tags
 from paribus.orchestration.job import Context, decode, params_of
@@ -67,6 +68,7 @@ class TrialWorker(tune.Trainable):
         self._recorder = Recorder(context.spool, context.uri)
         self._feeds: dict[str, Feed] = {}
         self._shared: Consumer | None = None
+        self._crash_log: crashes.CrashLog | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -75,6 +77,7 @@ class TrialWorker(tune.Trainable):
         self._step = decode(new_config["trial"])
         self._epochs: Generator[Epoch, None, Result] | None = None
         self._log: TrialLog | None = None
+        self._end_crash_log()
         return True
 
     def step(self) -> dict[str, Any]:
@@ -100,18 +103,25 @@ class TrialWorker(tune.Trainable):
     def cleanup(self) -> None:
         """Give the ledger a moment to take the last records."""
         self._end_sharing()
+        self._end_crash_log()
         self._recorder.close(timeout_s=_FLUSH_S)
 
     def _open(self) -> Generator[Epoch, None, Result]:
-        from paribus.training import Checkpoints, epochs
-
         trial = self._step.trial
-        # By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
-        folder = self._home / "checkpoints" / self._context.study / f"{trial.id}-{self._context.code}"
-        checkpoints = Checkpoints(folder, every_s=self._context.checkpoint_s)
-        self._checkpoints = checkpoints
+        folder = self._context.folder_of(trial)
         attempt = _next_attempt(folder, self._step.attempt)
+        # Before torch is loaded: on a processor that it was not built for, that alone may kill the process.
+        self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
+        from paribus.orchestration.watched_checkpoints import WatchedCheckpoints
+        from paribus.training import epochs
+
+        checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
+        self._checkpoints = checkpoints
         self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
+        for crash in crash_log.before:
+            self._log.artifact(f"crash-{crash.attempt}.txt", crash.text())
+        crash_log.reached(checkpoints.newest_step())
+        crash_log.check(checkpoints.newest_step())
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         feed = self._feed(trial)
         check_data(trial, feed.digest)
@@ -175,7 +185,9 @@ class TrialWorker(tune.Trainable):
         }
         if result.reason:
             tags["paribus.reason"] = result.reason
-        warnings = list(dict.fromkeys(result.warnings))
+        assert self._crash_log is not None
+        went_on = [f"{crash}, and the next one went on" for crash in self._crash_log.before]
+        warnings = [*went_on, *dict.fromkeys(result.warnings)]
         if self._shared is not None:
             tags |= sharing_tags(self._shared)
             warnings += sharing_faults(self._shared)
@@ -187,6 +199,8 @@ class TrialWorker(tune.Trainable):
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
         self._log.finish(result.outcome, metrics, tags)
         (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
+        self._end_crash_log()
+        crashes.clear(self._checkpoints.folder)
         self._checkpoints.clear()
         return self._last(
             result.outcome,
@@ -203,6 +217,11 @@ class TrialWorker(tune.Trainable):
             self._shared.close()
         self._shared = None
 
+    def _end_crash_log(self) -> None:
+        if self._crash_log is not None:
+            self._crash_log.close()
+        self._crash_log = None
+
     def _keep_weights(self, weights: bytes | None) -> dict[str, str]:
         """Store the weights; the tag that tells readers that there are some, and how to know them again."""
         from paribus.tracking.records import WEIGHTS
@@ -216,6 +235,9 @@ class TrialWorker(tune.Trainable):
     def _fail(self, error: Exception) -> dict[str, Any]:
         self._end_sharing()
         kind = classify(error)
+        if self._crash_log is not None and (signal := getattr(error, "signal", "")):
+            self._crash_log.killed(signal, "".join(traceback.format_exception_only(error)))
+        self._end_crash_log()
         if kind == "node":
             # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
             raise error

@@ -14,4 +14,9 @@ class CheckpointError(RuntimeError):
 
 
 class RankLostError(TrainingError):
-    """A process of a trial on several ranks died or does not answer; the same call goes on from its checkpoint."""
+    """A process of a trial on several ranks died or does not answer; the same call goes on from its checkpoint.
+
+    `signal` is the name of the one that killed it, where it is known.
+    """
+
+    signal = ""

@@ -29,6 +29,11 @@ HERE = "rank {} is here"
 _GRACE_S = 30.0
 
 
+def stack_file(raised: Path) -> Path:
+    """Where a rank leaves its stack if a signal kills it, beside what it raises."""
+    return raised.with_name(f"{raised.name}.stack")
+
+
 @dataclass(frozen=True)
 class Job:
     """What a rank is told, as a pickle, by the process that starts it."""
@@ -114,6 +119,7 @@ class _Processes:
         for job in jobs:
             file = told / f"job {job.rank}"
             file.write_bytes(pickle.dumps(job))
+            stack_file(self._file(job.rank)).touch()
             command = [sys.executable, "-m", "paribus.training.rank", str(file), str(self._file(job.rank))]
             self._processes.append(
                 subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
@@ -161,14 +167,24 @@ class _Processes:
             if reason is not None and not isinstance(reason, RankLostError):
                 reason.add_note(f"raised by rank {rank} of {len(self._processes) + 1}")
                 raise reason from error
-        for rank, process in enumerate(self._processes, start=1):
-            if process.returncode is not None and process.returncode < 0:
-                raise RankLostError(
-                    f"rank {rank} of {len(self._processes) + 1} was killed by "
-                    f"{signal.Signals(-process.returncode).name} (SIGKILL is often the kernel's: out of memory); "
-                    "the same command goes on from its checkpoint"
-                ) from error
+        killed = [(rank, process.returncode) for rank, process in enumerate(self._processes, start=1)]
+        killed = [(rank, -code) for rank, code in killed if code is not None and code < 0]
+        if killed:
+            # NCCL aborts the ranks that are left, some time after one has died of something else.
+            raise self._lost(*min(killed, key=lambda each: each[1] == signal.SIGABRT)) from error
         raise error
+
+    def _lost(self, rank: int, number: int) -> RankLostError:
+        """That a signal killed that rank; its stack is a note of the error where it left one."""
+        name = signal.Signals(number).name
+        lost = RankLostError(
+            f"rank {rank} of {len(self._processes) + 1} was killed by {name} (SIGKILL is often the kernel's: "
+            "out of memory); the same command goes on from its checkpoint"
+        )
+        lost.signal = name
+        if stack := stack_file(self._file(rank)).read_text(errors="replace"):
+            lost.add_note(stack)
+        return lost
 
     def _raised(self, rank: int) -> BaseException | None:
         file = self._file(rank)

@@ -4,6 +4,7 @@ The file JOB says what to train, standard input brings a byte for each epoch tha
 in the file RAISED.
 """
 
+import faulthandler
 import os
 import pickle
 import sys
@@ -14,12 +15,14 @@ from threading import Semaphore, Thread
 from paribus.training.checkpoint import Checkpoints
 from paribus.training.errors import TrainingError
 from paribus.training.loop import train
-from paribus.training.other_ranks import HERE, Job
+from paribus.training.other_ranks import HERE, Job, stack_file
 from paribus.training.ranks import Ranks, group, meeting_place
 
 
 def main(job: Path, raised: Path) -> int:
     """Train; the process's exit status."""
+    stack = stack_file(raised).open("w")
+    faulthandler.enable(stack)  # for as long as the process lives, and so does `stack`
     try:
         _train(pickle.loads(job.read_bytes()))
     except Exception as error:
