@@ -140,6 +140,7 @@ def test_below_3_pairs_no_verdict_is_promised_below_5_only_large_effects(study, 
     contrast, notes = contrast_of(study, results_of, n)
     assert (contrast.interval is None) == (n < 3)
     assert [note for note in notes if " pair" in note] == ([said] if said else [])
+    assert not any("identical" in note for note in notes), "these deltas differ"
 
 
 def test_a_contrast_counts_the_pairs_that_are_missing_lost_and_unreported(study: Study, results_of) -> None:
