@@ -170,9 +170,12 @@ def test_the_assumed_spread_of_a_delta_is_that_of_two_unpaired_runs(home: Path) 
     likelihood = replace(STUDY, metric="log_likelihood", margin=0.01)
     assert outlook(likelihood, home).power.sd == pytest.approx(0.02 * 2**0.5), "a likelihood has no smallest step"
     with_step = outlook(replace(STUDY, replicates=14), home).power
-    assert with_step.equivalent == power_of_study(
-        0.8 * 2**0.5, "", replicates=14, num_contrasts=2, alpha=0.05, margin=4.0, step=100 / 32
-    ).equivalent
+    assert (
+        with_step.equivalent
+        == power_of_study(
+            0.8 * 2**0.5, "", replicates=14, num_contrasts=2, alpha=0.05, margin=4.0, step=100 / 32
+        ).equivalent
+    )
 
 
 def test_the_promise_is_at_the_studys_alpha_and_margin(home: Path) -> None:
