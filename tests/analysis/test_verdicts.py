@@ -177,3 +177,10 @@ def test_the_step_of_a_coarse_metric_moves_equivalence_and_floors_the_spread() -
     assert float(coarse.moments.sd[0]) == 0.25
     expected = stats.t.cdf((0.1 + 0.25 / 5 - 0.5) / (0.25 / 5**0.5), 4)
     assert float(coarse.p_equivalence[0]) == pytest.approx(expected)
+
+
+def test_the_two_families_are_counted_study_by_study() -> None:
+    deltas = np.array([[QUIET, QUIET], [QUIET, [0.1, 0.2, np.nan, np.nan, np.nan]], [[np.nan] * 5] * 2])
+    found = judge(deltas, margin=0.5, arm_failed=[[0, 0], [0, 3], [5, 5]], ended=5)
+    assert found.num_difference.tolist() == [2, 2, 2]
+    assert found.num_equivalence.tolist() == [2, 1, 0]
