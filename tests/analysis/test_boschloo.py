@@ -4,7 +4,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from scipy.stats import boschloo_exact
+from scipy.stats import binom, boschloo_exact, norm
 
 from paribus.analysis.boschloo import boschloo, boschloo_power, boschloo_table, replicates_to_settle
 
@@ -75,3 +75,43 @@ def test_a_small_difference_takes_many_and_none_is_never_settled() -> None:
 def test_a_table_without_replicates_raises() -> None:
     with pytest.raises(ValueError, match="at least one replicate"):
         boschloo_table(0)
+
+
+@pytest.mark.parametrize("power", [0.5, 0.9])
+def test_replicates_to_settle_are_for_the_power_that_was_asked_for_on_either_side(power: float) -> None:
+    for rate, other in ((0.7, 0.1), (0.1, 0.7)):
+        n = int(replicates_to_settle(rate, other, 0.05, power))
+        assert boschloo_power(rate, other, n, 0.05) >= power > boschloo_power(rate, other, n - 1, 0.05)
+    assert replicates_to_settle(1.0, 0.0, 0.05) == 3, "3 of 3 against 0 is p = 2 / 64"
+    assert replicates_to_settle(1.0, 0.0, 0.01) == 4, "4 of 4 against 0 is p = 2 / 256"
+
+
+def test_beyond_sixty_replicates_the_need_is_cohens_by_the_arcsine() -> None:
+    for rate, other, power in ((0.3, 0.15, 0.8), (0.15, 0.3, 0.8), (0.1, 0.02, 0.9)):
+        h = 2 * abs(np.arcsin(rate**0.5) - np.arcsin(other**0.5))
+        expected = np.ceil(2 * ((norm.isf(0.025) + norm.ppf(power)) / h) ** 2)
+        assert expected > 60
+        assert replicates_to_settle(rate, other, 0.05, power) == expected
+
+
+def test_ten_thousand_replicates_are_the_most_that_are_named() -> None:
+    assert 9_000 < replicates_to_settle(0.5, 0.5206, 0.05) <= 10_000
+    assert replicates_to_settle(0.5, 0.519, 0.05) == inf
+
+
+def test_power_counts_rejections_on_the_true_side_alone() -> None:
+    assert boschloo_power(0.5, 0.5, 8, 0.05) == pytest.approx(boschloo_power(0.5, 0.5000001, 8, 0.05), abs=1e-5)
+    rejected = boschloo_table(4) < 0.5
+    counts = np.arange(5)
+    mass, other = (binom.pmf(counts, 4, rate) for rate in (0.6, 0.3))
+    for sides, larger in (((0.6, 0.3), counts[:, None] > counts), ((0.3, 0.6), counts[:, None] < counts)):
+        joint = np.outer(mass, other) if sides == (0.6, 0.3) else np.outer(other, mass)
+        assert boschloo_power(*sides, 4, 0.5) == pytest.approx((joint * rejected * larger).sum())
+    at = float(boschloo_table(4)[4, 0])
+    assert boschloo_power(1.0, 0.0, 4, at) == 0.0, "a p of exactly alpha is not below it"
+    assert boschloo_power(1.0, 0.0, 4, np.nextafter(at, 1)) == pytest.approx(1.0)
+
+
+def test_one_replicate_is_the_least_and_its_table_says_next_to_nothing() -> None:
+    assert boschloo_table(1) == pytest.approx(np.array([[1.0, 0.5], [0.5, 1.0]]))
+    assert float(boschloo(1, 0, 1)) == 0.5

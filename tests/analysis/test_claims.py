@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from paribus.analysis.claims import WITHIN_MARGIN, Outcome, judge_claim, outcome_of
+from paribus.analysis.claims import WITHIN_MARGIN, Outcome, describe_setting, judge_claim, outcome_of
+from paribus.analysis.intervals import Interval
 from paribus.analysis.study_analysis import analyse
 from paribus.analysis.verdicts import VERDICTS, Verdict
 from paribus.study import Claim, Study
@@ -108,3 +109,79 @@ def test_no_harm_is_not_reproduced_with_a_failure_excess_of_one(study: Study, re
 
 
 BASE = WIDER[1.0]
+
+
+def test_a_size_at_the_end_of_the_interval_lies_in_it_and_one_at_the_margin_is_not_within_it(study, results_of) -> None:
+    contrast = analyse(study, results_of(study, WIDER)).contrasts[0]
+    given = replace(contrast, interval=Interval(low=0.5, high=2.0), margin=0.5)
+
+    def told(effect: float) -> str:
+        return judge_claim(Claim("t", "s", direction="better", effect=effect), [given]).reasons[1]
+
+    for effect, where, within in (
+        (0.5, "in", False),
+        (2.0, "in", False),
+        (0.49, "outside", True),
+        (2.01, "outside", 0),
+    ):
+        assert f"the claimed +{effect:g} points lie {where} its interval [+0.5, +2]" in told(effect)
+        assert ("within the margin of ±0.5" in told(effect)) is bool(within)
+    without = judge_claim(Claim("t", "s", direction="better", effect=0.3), [replace(given, margin=None)])
+    assert "margin" not in without.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction", "signed"),
+    [
+        ("top1", "better", "+0.2 points"),
+        ("top1", "worse", "-0.2 points"),
+        ("eval_loss", "better", "-0.2 nats"),
+        ("eval_loss", "worse", "+0.2 nats"),
+    ],
+)
+def test_a_claimed_size_has_the_sign_that_its_direction_has_on_the_metric(
+    study: Study, results_of, metric: str, direction: Direction, signed: str
+) -> None:
+    contrasts = analyse(study.vary(metric=metric, margin=0.4), results_of(study, WIDER)).contrasts[:1]
+    claim = Claim("t", "s", direction=direction, metric=metric, effect=0.2)
+    assert f"; the claimed {signed} lie " in judge_claim(claim, contrasts).reasons[1]
+    no_interval = [replace(contrasts[0], interval=None)]
+    assert "claimed" not in judge_claim(claim, no_interval).reasons[1]
+
+
+def test_a_claim_of_stability_is_judged_whatever_metric_it_names_and_others_are_not(study: Study, results_of) -> None:
+    failing = {1.0: ["dead"] * 5, 2.0: WIDER[2.0], 4.0: WIDER[2.0]}
+    contrasts = analyse(study, results_of(study, failing)).contrasts
+    stabler = Claim("t", "s", direction="stabler", metric="log_likelihood")
+    assert judge_claim(stabler, contrasts).outcome == "reproduced"
+    assert judge_claim(replace(stabler, metric="top1"), contrasts).outcome == "reproduced"
+    assert judge_claim(replace(stabler, direction="better"), contrasts).outcome == "unresolved"
+
+
+def test_secondary_contrasts_are_no_part_of_a_claim(study: Study, results_of) -> None:
+    found = analyse(study, results_of(study, {**WIDER, 4.0: WIDER[2.0]}))
+    claim = Claim("t", "s", direction="better")
+    assert judge_claim(claim, [*found.secondary, *found.contrasts]).reasons[0] == "over 2 contrasts: reproduced in 2"
+    one = judge_claim(claim, [*found.secondary, found.contrasts[0]])
+    assert one.reasons[0] == "over 1 contrast: reproduced in 1"
+
+
+def test_the_studys_setting_in_numbers() -> None:
+    caveats = {
+        "data.name": "cifar10",
+        "data.train_fraction": 0.25,
+        "model.family": "wrn",
+        "model.depth": 16,
+        "model.width": 2.0,
+        "budget.amount": 12.0,
+        "budget.unit": "epochs",
+    }
+    assert describe_setting(caveats, 10_000, 5) == (
+        "cifar10 (25 % of its training images), wrn of depth 16, width 2, 12 epochs, 10000 evaluation images, "
+        "5 replicates"
+    )
+    assert describe_setting({"data.name": "cifar10"}, None, 3) == "cifar10, 3 replicates"
+    assert describe_setting({"data.name": "x", "data.train_fraction": 1.0, "model.width": 0.5}, 1, 3) == (
+        "x, model of width 0.5, 1 evaluation images, 3 replicates"
+    )
+    assert describe_setting({"model.depth": 8}, None, 1) == "model of depth 8, 1 replicates"

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from paribus.analysis.crossed import components_of, crossed_interval
+from paribus.analysis.crossed import Components, components_of, crossed_interval
 from paribus.analysis.intervals import t_interval
 
 
@@ -73,3 +74,53 @@ def test_below_three_replicates_or_without_spread_there_is_none(rng: np.random.G
     assert crossed_interval(np.zeros((5, 40))) is None
     with pytest.raises(ValueError, match="replicates, examples"):
         crossed_interval(np.zeros(5))
+
+
+def anova(values: np.ndarray) -> tuple[float, float, float, float]:
+    """S_rows^2 / R, S_columns^2 / n, MS_e / (R n) and the half-width, from the sums of squares of a two-way table."""
+    rows, columns = values.shape
+    total = ((values - values.mean()) ** 2).sum()
+    of_rows = columns * ((values.mean(axis=1) - values.mean()) ** 2).sum()
+    of_columns = rows * ((values.mean(axis=0) - values.mean()) ** 2).sum()
+    error = (total - of_rows - of_columns) / ((rows - 1) * (columns - 1))
+    a, b, e = of_rows / (rows - 1) / columns / rows, of_columns / (columns - 1) / rows / columns, error / rows / columns
+    variance = max(a + b - e, a)
+    freedom = max(variance**2 / (a**2 / (rows - 1) + b**2 / (columns - 1)), rows - 1)
+    return a, b, e, max(stats.t.ppf(0.975, freedom) * variance**0.5, stats.t.ppf(0.975, rows - 1) * a**0.5)
+
+
+def test_components_and_interval_are_those_of_the_two_way_table(rng: np.random.Generator) -> None:
+    for shape in ((3, 2), (3, 7), (5, 40)):
+        values = _differences(rng, *shape)
+        a, b, e, width = anova(values)
+        found, interval = components_of(values), crossed_interval(values)
+        assert (found.rows, found.columns, found.residual) == pytest.approx((a, b, e))
+        assert (found.num_rows, found.num_columns) == shape
+        assert interval is not None
+        assert (interval.low, interval.high) == pytest.approx((values.mean() - width, values.mean() + width))
+
+
+def test_degrees_of_freedom_are_satterthwaites_and_at_least_those_of_the_rows() -> None:
+    found = Components(rows=2.0, columns=3.0, residual=1.0, num_rows=5, num_columns=11)
+    assert found.variance == 4.0
+    assert found.freedom == pytest.approx(16 / (4 / 4 + 9 / 10))
+    rows_alone = Components(rows=2.0, columns=1.0, residual=5.0, num_rows=5, num_columns=11)
+    assert (rows_alone.variance, rows_alone.freedom) == (2.0, 4.0)
+    assert Components(rows=0.0, columns=0.0, residual=0.0, num_rows=5, num_columns=11).freedom == 4.0
+
+
+def test_three_replicates_of_two_examples_are_the_least_and_the_level_is_that_asked_for(rng) -> None:
+    values = _differences(rng, 4, 30)
+    assert crossed_interval(values[:2]) is None
+    assert crossed_interval(values[:3, :1]) is None
+    assert crossed_interval(values[:3, :2]) is not None
+    wide, narrow = crossed_interval(values, level=0.99), crossed_interval(values, level=0.8)
+    assert wide is not None
+    assert narrow is not None
+    assert (wide.level, narrow.level) == (0.99, 0.8)
+    assert wide.half_width > narrow.half_width
+    rows = np.repeat(values.mean(axis=1)[:, None], 30, axis=1)
+    plain, found = t_interval(rows[:, 0], level=0.8), crossed_interval(rows, level=0.8)
+    assert plain is not None
+    assert found is not None
+    assert found.half_width == pytest.approx(plain.half_width, rel=0.01)

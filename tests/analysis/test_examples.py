@@ -75,3 +75,35 @@ def test_intervals_hold_what_they_promise() -> None:
 def test_what_cannot_be_paired_is_refused(first: list[int], second: list[int]) -> None:
     with pytest.raises(AnalysisError):
         accuracy_difference(first, second)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.99])
+def test_every_estimate_is_at_the_level_that_was_asked_for_and_names_its_chance(level: float) -> None:
+    first, second = RNG.random(60) < 0.9, RNG.random(60) < 0.7
+    numbers = RNG.normal(size=60)
+    low, high = proportion_confint(int(first.sum()), 60, alpha=1 - level, method="wilson")
+    table = [int(((first == a) & (second == b)).sum()) for a in (True, False) for b in (True, False)]
+    paired, t = newcombe(*table, level), stats.ttest_1samp(numbers, 0).confidence_interval(level)
+    difference = stats.ttest_1samp(numbers - first, 0).confidence_interval(level)
+    for found, ends in (
+        (accuracy(first, level), (100 * low, 100 * high)),
+        (accuracy_difference(first, second, level), (100 * paired.low, 100 * paired.high)),
+        (mean(numbers, level), (t.low, t.high)),
+        (mean_difference(numbers, first, level), (difference.low, difference.high)),
+    ):
+        assert found.interval is not None
+        assert (found.interval.low, found.interval.high) == pytest.approx(ends)
+        assert (found.interval.level, found.interval.covers, found.n) == (level, "data chance", 60)
+        assert found.as_dict() == {
+            "value": found.value,
+            "low": found.interval.low,
+            "high": found.interval.high,
+            "n": 60,
+        }
+
+
+def test_a_mean_of_two_examples_has_no_interval_and_of_three_has() -> None:
+    assert mean([1.0, 2.0]).interval is None
+    assert mean([1.0, 2.0]).value == 1.5
+    assert mean([1.0, 2.0, 4.0]).interval is not None
+    assert (accuracy([True]).value, accuracy([False, True]).value, accuracy([True]).n) == (100.0, 50.0, 1)

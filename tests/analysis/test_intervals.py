@@ -133,3 +133,92 @@ def test_simultaneous_intervals_cover_when_some_arms_lost_replicates(rng: np.ran
 def test_simultaneous_values_need_three_replicates() -> None:
     with pytest.raises(ValueError, match=">= 3 replicates"):
         critical_value(3, 2)
+
+
+def test_the_bootstrap_is_the_studentised_one_of_its_own_resamples() -> None:
+    """Efron and Tibshirani (1993), section 12.5: mean - t* se, with the quantiles of t* exchanged."""
+    for level, resolution in ((0.95, 0.0), (0.8, 0.5)):
+        drawn = DELTAS[np.random.default_rng(3).integers(0, 5, (4000, 5))]
+        sd = np.maximum(drawn.std(axis=1, ddof=1), resolution)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = (drawn.mean(axis=1) - DELTAS.mean()) / (sd / np.sqrt(5))
+        low, high = np.quantile(t[(sd > 1e-12) & np.isfinite(t)], [(1 - level) / 2, (1 + level) / 2])
+        se = max(DELTAS.std(ddof=1), resolution) / np.sqrt(5)
+        found = bootstrap_interval(DELTAS, seed=3, resolution=resolution, level=level)
+        assert found is not None
+        assert (found.low, found.high) == pytest.approx((DELTAS.mean() - high * se, DELTAS.mean() - low * se))
+        assert found.level == level
+        assert bootstrap_interval([*DELTAS, np.nan], seed=3, resolution=resolution, level=level) == found
+    assert bootstrap_interval(DELTAS, seed=3) == bootstrap_interval(DELTAS, seed=3, num_resamples=4000)
+
+
+@pytest.mark.parametrize(
+    ("n", "t", "bootstrap"), [(2, False, False), (3, True, False), (4, True, False), (5, True, True)]
+)
+def test_three_pairs_have_a_t_interval_and_five_a_bootstrap_one(n: int, t: bool, bootstrap: bool) -> None:
+    assert (t_interval(DELTAS[:n]) is not None) is t
+    assert (bootstrap_interval(DELTAS[:n], seed=1) is not None) is bootstrap
+    assert np.isnan(standardised_effect(1.0, 1.0, n)) == (not t)
+    assert (float(superiority_p(moments(DELTAS[:n]))) < 1) is t
+    assert (float(tost_p(moments(DELTAS[:n]), 9.0)) < 1) is t
+
+
+def test_moments_are_numpys_over_the_pairs_that_are_there() -> None:
+    found = moments([[0.4, np.nan, 0.9, -0.2], [np.nan, np.nan, 0.7, np.nan], [np.nan] * 4])
+    assert found.n.tolist() == [3, 1, 0]
+    there = np.array([0.4, 0.9, -0.2])
+    assert found.mean == pytest.approx([there.mean(), 0.7, np.nan], nan_ok=True)
+    assert found.sd == pytest.approx([there.std(ddof=1), np.nan, np.nan], nan_ok=True)
+    assert found.se == pytest.approx([there.std(ddof=1) / 3**0.5, np.nan, np.nan], nan_ok=True)
+    assert float(moments([0.1, 0.3]).sd) == pytest.approx(0.2 / 2**0.5)
+
+
+@pytest.mark.parametrize(("spread", "seen"), [(1e-10, False), (1e-6, True)])
+def test_a_spread_of_rounding_errors_is_none_and_one_of_a_millionth_is(spread: float, seen: bool) -> None:
+    assert np.isfinite(moments([90.0, 90.0 + spread, 90.0 - spread]).sd) == seen
+    assert np.isfinite(moments([1.0, 1.0 + 1e-8, 1.0 - 1e-8]).sd), "the bound is relative to the deltas"
+    assert np.isfinite(moments([0.0, 2e-12, -2e-12]).sd)
+    assert not np.isfinite(moments([0.0, 5e-13, -5e-13]).sd)
+
+
+def test_the_standardised_effect_is_hedges_at_three_pairs_and_takes_the_mean_over_the_sd() -> None:
+    # Two degrees of freedom: gamma(1) / (sqrt(1) gamma(1 / 2)).
+    assert float(standardised_effect(3.0, 2.0, 3)) == pytest.approx(1.5 / np.sqrt(np.pi))
+    assert float(standardised_effect(-3.0, 2.0, 3)) == pytest.approx(-1.5 / np.sqrt(np.pi))
+
+
+def test_a_t_interval_has_the_level_and_the_floor_that_were_asked_for() -> None:
+    found = t_interval(DELTAS, level=0.8)
+    expected = stats.ttest_1samp(DELTAS, 0.0).confidence_interval(0.8)
+    assert found is not None
+    assert (found.low, found.high, found.level) == pytest.approx((expected.low, expected.high, 0.8))
+    assert found.half_width == pytest.approx((expected.high - expected.low) / 2)
+    floored = t_interval([0.5, 0.5, 0.5], resolution=0.25)
+    assert floored is not None
+    assert floored.half_width == pytest.approx(stats.t.ppf(0.975, 2) * 0.25 / 3**0.5)
+
+
+def test_equivalence_has_the_margin_on_both_sides_and_no_p_without_spread() -> None:
+    above, below = moments(DELTAS), moments(-DELTAS)
+    assert float(tost_p(above, 0.6)) == float(tost_p(below, 0.6))
+    expected = stats.ttest_1samp(DELTAS, 0.6, alternative="less").pvalue
+    assert float(tost_p(above, 0.6)) == pytest.approx(expected)
+    assert float(superiority_p(above)) == float(superiority_p(below))
+    assert superiority_p(moments([[0.5] * 3, [0.5, 0.6, 0.7]]))[0] == 1.0
+
+
+def test_simultaneous_values_are_the_quantile_at_their_level_and_grow_with_contrasts() -> None:
+    assert critical_value(1, 6, 0.8) == pytest.approx(stats.t.ppf(0.9, 5))
+    assert critical_value(1, 3) == pytest.approx(stats.t.ppf(0.975, 2))
+    assert critical_value(2, 6, 0.8) < critical_value(2, 6, 0.95) < critical_value(3, 6, 0.95)
+    rng = np.random.default_rng(5)
+    runs = rng.standard_normal((40_000, 3, 6))
+    found = moments(runs[:, 1:] - runs[:, :1])
+    inside = (np.abs(found.mean) <= critical_value(2, 6, 0.8) * found.se).all(axis=1)
+    assert inside.mean() == pytest.approx(0.8, abs=0.008)
+
+
+@pytest.mark.parametrize(("contrasts", "replicates"), [(0, 5), (3, 2), (1, 2)])
+def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(contrasts: int, replicates: int) -> None:
+    with pytest.raises(ValueError, match=f"not {contrasts} and {replicates}"):
+        critical_value(contrasts, replicates)

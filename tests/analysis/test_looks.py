@@ -117,6 +117,8 @@ def test_a_claim_on_broken_pairs_is_unresolved_with_the_reason(study: Study, res
     claim = analyse(study, results, broken=("replicate 1: the data streams of k=2 differ",)).claim
     assert claim.outcome == "unresolved"
     assert "the data streams of k=2 differ" in claim.reasons[0]
+    without = analyse(study.vary(claim=None), results, looks=Looks(own=(3,)), broken=("the data streams differ",))
+    assert without.claim is None
 
 
 def test_fresh_replicates_are_judged_alone_and_missing_ones_are_not_told_of(study: Study, results_of) -> None:

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 from statsmodels.stats.proportion import proportion_confint
 
 from paribus.analysis.boschloo import boschloo
+from paribus.analysis.proportions import newcombe
 from paribus.analysis.sentences import stability_note
 from paribus.analysis.stability import excluded_excess, kaplan_meier, largest_excess, log_rank, stability_of
 
@@ -106,3 +108,50 @@ def test_the_note_has_counts_interval_both_p_and_what_settles_it() -> None:
         "power at these failure rates"
     )
     assert "not settled" not in stability_note(found, 4.0, 0.2)  # type: ignore[operator]
+
+
+def test_a_trial_that_ends_at_the_step_of_a_failure_was_still_at_risk_there() -> None:
+    found = kaplan_meier([10, 10, 20], [True, False, True])
+    assert found.at_risk.tolist() == [3, 1]
+    assert found.survival == pytest.approx([2 / 3, 0.0])
+    assert found.censored.tolist() == [10]
+    assert kaplan_meier([30, 5], [False, False]).censored.tolist() == [5, 30]
+
+
+def test_only_strata_in_which_either_side_could_have_failed_first_are_informative() -> None:
+    # A pair whose arm fails first has expectation 1 / 2 and variance 1 / 4; when it fails the last, alone, neither.
+    one = log_rank([10, 40], [True, False], [True, False], [1, 1])
+    assert one is not None
+    assert one.informative_strata == 1
+    assert one.p == pytest.approx(chi2.sf(0.5**2 / 0.25, 1))
+    # The second stratum's failure comes when the arm alone is still at risk: it says nothing.
+    two = log_rank([10, 40, 20, 30], [True, False, False, True], [True, False, False, True], [1, 1, 2, 2])
+    assert two == one
+
+
+def test_five_pairs_in_which_the_arm_alone_fails_have_the_log_rank_p_of_five_fair_coins() -> None:
+    steps, failed = [10, 40] * 5, [True, False] * 5
+    found = log_rank(steps, failed, [True, False] * 5, np.repeat(np.arange(5), 2))
+    assert found is not None
+    assert (found.informative_strata, found.p) == (5, pytest.approx(chi2.sf(2.5**2 / 1.25, 1)))
+
+
+def test_newcombes_interval_and_the_corrected_p_are_those_that_were_asked_for() -> None:
+    arm, base = [True, True, False, False, True], [True, False, True, False, False]
+    found = stability_of(arm, base, p_holm=0.3, log_rank_p=0.2, level=0.9)
+    assert found.interval == newcombe(1, 2, 1, 1, 0.9)
+    assert (found.p_holm, found.log_rank_p) == (0.3, 0.2)
+    assert stability_of(arm, base, p_holm=1.0).interval == newcombe(1, 2, 1, 1, 0.95)
+
+
+def test_one_failure_on_either_side_is_a_failure() -> None:
+    assert not stability_of([False] * 3, [False] * 3, p_holm=1.0).any_failed
+    assert stability_of([True, False, False], [False] * 3, p_holm=1.0).any_failed
+    assert stability_of([False] * 3, [True, False, False], p_holm=1.0).any_failed
+
+
+def test_the_excluded_excess_is_sharp_only_where_nobody_failed_on_either_side() -> None:
+    for arm, base in ((0, 1), (1, 0), (1, 1), (6, 0)):
+        low, _ = proportion_confint(base, 6, 0.1 / 2, method="beta")
+        _, high = proportion_confint(arm, 6, 0.1 / 2, method="beta")
+        assert largest_excess(arm, base, 6, 2, alpha=0.1) == pytest.approx(high - low)

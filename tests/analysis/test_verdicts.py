@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from paribus.analysis.boschloo import boschloo
 from paribus.analysis.verdicts import VERDICTS, judge
 
 
@@ -123,3 +125,62 @@ def test_many_studies_are_judged_as_one_by_one(rng: np.random.Generator) -> None
     singly = [judge(d, margin=0.5, arm_failed=f, ended=e).codes for d, f, e in each]
     assert np.array_equal(together.codes, np.stack(singly))
     assert len({VERDICTS[code] for code in together.codes.ravel()}) >= 5
+
+
+def test_a_p_of_exactly_alpha_is_no_verdict() -> None:
+    counts = {"arm_failed": 5, "ended": 5}
+    for deltas, name, given, word in (
+        ([np.nan] * 5, "p_stability_holm", counts, "worse (unstable)"),
+        ([0.9, 1.3, 0.4, 1.1, 0.6], "p_superiority_holm", {}, "better"),
+        ([0.1, -0.2, 0.15, -0.1, 0.02], "p_equivalence_holm", {}, "equivalent"),
+    ):
+        p = float(getattr(judge([deltas], margin=0.5, **given), name)[0])
+        assert 0 < p < 0.05
+        at, above = (judge([deltas], margin=0.5, alpha=alpha, **given).words() for alpha in (p, np.nextafter(p, 1)))
+        assert (at, above) == (["unresolved"], [word])
+
+
+def test_three_pairs_can_be_judged_in_both_families_and_two_pay_for_nothing() -> None:
+    found = judge([[1.0, 1.1, 0.9, np.nan], [1.0, 1.1, np.nan, np.nan]], margin=0.5)
+    assert (int(found.num_difference), int(found.num_equivalence)) == (1, 1)
+    assert found.words() == ["better", "unresolved"]
+    assert found.p_superiority_holm[0] == found.p_superiority[0] < 0.05
+    assert judge([[0.1, 0.0, -0.1, np.nan]], margin=0.5).words() == ["equivalent"]
+
+
+def test_intervals_have_the_level_that_the_verdicts_alpha_leaves() -> None:
+    deltas = [0.9, 1.3, 0.4, 1.1, 0.6]
+    for alpha in (0.05, 0.1):
+        expected = stats.t.isf(alpha / 2, 4) * np.std(deltas, ddof=1) / 5**0.5
+        assert float(judge([deltas], margin=0.5, alpha=alpha).half_width[0]) == pytest.approx(expected)
+
+
+def test_a_failure_on_either_side_alone_adds_one_test_to_the_family_and_withheld_ones_add_none() -> None:
+    for arm, baseline, paid in ((1, 0, 2), (0, 1, 2), (1, 1, 2), (0, 0, 1)):
+        found = judge([[*QUIET, np.nan]], margin=0.5, arm_failed=arm, baseline_failed=baseline, ended=6)
+        assert (int(found.num_difference), int(found.num_equivalence)) == (paid, 1)
+        withheld = judge([[*QUIET, np.nan]], margin=0.5, arm_failed=arm, ended=6, same_training=[True])
+        assert (int(withheld.num_difference), int(withheld.num_equivalence)) == (0, 0)
+        assert withheld.words() == ["same training"]
+
+
+def test_without_counts_the_pairs_are_those_that_have_a_delta() -> None:
+    assert judge([[np.nan] * 3, [0.5, np.nan, np.nan]], margin=0.5).words() == ["no data", "unresolved"]
+    # Two failures of the three pairs that have a delta, were they all: p is that of 2 of 3, not of 2 of 5.
+    found = judge([[0.1, 0.2, 0.3, np.nan, np.nan]], margin=0.5, arm_failed=2)
+    assert float(found.p_stability[0]) == pytest.approx(float(boschloo(2, 0, 3)))
+
+
+def test_the_step_of_a_coarse_metric_moves_equivalence_and_floors_the_spread() -> None:
+    deltas = [0.0, 0.25, 0.0, 0.25, 0.0]
+    coarse = judge([deltas], margin=0.5, resolution=0.25)
+    assert float(coarse.moments.sd[0]) == 0.25
+    expected = stats.t.cdf((0.1 + 0.25 / 5 - 0.5) / (0.25 / 5**0.5), 4)
+    assert float(coarse.p_equivalence[0]) == pytest.approx(expected)
+
+
+def test_the_two_families_are_counted_study_by_study() -> None:
+    deltas = np.array([[QUIET, QUIET], [QUIET, [0.1, 0.2, np.nan, np.nan, np.nan]], [[np.nan] * 5] * 2])
+    found = judge(deltas, margin=0.5, arm_failed=[[0, 0], [0, 3], [5, 5]], ended=5)
+    assert found.num_difference.tolist() == [2, 2, 2]
+    assert found.num_equivalence.tolist() == [2, 1, 0]

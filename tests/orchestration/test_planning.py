@@ -132,3 +132,83 @@ def test_a_plan_without_a_contrast_promises_nothing(home: Path) -> None:
     assert "detects nothing: there is no arm beside the baseline" in plan_text(
         outlook(replace(alone, margin=4.0), home)
     )
+
+
+def finished(study: Study, home: Path, pairs: int, slope: float = 1.0) -> list[TrialRecord]:
+    """The first `pairs` replicates of the baseline and of one arm, whose deltas are `slope` times the replicate."""
+    baseline, arm = next(iter(study.baselines)), next(arm for arm in study.arms if arm not in study.baselines)
+    return [
+        ended(trial, 50 + slope * trial.replicate * (trial.arm == arm), 1.0)
+        for trial in drawn(study, home)
+        if trial.arm in (baseline, arm) and trial.replicate <= pairs
+    ]
+
+
+def test_a_spread_takes_three_pairs_and_two_are_none(home: Path) -> None:
+    assert outlook(STUDY, home, finished(STUDY, home, 2)).power.source.startswith("assumed")
+    found = outlook(STUDY, home, finished(STUDY, home, 3, slope=4.0)).power
+    assert (found.sd, found.source) == (pytest.approx(4.0), "the median over 1 contrasts in the ledger")
+
+
+def test_deltas_that_are_all_the_same_are_no_spread(home: Path) -> None:
+    assert outlook(STUDY, home, finished(STUDY, home, 5, slope=0.0)).power.source.startswith("assumed")
+
+
+@pytest.mark.parametrize("outcome", ["dead", "diverged", "stuck", "stopped", "failed"])
+def test_the_spread_is_that_of_finished_trials_with_the_metric_in_which_both_sides_are_pairs(
+    home: Path, outcome: str
+) -> None:
+    records = finished(STUDY, home, 5, slope=4.0)
+    lost = [replace(r, outcome=outcome) if r.replicate == 5 and r.arm in STUDY.baselines else r for r in records]
+    unreported = [replace(r, metrics={}) if r.replicate == 4 and r.arm not in STUDY.baselines else r for r in lost]
+    found = outlook(STUDY, home, unreported).power
+    assert found.sd == pytest.approx(4.0), "of the deltas 4, 8 and 12; with the other two it is 6.3"
+
+
+def test_the_assumed_spread_of_a_delta_is_that_of_two_unpaired_runs(home: Path) -> None:
+    assert outlook(STUDY, home).power.sd == pytest.approx(max(0.8 * 2**0.5, 100 / 32)), "no less than one example"
+    likelihood = replace(STUDY, metric="log_likelihood", margin=0.01)
+    assert outlook(likelihood, home).power.sd == pytest.approx(0.02 * 2**0.5), "a likelihood has no smallest step"
+    with_step = outlook(replace(STUDY, replicates=14), home).power
+    assert (
+        with_step.equivalent
+        == power_of_study(
+            0.8 * 2**0.5, "", replicates=14, num_contrasts=2, alpha=0.05, margin=4.0, step=100 / 32
+        ).equivalent
+    )
+
+
+def test_the_promise_is_at_the_studys_alpha_and_margin(home: Path) -> None:
+    found = outlook(replace(STUDY, alpha=0.1, margin=8.0), home).power
+    assert found == power_of_study(
+        found.sd, found.source, replicates=5, num_contrasts=2, alpha=0.1, margin=8.0, step=100 / 32
+    )
+
+
+def test_of_three_contrasts_the_middle_spread_counts(home: Path) -> None:
+    study = replace(STUDY, factors={"model.width": (0.25, 0.5, 1.0, 2.0)})
+    baseline = next(iter(study.baselines))
+    others = [arm for arm in study.arms if arm != baseline]
+    slope = {baseline: 0.0, others[0]: 3.0, others[1]: 40.0, others[2]: 5.0}
+    records = [ended(trial, 50 + slope[trial.arm] * trial.replicate, 1.0) for trial in drawn(study, home)]
+    assert outlook(study, home, records).power.sd == pytest.approx(5 * 2.5**0.5)
+
+
+def test_untimed_trials_are_counted_and_a_mean_of_arms_prices_them(home: Path) -> None:
+    first, second, _ = STUDY.arms
+    records = [ended(t, 50.0, 10.0 + 2 * t.replicate) for t in drawn(STUDY, home) if t.arm == first]
+    records += [ended(t, 50.0, 40.0) for t in drawn(STUDY, home) if t.arm == second and t.replicate == 1]
+    records = [replace(record, tags={"paribus.code": "other"}) for record in records]
+    records[0] = replace(records[0], metrics={"top1": 50.0})
+    found = look_out(STUDY, home, records, Options(accept_code=True))
+    mean = 10 + 2 * (2 + 3 + 4 + 5) / 4
+    assert found.seconds == pytest.approx(4 * 40.0 + 5 * (mean + 40.0) / 2)
+    assert found.num_untimed == 5
+    assert outlook(STUDY, home).num_untimed == 15
+
+
+def test_an_unknown_ledger_and_an_empty_one_are_told_apart(home: Path) -> None:
+    assert outlook(STUDY, home, None).records is None
+    empty = outlook(STUDY, home, ())
+    assert empty.records is not None
+    assert list(empty.records) == []

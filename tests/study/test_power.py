@@ -7,6 +7,7 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from statsmodels.stats.power import TTestPower
 
+from paribus.analysis.boschloo import boschloo_table
 from paribus.analysis.multiplicity import holm
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, judge
 from paribus.study.power import (
@@ -198,3 +199,100 @@ def test_the_failure_rate_of_a_plan_has_the_power_that_was_promised() -> None:
 def test_where_no_number_of_failures_can_be_resolved_the_plan_knows_it(replicates: int, num_contrasts: int) -> None:
     power = promised(num_contrasts, replicates)
     assert (power.failures, power.failure_rate) == (None, None)
+
+
+def test_a_step_makes_a_study_need_more_replicates_for_equivalence() -> None:
+    plain, coarse = promised(1, 5, margin=0.8), promised(1, 5, margin=0.8, step=0.5)
+    assert (plain.enough, coarse.enough) == (
+        replicates_for_equivalence(1.0, 0.05, 0.8),
+        replicates_for_equivalence(1.0, 0.05, 0.8, 0.5),
+    )
+    assert plain.enough is not None
+    assert coarse.enough is not None
+    assert coarse.enough > plain.enough
+    assert equivalence_power(1.0, coarse.enough, 0.05, 0.8, 0.5) >= 0.8
+    assert equivalence_power(1.0, coarse.enough - 1, 0.05, 0.8, 0.5) < 0.8
+
+
+@pytest.mark.parametrize("power", [0.5, 0.95])
+def test_the_fewest_replicates_have_the_power_that_was_asked_for(power: float) -> None:
+    enough = replicates_for_equivalence(1.0, 0.05, 0.8, 0.1, power)
+    assert enough is not None
+    assert equivalence_power(1.0, enough, 0.05, 0.8, 0.1) >= power > equivalence_power(1.0, enough - 1, 0.05, 0.8, 0.1)
+    rate = rate_found(3, 8, power)
+    assert stats.binom.sf(2, 8, rate) == pytest.approx(power, abs=1e-6)
+
+
+def test_three_replicates_are_enough_where_they_are_and_never_two() -> None:
+    assert replicates_for_equivalence(0.01, 0.05, 0.8) == 3
+    assert replicates_for_equivalence(0.4, 0.05, 0.8) == next(
+        n for n in range(3, 99) if equivalence_power(0.4, n, 0.05, 0.8) >= 0.8
+    )
+
+
+def test_equivalence_is_promised_up_to_ten_thousand_replicates() -> None:
+    # sd / margin = 33: (1.645 + 1.282)^2 33^2 = 9,326.
+    found = replicates_for_equivalence(33.0, 0.05, 1.0)
+    assert found == pytest.approx(9_326, rel=0.01)
+    assert replicates_for_equivalence(60.0, 0.05, 1.0) is None
+
+
+@pytest.mark.parametrize(("sd", "replicates", "margin", "alpha"), [(1.0, 3, 1.5, 0.05), (0.7, 8, 0.5, 0.01)])
+def test_equivalence_power_is_owens_integral(sd: float, replicates: int, margin: float, alpha: float) -> None:
+    df, t = replicates - 1, float(stats.t.isf(alpha, replicates - 1))
+
+    def found(chi_square: float) -> float:
+        s = sd * (chi_square / df) ** 0.5
+        return max(2 * ndtr((margin * replicates**0.5 - t * s) / sd) - 1, 0.0) * stats.chi2.pdf(chi_square, df)
+
+    power, _ = quad(found, 0, np.inf, limit=500)
+    assert equivalence_power(sd, replicates, alpha, margin) == pytest.approx(power, abs=2e-4)
+
+
+def test_a_study_promises_at_alpha_over_its_contrasts_and_at_alpha_without_any() -> None:
+    seven = promised(7, 6, margin=1.5)
+    assert seven.detectable == detectable(1.0, 6, 0.05 / 7)
+    assert seven.equivalent == equivalence_power(1.0, 6, 0.05 / 7, 1.5)
+    assert seven.enough == replicates_for_equivalence(1.0, 0.05 / 7, 1.5)
+    assert seven.failures == failures_needed(6, 7, 0.05)
+    assert promised(0, 6).detectable == promised(1, 6).detectable == detectable(1.0, 6, 0.05)
+
+
+def test_the_defaults_are_five_percent_and_eighty() -> None:
+    assert power_of(1.0, 1.0, 5) == power_of(1.0, 1.0, 5, 0.05)
+    assert detectable(1.0, 5) == detectable(1.0, 5, 0.05, 0.8)
+    assert failures_needed(6, 3) == failures_needed(6, 3, 0.05)
+    assert rate_found(3, 8) == rate_found(3, 8, 0.8)
+    assert replicates_for_equivalence(1.0, 0.05, 0.8) == replicates_for_equivalence(1.0, 0.05, 0.8, 0.0, 0.8)
+    assert (DEFAULT_SD["top1"], DEFAULT_SD["log_likelihood"]) == (0.8, 0.02)
+
+
+def test_power_starts_at_two_replicates_and_nothing_is_known_of_one() -> None:
+    assert 0 < power_of(1.0, 0.5, 2) < 1
+    with pytest.raises(ValueError, match=r"power of 1 replicates with sd 0\.5"):
+        power_of(1.0, 0.5, 1)
+    assert failures_needed(0, 1) is None
+
+
+def test_a_p_of_exactly_alpha_resolves_no_failures() -> None:
+    p = boschloo(3, 3)
+    assert p == pytest.approx(2 / 64)
+    assert failures_needed(3, 1, alpha=p) is None
+    assert failures_needed(3, 1, alpha=float(np.nextafter(p, 1))) == 3
+    # With no pair left its own quality test is not in the family: two contrasts make two tests, not three.
+    assert failures_needed(3, 2, alpha=2 * p) is None
+    assert failures_needed(3, 2, alpha=float(np.nextafter(2 * p, 1))) == 3
+
+
+def test_beyond_sixty_replicates_fishers_p_stands_for_boschloos_and_is_above_it() -> None:
+    assert boschloo(6, 61) == pytest.approx(stats.fisher_exact([[6, 0], [55, 61]]).pvalue)
+    assert boschloo(6, 60) < stats.fisher_exact([[6, 0], [54, 60]]).pvalue
+    assert boschloo(0, 5) == boschloo(0, 61) == 1.0
+
+
+def test_failures_on_one_side_are_boschloos_table_of_the_rule() -> None:
+    for replicates in (1, 2, 4, 9):
+        for failures in range(1, replicates + 1):
+            assert boschloo(failures, replicates) == pytest.approx(
+                float(boschloo_table(replicates)[failures, 0]), rel=1e-4
+            )
