@@ -64,7 +64,12 @@ def _draw_band(figure: go.Figure, arm: str, curves: Sequence[Curve], colour: str
     if not x.size:
         # Every replicate failed or was cut: the legend still names the arm and its colour.
         figure.add_scatter(
-            x=[None], y=[None], mode="lines", line={"color": colour}, name=f"{as_plotly(arm)} (none finished)", legendgroup=arm
+            x=[None],
+            y=[None],
+            mode="lines",
+            line={"color": colour},
+            name=f"{as_plotly(arm)} (none finished)",
+            legendgroup=arm,
         )
         return
     if len(curves) > 1:
