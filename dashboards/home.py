@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
-from parts import FIRST_STUDY, address_of, badge, begin, say_down, show_progress, state_of, verdict_badges
+from parts import FIRST_STUDY, address_of, badge, begin, plain, say_down, show_progress, state_of, verdict_badges
 from progress import Progress, counted, progress_of, show_ago
 from streamlit.delta_generator import DeltaGenerator
 
-from paribus.study.markup import as_plain_markdown
-from paribus.tracking.errors import LedgerError
+from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.ledger_records import StudyRecord
 
 PER_PAGE = 10
@@ -45,7 +44,9 @@ def show_totals(records: tuple[StudyRecord, ...]) -> None:
     columns[1].metric("Running now", sum(record.live for record in records))
     columns[2].metric("Trials ended", f"{ended:,}")
     columns[3].metric(
-        "Trials failed", f"{failed:,}", help="Without a result; diverged, dead and stuck trials are results."
+        "Trials without a result",
+        f"{failed:,}",
+        help="Failed outside of training; diverged, dead and stuck are results.",
     )
 
 
@@ -61,14 +62,24 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
         st.session_state["num_shown"] = len(shown) + PER_PAGE
         st.rerun(scope="fragment")
     for record, bar, verdicts in places:
-        progress = progress_of(record, trials_of(uri, record)[0]) if record.live else counted(record)
-        found = judgement(uri, record)
-        badges = verdict_badges(found.counts, found.claim)
-        text = f"{badges} :gray[{found.looks}]".replace(" :gray[]", "") or found.trouble or ":gray[no verdicts yet]"
+        progress = progress_of(record, trials_of(uri, record).own) if record.live else counted(record)
+        text = verdicts_of(uri, record)
         with bar:
             show_progress(progress)
         verdicts.markdown(text)
         kept()[record.run_id] = (progress, text)
+
+
+def verdicts_of(uri: str, record: StudyRecord) -> str:
+    """A study's verdicts in Markdown, or why there are none. What can't be read of one study hides no other."""
+    try:
+        found = judgement(uri, record)
+    except LedgerUnreachable:
+        raise
+    except LedgerError as error:
+        return plain(str(error))
+    badges = verdict_badges(found.counts, found.claim, found.looks)
+    return badges or plain(found.trouble) or ":gray[no verdicts yet]"
 
 
 def kept() -> dict[str, tuple[Progress, str]]:
@@ -82,11 +93,11 @@ def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
     with st.container(border=True, gap="xsmall", key=f"card-{record.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"name-{record.run_id}", width="content"):
-                st.page_link("pages/study.py", label=f"**{record.title}**", query_params=address_of(record))
+                st.page_link("pages/study.py", label=f"**{plain(record.title)}**", query_params=address_of(record))
             st.markdown(badge(state_of(record)), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
-        st.markdown(as_plain_markdown(record.question) or ":gray[no question stated]")
+        st.markdown(plain(record.question) or ":gray[no question stated]")
         progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the verdicts ...]"))
         verdicts = st.empty()
         verdicts.markdown(text)

@@ -14,25 +14,27 @@ from dataclasses import dataclass
 import streamlit as st
 
 from paribus.analysis import AnalysisError, StudyAnalysis, analyse
+from paribus.data import DataError
+from paribus.data.catalog import data_digest
 from paribus.orchestration import stack_record
 from paribus.orchestration.chance import judged_when_read
-from paribus.orchestration.looks import looks_before
-from paribus.orchestration.mixtures import mixtures
+from paribus.orchestration.looks import held_note, looks_before
 from paribus.orchestration.stack_errors import StackError
 from paribus.orchestration.streams import stream_notes
-from paribus.recipe import RecipeError
+from paribus.orchestration.texts import record_notes
+from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.home import home
 from paribus.recipe.secrets import without_secrets
 from paribus.study import Study, StudyError
 from paribus.study.document import read_places, read_study
 from paribus.study.plan import Place
 from paribus.study.words import TrialResult
-from paribus.tracking.errors import LedgerError
+from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 from paribus.tracking.planned import of_plan
 from paribus.tracking.records import Examples
-from paribus.tracking.replication import read_replication
+from paribus.tracking.replication import Replication, read_replication
 from paribus.tracking.server import running_server
 from paribus.tracking.tags import REPLICATION
 
@@ -46,11 +48,23 @@ Version = tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trials:
+    """What the ledger holds by a study's name, and of it those of the study's own plan.
+
+    `trouble` says why the plan can't be read; then all of them are taken for the study's own.
+    """
+
+    everything: tuple[TrialRecord, ...]
+    own: tuple[TrialRecord, ...]
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyView:
     """A study as the ledger had it at `read_s`; `study` and `analysis` are None where `trouble` says why.
 
-    `num_foreign` trials go by the study's name and are none of its plan: they have other settings. `warnings` say what
-    its pairs do not have in common: the data that they saw, code, versions, processors.
+    `num_foreign` trials go by the study's name and are none of its plan: they have other settings. `warnings` are what
+    a report says of its records: what pairs do not have in common, what is damaged or lost, replicates left out.
     """
 
     record: StudyRecord
@@ -107,31 +121,34 @@ def version(record: StudyRecord) -> Version:
     return (*stamp(record), int(time.time() / IDLE_S))
 
 
-def trials_of(uri: str, record: StudyRecord) -> tuple[tuple[TrialRecord, ...], int]:
-    """The trials of the study's own plan, and how many others (of other settings) the ledger has under its name."""
+def trials_of(uri: str, record: StudyRecord) -> Trials:
+    """The trials of the study's own plan, among all that the ledger has under its name."""
     return _trials_of(uri, record.name, record.run_id, version(record))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _trials_of(uri: str, name: str, run_id: str, version: Version) -> tuple[tuple[TrialRecord, ...], int]:
-    found = ledger(uri).trials(name)
-    own = of_plan(found, _places(uri, run_id, found))
-    return tuple(own), len(found) - len(own)
-
-
-def _places(uri: str, run_id: str, found: list[TrialRecord]) -> Mapping[str, Place]:
-    """Where the study's own trials stand, as its driver wrote it down; as each trial says itself where none did."""
+def _trials_of(uri: str, name: str, run_id: str, version: Version) -> Trials:
+    found = tuple(ledger(uri).trials(name))
     recorded = {trial.trial_id: (trial.arm, trial.replicate) for trial in found}
+    try:
+        return Trials(everything=found, own=tuple(of_plan(found, _places(uri, run_id, recorded))))
+    except (LedgerDamaged, StudyError) as error:
+        return Trials(everything=found, own=found, trouble=str(error))
+
+
+def _places(uri: str, run_id: str, recorded: Mapping[str, Place]) -> Mapping[str, Place]:
+    """Where the study's own trials stand, as its driver wrote it down; as each trial says itself where none did."""
     plan = ledger(uri).json(run_id, "trials.json")
     if plan is None:
         return recorded
     if not (isinstance(plan, list) and all(isinstance(row, (str, dict)) for row in plan)):
-        raise LedgerError("trials.json of the study is damaged: the study's command, run again, writes it anew")
+        raise StudyError("trials.json of the study is damaged: the study's command, run again, writes it anew")
     try:
-        return read_places(plan, _document(uri, run_id))
+        study = _document(uri, run_id)
     except (StudyError, RecipeError):
-        names = [row if isinstance(row, str) else row.get("id") for row in plan]
-        return {name: recorded[name] for name in names if name in recorded}
+        names = {str(row if isinstance(row, str) else row.get("id")) for row in plan}
+        return {name: place for name, place in recorded.items() if name in names}
+    return read_places(plan, study)
 
 
 def study_view(uri: str, record: StudyRecord) -> StudyView:
@@ -141,27 +158,39 @@ def study_view(uri: str, record: StudyRecord) -> StudyView:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
-    trials, num_foreign = trials_of(uri, _record)
+    found = trials_of(uri, _record)
     warnings: tuple[str, ...] = ()
-    study, analysis, trouble = None, None, ""
+    study, analysis, trouble = None, None, found.trouble
     try:
         study = _document(uri, _record.run_id)
-        broken = stream_notes(study, trials)
-        warnings = (*broken, *mixtures(study, trials))
-        looks = looks_before(read_replication(_record.tags.get(REPLICATION, "")), study)
-        analysis = analyse(study, *_results(uri, trials), looks=looks, broken=broken)
-    except (AnalysisError, StudyError, RecipeError) as error:
+        broken = stream_notes(study, found.own)
+        known = read_replication(_record.tags.get(REPLICATION, ""))
+        warnings = (*record_notes(study, found.own, broken), *_held(study, found, known))
+        if not trouble:
+            analysis = analyse(study, *_results(uri, found.own), looks=looks_before(known, study), broken=broken)
+    except (AnalysisError, StudyError, RecipeError, LedgerDamaged) as error:
         trouble = str(error)
     return StudyView(
         record=_record,
         study=study,
-        trials=trials,
+        trials=found.own,
         analysis=analysis,
         trouble=trouble,
-        num_foreign=num_foreign,
+        num_foreign=len(found.everything) - len(found.own),
         read_s=time.time(),
         warnings=warnings,
     )
+
+
+def _held(study: Study, found: Trials, known: Replication) -> list[str]:
+    """That the ledger holds more replicates than these; unsaid where the data, which the ids name, is not here."""
+
+    def digest(recipe: Recipe) -> str:
+        return data_digest(recipe, home())
+
+    with suppress(DataError):
+        return held_note(known, study, found.everything, digest)
+    return []
 
 
 def _document(uri: str, run_id: str) -> Study:
@@ -216,14 +245,15 @@ def judgement(uri: str, record: StudyRecord) -> Judgement:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _written(uri: str, run_id: str, version: Version) -> Judgement | None:
-    document = ledger(uri).json(run_id, "verdicts.json")
-    if document is None:
-        return None
-    return Judgement(
-        counts=document["counts"],
-        claim=(document.get("claim") or {}).get("outcome", ""),
-        looks=(document.get("looks") or {}).get("phrase", ""),
-    )
+    """The judgement as the driver wrote it down; None where it wrote none that can be read."""
+    with suppress(LedgerDamaged, TypeError, KeyError, AttributeError, ValueError, OverflowError):
+        document = ledger(uri).json(run_id, "verdicts.json")
+        return Judgement(
+            counts={str(word): int(count) for word, count in document["counts"].items()},
+            claim=str((document.get("claim") or {}).get("outcome", "")),
+            looks=str((document.get("looks") or {}).get("phrase", "")),
+        )
+    return None
 
 
 def compare_url(uri: str, trials: list[TrialRecord], experiment_id: str) -> str:

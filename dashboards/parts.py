@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
@@ -9,6 +10,7 @@ import streamlit as st
 from progress import Progress
 
 from paribus.recipe.secrets import without_secrets
+from paribus.study.markup import as_plain_markdown
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.ledger_records import StudyRecord
 
@@ -60,6 +62,21 @@ def address_of(record: StudyRecord) -> dict[str, str]:
     return named if record.settings.declared else {**named, "settings": record.settings.digest}
 
 
+# What Streamlit's own Markdown reads besides: `$formula$`, `:red[text]`, `:material/icon:` and `:emoji:`.
+_STREAMLIT = re.compile(r"\$|(?<![\w:]):(?=[a-z][\w+/-]*[:\[])")
+
+
+def plain(text: str) -> str:
+    """Text of people and of the ledger such that a page shows it as it is, without the secrets of addresses."""
+    return _STREAMLIT.sub(r"\\\g<0>", as_plain_markdown(without_secrets(text)))
+
+
+def sentence(note: str) -> str:
+    """A note as a sentence; the name of an arm keeps its case."""
+    first = note.split(" ", 1)[0]
+    return f"{note}." if "=" in first or first != first.lower() else f"{note[:1].upper()}{note[1:]}."
+
+
 def sign_of(word: str) -> tuple[str, str]:
     """The sign and colour of a verdict, outcome or state, by its first word."""
     return SIGNS.get(word.split(" ")[0].rstrip(","), ("", "gray"))
@@ -73,21 +90,23 @@ def signed(word: str) -> str:
 def badge(word: str, text: str = "") -> str:
     """A coloured badge in Markdown, with the word's sign."""
     sign, colour = sign_of(word)
-    return f":{colour}-badge[{sign} {text or word}]"
+    shown = plain(text or word).replace("[", r"\[").replace("]", r"\]")
+    return f":{colour}-badge[{sign} {shown}]"
 
 
 def state_of(record: StudyRecord) -> str:
-    """`running`, `finished`, `failed` (ended, with trials without a result) or `interrupted`, in words."""
+    """`running`, `finished`, `failed (trials without a result)` or `interrupted`."""
     if record.live:
         return "running"
-    return {"FINISHED": "finished", "FAILED": "failed trials"}.get(record.status, "interrupted")
+    return {"FINISHED": "finished", "FAILED": "failed (trials without a result)"}.get(record.status, "interrupted")
 
 
-def verdict_badges(counts: Mapping[str, int], claim: str = "") -> str:
-    """`▲ 2 better  ? 4 unresolved  ✓ claim reproduced` as badges, what is resolved first."""
+def verdict_badges(counts: Mapping[str, int], claim: str = "", looks: str = "") -> str:
+    """`▲ 2 better  ? 4 unresolved  ✓ claim reproduced` as badges, what is resolved first, and the `looks` before."""
     words = sorted(counts, key=lambda word: word.startswith("unresolved"))
     parts = [badge(word, f"{counts[word]} {word}") for word in words]
     parts += [badge(claim, f"claim {claim}")] if claim else []
+    parts += [f":gray[{plain(looks)}]"] if looks else []
     return " ".join(parts)
 
 

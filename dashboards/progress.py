@@ -11,6 +11,8 @@ from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 
 # The latest trials tell best how long the next ones take: machines and arms change on the way.
 NUM_TIMED = 20
+# Diverged, dead and stuck ones failed to train, which is a result.
+_SHOWN = {"failed": "without a result"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +35,12 @@ class Progress:
         return min(1.0, self.num_ended / self.num_planned) if self.num_planned else 0.0
 
     def sentence(self) -> str:
-        """`31 of 40 trials have ended (30 finished, 1 failed) · 2 running · about 3 min left`."""
-        which = f" ({counts})" if (counts := ", ".join(f"{n} {word}" for word, n in self.outcomes.items())) else ""
+        """`31 of 40 trials have ended (30 finished, 1 without a result) · 2 running · about 3 min left`."""
+        which = (
+            f" ({counts})"
+            if (counts := ", ".join(f"{n} {_SHOWN.get(word, word)}" for word, n in self.outcomes.items()))
+            else ""
+        )
         parts = [f"{self.num_ended} of {self.num_planned} trials have ended{which}"]
         parts += [f"{self.num_running} running"] if self.num_running else []
         parts += [f"about {show_duration(self.left_s)} left"] if self.left_s is not None else []

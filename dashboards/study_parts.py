@@ -7,15 +7,14 @@ import time
 import pandas as pd
 import streamlit as st
 from ledger_view import StudyView, compare_url
-from parts import HEX, badge, show_figure, sign_of, signed, state_of, verdict_badges
+from parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, state_of, verdict_badges
 from progress import show_ago
 
 from paribus.analysis import StudyAnalysis
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.metrics import METRICS
 from paribus.analysis.plots import effects_figure
-from paribus.analysis.tables import as_csv, as_markdown, display_rows, show_p
-from paribus.study.markup import as_plain_markdown
+from paribus.analysis.tables import as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus.study.words import FAILED_TO_TRAIN
 
 
@@ -28,15 +27,15 @@ def show_heading(view: StudyView) -> None:
     """Name, question, state, verdict counts and the claim."""
     record, analysis = view.record, view.analysis
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(record.title, width="content")
+        st.title(plain(record.title), width="content")
         st.markdown(badge(state_of(record)), width="content")
         st.space("stretch")
         st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
     if record.question:
-        st.markdown(f"#### {as_plain_markdown(record.question)}")
+        st.markdown(f"#### {plain(record.question)}")
     if analysis is None:
         return
-    if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts())):
+    if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts(), looks=analysis.looks.phrase())):
         st.markdown(counts)
     st.caption(
         f"{len(analysis.arms)} arms, {analysis.num_replicates} replicates, judged on {analysis.metric.label} with a "
@@ -45,7 +44,7 @@ def show_heading(view: StudyView) -> None:
     )
     show_claim(analysis)
     for line in view.warnings:
-        st.warning(f"{line[0].upper()}{line[1:]}.")
+        st.warning(plain(sentence(line)))
     if analysis.exploratory:
         st.warning("Exploratory: a scheduler cut trials early, so every number here is a hint and not a finding.")
     if view.num_foreign:
@@ -57,12 +56,12 @@ def show_claim(analysis: StudyAnalysis) -> None:
     if (found := analysis.claim) is None:
         return
     with st.container(border=True):
-        said = as_plain_markdown(f"“{found.claim.text}” — {found.claim.source}")
+        said = plain(f"“{found.claim.text}” — {found.claim.source}")
         st.markdown(f"{badge(found.outcome, f'claim {found.outcome}')} {said}")
-        st.caption(f"{found.reasons[0]}. " + "; ".join(found.differences))
+        st.caption(plain(f"{found.reasons[0]}. " + "; ".join(found.differences)))
         if len(found.reasons) > 1:
             with st.expander("The claim, arm by arm"):
-                st.markdown("\n".join(f"- {reason}" for reason in found.reasons[1:]))
+                st.markdown("\n".join(f"- {plain(reason)}" for reason in found.reasons[1:]))
 
 
 def choose_metric(analysis: StudyAnalysis) -> str:
@@ -145,14 +144,14 @@ def _coloured(frame: pd.DataFrame) -> pd.io.formats.style.Styler:
 
 def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
     """What a reader must know before believing the numbers."""
-    lines = [f"{contrast.arm.name}: {note}" for contrast in contrasts for note in contrast.notes]
+    lines = [line for contrast in contrasts for line in contrast_lines(contrast)]
     if analysis.pairing:
         lines.append(analysis.pairing.sentence())
     for note in analysis.notes:
-        st.caption(as_plain_markdown(note[0].upper() + note[1:] + "."))
+        st.caption(plain(sentence(note)))
     if lines:
         with st.expander(f"{len(lines)} notes on these numbers"):
-            st.markdown("\n".join(f"- {as_plain_markdown(line)}" for line in lines))
+            st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
 def show_stability(analysis: StudyAnalysis) -> None:
@@ -167,7 +166,7 @@ def show_stability(analysis: StudyAnalysis) -> None:
         return
     for arm in failing:
         which = ", ".join(f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items())
-        st.markdown(f"- **{as_plain_markdown(arm.arm.name)}**{' (baseline)' if arm.is_baseline else ''}: {which}")
+        st.markdown(f"- **{plain(arm.arm.name)}**{' (baseline)' if arm.is_baseline else ''}: {which}")
     rows = [_stability_row(contrast) for contrast in analysis.contrasts if contrast.stability.any_failed]
     if rows:
         st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")
@@ -181,8 +180,8 @@ def _stability_row(contrast: Contrast) -> dict[str, str]:
     return {
         "arm": contrast.arm.name,
         "baseline": contrast.baseline.name,
-        "arm failed": f"{found.arm_failed} of {found.n}",
-        "baseline failed": f"{found.baseline_failed} of {found.n}",
+        "arm failed to train": f"{found.arm_failed} of {found.n}",
+        "baseline failed to train": f"{found.baseline_failed} of {found.n}",
         "difference (percentage points)": f"{100 * found.difference:+.0f}{low_high}",
         "p, Boschloo's exact test (Holm)": show_p(found.p_holm),
     }
@@ -193,8 +192,7 @@ def show_caveats(view: StudyView) -> None:
     st.header("Fixed in every arm")
     if view.analysis is None:
         st.markdown(
-            "\n".join(f"- {as_plain_markdown(caveat)}" for caveat in view.record.caveats)
-            or "The ledger names no fixed factor."
+            "\n".join(f"- {plain(caveat)}" for caveat in view.record.caveats) or "The ledger names no fixed factor."
         )
         return
     st.caption("The findings hold for these settings; nothing here says that they hold for others.")
@@ -202,6 +200,4 @@ def show_caveats(view: StudyView) -> None:
     for path, value in view.analysis.caveats.items():
         part, _, name = path.partition(".")
         parts.setdefault(part, []).append(f"{name} = {value}")
-    st.markdown(
-        "\n".join(f"- **{part}**: {as_plain_markdown(', '.join(settings))}" for part, settings in parts.items())
-    )
+    st.markdown("\n".join(f"- **{part}**: {plain(', '.join(settings))}" for part, settings in parts.items()))

@@ -104,7 +104,7 @@ def show_failed(view: StudyView) -> None:
     rows = [
         {
             "trial": f"{trial.arm_name} · r{trial.replicate}",
-            "outcome": signed("failed" if trial.outcome else "interrupted"),
+            "outcome": _outcome(trial),
             "reason": trial.reason or "its driver or worker ended before it did",
             "attempts": trial.attempt,
             "MLflow": trial.url,
@@ -136,6 +136,12 @@ def show_trials(view: StudyView) -> None:
     )
 
 
+def _outcome(trial: TrialRecord) -> str:
+    """`✗ stuck`, `! failed (no result)`: how it ended, or how it stands."""
+    outcome = trial.outcome or ("running" if trial.running else "interrupted")
+    return signed("failed (no result)" if outcome == "failed" else outcome)
+
+
 _NUMBERS = {
     "top1": ("top-1 (%)", "%.2f"),
     "log_likelihood": ("log-likelihood (nats)", "%.4f"),
@@ -147,15 +153,14 @@ _FORMATS = dict(_NUMBERS.values())
 
 
 def _row(trial: TrialRecord) -> dict[str, object]:
-    outcome = trial.outcome or ("running" if trial.running else "interrupted")
     numbers = {label: trial.metrics.get(name) for name, (label, _) in _NUMBERS.items()}
     return {
         "arm": trial.arm_name,
         "replicate": trial.replicate,
-        "outcome": signed(outcome),
+        "outcome": _outcome(trial),
         **numbers,
         "steps": trial.num_steps or trial.step,
-        "failed at step": trial.outcome_step,
+        "failed to train at step": trial.outcome_step,
         "attempt": trial.attempt,
         "MLflow": trial.url,
     }

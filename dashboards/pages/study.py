@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 import study_parts as show
 from ledger_view import LIVE_S, StudyView, ledger, stamp, studies, study_view, tracking_uri, trials_of
-from parts import FIRST_STUDY, address_of, begin, say_down, show_progress
+from parts import FIRST_STUDY, address_of, begin, plain, say_down, show_progress
 from progress import progress_of
 from trial_parts import show_curves, show_failed, show_trials
 
@@ -27,11 +29,11 @@ def main() -> None:
         record = chosen(studies(uri), name, settings)
         if record is None:
             return
-        with st.spinner(f"Reading {record.title} ..."):
+        with st.spinner(f"Reading {plain(record.title)} ..."):
             kept[f"{name} {settings}"] = view = study_view(uri, record)
     except LedgerError as error:
         if f"{name} {settings}" not in kept:
-            wait_for(uri, error)
+            wait_for(uri, error, time.monotonic())
             return
         view = kept[f"{name} {settings}"]
     show.show_heading(view)
@@ -49,7 +51,7 @@ def chosen(records: tuple[StudyRecord, ...], name: str, settings: str) -> StudyR
     if name not in by_name:
         st.title("Study")
         if name:
-            st.warning(f"The ledger has no study called {name!r}. Choose one that it has.")
+            st.warning(plain(f"The ledger has no study called {name!r}. Choose one that it has."))
         picked = st.selectbox("Study", list(by_name), index=None, placeholder="choose a study")
         if picked:
             st.query_params["study"] = picked
@@ -64,7 +66,7 @@ def at_settings(records: list[StudyRecord], settings: str) -> StudyRecord:
     asked = [record for record in records if settings and record.settings.digest == settings]
     shown = (asked or declared)[0]
     if settings and not asked:
-        st.warning(f"The ledger has {shown.name!r} at no settings with the digest {settings!r}.")
+        st.warning(plain(f"The ledger has {shown.name!r} at no settings with the digest {settings!r}."))
     if len(declared) > 1:
         names = {record.run_id: record.settings.name or "as the study's file has them" for record in declared}
         picked = st.selectbox(
@@ -77,9 +79,9 @@ def at_settings(records: list[StudyRecord], settings: str) -> StudyRecord:
 
 
 @st.fragment(run_every=LIVE_S)
-def wait_for(uri: str, error: LedgerError) -> None:
-    """Say that the ledger is down until it is not."""
-    if ledger(uri).rest.healthy():
+def wait_for(uri: str, error: LedgerError, since_s: float) -> None:
+    """Say that the ledger can't be read, and try again every few seconds once it answers."""
+    if time.monotonic() - since_s > LIVE_S / 2 and ledger(uri).rest.healthy():
         st.rerun()
     st.title("Study")
     say_down(error, uri)
@@ -92,7 +94,7 @@ def watch(uri: str, view: StudyView) -> None:
         if stamp(now) != stamp(view.record):
             st.rerun()
         if now.live or now.num_planned > sum(now.counts.values()):
-            show_progress(progress_of(now, trials_of(uri, now)[0]))
+            show_progress(progress_of(now, trials_of(uri, now).own))
     except LedgerError as error:
         say_down(error, uri, show.kept_sentence(view))
 
@@ -102,11 +104,11 @@ def show_sections(uri: str, view: StudyView) -> None:
     if view.analysis is not None:
         show.show_effects(uri, view, view.analysis, show.choose_metric(view.analysis))
     else:
-        st.warning(f"There are no verdicts: {view.trouble}.")
+        st.warning(plain(f"There are no verdicts: {view.trouble}."))
     try:
         show_curves(uri, view)
     except LedgerError as error:
-        st.info(f"The learning curves can't be read now: {error}")
+        st.info(plain(f"The learning curves can't be read now: {error}"))
     if view.analysis is not None:
         show.show_stability(view.analysis)
     show_failed(view)

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from paribus.analysis import analyse
 from paribus.analysis.plots import Curve, effects_figure, learning_curves_figure
 from paribus.study import Study
+from paribus.study.words import Arm
 
 TABLE = {
     1.0: [90.0, 90.2, 89.8, 90.1, 89.9],
@@ -62,6 +64,22 @@ def test_learning_curves_average_only_trials_that_trained() -> None:
     assert any(trace.name == "b (none finished)" for trace in figure.data)
     assert figure.layout.yaxis.title.text == "top-1 accuracy (%)"
     assert figure.layout.xaxis.title.text == "epoch"
+
+
+NAMED = "kind=<b>%{x}</b>&lt;"
+SHOWN = "kind=&lt;b&gt;%&#123;x}&lt;/b&gt;&amp;lt;"
+
+
+def test_names_are_shown_as_they_are_and_are_neither_tags_nor_templates(study: Study, results_of) -> None:
+    arm = Arm.of({"model.kind": NAMED.removeprefix("kind=")})
+    contrasts = [replace(c, arm=arm, baseline=arm) for c in analyse(study, results_of(study, TABLE)).contrasts]
+    effects = effects_figure(contrasts).to_plotly_json()
+    curves = learning_curves_figure([_curve(NAMED, 1, [50.0]), _curve(NAMED, 2, [10.0], "dead")], "top-1").data
+    assert SHOWN in str(effects["layout"]["title"])
+    assert {SHOWN in str(trace["y"]) for trace in effects["data"]} == {True}
+    assert [SHOWN in f"{trace.name} {trace.hovertemplate}" for trace in curves] == [True] * 4
+    assert not [trace for trace in curves if NAMED in f"{trace.name} {trace.hovertemplate}"]
+    assert NAMED not in str(effects)
 
 
 def test_analysis_starts_without_plotly_pandas_or_rich() -> None:

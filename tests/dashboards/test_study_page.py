@@ -83,8 +83,8 @@ def test_instability_and_fixed_factors_are_told(
     text = said(app)
     assert "r1 diverged, r3 diverged, r5 diverged" in text
     (stability,) = (each.value for each in app.get("table"))
-    assert set(stability["baseline failed"]) == {"3 of 5"}
-    assert set(stability["arm failed"]) == {"0 of 5"}
+    assert set(stability["baseline failed to train"]) == {"3 of 5"}
+    assert set(stability["arm failed to train"]) == {"0 of 5"}
     fixed = text.partition("- **model**")[2]
     assert "batch_size = " in fixed
     assert "residual_scale = " not in fixed
@@ -157,7 +157,7 @@ def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
     app = open_study(mlflow_server.uri, study.name)
     said(app)
     failed = table(app, "reason")
-    assert list(failed["outcome"]) == ["! failed"]
+    assert list(failed["outcome"]) == ["! failed (no result)"]
     assert "oom: the worker was killed" in failed["reason"][0]
     assert failed["MLflow"][0].startswith(mlflow_server.uri)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from paribus.data.catalog import data_digest
+from paribus.orchestration.options import Options
+from paribus.orchestration.planning import look_out
 from paribus.orchestration.reporting import judge
 from paribus.orchestration.texts import status_text
 from paribus.study import Study
@@ -162,6 +164,7 @@ def test_stream_hashes_that_an_earlier_paribus_cut_are_compared_as_far_as_they_g
 
 DAMAGE = (
     (words.ARM, '[["model.width", 0.', "its tag paribus.arm cannot be read"),
+    (words.ARM, '[["model.width", {}]]', "its tag paribus.arm cannot be read"),
     (words.FINAL, '{"top1": 5', "its tag paribus.final cannot be read"),
     (words.FINAL, '{"top1": "<b>"}', "its tag paribus.final cannot be read"),
     (words.REPLICATE, "two", "its tag paribus.replicate cannot be read"),
@@ -176,7 +179,7 @@ DAMAGE = (
 def test_a_damaged_tag_costs_its_own_trial_alone_and_is_named(
     uri: str, spool: Path, home: Path, rest: MlflowRest, ledger: Ledger, study: str
 ) -> None:
-    asked = replace(PLAN, name=study, replicates=5)
+    asked = replace(PLAN, name=study, replicates=6)
     drawn = trials(asked, lambda recipe: data_digest(recipe, home))
     for trial in drawn:
         _record(uri, spool, asked, trial)
@@ -185,7 +188,7 @@ def test_a_damaged_tag_costs_its_own_trial_alone_and_is_named(
         log_batch(rest, runs[trial.id], tags={tag: value})
     records = {record.trial_id: record for record in ledger.trials(study)}
     judged = "\n".join(judge(asked, uri, home).notes)
-    status = status_text(asked, len(drawn), list(records.values()))
+    status = status_text(look_out(asked, home, list(records.values()), Options(declared=asked), check=False))
     for trial, (tag, _, said) in zip(drawn, DAMAGE, strict=False):
         for text in (judged, status):
             lines = [line for line in text.splitlines() if f"(run {runs[trial.id]}): " in line]

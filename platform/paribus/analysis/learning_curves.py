@@ -1,5 +1,6 @@
 """Learning curves with replicate bands, from plain data. Import `paribus.analysis.plots` for all figures."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -63,7 +64,12 @@ def _draw_band(figure: go.Figure, arm: str, curves: Sequence[Curve], colour: str
     if not x.size:
         # Every replicate failed or was cut: the legend still names the arm and its colour.
         figure.add_scatter(
-            x=[None], y=[None], mode="lines", line={"color": colour}, name=f"{arm} (none finished)", legendgroup=arm
+            x=[None],
+            y=[None],
+            mode="lines",
+            line={"color": colour},
+            name=f"{as_plotly(arm)} (none finished)",
+            legendgroup=arm,
         )
         return
     if len(curves) > 1:
@@ -83,7 +89,7 @@ def _draw_band(figure: go.Figure, arm: str, curves: Sequence[Curve], colour: str
         y=mean.tolist(),
         mode="lines",
         line={"color": colour, "width": 3, "dash": dash},
-        name=f"{arm} (n = {len(curves)})",
+        name=f"{as_plotly(arm)} (n = {len(curves)})",
         legendgroup=arm,
     )
 
@@ -100,6 +106,7 @@ def _band(curves: Sequence[Curve]) -> tuple[NDArray[np.float64], ...]:
 
 
 def _draw_curve(figure: go.Figure, curve: Curve, colour: str, shown: set[str]) -> None:
+    name = f"{as_plotly(curve.arm)} · r{curve.replicate}"
     figure.add_scatter(
         x=list(curve.x),
         y=list(curve.y),
@@ -108,21 +115,26 @@ def _draw_curve(figure: go.Figure, curve: Curve, colour: str, shown: set[str]) -
         opacity=0.45,
         showlegend=False,
         legendgroup=curve.arm,
-        hovertemplate=f"{curve.arm} · r{curve.replicate} ({curve.outcome}): %{{y:.4g}} at %{{x}}<extra></extra>",
+        hovertemplate=f"{name} ({curve.outcome}): %{{y:.4g}} at %{{x}}<extra></extra>",
     )
     seen = [(x, y) for x, y in zip(curve.x, curve.y, strict=True) if np.isfinite(y)]
     if curve.outcome in _MARKS and seen:
-        symbol, name = _MARKS[curve.outcome]
+        symbol, mark = _MARKS[curve.outcome]
         figure.add_scatter(
             x=[seen[-1][0]],
             y=[seen[-1][1]],
             mode="markers",
             marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
-            name=name,
-            legendgroup=name,
-            showlegend=is_first(name, shown),
-            hovertemplate=f"{curve.arm} · r{curve.replicate}: {name}<extra></extra>",
+            name=mark,
+            legendgroup=mark,
+            showlegend=is_first(mark, shown),
+            hovertemplate=f"{name}: {mark}<extra></extra>",
         )
+
+
+def as_plotly(name: str) -> str:
+    """A name such that Plotly shows it as it is: it reads tags and entities in every text, `%{...}` in hover texts."""
+    return html.escape(name, quote=False).replace("{", "&#123;")
 
 
 def is_first(name: str, shown: set[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 import plotly.graph_objects as go
 
 from paribus.analysis.contrasts import Contrast
-from paribus.analysis.learning_curves import PALETTE, Curve, is_first, learning_curves_figure
+from paribus.analysis.learning_curves import PALETTE, Curve, as_plotly, is_first, learning_curves_figure
 
 __all__ = ["PALETTE", "Curve", "effects_figure", "learning_curves_figure"]
 
@@ -48,7 +48,7 @@ def effects_figure(contrasts: Sequence[Contrast], exploratory: bool = False) -> 
         _draw_failures(figure, contrast, edge, shown)
     direction = "right is better" if metric.sign > 0 else "left is better"
     baselines = {contrast.baseline.name for contrast in contrasts}
-    against = baselines.pop() if len(baselines) == 1 else "the baseline of each stratum"
+    against = as_plotly(baselines.pop()) if len(baselines) == 1 else "the baseline of each stratum"
     figure.update_layout(
         title=f"Effects against {against}" + (" (exploratory)" if exploratory else ""),
         xaxis_title=f"{metric.label}, arm minus baseline ({metric.unit}; {direction})",
@@ -64,7 +64,7 @@ def effects_figure(contrasts: Sequence[Contrast], exploratory: bool = False) -> 
 
 def _label(contrast: Contrast) -> str:
     verdict = f"<br><b>{contrast.verdict}</b>" if contrast.verdict else ""
-    return f"{contrast.arm.name}{verdict} (n = {contrast.n})"
+    return f"{as_plotly(contrast.arm.name)}{verdict} (n = {contrast.n})"
 
 
 def _colour(contrast: Contrast) -> str:
@@ -112,7 +112,7 @@ def _draw_failures(figure: go.Figure, contrast: Contrast, edge: float, shown: se
         return
     failures = stability.n - stability.neither_failed
     text = (
-        f"{failures} of {stability.n} pairs have no delta: arm alone failed in {stability.arm_failed_alone}, "
+        f"{failures} of {stability.n} pairs have no delta: arm alone failed to train in {stability.arm_failed_alone}, "
         f"baseline alone in {stability.baseline_failed_alone}, both in {stability.both_failed}"
     )
     figure.add_scatter(

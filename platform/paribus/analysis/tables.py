@@ -190,8 +190,13 @@ def summary(analysis: StudyAnalysis) -> list[str]:
     if analysis.pairing:
         lines.append(analysis.pairing.sentence())
     for contrast in analysis.contrasts:
-        lines += [f"{contrast.arm.name}: {line}" for line in (*_other_intervals(contrast), *contrast.notes)]
+        lines += contrast_lines(contrast)
     return [*lines, *analysis.notes]
+
+
+def contrast_lines(contrast: Contrast) -> list[str]:
+    """The other intervals of a contrast and its notes, each with the arm's name."""
+    return [f"{contrast.arm.name}: {line}" for line in (*_other_intervals(contrast), *contrast.notes)]
 
 
 def _other_intervals(contrast: Contrast) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -10,11 +9,11 @@ from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.job import Context, spool_of
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
+from paribus.orchestration.say import say, warn
 from paribus.orchestration.study_ledger import StudyLedger
 from paribus.orchestration.texts import plan_text, stale_text
 from paribus.orchestration.variables import CHECKPOINT_S, DRAIN_S, seconds
 from paribus.recipe.home import home
-from paribus.recipe.secrets import without_secrets
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
@@ -38,15 +37,11 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
     ledger = StudyLedger(study, uri, spool_of(folder, study.name, settings), folder)
     try:
         records = ledger.known()
-        note = (
-            ""
-            if records is not None
-            else f"MLflow at {without_secrets(uri)} does not answer: results wait on disk until it does"
-        )
+        note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
         outlook = look_out(study, folder, records, options, only=only, note=note)
-        print(plan_text(outlook), flush=True)
+        say(plan_text(outlook))
         if outlook.plan.counts().get("stale"):
-            print(f"\n{stale_text(outlook)}", file=sys.stderr)
+            warn(f"\n{stale_text(outlook)}")
             return 3
         return _drive(outlook, options, folder, ledger)
     finally:
@@ -93,8 +88,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.orchestration.progress import Progress
 
-        where_to = without_secrets(ledger.uri)
-        print(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {where_to}", flush=True)
+        say(f"\ntraining {len(outlook.plan.todo)} trials on {where}; MLflow: {ledger.uri}")
         progress = Progress(outlook.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
         execute(outlook.plan, context, [progress])
 
@@ -103,16 +97,15 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     """Send what is left, and print the verdicts of what the ledger has; 1 if it does not have all of it."""
     lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(ended)
     if missing is None:
-        print(
-            f"\nall trials have ended, but MLflow at {without_secrets(ledger.uri)} does not answer: their records "
-            f"wait in {ledger.spool}. The same command sends them and prints the verdicts",
-            file=sys.stderr,
+        warn(
+            f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records "
+            f"wait in {ledger.spool}. The same command sends them and prints the verdicts"
         )
         return 1
     from paribus.orchestration.reporting import judge, show
 
     judged = judge(outlook.plan.study, ledger.uri, folder, outlook.settings, fresh=fresh)
-    print()
+    say()
     show(judged)
     ledger.publish(judged)
     failures = Counter(ended.values())["failed"]
@@ -122,9 +115,9 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
     ledger.finish("FAILED" if failures else "KILLED" if left or missing else "FINISHED", there)
     if failures:
         noun = "trial" if failures == 1 else "trials"
-        print(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again", file=sys.stderr)
+        warn(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again")
     if lacking or missing:
-        print(_lacking_text(lacking, len(missing), len(ended)), file=sys.stderr)
+        warn(_lacking_text(lacking, len(missing), len(ended)))
     return 1 if failures or lacking or missing else 0
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from paribus.orchestration.say import say, warn
+
 if TYPE_CHECKING:
     from paribus.analysis.examples import Estimate
     from paribus.orchestration.judged import Evaluation, Gain, Judged
@@ -60,7 +62,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     try:
         return _evaluated(args)
     except KeyboardInterrupt:
-        print("interrupted: nothing of it was kept, and the same command starts again", file=sys.stderr)
+        warn("interrupted: nothing of it was kept, and the same command starts again")
         return 130
 
 
@@ -81,7 +83,7 @@ def _evaluated(args: argparse.Namespace) -> int:
             changes = {path: value for path, value in asked.items() if value is not None}
             members = open_members(ledger, records, home(), changes)
             found = evaluate(ledger, members, args.crops, args.exclude, args.device, watch)
-            print(json.dumps(found.as_dict(), indent=2) if args.json else evaluation_text(found))
+            say(json.dumps(found.as_dict(), indent=2) if args.json else evaluation_text(found))
             _record(ledger, found)
     return 0
 
@@ -105,7 +107,7 @@ def _record(ledger: Ledger, found: Evaluation) -> None:
         try:
             record_evaluation(ledger.rest, member.record, found.name, metrics, document)
         except LedgerError as error:
-            print(f"note: the ledger did not take these results ({error})", file=sys.stderr)
+            warn(f"note: the ledger did not take these results ({error})")
             return
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from paribus.orchestration.say import say, warn
 
 if TYPE_CHECKING:
     from paribus.tracking import ReplaySummary
@@ -41,9 +42,9 @@ def _run(args: argparse.Namespace) -> int:
 
     spools = _spools(home() / "spool", args.studies)
     for spool in spools:
-        print("\n".join(waiting_lines(spool)))
+        say("\n".join(waiting_lines(spool)))
     if not spools:
-        print("nothing waits on disk")
+        say("nothing waits on disk")
     if args.action == "list" or not spools:
         return 0
     code = 0
@@ -51,10 +52,10 @@ def _run(args: argparse.Namespace) -> int:
         assert uri is not None
         for spool in spools:
             summary = replay(spool, uri, budget_s=5.0, refused_too=True)
-            print(f"{spool.name}: {_sent_text(summary)}", flush=True)
+            say(f"{spool.name}: {_sent_text(summary)}")
             problems = [*summary.rejected, *summary.lost, *([summary.trouble] if summary.trouble else [])]
             for problem in problems:
-                print(f"  {problem}", file=sys.stderr)
+                warn(f"  {problem}")
             code = 1 if problems or summary.num_left else code
     return code
 

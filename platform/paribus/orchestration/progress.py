@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ray import tune
 
+from paribus.orchestration.say import say
 from paribus.study.plan import Plan, Step
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Progress(tune.Callback):
 
     def _say(self, line: str) -> None:
         self._spoken = time.monotonic()
-        print(line, file=self._out, flush=True)
+        say(line, self._out)
 
 
 def _summary(result: dict[str, Any]) -> str:

@@ -15,10 +15,9 @@ from paribus.analysis.tables import as_markdown, display_rows, rich_table, summa
 from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
 from paribus.orchestration.looks import first_fresh, fresh_note, held_note, history_of, looks_before
-from paribus.orchestration.mixtures import mixtures
 from paribus.orchestration.report_files import write_whole
 from paribus.orchestration.streams import stream_notes
-from paribus.orchestration.texts import lost_notes
+from paribus.orchestration.texts import record_notes
 from paribus.recipe import Recipe
 from paribus.recipe.secrets import without_secrets
 from paribus.study.markup import as_plain_markdown
@@ -26,7 +25,7 @@ from paribus.study.plan import places, trials
 from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord, faults_of
+from paribus.tracking.ledger_records import TrialRecord
 from paribus.tracking.planned import of_plan
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
@@ -130,7 +129,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         analysis=analyse(study, results, looks=looks, broken=broken, replicates=replicates),
         records=records,
         curves=curves,
-        notes=(*broken, *mixtures(study, records), *faults_of(records), *lost_notes(records), *notes),
+        notes=(*record_notes(study, records, broken), *notes),
         url=parent.url if parent else without_secrets(uri),
         settings=settings,
     )

@@ -20,6 +20,7 @@ from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
 from paribus.orchestration.looks import extended, history_of
 from paribus.orchestration.planning import Outlook
+from paribus.orchestration.say import warn
 from paribus.study.document import write_places, write_study
 from paribus.study.markup import as_plain_markdown
 from paribus.study.plan import Step, places
@@ -207,7 +208,7 @@ class StudyLedger:
             if time.monotonic() > deadline:
                 return self._lacking(summary)
             if not told:
-                print(f"waiting up to {patience_s:.0f} s for the ledger to take the last records ...", file=sys.stderr)
+                warn(f"waiting up to {patience_s:.0f} s for the ledger to take the last records ...")
                 told = True
             time.sleep(0.5)
 
@@ -288,13 +289,13 @@ class StudyLedger:
             with self._speaking:
                 action(self._opened())
             if self._trouble:
-                print("note: MLflow answers again", file=sys.stderr)
+                warn("note: MLflow answers again")
             self._trouble = ""
         except LeaseHeld:
             raise
         except LedgerError as error:
             if not self._trouble:
-                print(f"note: {error} Training goes on; its records wait on disk.", file=sys.stderr)
+                warn(f"note: {error} Training goes on; its records wait on disk.")
             self._trouble = str(error)
 
 

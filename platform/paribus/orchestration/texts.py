@@ -78,6 +78,13 @@ def status_text(outlook: Outlook) -> str:
     return "\n".join(lines)
 
 
+def record_notes(study: Study, records: Sequence[TrialRecord], broken: Sequence[str]) -> tuple[str, ...]:
+    """What a report and the dashboard say of the records that a judgement rests on; `broken` are its broken pairs."""
+    from paribus.orchestration.mixtures import mixtures
+
+    return (*broken, *mixtures(study, records), *faults_of(records), *lost_notes(records))
+
+
 def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """A sentence for each trial of which the ledger lacks a file, or whose run was deleted while it trained."""
     found = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from paribus.orchestration.ledger_address import ledger_at
 from paribus.orchestration.ledger_command import unsent_lines
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
+from paribus.orchestration.say import say, warn
 from paribus.orchestration.texts import plan_text, status_text
 from paribus.recipe.home import home
 from paribus.study.answer import Answer
@@ -53,11 +54,11 @@ def report(study: Study, options: Options) -> int:
 
     found = _judged(study, options)
     if options.json:
-        print(json.dumps(found.as_dict(), indent=2))
+        say(json.dumps(found.as_dict(), indent=2))
     else:
         show(found)
         for line in _unsent(study, options):
-            print(line)
+            say(line)
     return 0
 
 
@@ -110,9 +111,9 @@ def _judged(study: Study, options: Options) -> Judged:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
         if options.html:
-            print(f"wrote {write_html(found, Path(options.html))}", file=sys.stderr)
+            warn(f"wrote {write_html(found, Path(options.html))}")
         if options.markdown:
-            print(f"wrote {write_markdown(found, Path(options.markdown))}", file=sys.stderr)
+            warn(f"wrote {write_markdown(found, Path(options.markdown))}")
     return found
 
 
@@ -122,7 +123,7 @@ def _unsent(study: Study, options: Options) -> list[str]:
 
 
 def _printed(answer: Answer, options: Options) -> int:
-    print(json.dumps(answer.data, indent=2) if options.json else answer)
+    say(json.dumps(answer.data, indent=2) if options.json else answer)
     return 0
 
 
@@ -131,12 +132,14 @@ def export(study: Study, options: Options) -> int:
     with ledger_at(home(), options.ledger, start=True) as uri:
         rows = [_row(record) for record in _planned(study, options, uri, check=False).records or ()]
     if options.json:
-        print(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
         return 0
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    writer = csv.DictWriter(sys.stdout, columns, restval="")
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+    say(table.getvalue().rstrip("\n"))
     return 0
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from paribus.recipe.secrets import without_secrets
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Answer:
@@ -24,7 +26,7 @@ class Answer:
     code: int = 0
 
     def __str__(self) -> str:
-        return self.text
+        return without_secrets(self.text)
 
     __repr__ = __str__
 
@@ -36,4 +38,5 @@ class Answer:
             for row in self.rows
         )
         notes = "".join(f"<li>{escape(line.strip())}</li>" for line in self.notes)
-        return f"<p><b>{escape(self.title)}</b></p><table><tr>{head}</tr>{body}</table><ul>{notes}</ul>"
+        page = f"<p><b>{escape(self.title)}</b></p><table><tr>{head}</tr>{body}</table><ul>{notes}</ul>"
+        return without_secrets(page)

@@ -62,12 +62,15 @@ def read_places(document: Any, study: Study) -> dict[str, Place]:
             grid = [(arm, replicate) for replicate in range(1, study.replicates + 1) for arm in study.arms]
             return dict(zip(document, grid, strict=True))
         return {row["id"]: (_arm(row["arm"]), int(row["replicate"])) for row in document}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StudyError(f"this is no list of the study's trials ({error}); run the study's command again") from None
 
 
 def _arm(levels: list[Any]) -> Arm:
-    return Arm(tuple((path, level_from_json(level)) for path, level in levels))
+    arm = Arm(tuple((path, level_from_json(level)) for path, level in levels))
+    if not all(isinstance(path, str) for path, _ in levels) or hash(arm) is None:
+        raise TypeError(f"{levels!r} is no arm")
+    return arm
 
 
 def _levels(levels: list[Any]) -> tuple[Any, ...]:

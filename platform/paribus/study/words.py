@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from paribus.recipe.secrets import without_secrets
+
 if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for numpy
     import numpy as np
     from numpy.typing import NDArray
@@ -36,7 +38,7 @@ def column_names(paths: Sequence[str]) -> list[str]:
 
 
 def show_level(level: Level) -> str:
-    """A level as people write it: `0.1`, `yes`, `(3,1,3)`; `none` where a setting is left out."""
+    """A level as people write it: `0.1`, `yes`, `(3,1,3)`; `none` for what is left out, no secret of an address."""
     if level is None:
         return "none"
     if isinstance(level, bool):
@@ -46,7 +48,7 @@ def show_level(level: Level) -> str:
     if isinstance(level, float):
         # Six digits read well, but two levels never share a name.
         return short if float(short := f"{level:g}") == level else repr(float(level))
-    return str(level)
+    return without_secrets(str(level))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,5 +21,9 @@ class LedgerBarred(LedgerError):  # noqa: N818 (as above)
     """
 
 
+class LedgerDamaged(LedgerError):  # noqa: N818 (as above)
+    """A file that the ledger holds is not what was written there."""
+
+
 class LeaseHeld(LedgerError):  # noqa: N818 (as above)
     """Another live driver owns the study."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 from . import tags as words
-from .errors import LedgerError
+from .errors import LedgerDamaged, LedgerError
 from .history import Point, read_histories
 from .ledger_records import StudyRecord, TrialRecord, study_record, trial_record
 from .records import CURVES, EXAMPLES, WEIGHTS, Examples, decode_curves, decode_examples
@@ -124,7 +124,14 @@ class Ledger:
 
     def examples(self, run_id: str) -> Examples:
         """The trial's per-example results."""
-        return decode_examples(self.artifact(run_id, EXAMPLES))
+        data = self.artifact(run_id, EXAMPLES)
+        try:
+            return decode_examples(data)
+        except ValueError as error:
+            raise LedgerDamaged(
+                f"{EXAMPLES} of the run {run_id} is damaged ({error}): delete this file from the artifact store, and "
+                "the study is judged without the interval that needs it"
+            ) from None
 
     def weights(self, trial: TrialRecord) -> bytes:
         """The weights that the trial was evaluated with; LedgerError where there are none or they were altered."""
@@ -153,7 +160,7 @@ class Ledger:
         try:
             return json.loads(self.artifact(run_id, name))
         except (ValueError, RecursionError) as error:
-            raise LedgerError(
+            raise LedgerDamaged(
                 f"{name} of the run {run_id} is damaged ({error}): the study's command, run again, writes it anew"
             ) from None
         except LedgerError as error:

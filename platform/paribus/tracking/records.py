@@ -69,10 +69,19 @@ def encode_examples(correct: NDArray[np.bool_], log_likelihood: NDArray[np.float
 
 
 def decode_examples(data: bytes) -> Examples:
-    """What `encode_examples` was given."""
+    """What `encode_examples` was given. Raises ValueError for anything else."""
+    import zlib
+    from zipfile import BadZipFile
+
     import numpy as np
 
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        log_likelihood = arrays["log_likelihood"]
-        correct = np.unpackbits(arrays["correct"], count=len(log_likelihood)).astype(bool)
-        return Examples(correct, log_likelihood, arrays["keys_digest"].tobytes().decode())
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            log_likelihood = np.asarray(arrays["log_likelihood"], dtype=np.float32)
+            correct = np.unpackbits(arrays["correct"]).astype(bool)
+            digest = arrays["keys_digest"].tobytes().decode()
+    except (KeyError, TypeError, EOFError, OSError, NotImplementedError, BadZipFile, zlib.error) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+    if log_likelihood.ndim != 1 or not 0 <= correct.size - log_likelihood.size < 8:
+        raise ValueError(f"{correct.size} answers for log-likelihoods of shape {log_likelihood.shape}")
+    return Examples(correct[: log_likelihood.size], log_likelihood, digest)

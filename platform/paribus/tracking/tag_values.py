@@ -68,10 +68,12 @@ class TagValues:
 
         pairs = self.json(words.ARM, [], list)
         try:
-            return Arm(tuple((str(path), level_from_json(level)) for path, level in pairs))
+            arm = Arm(tuple((str(path), level_from_json(level)) for path, level in pairs))
+            hash(arm)  # a level that is an object is none
         except (TypeError, ValueError):
             self._unread(words.ARM, self.tags[words.ARM], None)
             return Arm(())
+        return arm
 
     def _unread(self, key: str, text: str, default: Any) -> Any:
         self.faults.append(f"its tag {key} cannot be read (it begins {_short(text)}); it counts as missing")

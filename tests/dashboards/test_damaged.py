@@ -1,0 +1,146 @@
+"""Damaged files and tags in a real ledger: a sentence on the page that names them, and every other study stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from paribus.study import Study
+from paribus.study.words import Arm, Claim
+from paribus.tracking import MlflowRest
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.runs import get_run
+from paribus.tracking.server import ServerProcess
+
+pytestmark = pytest.mark.cluster
+
+OpenStudy = Callable[[str, str], AppTest]
+OpenHome = Callable[[str], AppTest]
+Said = Callable[[AppTest], str]
+SMALL = {"factors": {"model.depth": (16, 22)}, "baseline": {"model.depth": 16}, "claim": None, "replicates": 3}
+PLACE = {"id": "a", "arm": [["model.depth", 16]], "replicate": 1}
+DAMAGE = {
+    "trials.json": [
+        b"{",
+        b"[" * 100_000,
+        b"7",
+        b"[1]",
+        b"[{}]",
+        b'["a", {}]',
+        json.dumps([PLACE | {"arm": 7}]).encode(),
+        json.dumps([PLACE | {"arm": [[1, 2]]}]).encode(),
+        json.dumps([PLACE | {"arm": [["model.depth", {}]]}]).encode(),
+        json.dumps([PLACE | {"replicate": float("inf")}]).encode(),
+        json.dumps([PLACE | {"id": []}]).encode(),
+    ],
+    "study.json": [b"{", b"[]", b"\xff", b'{"name": 1}'],
+    "verdicts.json": [b"{", b"[]", b'{"counts": 1}', b'{"counts": {"better": "x"}}', b'{"counts": {}, "claim": "x"}'],
+}
+
+
+def put(uri: str, run_id: str, name: str, data: bytes) -> None:
+    with MlflowRest(uri) as rest:
+        rest.put_artifact(get_run(rest, run_id).artifact_uri, name, data)
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def sound(filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess) -> tuple[Study, str]:
+    """A small finished study and the id of its run."""
+    study = make_study("damaged_files", **SMALL)
+    filler.finished(study)
+    reader = Ledger(mlflow_server.uri)
+    found = reader.study(study.name)
+    reader.close()
+    assert found is not None
+    return study, found.run_id
+
+
+@pytest.mark.parametrize("name", ["trials.json", "study.json"])
+def test_a_damaged_file_of_a_study_is_a_sentence_on_both_pages(
+    name: str, open_home: OpenHome, open_study: OpenStudy, said: Said, sound: Any, mlflow_server: ServerProcess
+) -> None:
+    study, run_id = sound
+    reader = Ledger(mlflow_server.uri)
+    kept = reader.artifact(run_id, name)
+    reader.close()
+    try:
+        for data in DAMAGE[name]:
+            put(mlflow_server.uri, run_id, name, data)
+            page = said(open_study(mlflow_server.uri, study.name))
+            assert "There are no verdicts: " in page, data[:40]
+            assert "run again" in page or "no study document" in page, data[:40]
+            assert "can't be read" not in page, data[:40]
+        home = said(open_home(mlflow_server.uri))
+        assert "run again" in home or "no study document" in home
+    finally:
+        put(mlflow_server.uri, run_id, name, kept)
+
+
+def test_damaged_verdicts_are_judged_anew(
+    open_home: OpenHome, said: Said, sound: Any, mlflow_server: ServerProcess
+) -> None:
+    _, run_id = sound
+    for data in DAMAGE["verdicts.json"]:
+        put(mlflow_server.uri, run_id, "verdicts.json", data)
+        assert "badge[" in said(open_home(mlflow_server.uri)).partition("damaged_files")[2], data
+
+
+def test_a_damaged_file_of_a_trial_is_named_with_what_to_do(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess
+) -> None:
+    study = make_study("damaged_examples", **SMALL)
+    filler.finished(study)
+    reader = Ledger(mlflow_server.uri)
+    run_id = reader.trials(study.name)[0].run_id
+    reader.close()
+    for data in (b"PK\x03\x04", b"", b"\x93NUMPY", b"x" * 500):
+        put(mlflow_server.uri, run_id, "examples.npz", data)
+        page = said(open_study(mlflow_server.uri, study.name))
+        assert f"examples.npz of the run {run_id} is damaged" in page
+        assert "delete this file" in page
+
+
+def test_a_page_says_all_that_a_report_says_of_its_records(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_faults", **SMALL, margin=3.0)
+
+    def tags(arm: Arm, replicate: int) -> dict[str, str]:
+        if arm.as_dict()["model.depth"] == 16:
+            return {}
+        return ({"paribus.total_steps": "many"}, {"paribus.lost_artifact": "weights.pt: *HTTP* 500"}, {})[replicate - 1]
+
+    def fate(arm: Arm, replicate: int) -> str:
+        return "stuck" if arm.as_dict()["model.depth"] == 22 and replicate == 3 else "finished"
+
+    filler.finished(study, fate, tags=tags)
+    app = open_study(mlflow_server.uri, study.name)
+    page = said(app)
+    assert "depth=22 · r1 (run " in page
+    assert "many" in page
+    assert r"depth=22 · r2: the ledger lacks a file (weights.pt: \*HTTP\* 500)" in page
+    assert "margin of ±3 points" in page
+    assert "r3 stuck" in page
+    verdicts = next(each.value for each in app.dataframe if "verdict" in each.value.columns)
+    assert verdicts["failed to train"][0] == "1 vs 0 of 3"
+    assert "p within ±3 (Holm)" in verdicts.columns
+
+
+def test_text_of_people_is_shown_as_it_is(
+    open_home: OpenHome, open_study: OpenStudy, said: Said, filler: Any, make_study: Callable[..., Study]
+) -> None:
+    claim = Claim("costs $3 or $4 :red[*now*]", "http://user:hunter2@host/paper", direction="better")
+    study = make_study("page_signs", **SMALL | {"claim": claim}, question="Is $1 <b>more</b> than `$2`? :smile:")
+    filler.finished(study)
+    home = said(open_home(filler.uri))
+    page = said(open_study(filler.uri, study.name))
+    for text in (home, page):
+        assert r"Is \$1 &lt;b>more&lt;/b> than \`\$2\`? \:smile:" in text
+        assert "hunter2" not in text
+    assert r"costs \$3 or \$4 \:red[\*now\*]" in page

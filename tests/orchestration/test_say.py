@@ -1,0 +1,47 @@
+"""What a study's commands print names no password: texts, JSON, lines while it trains, a notebook's cell."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from paribus.orchestration.progress import Progress
+from paribus.orchestration.say import say, warn
+from paribus.study import Study
+from paribus.study.answer import Answer
+from paribus.study.plan import make_plan, trials
+from paribus.study.words import Arm
+
+ADDRESS = "https://me:hunter2@host/data?token=hunter2&x=1"
+
+
+def test_json_stays_json_without_its_secrets_on_either_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    say(json.dumps({"at": ADDRESS, "next": 1}))
+    warn(ADDRESS)
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"at": "https://***@host/data?token=***&x=1", "next": 1}
+    assert err == "https://***@host/data?token=***&x=1\n"
+
+
+def test_lines_and_warnings_while_it_trains_show_no_secret() -> None:
+    study = Study(name="s", base="digits", factors={"model.width": (1.0, 2.0)}, replicates=1)
+    plan = make_plan(study, trials(study, lambda recipe: "d"), None, code="c")
+    out = io.StringIO()
+    progress = Progress(plan, {}, beat=lambda: None, lost=lambda step, reason: None, out=out)
+    result = {"trial_key": plan.steps[0].trial.id, "outcome": "failed", "reason": f"data: {ADDRESS}"}
+    progress.on_trial_result(0, [], None, {**result, "warnings": [f"slow: {ADDRESS}"]})  # type: ignore[arg-type]
+    assert out.getvalue().count("https://***@host") == 2
+    assert "hunter2" not in out.getvalue()
+
+
+def test_an_arm_named_by_an_address_shows_no_secret_and_is_still_its_own() -> None:
+    arm, other = Arm.of({"data.name": ADDRESS}), Arm.of({"data.name": ADDRESS.replace("hunter2", "other")})
+    assert arm.name == "name=https://***@host/data?token=***&x=1"
+    assert arm != other
+
+
+def test_a_notebooks_cell_shows_no_secret() -> None:
+    answer = Answer(title=ADDRESS, text=ADDRESS, data={}, rows=[{"arm": ADDRESS}], notes=[ADDRESS])
+    assert "hunter2" not in f"{answer}{answer._repr_html_()}"
