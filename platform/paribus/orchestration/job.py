@@ -44,6 +44,11 @@ def spool_of(home: Path, study: str, settings: Settings) -> Path:
     return home / "spool" / (study if settings.declared else f"{study}.{settings.digest}")
 
 
+def study_of(spool: Path) -> str:
+    """The study of a folder that `spool_of` named: no study's name has a dot."""
+    return spool.name.partition(".")[0]
+
+
 def encode(step: Step) -> str:
     """The step as JSON; Ray Tune carries it as the only parameter of a trial."""
     trial = step.trial

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   paribus ledger list                 what waits, of which study, and why
   paribus ledger send                 send it again, what MLflow refused too
-  paribus ledger send width           of one study alone
+  paribus ledger send width           of one study alone, at all its settings
 
 `run` and `retry` send what waits of their own study before they train anything."""
 
@@ -61,10 +61,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _spools(folder: Path, studies: list[str]) -> list[Path]:
-    """The spools that hold something, of `studies` or of all."""
+    """The spools that hold something, of `studies` at all their settings, or of all."""
+    from paribus.orchestration.job import study_of
     from paribus.tracking.spool import spools
 
-    places = [folder / name for name in studies] if studies else sorted(folder.glob("*"))
+    places = [place for place in sorted(folder.glob("*")) if not studies or study_of(place) in studies]
     return [place for place in places if place.is_dir() and spools(place, refused=True)]
 
 
