@@ -11,6 +11,7 @@ from paribus.orchestration.study_file import load_study
 STUDIES = Path(__file__).parents[2] / "studies"
 FILES = sorted(STUDIES.glob("*.py"))
 _COST = re.compile(r"\d CPU-minutes")
+_OUTCOME = "(reproduced|contradicted|not reproduced: within the margin|unresolved)"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -32,7 +33,7 @@ def test_a_study_is_a_short_file_that_asks_and_claims_and_says_its_cost(file: Pa
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_ledger_has_a_verdict_on_every_contrast_of_a_study(file: Path) -> None:
     ledger = (STUDIES / "README.md").read_text()
-    section = re.search(rf"^## {file.stem}: claim (reproduced|contradicted|not reproduced: within the margin|unresolved)\n(.*?)^## ", ledger, re.M | re.S)
+    section = re.search(rf"^## {file.stem}: claim {_OUTCOME}\n(.*?)^## ", ledger, re.M | re.S)
     assert section, f"studies/README.md has no section '## {file.stem}: claim ...'"
     rows = [line for line in section[2].splitlines() if line.startswith("| ") and "| arm |" not in line]
     study = load_study(str(file))
