@@ -32,7 +32,7 @@ if __name__ == "__main__":
 '''
 # A library of the user's that is broken: the net of width 0.5 dies of SIGSEGV before its first step is done, that of
 # 0.75 of SIGABRT beyond its checkpoints, and that of 1.0 once. Python loads it into every process of the job.
-BROKEN = '''
+BROKEN = """
 import ctypes, os, sys
 from importlib.machinery import PathFinder
 
@@ -69,7 +69,7 @@ def break_in(learner):
 
 
 sys.meta_path.insert(0, Broken)
-'''
+"""
 
 
 def submitted(desk: Desk, stack: Stack, study: Path) -> tuple[int, str]:
@@ -97,7 +97,10 @@ def test_a_trial_that_kills_its_process_twice_at_one_place_is_failed_by_its_sign
     outcomes = {width: trial.outcome for width, trial in trials.items()}
     assert outcomes == {0.25: "finished", 0.5: "failed", 0.75: "failed", 1.0: "finished"}, said
     status = desk.run(study, "status").stdout
-    for width, signal, where in ((0.5, "SIGSEGV", "before its first step was done"), (0.75, "SIGABRT", "after step 20")):
+    for width, signal, where in (
+        (0.5, "SIGSEGV", "before its first step was done"),
+        (0.75, "SIGABRT", "after step 20"),
+    ):
         trial = trials[width]
         # Two that train, and one that reads of what they died.
         assert (trial.attempt, trial.tags["paribus.failure"]) == (3, "code")

@@ -102,8 +102,15 @@ def test_a_trial_that_is_tried_again_after_that_begins_anew_and_its_end_clears_t
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe", b"Fatal Python error: Aborted\n", b"steps done: -4\n", b"steps done: " + b"9" * 99 + b"\n"]
-    + [b"steps done: 000000000004\nFatal Python error: none of ours\n", b"[" * 99999],
+    [
+        b"",
+        b"\xff\xfe",
+        b"Fatal Python error: Aborted\n",
+        b"steps done: -4\n",
+        b"steps done: " + b"9" * 99 + b"\n",
+        b"steps done: 000000000004\nFatal Python error: none of ours\n",
+        b"[" * 99999,
+    ],
 )
 def test_a_damaged_log_tells_of_no_crash(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "attempt-1.log").write_bytes(content)
