@@ -264,7 +264,7 @@ def test_the_defaults_are_five_percent_and_eighty() -> None:
     assert failures_needed(6, 3) == failures_needed(6, 3, 0.05)
     assert rate_found(3, 8) == rate_found(3, 8, 0.8)
     assert replicates_for_equivalence(1.0, 0.05, 0.8) == replicates_for_equivalence(1.0, 0.05, 0.8, 0.0, 0.8)
-    assert (DEFAULT_SD["top1"], DEFAULT_SD["log_likelihood"]) == (0.8, 0.02)
+    assert DEFAULT_SD == {"top1": 0.8, "top5": 0.8, "log_likelihood": 0.02, "eval_loss": 0.02}
 
 
 def test_power_starts_at_two_replicates_and_nothing_is_known_of_one() -> None:
