@@ -296,3 +296,10 @@ def test_failures_on_one_side_are_boschloos_table_of_the_rule() -> None:
             assert boschloo(failures, replicates) == pytest.approx(
                 float(boschloo_table(replicates)[failures, 0]), rel=1e-4
             )
+
+
+def test_a_contrast_pays_for_its_own_quality_test_from_three_surviving_pairs_on() -> None:
+    for replicates, failures, tests in ((5, 3, 2), (6, 3, 3)):
+        p = boschloo(failures, replicates)
+        assert failures_needed(replicates, 2, alpha=tests * p * (1 - 1e-6)) != failures
+        assert failures_needed(replicates, 2, alpha=tests * p * (1 + 1e-6)) == failures
