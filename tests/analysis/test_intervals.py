@@ -5,7 +5,14 @@ import pytest
 from scipy import special, stats
 
 from paribus.analysis.equivalence import superiority_p, tost_p
-from paribus.analysis.intervals import bootstrap_interval, moments, standardised_effect, t_half_width, t_interval
+from paribus.analysis.intervals import (
+    Interval,
+    bootstrap_interval,
+    moments,
+    standardised_effect,
+    t_half_width,
+    t_interval,
+)
 from paribus.analysis.simultaneous import critical_value
 
 DELTAS = np.array([0.4, 0.9, -0.2, 0.7, 0.3])
@@ -222,3 +229,7 @@ def test_simultaneous_values_are_the_quantile_at_their_level_and_grow_with_contr
 def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(contrasts: int, replicates: int) -> None:
     with pytest.raises(ValueError, match=f"not {contrasts} and {replicates}"):
         critical_value(contrasts, replicates)
+
+
+def test_an_interval_is_of_95_percent_and_of_training_chance_unless_told() -> None:
+    assert (Interval(low=0.0, high=1.0).level, Interval(low=0.0, high=1.0).covers) == (0.95, "training chance")

@@ -128,3 +128,34 @@ def test_fresh_replicates_are_judged_alone_and_missing_ones_are_not_told_of(stud
     assert found.num_expected == 9
     assert not any("replicates have no pair" in note for contrast in found.contrasts for note in contrast.notes)
     assert not any("have ended" in note for note in found.notes)
+
+
+def test_rates_in_words_are_of_all_looks_and_all_contrasts_in_percent() -> None:
+    looks = Looks(own=(3, 5))
+    rates = looks.rates(8, 2, 0.1)
+    expected = error_rates((3, 5, 8), 2, 0.1)
+    assert (rates.difference, rates.equivalence) == pytest.approx((expected.difference, expected.equivalence))
+    text = looks.sentence(8, 2, 0.1)
+    assert "better or worse in any of 2 contrasts has" in text
+    assert (
+        f"has a chance of {100 * rates.difference:.0f} % and a false equivalent of {100 * rates.equivalence:.0f} %"
+        in text
+    )
+    assert text.endswith("where one look has 10 %; --fresh judges on what was added since, alone, at 10 %")
+    assert "better or worse in the contrast has" in looks.sentence(8, 1, 0.1)
+
+
+def test_two_other_seeds_are_two_chances_of_their_own() -> None:
+    one, own = error_rates((4, 6), 1, ALPHA), error_rates((5,), 1, ALPHA)
+    found = Looks(elsewhere=((4, 6), (4, 6))).rates(5, 1, ALPHA)
+    assert found.difference == pytest.approx(1 - (1 - one.difference) ** 2 * (1 - own.difference))
+    assert found.equivalence == pytest.approx(1 - (1 - one.equivalence) ** 2 * (1 - own.equivalence))
+
+
+def test_looks_are_those_of_at_least_three_pairs_before_a_verdict_on_three() -> None:
+    assert Looks(own=(3,), elsewhere=((4,),)).before(3) == Looks(elsewhere=((4,),))
+    assert Looks(own=(3, 3, 5), elsewhere=((4,),)).before(9) == Looks(own=(3, 5), elsewhere=((4,),))
+    assert Looks(own=(3, 4, 5, 6)).phrase() == "after looks at 3, 4, 5 and 6"
+    assert Looks(own=(3, 4, 5, 6, 9)).phrase() == "after looks at 5 numbers of replicates from 3 to 9"
+    assert Looks(elsewhere=((3, 4),)).phrase() == "after looks at 3 and 4 of another seed"
+    assert bool(Looks(elsewhere=((3,),)))

@@ -65,3 +65,9 @@ def test_the_spread_within_has_n_minus_2_degrees_of_freedom(factor: float, parte
     low, high = np.array([-1.0, 0.0, 1.0]), np.array([0.0, 2.0])
     spread = np.sqrt((2.0 + 2.0) / (5 - 2))
     assert (two_groups(np.concatenate([low, high + 1.0 + factor * spread])) is not None) is parted
+
+
+def test_without_a_contrast_there_is_no_rule_to_tell_of_and_without_a_least_every_gap_matters() -> None:
+    alone = Study(name="s", factors={"model.width": (1.0,)}, baseline={"model.width": 1.0})
+    assert not any("margin" in note and "equivalent" in note for note in analyse(alone, []).notes)
+    assert two_groups(np.array([0.0, 0.001, 0.1, 0.101])) is not None

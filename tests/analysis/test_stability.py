@@ -6,10 +6,12 @@ from scipy.stats import chi2
 from statsmodels.duration.survfunc import SurvfuncRight, survdiff
 from statsmodels.stats.proportion import proportion_confint
 
+from paribus.analysis import analyse
 from paribus.analysis.boschloo import boschloo
 from paribus.analysis.proportions import newcombe
 from paribus.analysis.sentences import stability_note
 from paribus.analysis.stability import excluded_excess, kaplan_meier, largest_excess, log_rank, stability_of
+from paribus.study import Study
 
 
 def _trials(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -155,3 +157,17 @@ def test_the_excluded_excess_is_sharp_only_where_nobody_failed_on_either_side() 
         low, _ = proportion_confint(base, 6, 0.1 / 2, method="beta")
         _, high = proportion_confint(arm, 6, 0.1 / 2, method="beta")
         assert largest_excess(arm, base, 6, 2, alpha=0.1) == pytest.approx(high - low)
+
+
+def test_one_outcome_per_step_is_needed() -> None:
+    with pytest.raises(ValueError, match="one outcome per step"):
+        kaplan_meier([10, 20, 30], [True, False])
+
+
+@pytest.mark.parametrize(("replicates", "tested"), [(4, False), (5, True)])
+def test_a_study_shows_the_log_rank_p_from_five_informative_replicates_on(
+    study: Study, results_of, replicates: int, tested: bool
+) -> None:
+    table = {1.0: [90.0, 90.2, 89.8, 90.1, 89.9][:replicates], 2.0: ["dead"] * replicates}
+    found = analyse(study.vary(replicates=replicates), results_of(study, table)).contrasts[0]
+    assert (found.stability.log_rank_p is not None) is tested

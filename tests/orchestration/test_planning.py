@@ -135,10 +135,10 @@ def test_a_plan_without_a_contrast_promises_nothing(home: Path) -> None:
 
 
 def finished(study: Study, home: Path, pairs: int, slope: float = 1.0) -> list[TrialRecord]:
-    """The first `pairs` replicates of the baseline and of one arm, whose deltas are `slope` times the replicate."""
+    """The first `pairs` replicates of the baseline, which rises, and of an arm that is `slope` times r above it."""
     baseline, arm = next(iter(study.baselines)), next(arm for arm in study.arms if arm not in study.baselines)
     return [
-        ended(trial, 50 + slope * trial.replicate * (trial.arm == arm), 1.0)
+        ended(trial, 50 + trial.replicate**2 + slope * trial.replicate * (trial.arm == arm), 1.0)
         for trial in drawn(study, home)
         if trial.arm in (baseline, arm) and trial.replicate <= pairs
     ]
@@ -212,3 +212,16 @@ def test_an_unknown_ledger_and_an_empty_one_are_told_apart(home: Path) -> None:
     empty = outlook(STUDY, home, ())
     assert empty.records is not None
     assert list(empty.records) == []
+
+
+def test_an_arm_without_its_baseline_has_no_spread(home: Path) -> None:
+    records = [r for r in finished(STUDY, home, 5) if r.arm not in STUDY.baselines]
+    assert outlook(STUDY, home, records).power.source.startswith("assumed")
+
+
+def test_a_margin_a_little_below_one_example_is_refused_and_one_of_fewer_digits_is_not(home: Path) -> None:
+    with pytest.raises(AnalysisError, match="below one of the 32 evaluation examples"):
+        outlook(replace(STUDY, margin=3.11), home)
+    outlook(replace(STUDY, margin=3.124), home)
+    look_out(replace(STUDY, margin=3.11), home, (), Options(), check=False)
+    outlook(replace(STUDY, metric="log_likelihood", margin=0.001), home)

@@ -264,7 +264,7 @@ def test_the_defaults_are_five_percent_and_eighty() -> None:
     assert failures_needed(6, 3) == failures_needed(6, 3, 0.05)
     assert rate_found(3, 8) == rate_found(3, 8, 0.8)
     assert replicates_for_equivalence(1.0, 0.05, 0.8) == replicates_for_equivalence(1.0, 0.05, 0.8, 0.0, 0.8)
-    assert (DEFAULT_SD["top1"], DEFAULT_SD["log_likelihood"]) == (0.8, 0.02)
+    assert DEFAULT_SD == {"top1": 0.8, "top5": 0.8, "log_likelihood": 0.02, "eval_loss": 0.02}
 
 
 def test_power_starts_at_two_replicates_and_nothing_is_known_of_one() -> None:
@@ -296,3 +296,10 @@ def test_failures_on_one_side_are_boschloos_table_of_the_rule() -> None:
             assert boschloo(failures, replicates) == pytest.approx(
                 float(boschloo_table(replicates)[failures, 0]), rel=1e-4
             )
+
+
+def test_a_contrast_pays_for_its_own_quality_test_from_three_surviving_pairs_on() -> None:
+    for replicates, failures, tests in ((5, 3, 2), (6, 3, 3)):
+        p = boschloo(failures, replicates)
+        assert failures_needed(replicates, 2, alpha=tests * p * (1 - 1e-6)) != failures
+        assert failures_needed(replicates, 2, alpha=tests * p * (1 + 1e-6)) == failures
