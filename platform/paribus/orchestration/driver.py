@@ -108,6 +108,7 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
             f"wait in {ledger.spool}. The same command sends them and prints the verdicts",
             file=sys.stderr,
         )
+        ledger.finish("KILLED", ended)
         return 1
     from paribus.orchestration.reporting import judge, show
 
