@@ -60,8 +60,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     try:
         return _evaluated(args)
     except KeyboardInterrupt:
-        print("interrupted: nothing of it was kept, and the same command starts again", file=sys.stderr)
-        return 130
+        raise KeyboardInterrupt("interrupted: nothing of it was kept, and the same command starts again") from None
 
 
 def _evaluated(args: argparse.Namespace) -> int:
