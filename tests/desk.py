@@ -19,6 +19,8 @@ from paribus.orchestration import stack_process, stack_record
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import TrialRecord
 
+# How long anything may take on a machine that others crowd; less than pytest's own limit for a test.
+HANGS_S = 280.0
 BIN = Path(sys.executable).parent
 PORTS = ("PARIBUS_RAY_PORT", "PARIBUS_RAY_GCS_PORT", "PARIBUS_RAY_CLIENT_PORT", "PARIBUS_MLFLOW_PORT")
 UP = "from paribus.orchestration.stack import Settings, up; up(Settings(num_cpus=2, object_store_mib=100))"
@@ -166,7 +168,7 @@ class Desk:
         self.running.append(command)
         return command
 
-    def run(self, *words: object, timeout_s: float = 200.0, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: object, timeout_s: float = HANGS_S, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         command = self.start(*words, **env)
         out, err = command.communicate(timeout=timeout_s)
@@ -213,7 +215,7 @@ def kill(pid: int) -> None:
         return
 
 
-def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 90.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, timeout_s: float = HANGS_S) -> None:
     """Look every 50 ms until `condition` is true."""
     deadline = time.monotonic() + timeout_s
     while not condition():

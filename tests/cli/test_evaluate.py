@@ -252,11 +252,11 @@ def test_an_interrupted_evaluation_says_how_to_go_on(office: Desk, trials: list[
 
     command = office.start("paribus", "evaluate", trials[0].trial_id, "--exclude", pipe)
     wait_for(waits_for_the_list, "a command at work")
-    command.send_signal(signal.SIGINT)
+    command.send_signal(signal.SIGTERM)
     out, err = command.communicate(timeout=60)
     os.close(ends[0])
-    assert (command.returncode, out) == (130, ""), err
-    assert err == "interrupted: nothing of it was kept, and the same command starts again\n"
+    assert (command.returncode, out) == (143, ""), err
+    assert err == "\nparibus: interrupted: nothing of it was kept, and the same command starts again\n"
 
 
 def test_trials_that_cannot_be_evaluated_say_why(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from desk import LONG, Desk, Stack, kill, wait_for
+from desk import HANGS_S, LONG, Desk, Stack, kill, wait_for
 
 pytestmark = pytest.mark.cluster
 Check = Callable[[Desk, Path], None]
@@ -33,7 +33,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_goes_on(desk: Desk, assert_co
     driver = desk.start(study)
     wait_for(lambda: desk.checkpoints(study) and workers(desk, study), "a checkpoint and a run in the ledger")
     kill(workers(desk, study)[0])
-    out, err = driver.communicate(timeout=200)
+    out, err = driver.communicate(timeout=HANGS_S)
     assert driver.returncode == 0, out + err
     assert "its worker was lost; it goes on from its last checkpoint" in out
     assert "Traceback" not in out + err

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from desk import BIN, LONG, Desk, Stack, environment, free_ports, wait_for
+from desk import BIN, HANGS_S, LONG, Desk, Stack, environment, free_ports, wait_for
 from faulty_line import ARTIFACTS, Answer, faulty_line
 
 from paribus.tracking import MlflowRest
@@ -87,7 +87,7 @@ def test_a_ledger_that_dies_in_mid_study_delays_and_loses_nothing(
 
     wait_for(goes_on, "training that goes on with no ledger")
     start_server(Path(server.folder), port=urlsplit(server.uri).port)
-    out, err = driver.communicate(timeout=200)
+    out, err = driver.communicate(timeout=HANGS_S)
     assert driver.returncode == 0, out + err
     assert "Traceback" not in out + err
     assert_completed(own, study)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desk import LONG, Desk, kill, wait_for
+from desk import HANGS_S, LONG, Desk, kill, wait_for
 
 pytestmark = pytest.mark.cluster
 Check = Callable[[Desk, Path], None]
@@ -30,7 +30,7 @@ def test_a_killed_reader_costs_no_trial_anything(desk: Desk, assert_completed: C
     wait_for(lambda: readers(desk) and len(desk.checkpoints(study)) >= 2, "a reader, and two arms in their middle")
     for pid in readers(desk):
         kill(pid)
-    out, err = driver.communicate(timeout=200)
+    out, err = driver.communicate(timeout=HANGS_S)
     assert driver.returncode == 0, out + err
     assert "Traceback" not in out + err
     assert_completed(desk, study)

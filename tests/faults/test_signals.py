@@ -12,14 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desk import PORTS, Desk, environment, free_ports, wait_for
+from desk import HANGS_S, PORTS, Desk, environment, free_ports, wait_for
 
 from paribus.orchestration import stack_record
 
 pytestmark = pytest.mark.cluster
 LIMIT_S = 10.0
-# How long a step may take to come about on a crowded machine.
-LONG_S = 280.0
 LOGS = "paribus-study-*/ray/session_*/logs"
 SHORT = {"budget": "40 steps"}
 # Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
@@ -104,12 +102,12 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: De
     assert at_home(lone_desk.home) == []
 
     starting = lone_desk.start(study)
-    wait_for(lambda: set(checkout.glob(LOGS)) - before, "the start of Ray", timeout_s=LONG_S)
+    wait_for(lambda: set(checkout.glob(LOGS)) - before, "the start of Ray")
     times["Ray starts"] = stopped(starting, signal.SIGHUP, group=False)[1]
     assert at_home(lone_desk.home) == []
 
     training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
-    wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint", timeout_s=LONG_S)
+    wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint")
     err, times["training"] = stopped(training, signal.SIGTERM, group=True)
     assert "with 2 trials to go" in err
     assert at_home(lone_desk.home) == []
@@ -117,9 +115,9 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: De
 
     last = lone_desk.start(study)
     # As a time-out on a crowded machine, or the system short of memory, would end it.
-    wait_for(lambda: starters(last.pid), "the process that starts Ray", timeout_s=LONG_S)
+    wait_for(lambda: starters(last.pid), "the process that starts Ray")
     starters(last.pid)[0].kill()
-    out, err = last.communicate(timeout=LONG_S)
+    out, err = last.communicate(timeout=HANGS_S)
     assert last.returncode == 0, out + err
     assert "Ray did not start (it ended without a word): trying once more" in err
     assert "[2/2]" in out

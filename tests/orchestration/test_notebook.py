@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cluster
 STUDY = """from paribus import Study
 study = Study(
     name="notebook", base="synthetic", factors={"model.width": (0.25, 0.5)}, margin=4.0, replicates=3,
-    fixed={"budget": "1 epochs"},
+    fixed={"budget": "40 steps", "optimizer.lr": 0.3},
 )
 """
 

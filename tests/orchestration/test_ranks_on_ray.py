@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from desk import Desk, kill, wait_for
+from desk import HANGS_S, LEARNS, Desk, kill, wait_for
 
 from paribus.data import open_feed
 from paribus.recipe import Recipe, Seeds, preset, trial_id
@@ -53,7 +53,7 @@ def test_a_trial_on_two_ranks_outlives_either_and_is_the_trial_on_one(desk: Desk
     kill(again.pid)
     wait_for(lambda: not rank.is_running() or rank.status() == psutil.STATUS_ZOMBIE, "the end of an orphan")
 
-    out, err = driver.communicate(timeout=200)
+    out, err = driver.communicate(timeout=HANGS_S)
     assert driver.returncode == 0, out + err
     assert out.count("its worker was lost; it goes on from its last checkpoint") == 2
     assert "Traceback" not in out + err
@@ -70,7 +70,7 @@ def assert_as_on_one(desk: Desk, tmp_path: Path, identity: str, run_id: str) -> 
     """The trial of that name, trained here by one process, begins as the ledger says; its stream hashes."""
     torch.set_num_threads(1)
     seeds = Seeds.draw(0, 1)
-    base = preset("synthetic").replace(CHANGES)
+    base = preset("synthetic").replace(LEARNS | CHANGES)
     arms: dict[str, Recipe] = {}
     for width in (0.25, 0.5):
         recipe = base.replace({"model.width": width})

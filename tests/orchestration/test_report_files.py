@@ -9,7 +9,7 @@ import pytest
 
 from paribus.cli import main
 from paribus.orchestration.report_files import check_place, write_whole
-from paribus.study import StudyError
+from paribus.study import Study, StudyError
 
 STUDY = """from paribus import Study
 study = Study(name="wide", base="synthetic", factors={"model.width": (0.25, 0.5)}, margin=4.0)
@@ -86,3 +86,14 @@ def test_a_full_disk_leaves_the_report_before_and_nothing_half_written(tmp_path:
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_run_that_is_to_write_a_report_looks_at_its_place_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`study.run(html=...)`, in a notebook; no cluster answers, so that training would fail otherwise."""
+    monkeypatch.setenv("PARIBUS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    study = Study(name="wide", base="synthetic", factors={"model.width": (0.25, 0.5)}, margin=4.0)
+    with pytest.raises(StudyError, match="there is no folder"):
+        study.run(html=str(tmp_path / "none" / "report.html"), ledger="http://127.0.0.1:1")

@@ -101,6 +101,7 @@ def _conclude(outlook: Outlook, ledger: StudyLedger, folder: Path, ended: dict[s
             f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records "
             f"wait in {ledger.spool}. The same command sends them and prints the verdicts"
         )
+        ledger.finish("KILLED", ended)
         return 1
     from paribus.orchestration.reporting import judge, show
 

@@ -62,8 +62,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     try:
         return _evaluated(args)
     except KeyboardInterrupt:
-        warn("interrupted: nothing of it was kept, and the same command starts again")
-        return 130
+        raise KeyboardInterrupt("interrupted: nothing of it was kept, and the same command starts again") from None
 
 
 def _evaluated(args: argparse.Namespace) -> int:

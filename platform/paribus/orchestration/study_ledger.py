@@ -127,15 +127,18 @@ class StudyLedger:
     def _beat(self) -> None:
         """Say that the driver lives, also while a Ray is being started or the last records are sent."""
         while not self._closed.wait(BEAT_S):
-            try:
-                self._try(self._heartbeat)
-            except LeaseHeld as error:
-                self._taken = error
-                return
+            with self._speaking:
+                if self._closed.is_set():  # after the end it would take the lease again
+                    return
+                try:
+                    self._try(self._heartbeat)
+                except LeaseHeld as error:
+                    self._taken = error
+                    return
 
     def _heartbeat(self, run: StudyRun) -> None:
-        if not self._closed.is_set():  # after the end it would take the lease again
-            run.heartbeat(self._counts(self._ended))
+        run.heartbeat(self._counts(self._ended))
+        self._describe(run)  # where MLflow was away at the start
 
     def _check_files(self, run: StudyRun) -> None:
         """Write one small file and read it back, before hours of training rest on it; the lease is given up if not."""
@@ -255,9 +258,12 @@ class StudyLedger:
         self._try(end)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; a lease that MLflow could not be told of is given up too."""
         self._closed.set()
-        self._rest.close()
+        with self._speaking:
+            if self._run is not None:
+                self._run.lease.abandon()
+            self._rest.close()
 
     def _note_looks(self, run: StudyRun) -> None:
         """Write down what was asked for, and whether verdicts could be had by then; before study.json is replaced."""

@@ -96,17 +96,16 @@ def judged(study: Study, options: Options) -> Answer:
 
 def ran(study: Study, options: Options) -> Answer:
     """`judged` after the study was completed; `code` is that of `run`."""
+    _check_places(options)
     code = run(study, options)
     return replace(judged(study, options), code=code)
 
 
 def _judged(study: Study, options: Options) -> Judged:
     """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
-    from paribus.orchestration.report_files import check_place
     from paribus.orchestration.reporting import judge, write_html, write_markdown
 
-    for place in filter(None, (options.html, options.markdown)):
-        check_place(Path(place))
+    _check_places(options)
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
@@ -115,6 +114,14 @@ def _judged(study: Study, options: Options) -> Judged:
         if options.markdown:
             warn(f"wrote {write_markdown(found, Path(options.markdown))}")
     return found
+
+
+def _check_places(options: Options) -> None:
+    """StudyError where a report that is asked for cannot be written."""
+    from paribus.orchestration.report_files import check_place
+
+    for place in filter(None, (options.html, options.markdown)):
+        check_place(Path(place))
 
 
 def _unsent(study: Study, options: Options) -> list[str]:

@@ -48,7 +48,7 @@ class Driver:
     @property
     def alive(self) -> bool:
         """Whether the driver is to be believed running, for people to see: from its process, or as `Watch` saw it."""
-        known = is_running(self.pid, self.pid_start)
+        known = runs(self)
         return _SEEN.is_live(self) if known is None else known
 
 
@@ -77,6 +77,15 @@ class Watch:
 
 
 _SEEN = Watch()
+# The tokens of this process's own leases: a notebook's process outlives its drivers, also those that could not tell the
+# server that they gave theirs up.
+_OURS: set[str] = set()
+
+
+def runs(driver: Driver) -> bool | None:
+    """Whether a driver's process runs, and drives still if it is this one; None where that can't be told from here."""
+    known = is_running(driver.pid, driver.pid_start)
+    return driver.token in _OURS if known and driver.pid == os.getpid() else known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +131,14 @@ class Lease:
         to be watched.
         """
         self._number = 0
+        _OURS.add(self.token)
         try:
             self._write()
             self._number = 1 + max((claim.number for claim in self._rivals()), default=0)
             self._write()
             dead = self._wait_for_turn()
         except BaseException:
+            self.abandon()
             with contextlib.suppress(LedgerError):
                 self._remove(self.token)
             raise
@@ -152,8 +163,13 @@ class Lease:
             self._give_way(holder)
         self.beat(tags)
 
+    def abandon(self) -> None:
+        """Drive no more: this process may have the lease anew, whether or not the server can be told."""
+        _OURS.discard(self.token)
+
     def release(self) -> None:
         """Give the lease up, if it is ours."""
+        self.abandon()
         holder = driver_of(get_run(self.rest, self.run_id).tags.get(words.DRIVER, ""))
         if holder is not None and holder.token == self.token:
             log_batch(self.rest, self.run_id, tags={words.DRIVER: "", words.UPDATED: str(now_ms())})
@@ -196,7 +212,7 @@ class Lease:
 
     def _lives(self, driver: Driver, watch: Watch) -> bool | None:
         """Whether a driver lives; None where that is not known yet."""
-        known = is_running(driver.pid, driver.pid_start)
+        known = runs(driver)
         if known is not None:
             return known
         silent_s = watch.silent_s(driver)
