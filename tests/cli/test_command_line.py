@@ -223,7 +223,7 @@ def test_an_address_that_is_no_servers_is_a_sentence(write: Write, capsys: pytes
 
 
 def test_models_and_shards_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["models", "list"]) == 0
+    assert main(["models", "list", "--family", "wide_resnet"]) == 0
     assert "WRN-28-10" in capsys.readouterr().out
     folder = tmp_path / "digits"
     assert main(["shards", "make", "digits", str(folder)]) == 0

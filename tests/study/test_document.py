@@ -9,7 +9,7 @@ import pytest
 from paribus import Claim, Study, preset
 from paribus.recipe import RecipeError, WideResNet
 from paribus.study import StudyError
-from paribus.study.document import read_study, write_study
+from paribus.study.document import read_places, read_study, write_study
 from paribus.study.plan import trials
 
 STUDIES: list[dict[str, Any]] = [
@@ -86,3 +86,24 @@ def test_a_document_with_a_wrong_field_says_which(
     with pytest.raises(error) as raised:
         read_study(json.dumps({**document, field: value}))
     assert message in str(raised.value)
+
+
+PLACE = {"id": "a", "arm": [["model.depth", 16]], "replicate": 1}
+NO_PLACES = {
+    "a number": 7,
+    "numbers": [1],
+    "empty": [{}],
+    "mixed": ["a", {}],
+    "an arm that is a number": [PLACE | {"arm": 7}],
+    "a path that is a number": [PLACE | {"arm": [[1, 2]]}],
+    "a level that is an object": [PLACE | {"arm": [["model.depth", {}]]}],
+    "an endless replicate": [PLACE | {"replicate": float("inf")}],
+    "an id that is a list": [PLACE | {"id": []}],
+}
+
+
+@pytest.mark.parametrize("document", NO_PLACES.values(), ids=NO_PLACES)
+def test_what_is_no_list_of_trials_is_refused_in_one_sentence(document: object) -> None:
+    study = Study(name="s", base="digits", factors={"model.depth": (16, 22)})
+    with pytest.raises(StudyError, match="no list of the study's trials"):
+        read_places(document, study)

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,13 @@ def names(cells: list[str]) -> list[str]:
     return [name for cell in cells for name in _CODE.findall(cell)]
 
 
+@cache
 def make_targets() -> set[str]:
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"^ +make (\w+)", shown, re.MULTILINE))
 
 
+@cache
 def verbs() -> set[str]:
     shown = subprocess.run([str(BIN / "paribus"), "--help"], capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"^    (\w+) ", shown, re.MULTILINE))

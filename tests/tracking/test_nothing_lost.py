@@ -52,7 +52,7 @@ def test_five_seconds_of_500_to_files_cost_no_outcome_of_ten_trials_and_no_file(
         line.heal()
         assert recorder.close(60)
     trials = ledger.trials(study)
-    assert [trial.metrics["top1"] for trial in trials] == [float(replicate) for replicate in range(10)]
+    assert {trial.replicate: trial.metrics["top1"] for trial in trials} == {r: float(r) for r in range(10)}
     assert all(ledger.artifact(trial.run_id, "curves") == b"curves" * 100 for trial in trials)
     assert not any(trial.tags.get("paribus.lost_artifact") for trial in trials), "what came in the end is not lost"
     assert not list(spool.glob("*/*"))
@@ -196,7 +196,7 @@ def test_an_attempt_that_ended_and_waits_is_not_written_into_by_another_of_the_s
 ) -> None:
     for top1 in (1.0, 2.0):
         recorder = Recorder(spool, None)
-        record(recorder, header(), top1=top1, files=())
+        record(recorder, header(started_ms=int(1000 * top1)), top1=top1, files=())
         recorder.close()
     assert waiting(spool).num_unsent == 2
     assert replay(spool, uri).num_sent == 2

@@ -32,7 +32,9 @@ def test_a_server_has_its_own_artifacts_database_and_hosts_whatever_the_shell_sa
     assert put.status_code == 200
     assert (Path(mlflow_server.folder) / "artifacts" / experiment / "x.txt").read_bytes() == b"x"
     assert (Path(mlflow_server.folder) / "mlflow.db").stat().st_size > 0
-    for process in (psutil.Process(mlflow_server.pid), *psutil.Process(mlflow_server.pid).children()):
+    now = running_server(Path(mlflow_server.folder))  # another test may have ended it and started it again
+    assert now is not None
+    for process in (psutil.Process(now.pid), *psutil.Process(now.pid).children()):
         assert not {name for name in HOSTILE if not name.startswith(("MLFLOW_", "http", "HTTP", "all"))} & set(
             process.environ()
         )
