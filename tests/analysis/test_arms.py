@@ -94,6 +94,15 @@ def test_the_log_rank_test_takes_the_pairs_of_both_arms_that_say_when_they_ended
     assert log_rank_p(study, late) == expected, "within a replicate only the order counts"
 
 
+def test_a_trial_of_one_step_says_when_it_ended(study: Study) -> None:
+    trials = [
+        ended(study, side, r, "dead" if side else "finished", 1 if side else None, 1)
+        for r in range(1, 6)
+        for side in (0, 1)
+    ]
+    assert log_rank_p(study, trials) is not None
+
+
 def test_an_arm_without_any_trial_has_no_survival(study: Study, results_of) -> None:
     base, _, four = analyse(study, results_of(study, {1.0: [90.0]})).arms
     assert four.survival is None

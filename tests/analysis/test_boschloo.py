@@ -115,3 +115,19 @@ def test_power_counts_rejections_on_the_true_side_alone() -> None:
 def test_one_replicate_is_the_least_and_its_table_says_next_to_nothing() -> None:
     assert boschloo_table(1) == pytest.approx(np.array([[1.0, 0.5], [0.5, 1.0]]))
     assert float(boschloo(1, 0, 1)) == 0.5
+
+
+def test_one_replicate_is_enough_where_it_settles() -> None:
+    assert replicates_to_settle(1.0, 0.0, 0.6) == 1, "1 of 1 against 0 is p = 0.5"
+    assert replicates_to_settle(1.0, 0.0, 0.5) == 2, "and 0.5 is not below 0.5"
+
+
+@pytest.mark.parametrize(("rate", "other", "alpha"), [(0.95, 0.05, 0.05), (0.9, 0.1, 0.01), (0.6, 0.05, 0.05)])
+def test_the_need_is_the_last_of_those_from_which_on_one_fewer_is_not_enough(rate, other, alpha: float) -> None:
+    h = 2 * abs(np.arcsin(rate**0.5) - np.arcsin(other**0.5))
+    n = int(np.ceil(2 * ((norm.isf(alpha / 2) + norm.ppf(0.8)) / h) ** 2))
+    while boschloo_power(rate, other, n, alpha) < 0.8:
+        n += 1
+    while boschloo_power(rate, other, n - 1, alpha) >= 0.8:
+        n -= 1
+    assert replicates_to_settle(rate, other, alpha) == n

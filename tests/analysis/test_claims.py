@@ -126,6 +126,7 @@ def test_a_size_at_the_end_of_the_interval_lies_in_it_and_one_at_the_margin_is_n
     ):
         assert f"the claimed +{effect:g} points lie {where} its interval [+0.5, +2]" in told(effect)
         assert ("within the margin of ±0.5" in told(effect)) is bool(within)
+    assert "within the margin" not in judge_claim(Claim("t", "s", direction="worse", effect=3.0), [given]).reasons[1]
     without = judge_claim(Claim("t", "s", direction="better", effect=0.3), [replace(given, margin=None)])
     assert "margin" not in without.reasons[1]
 
