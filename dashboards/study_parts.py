@@ -17,6 +17,8 @@ from paribus.analysis.plots import effects_figure
 from paribus.analysis.tables import as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus.study.words import FAILED_TO_TRAIN
 
+MOST_WARNINGS = 5
+
 
 def kept_sentence(view: StudyView) -> str:
     """What a page shows while the ledger is down."""
@@ -43,12 +45,21 @@ def show_heading(view: StudyView) -> None:
         + (f"; {analysis.num_eval} evaluation images" if analysis.num_eval else "")
     )
     show_claim(analysis)
-    for line in view.warnings:
-        st.warning(plain(sentence(line)))
+    show_warnings(view)
     if analysis.exploratory:
         st.warning("Exploratory: a scheduler cut trials early, so every number here is a hint and not a finding.")
     if view.num_foreign:
         st.caption(f"{view.num_foreign} more trials go by this name and have other settings; they are left out.")
+
+
+def show_warnings(view: StudyView) -> None:
+    """What a report says of the records: the first few in one box, so that many damaged ones push nothing away."""
+    lines = [f"- {plain(sentence(line))}" for line in view.warnings]
+    if lines:
+        st.warning("\n".join(lines[:MOST_WARNINGS]))
+    if len(lines) > MOST_WARNINGS:
+        with st.expander(f"{len(lines) - MOST_WARNINGS} more of this kind"):
+            st.markdown("\n".join(lines[MOST_WARNINGS:]))
 
 
 def show_claim(analysis: StudyAnalysis) -> None:

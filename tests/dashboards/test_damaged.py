@@ -16,7 +16,7 @@ from paribus.study import Study
 from paribus.study.words import Arm, Claim
 from paribus.tracking import MlflowRest
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.runs import get_run
+from paribus.tracking.runs import get_run, log_batch
 from paribus.tracking.server import ServerProcess
 
 pytestmark = pytest.mark.cluster
@@ -105,14 +105,17 @@ def test_a_page_says_all_that_a_report_says_of_its_records(
     study = make_study("page_faults", **SMALL, margin=3.0)
 
     def tags(arm: Arm, replicate: int) -> dict[str, str]:
-        if arm.as_dict()["model.depth"] == 16:
-            return {}
-        return ({"paribus.total_steps": "many"}, {"paribus.lost_artifact": "weights.pt: *HTTP* 500"}, {})[replicate - 1]
+        damaged = arm.as_dict()["model.depth"] == 22 and replicate == 1
+        return {"paribus.total_steps": "many"} if damaged else {}
 
     def fate(arm: Arm, replicate: int) -> str:
         return "stuck" if arm.as_dict()["model.depth"] == 22 and replicate == 3 else "finished"
 
     filler.finished(study, fate, tags=tags)
+    reader = Ledger(mlflow_server.uri)
+    named = {f"{trial.arm_name} r{trial.replicate}": trial for trial in reader.trials(study.name)}
+    log_batch(reader.rest, named["depth=22 r2"].run_id, tags={"paribus.lost_artifact": "weights.pt: *HTTP* 500"})
+    reader.close()
     app = open_study(mlflow_server.uri, study.name)
     page = said(app)
     assert "depth=22 · r1 (run " in page

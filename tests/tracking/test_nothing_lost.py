@@ -29,7 +29,7 @@ def record(recorder: Recorder, header: TrialHeader, top1: float = 50.0, files: t
 
 def until(condition: Callable[[], object], what: str) -> None:
     """Wait for what a busy machine may take long for."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)
