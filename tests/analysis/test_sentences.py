@@ -161,3 +161,21 @@ def test_the_need_of_a_study_is_at_alpha_over_the_tests_of_each_family(study: St
     assert found.contrasts[0].verdict == "unresolved"
     assert found.contrasts[0].further_replicates == pairs - 5
     assert found.contrasts[1].further_for_stability == replicates_to_settle(1 / 5, 0, 0.1 / 3) - 5
+
+
+@pytest.mark.parametrize("num_contrasts", [1, 2])
+def test_the_need_of_an_arm_without_effect_is_at_alpha_over_the_equivalences(study, results_of, num_contrasts) -> None:
+    base, arm = [90.0, 90.2, 89.8, 90.1, 89.9], [90.6, 89.4, 90.5, 89.4, 90.1]
+    table = {1.0: base, 2.0: arm, 4.0: arm[::-1]} if num_contrasts == 2 else {1.0: base, 2.0: arm}
+    found = analyse(study, results_of(study, table)).contrasts[0]
+    pairs = replicates_to_resolve(found.mean, found.sd, 0.5, 0.05 / num_contrasts)
+    assert found.verdict == "unresolved"
+    assert found.further_replicates == pairs - 5 > 1
+
+
+def test_the_need_of_one_contrast_with_an_effect_is_at_alpha_itself(study: Study, results_of) -> None:
+    table = {1.0: [90.0, 90.2, 89.8, 90.1, 89.9], 2.0: [91.3, 90.3, 91.8, 90.0, 91.1]}
+    found = analyse(study, results_of(study, table)).contrasts[0]
+    assert found.verdict == "unresolved"
+    assert found.mean > 0.5
+    assert found.further_replicates == replicates_to_resolve(found.mean, found.sd, 0.5, 0.05) - 5
