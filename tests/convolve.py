@@ -84,7 +84,10 @@ def made(kind: Kind, inside: int, outside: int, size: int, *, channels_last: boo
 
 
 def faults(searched: Iterable[Case], threads: int, isa: str) -> dict[str, str]:
-    """Case to what went wrong: those that differ from float64, and the one at which the process died or hung."""
+    """Case to what went wrong: those that differ from float64, and the one at which the process died or hung.
+
+    Damage may be found late, in the case after the one that did it.
+    """
     environment: Mapping[str, str] = {"ONEDNN_MAX_CPU_ISA": isa, **CHECKING}
     given = "\n".join(json.dumps(case) for case in searched)
     try:
