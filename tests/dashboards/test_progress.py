@@ -17,7 +17,7 @@ NOW_S = 1_000_000.0
 
 
 def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
-    pid = os.getpid()
+    pid = os.getppid()  # another process that lives: this one drives no study
     driver = Driver(host=platform.node(), pid=pid, pid_start=start_of(pid), token="", heartbeat_ms=0) if live else None
     texts = {"name": "s", "run_id": "r", "experiment_id": "1", "status": "RUNNING", "url": "", "question": ""}
     return StudyRecord(

@@ -35,7 +35,7 @@ class Lane:
 class Lanes:
     """Opens the `shards` of the set `name` on demand, from any thread, and keeps those open that were used last.
 
-    `num_opened` counts how often it opened one.
+    `num_opened` counts those that it came to keep open.
     """
 
     def __init__(self, place: Place, shards: Sequence[Shard], name: str) -> None:
@@ -98,11 +98,12 @@ class Lanes:
         lane = Lane(file)
         check_length(self._shards[number], lane.length, self._name)
         with self._lock:
-            self.num_opened += 1
-            lane = self._open.setdefault(number, lane)
+            # Two threads may have opened it at once: the second file is closed with its last reader, here.
+            kept = self._open.setdefault(number, lane)
+            self.num_opened += kept is lane
             while len(self._open) > _MAX_OPEN:
                 self._open.popitem(last=False)
-        return lane
+        return kept
 
 
 class _Coming:
