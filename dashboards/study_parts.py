@@ -101,6 +101,8 @@ def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str
         return
     if any(contrast.n for contrast in contrasts):
         show_figure(effects_figure(contrasts, analysis.exploratory), f"effects-{metric}")
+    elif any(contrast.stability.n for contrast in contrasts):
+        st.info("In no pair did both the arm and its baseline train: what can be judged is how often each failed to.")
     else:
         st.info("No pair of trials has ended yet: the first effect shows when an arm and its baseline have.")
     st.dataframe(

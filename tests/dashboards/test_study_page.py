@@ -141,6 +141,16 @@ def test_a_study_that_has_only_just_started(
     assert "unresolved" not in text
 
 
+def test_pairs_that_ended_and_none_of_which_trained_are_not_called_not_ended(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_dead", **SMALL)
+    filler.finished(study, lambda arm, replicate: "diverged")
+    text = said(open_study(mlflow_server.uri, study.name))
+    assert "In no pair did both the arm and its baseline train" in text
+    assert "No pair of trials has ended" not in text
+
+
 def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
     open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
 ) -> None:
