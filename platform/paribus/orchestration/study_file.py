@@ -156,9 +156,7 @@ def _place(file: str, frames: traceback.StackSummary) -> str:
 
 
 def _frames(error: BaseException, path: Path) -> traceback.StackSummary:
-    """From the study file inwards, without Python's own import machinery."""
+    """From the study file inwards, without what lies in no file: import machinery, a dataclass's own `__init__`."""
     frames = traceback.extract_tb(error.__traceback__)
     first = next((place for place, frame in enumerate(frames) if frame.filename == str(path)), len(frames))
-    return traceback.StackSummary.from_list(
-        [frame for frame in frames[first:] if not frame.filename.startswith("<frozen importlib")]
-    )
+    return traceback.StackSummary.from_list([frame for frame in frames[first:] if not frame.filename.startswith("<")])
