@@ -207,6 +207,18 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def at_home(home: Path) -> list[str]:
+    """The processes that live on with this home in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("PARIBUS_HOME") == str(home):
+                found.append(f"{process.pid}: {' '.join(process.cmdline())[:120]}")
+        except psutil.Error:
+            continue
+    return found
+
+
 def kill(pid: int) -> None:
     """kill -9, if it still lives."""
     try:

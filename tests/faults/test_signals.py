@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desk import HANGS_S, PORTS, Desk, environment, free_ports, wait_for
+from desk import HANGS_S, PORTS, Desk, at_home, environment, free_ports, wait_for
 
 from paribus.orchestration import stack_record
 
@@ -58,18 +58,6 @@ def breathes(process: psutil.Process) -> bool:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def at_home(home: Path) -> list[str]:
-    """The processes that live on with this home in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("PARIBUS_HOME") == str(home):
-                found.append(f"{process.pid}: {' '.join(process.cmdline())[:120]}")
-        except psutil.Error:
-            continue
-    return found
 
 
 def starters(pid: int) -> list[psutil.Process]:

@@ -5,27 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
-import psutil
 import pytest
-from desk import HOSTILE, LEARNS, LONG, STUDY, Desk, Stack, wait_for
+from desk import HOSTILE, LEARNS, LONG, STUDY, Desk, Stack, at_home, wait_for
 
 from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
-
-
-def left_over(home: Path) -> list[str]:
-    """The processes that live on with this home in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("PARIBUS_HOME") == str(home):
-                found.append(f"{process.pid}: {' '.join(process.cmdline())[:120]}")
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_nothing_running(lone_desk: Desk) -> None:
@@ -38,19 +24,19 @@ def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_noth
     assert interrupted.returncode == 130, out + err
     assert "the same command goes on from here" in err
     assert "Traceback" not in out + err
-    assert left_over(lone_desk.home) == []
+    assert at_home(lone_desk.home) == []
 
     begun = lone_desk.checkpoints(study)
     killed = lone_desk.start(study, PARIBUS_CHECKPOINT_S="0.2")
     wait_for(lambda: set(lone_desk.checkpoints(study)) - set(begun), "another checkpoint")
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
-    assert any("mlflow" in line for line in left_over(lone_desk.home))
+    assert any("mlflow" in line for line in at_home(lone_desk.home))
     last = lone_desk.run(study)
     assert last.returncode == 0, last.stdout + last.stderr
     assert "to resume" in last.stdout
     deadline = time.monotonic() + 90
-    while (left := left_over(lone_desk.home)) and time.monotonic() < deadline:
+    while (left := at_home(lone_desk.home)) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert left == []
 
@@ -72,7 +58,7 @@ def test_the_command_as_the_user_types_it(stack: Stack, lone_desk: Desk) -> None
     assert "[2/2]" in alone.stdout
     assert "`make up` keeps one up" in alone.stderr
     assert "Traceback" not in alone.stdout + alone.stderr
-    assert left_over(lone_desk.home) == []
+    assert at_home(lone_desk.home) == []
     again = lone_desk.run("studies/typed.py")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "2 done, skipped" in again.stdout
