@@ -6,17 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from paribus.recipe.part import is_bookkeeping
+from paribus.recipe.part import is_bookkeeping, is_neutral
 from paribus.recipe.recipe import Recipe
 from paribus.recipe.seeds import Seeds
 
 
 def result_bearing(part: BaseModel) -> dict[str, Any]:
-    """The fields of a recipe that can change a result, nested as the recipe is."""
+    """The fields of a recipe that can change a result, nested as the recipe is; later fields where they are in use."""
     return {
         name: result_bearing(value) if isinstance(value, BaseModel) else value
         for name, value in part
-        if not is_bookkeeping(type(part), name)
+        if not is_bookkeeping(type(part), name) and not is_neutral(part, name)
     }
 
 
