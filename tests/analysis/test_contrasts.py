@@ -116,7 +116,9 @@ def test_lists_of_examples_are_counted_over_both_sides_and_one_that_nobody_told_
     for side in study.arms[:2]:
         told = {**trials, (side, 1): replace(trials[side, 1], keys_digest="a")}
         assert num_test_sets(pairs, told) == 1
-        assert num_test_sets(pairs, {**told, (side, 2): replace(told[side, 2], keys_digest="b")}) == 2
+        other = {**told, (side, 2): replace(told[side, 2], keys_digest="b")}
+        assert num_test_sets(pairs, other) == 2
+        assert example_differences(pairs, TOP1, other) is None, "of two lists no example has a partner"
         assert example_differences(pairs, TOP1, told) is not None
 
 

@@ -27,15 +27,16 @@ ROOT = Path("platform/paribus")
 # Of the folder's tests those that start servers, draw or simulate for long say nothing of a number that others do not.
 TESTS = ("tests/analysis", "tests/study", "tests/orchestration")
 LEFT_OUT = ("test_error_rates", "test_plots")
-SLOW_S, BUDGET_S, LIMIT_S = 2.0, 1.5, 6.0
+SLOW_S, LIMIT_S = 2.0, 5.0
 _MEMORY = 6 << 30
 
 
 class Tests:
     """pytest's own items, run again and again in forks: collected once, with what each covers of which file."""
 
-    def __init__(self, files: Sequence[str], results: Path, again: bool) -> None:
-        self.files, self.results, self.again = files, results, again
+    def __init__(self, files: Sequence[str], results: Path, again: bool, budget_s: float) -> None:
+        self.files, self.results, self.again, self.budget_s = files, results, again, budget_s
+        self.sources = {file: (ROOT / file).read_text() for file in files}
         self.lines: dict[str, dict[str, set[int]]] = {}
         self.seconds: dict[str, float] = {}
         self.broken: str | None = None
@@ -51,28 +52,18 @@ class Tests:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Every test once, traced, and then every mutant in a fork of what is warm."""
-        known = self._known()
+        known, settled = self._known(), ("killed", "timeout") if self.again else ("killed", "timeout", "alive")
         self._trace(session.items)
         gc.collect()
         gc.freeze()
         with self.results.open("a") as out:
             for file in self.files:
-                source = (ROOT / file).read_text()
-                for mutant in mutants(source):
-                    if known.get((file, mutant.name)) in (
-                        ("killed", "timeout") if self.again else ("killed", "timeout", "alive")
-                    ):
+                for mutant in mutants(self.sources[file]):
+                    if known.get((file, mutant.name)) in settled:
                         continue
-                    status, by, tried = self._try(session, file, source, mutant)
-                    row = {
-                        "file": file,
-                        "line": mutant.line,
-                        "name": mutant.name,
-                        "status": status,
-                        "by": by,
-                        "tests": tried,
-                    }
-                    print(json.dumps(row), file=out, flush=True)
+                    status, by, tried = self._try(session, file, mutant)
+                    row = {"file": file, "name": mutant.name, "line": mutant.line, "status": status, "by": by}
+                    print(json.dumps({**row, "tests": tried}), file=out, flush=True)
         return True
 
     def _known(self) -> dict[tuple[str, str], str]:
@@ -109,18 +100,19 @@ class Tests:
         spent = 0.0
         for item in sorted(covering, key=lambda item: (own not in item.nodeid, self.seconds[item.nodeid])):
             seconds = self.seconds[item.nodeid]
-            if seconds < SLOW_S and (own in item.nodeid or spent < BUDGET_S):
+            if seconds < SLOW_S and (own in item.nodeid or spent < self.budget_s):
                 spent += seconds
                 yield item
 
-    def _try(self, session: pytest.Session, file: str, source: str, mutant: Mutant) -> tuple[str, str, int]:
+    def _try(self, session: pytest.Session, file: str, mutant: Mutant) -> tuple[str, str, int]:
         chosen = list(self._chosen(session.items, file, mutant.line))
         end, begin = os.pipe()
         child = os.fork()
         if child == 0:
+            gc.disable()
             resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT_S), int(LIMIT_S) + 1))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-            os.write(begin, self._failing(chosen, file, mutated(source, mutant)).encode())
+            os.write(begin, self._failing(chosen, file, mutated(self.sources[file], mutant)).encode())
             os._exit(0)
         os.close(begin)
         with os.fdopen(end) as told:
@@ -151,7 +143,10 @@ if __name__ == "__main__":
     parser.add_argument("results", type=Path)
     parser.add_argument("files", nargs="+")
     parser.add_argument("--again", action="store_true", help="try those that were alive again")
+    parser.add_argument("--budget", type=float, default=1.0, help="seconds of other files' tests for each mutant")
     parser.add_argument("--tests", nargs="+", default=TESTS)
     given = parser.parse_args()
     options = ["-q", "-m", "not cluster and not gpu and not browser and not slow", "-p", "no:cacheprovider"]
-    sys.exit(pytest.main([*options, *given.tests], plugins=[Tests(given.files, given.results, given.again)]))
+    sys.exit(
+        pytest.main([*options, *given.tests], plugins=[Tests(given.files, given.results, given.again, given.budget)])
+    )
