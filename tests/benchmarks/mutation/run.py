@@ -16,6 +16,7 @@ import os
 import resource
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Tests:
         self.lines: dict[str, dict[str, set[int]]] = {}
         self.seconds: dict[str, float] = {}
         self.broken: str | None = None
+        self.kills = Counter[str]()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """The first failure, of a fixture or a test, is the mutant's end."""
@@ -58,6 +60,7 @@ class Tests:
         gc.freeze()
         with self.results.open("a") as out:
             for file in self.files:
+                self.kills.clear()
                 for mutant in mutants(self.sources[file]):
                     if known.get((file, mutant.name)) in settled:
                         continue
@@ -93,12 +96,12 @@ class Tests:
                 pytest.exit(f"{self.broken} fails without any mutant", returncode=1)
 
     def _chosen(self, items: Sequence[pytest.Item], file: str, line: int) -> Iterator[pytest.Item]:
-        """The tests that run the line, own ones first; of a line that runs at import, those that run the file."""
+        """Those that run the line, or at import the file: first what killed most so far, own ones, quick ones."""
         own = f"test_{Path(file).stem}"
         covering = [item for item in items if line in self.lines[item.nodeid].get(file, ())]
         covering = covering or [item for item in items if file in self.lines[item.nodeid]]
-        spent = 0.0
-        for item in sorted(covering, key=lambda item: (own not in item.nodeid, self.seconds[item.nodeid])):
+        spent, kills = 0.0, self.kills
+        for item in sorted(covering, key=lambda i: (-kills[i.nodeid], own not in i.nodeid, self.seconds[i.nodeid])):
             seconds = self.seconds[item.nodeid]
             if seconds < SLOW_S and (own in item.nodeid or spent < self.budget_s):
                 spent += seconds
@@ -117,6 +120,7 @@ class Tests:
         os.close(begin)
         with os.fdopen(end) as told:
             by = told.read()
+        self.kills[by] += 1
         died = os.waitpid(child, 0)[1] != 0
         return ("timeout" if died else "killed" if by else "alive"), by, len(chosen)
 
@@ -146,7 +150,7 @@ if __name__ == "__main__":
     parser.add_argument("--budget", type=float, default=1.0, help="seconds of other files' tests for each mutant")
     parser.add_argument("--tests", nargs="+", default=TESTS)
     given = parser.parse_args()
-    options = ["-q", "-m", "not cluster and not gpu and not browser and not slow", "-p", "no:cacheprovider"]
+    options = ["-q", "-s", "-m", "not cluster and not gpu and not browser and not slow", "-p", "no:cacheprovider"]
     sys.exit(
         pytest.main([*options, *given.tests], plugins=[Tests(given.files, given.results, given.again, given.budget)])
     )
