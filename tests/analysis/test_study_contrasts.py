@@ -7,16 +7,18 @@ from math import nan
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from paribus.analysis import analyse
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.intervals import Interval, bootstrap_interval, moments, standardised_effect, t_interval
 from paribus.analysis.pairing import pairing_of
 from paribus.analysis.power import replicates_to_resolve
+from paribus.analysis.same_training import SENTENCE
 from paribus.analysis.simultaneous import critical_value
 from paribus.analysis.verdicts import judge
 from paribus.recipe.seeds import key
-from paribus.study import Study
+from paribus.study import Study, TrialResult
 
 BASE, WIDE, FOUR = (
     [90.0, 90.2, 89.8, 90.1, 89.9, 90.3],
@@ -188,3 +190,35 @@ def test_one_training_has_no_interval_of_any_kind_and_needs_nothing(study: Study
     assert np.isnan(found.half_width)
     assert (found.interval, found.bootstrap, found.simultaneous, found.both_chances, found.pairing) == (None,) * 5
     assert (found.further_replicates, found.further_for_stability) == (None, None)
+
+
+def test_the_interval_for_another_test_set_keeps_the_floor_of_one_example(study: Study, results_of) -> None:
+    """In each replicate the arm is right in one example more, in the last in two, always others."""
+    right = {1.0: np.zeros(200, bool), 2.0: np.zeros(200, bool)}
+    gained = {(2.0, r): list(range(2 * r, 2 * r + (2 if r == 6 else 1))) for r in range(1, 7)}
+
+    def judged(result: TrialResult) -> TrialResult:
+        width = result.arm.as_dict()["model.width"]
+        correct = right[width].copy()
+        correct[gained.get((width, result.replicate), [])] = True
+        return replace(result, correct=correct)
+
+    results = [judged(r) for r in results_of(study, {1.0: [90.0] * 6, 2.0: [90.5] * 5 + [91.0]})]
+    found = analyse(study.vary(replicates=6), results).contrasts[0]
+    assert found.sd == 0.5, "0.2, and floored at one of 200 examples"
+    assert found.both_chances is not None
+    assert found.both_chances.half_width == pytest.approx(found.half_width)
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 5) * 0.5 / 6**0.5)
+
+
+def test_what_failures_and_open_verdicts_mean_is_told_once_beside_the_primary_metric(study, results_of) -> None:
+    table = {1.0: BASE, 2.0: ["dead", *WIDE[1:]], 4.0: BASE}
+    found = analyse(study.vary(replicates=6), results_of(study, table))
+    primary, same = found.contrasts
+    assert primary.verdict == "unresolved"
+    told = [note for note in primary.notes if note.startswith("unresolved: half-width")]
+    assert len(told) == 1
+    assert sum(note.startswith("failed to train in 1 of 6") for note in primary.notes) == 1
+    assert same.notes[0] == SENTENCE
+    for contrast in found.secondary:
+        assert not any(note.startswith(("failed to train", "unresolved", "these arms")) for note in contrast.notes)

@@ -11,7 +11,8 @@ from trial_records import record_of
 
 from paribus.analysis import AnalysisError
 from paribus.data import DataError
-from paribus.data.catalog import data_digest
+from paribus.data.catalog import data_digest, locate
+from paribus.data.manifest import read_manifest
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
@@ -245,3 +246,12 @@ def test_a_verb_that_keeps_to_some_actions_leaves_the_others(home: Path) -> None
     only = look_out(STUDY, home, records, Options(), only=frozenset({"retry"}))
     assert actions(only) == {"skip": 1, "retry": 1, "leave": 13}
     assert [step.trial.id for step in only.plan.todo] == [failed.id]
+
+
+def test_the_coarsest_of_the_studys_test_sets_is_the_step_that_is_planned_with(home: Path) -> None:
+    study = Study(name="plan", base="synthetic", factors={"data.eval_split": ("train", "test")}, margin=4.0)
+    sizes = {arm.as_dict()["data.eval_split"]: study.recipe_of(arm).data for arm in study.arms}
+    samples = {name: read_manifest(locate(data, home)).split(name).samples for name, data in sizes.items()}
+    assert samples["test"] == 32 < samples["train"]
+    found = look_out(study, home, (), Options(), check=False)
+    assert found.power.sd == pytest.approx(100 / 32), "of 32 examples one is more than the assumed spread of 1.1 points"
