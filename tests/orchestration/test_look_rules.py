@@ -85,6 +85,11 @@ def test_a_pair_is_two_trials_that_came_to_an_end_of_their_own(outcome: str) -> 
     assert raised(only_far) == ((0, 4 if ends else 3, 4),)
 
 
+def test_a_study_of_a_baseline_alone_has_no_pairs_to_look_at() -> None:
+    alone = replace(STUDY, factors={"model.width": (0.25,)}, baseline={"model.width": 0.25})
+    assert raised(held(alone, lambda trial: "finished"), study=alone) == ()
+
+
 def test_pairs_are_of_the_same_replicate() -> None:
     assert raised(held(STUDY, lambda t: (t.replicate <= 4) == (t.arm == BASELINE) and "finished")) == ()
 
@@ -162,6 +167,7 @@ def test_a_fresh_judgement_names_what_it_rests_on() -> None:
         "fresh: judged on replicates 6 to 8 alone, added since the look at 5; there were 2 looks, and each judgement "
         "by itself holds the error rate"
     )
+    assert first_fresh(twice, STUDY) == 6, "after the last look"
     assert first_fresh(twice, replace(STUDY, replicates=4)) == 4, "the look at 5 came later"
 
 

@@ -11,6 +11,9 @@ import json
 import sys
 from pathlib import Path
 
+from changes import mutants
+
+ROOT = Path("platform/paribus")
 EQUIVALENT = Path(__file__).with_name("equivalent.json")
 KILLED = ("killed", "timeout")
 
@@ -21,13 +24,14 @@ def table(results: Path) -> str:
     by_file: dict[str, dict[str, str]] = {}
     for row in map(json.loads, results.read_text().splitlines()):
         by_file.setdefault(row["file"], {})[row["name"]] = row["status"]
-    lines = ["| file of `paribus` | mutants | killed | equivalent | alive |", "|---|---|---|---|---|"]
-    total, left = [0, 0, 0, 0], []
-    for file, statuses in sorted(by_file.items()):
-        reasons = judged.get(file, {})
+    lines = ["| file of `paribus` | mutants | tried | killed | equivalent | alive |", "|---|---|---|---|---|---|"]
+    total, left = [0] * 5, []
+    for file, tried in sorted(by_file.items()):
+        now = [mutant.name for mutant in mutants((ROOT / file).read_text())]
+        statuses, reasons = {name: tried[name] for name in now if name in tried}, judged.get(file, {})
         killed = [name for name, status in statuses.items() if status in KILLED]
         alive = [name for name in statuses if name not in killed and name not in reasons]
-        counts = [len(statuses), len(killed), len(statuses) - len(killed) - len(alive), len(alive)]
+        counts = [len(now), len(statuses), len(killed), len(statuses) - len(killed) - len(alive), len(alive)]
         total = [sum(pair) for pair in zip(total, counts, strict=True)]
         lines.append(f"| `{file}` | {' | '.join(map(str, counts))} |")
         left += [f"alive: {file} {name}" for name in alive]
