@@ -60,9 +60,16 @@ def test_all_alike_or_all_unrecorded_is_no_mixture_and_partly_recorded_is_one() 
     assert mixtures(STUDY, records(lambda t: cpu("A"))) == ()
     assert mixtures(STUDY, records(lambda t: {})) == ()
     assert mixtures(STUDY, []) == ()
-    assert mixtures(STUDY, records(lambda t: cpu("A") if t.replicate == 1 else {})) == (
-        "mixed processors in the contrast: not recorded (4 trials), A (2 trials)",
-    )
+    for tag, name in (
+        ("code", "code"),
+        ("cpu", "processors"),
+        ("device", "devices"),
+        ("versions", "library versions"),
+    ):
+        value = '{"A": "1"}' if tag == "versions" else "A"
+        told = records(lambda t, tag=tag, value=value: {f"paribus.{tag}": value} if t.replicate == 1 else {})
+        shown = "A 1" if tag == "versions" else "A"
+        assert f"mixed {name} in the contrast: not recorded (4 trials), {shown} (2 trials)" in mixtures(STUDY, told)
 
 
 def test_contrasts_are_counted_and_those_that_are_all_alike_are_not() -> None:
