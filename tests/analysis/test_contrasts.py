@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from paribus.analysis import analyse
-from paribus.analysis.contrasts import Contrast, example_differences, num_test_sets, pairs_of, values_of
+from paribus.analysis.contrasts import Contrast, contrast_notes, example_differences, num_test_sets, pairs_of, values_of
 from paribus.analysis.metrics import METRICS
 from paribus.study import Study, TrialResult
 
@@ -116,7 +116,9 @@ def test_lists_of_examples_are_counted_over_both_sides_and_one_that_nobody_told_
     for side in study.arms[:2]:
         told = {**trials, (side, 1): replace(trials[side, 1], keys_digest="a")}
         assert num_test_sets(pairs, told) == 1
-        assert num_test_sets(pairs, {**told, (side, 2): replace(told[side, 2], keys_digest="b")}) == 2
+        other = {**told, (side, 2): replace(told[side, 2], keys_digest="b")}
+        assert num_test_sets(pairs, other) == 2
+        assert example_differences(pairs, TOP1, other) is None, "of two lists no example has a partner"
         assert example_differences(pairs, TOP1, told) is not None
 
 
@@ -176,3 +178,27 @@ def test_identical_deltas_are_named_with_their_value_from_three_on(study: Study,
         found = analyse(study.vary(replicates=n), results).contrasts[0]
         told = [note for note in found.notes if note.startswith(f"all {n} deltas are identical (0.5)")]
         assert len(told) == (n == 3)
+
+
+def test_lists_of_examples_that_differ_are_counted_in_a_note_and_one_list_or_none_is_not(study, results_of) -> None:
+    trials = judged_examples(study, results_of)
+    pairs, contrast = pairs_of(study.arms[1], study.arms[0], trials, (1, 2)), contrast_of(study, results_of, 5)[0]
+    for num_sets in (0, 1, 2, 3):
+        notes = contrast_notes(pairs, contrast, 2, num_sets, 0.01)
+        told = [note for note in notes if "different lists" in note]
+        assert len(told) == (num_sets > 1)
+        assert all(f"judged on {num_sets} different lists" in note for note in told)
+
+
+def test_a_floored_spread_is_told_from_three_pairs_on_and_never_of_one_training(study: Study, results_of) -> None:
+    def told(n: int, arm: list[float], num_eval: int | None) -> list[str]:
+        results = results_of(study, {1.0: [90.0, 90.2, 89.8][:n], 2.0: arm[:n]})
+        notes = analyse(study.vary(replicates=n), results, num_eval=num_eval).contrasts[0].notes
+        return [note for note in notes if "less than one evaluation example" in note]
+
+    level = [95.0, 95.2, 94.8]
+    assert len(told(3, level, 500)) == 1
+    assert told(2, level, 500) == []
+    assert told(3, [95.0, 96.0, 99.0], 500) == []
+    assert told(3, level, None) == [], "without a number of examples there is no floor"
+    assert told(3, [90.0, 90.2, 89.8], 500) == [], "the arms are the same training"

@@ -124,3 +124,23 @@ def test_three_replicates_of_two_examples_are_the_least_and_the_level_is_that_as
     assert plain is not None
     assert found is not None
     assert found.half_width == pytest.approx(plain.half_width, rel=0.01)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_more_degrees_of_freedom_never_make_it_narrower_than_the_t_interval_of_the_replicates(level: float) -> None:
+    """Rows and columns that add up: no residual, twice the rows' variance in all, and 4.5 degrees of freedom for 2."""
+    rows, columns = np.array([0.0, 1.0, 2.0]), np.sqrt(50 / 3) * stats.zscore(np.arange(100.0), ddof=1)
+    found, plain = crossed_interval(rows[:, None] + columns, level), t_interval(rows, level=level)
+    parts = components_of(rows[:, None] + columns)
+    assert (parts.variance, parts.freedom) == (pytest.approx(0.5), pytest.approx(4.48, abs=0.01))
+    assert found is not None
+    assert plain is not None
+    by_freedom = stats.t.ppf(0.5 + level / 2, parts.freedom) * 0.5**0.5
+    assert found.half_width == pytest.approx(plain.half_width)
+    assert plain.half_width > 1.02 * by_freedom
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (5,), (2, 3, 4)])
+def test_what_is_no_table_of_replicates_and_examples_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="replicates, examples"):
+        crossed_interval(np.zeros(shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from paribus.analysis import analyse
 from paribus.analysis.looks import Looks, error_rates
@@ -159,3 +160,15 @@ def test_looks_are_those_of_at_least_three_pairs_before_a_verdict_on_three() -> 
     assert Looks(own=(3, 4, 5, 6, 9)).phrase() == "after looks at 5 numbers of replicates from 3 to 9"
     assert Looks(elsewhere=((3, 4),)).phrase() == "after looks at 3 and 4 of another seed"
     assert bool(Looks(elsewhere=((3,),)))
+
+
+def test_rates_are_counted_over_ten_thousand_studies_by_scipys_t_tests() -> None:
+    """One contrast, so that nothing is corrected: two-sided at 5 % for a difference, one-sided against the margin."""
+    runs = np.random.default_rng([1, 3, 5]).standard_normal((10_000, 2, 5))
+    deltas = runs[:, 1] - runs[:, 0]
+    found = np.zeros((2, 10_000), dtype=bool)
+    for n in (3, 5):
+        found[0] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1).pvalue < 0.05
+        found[1] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1, alternative="less").pvalue < 0.05
+    rates = error_rates((3, 5), 1, 0.05)
+    assert (rates.difference, rates.equivalence) == tuple(found.mean(axis=1))

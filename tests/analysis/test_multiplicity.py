@@ -31,6 +31,7 @@ def test_holm_by_hand_step_by_step_and_never_falling() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.01, 0.01, 0.9, 0.5]) == pytest.approx([0.04, 0.04, 1.0, 1.0])
     assert holm([0.02]).tolist() == [0.02]
+    assert holm([0.7, 0.6, 0.9]).tolist() == [1.0, 1.0, 1.0]
     assert holm([[0.04, 0.01], [0.5, 0.03]]) == pytest.approx(np.array([[0.04, 0.02], [0.5, 0.06]]))
 
 

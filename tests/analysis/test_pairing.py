@@ -88,7 +88,9 @@ def test_the_sentence_says_narrowed_or_widened_by_how_much_and_whether_that_is_s
     assert "pairing widened the intervals by 25 %; the interval holds 0, so" in sentence(1.25, -0.1, 0.9)
     assert "holds 0" not in sentence(1.25, -0.9, -0.1)
     assert "holds 0" in sentence(0.8, 0.0, 0.9)
+    assert "holds 0" in sentence(0.8, -0.9, 0.0)
     assert "widened the intervals by 0 %" in sentence(1.0, 0.1, 0.9)
+    assert "narrowed the intervals by 75 %" in sentence(0.25, 0.1, 0.9)
 
 
 def test_arms_that_are_one_another_again_are_paired_by_1_and_those_without_spread_not_at_all() -> None:

@@ -52,7 +52,7 @@ def test_both_intervals_are_at_the_level_that_was_asked_for(level: float) -> Non
 
 
 @pytest.mark.parametrize(
-    "table", [(36, 12, 2, 10), (5, 3, 3, 5), (1, 4, 5, 1), (2, 0, 3, 4), (0, 3, 0, 5), (3, 2, 2, 3)]
+    "table", [(36, 12, 2, 10), (1, 1, 1, 2), (5, 3, 3, 5), (1, 4, 5, 1), (2, 0, 3, 4), (0, 3, 0, 5), (3, 2, 2, 3)]
 )
 def test_newcombes_method_10_by_its_formula(table: tuple[int, int, int, int]) -> None:
     """Newcombe (1998), page 2639: phi is corrected by n / 2 where it is positive, and by no more than to 0."""

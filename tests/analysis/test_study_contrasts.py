@@ -7,14 +7,18 @@ from math import nan
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from paribus.analysis import analyse
+from paribus.analysis.contrasts import Contrast
 from paribus.analysis.intervals import Interval, bootstrap_interval, moments, standardised_effect, t_interval
 from paribus.analysis.pairing import pairing_of
+from paribus.analysis.power import replicates_to_resolve
+from paribus.analysis.same_training import SENTENCE
 from paribus.analysis.simultaneous import critical_value
 from paribus.analysis.verdicts import judge
 from paribus.recipe.seeds import key
-from paribus.study import Study
+from paribus.study import Study, TrialResult
 
 BASE, WIDE, FOUR = (
     [90.0, 90.2, 89.8, 90.1, 89.9, 90.3],
@@ -127,3 +131,94 @@ def test_the_interval_for_another_test_set_is_never_narrower_than_the_one_beside
     assert isinstance(contrast.interval, Interval)
     alone = analyse(study, [r for r in results if r.replicate < 3]).contrasts[0]
     assert alone.both_chances is None
+
+
+def one_contrast(study: Study, results_of, arm: list, base: list, margin: float = 0.5) -> Contrast:
+    table = {1.0: base, 2.0: arm}
+    narrow = study.vary(factors={"model.width": (1.0, 2.0)}, margin=margin, replicates=len(base))
+    return analyse(narrow, results_of(narrow, table)).contrasts[0]
+
+
+def test_one_contrast_needs_what_its_own_two_tests_need_at_the_full_level(study: Study, results_of) -> None:
+    for shift, margin in ((0.0, 0.5), (0.6, 0.3)):
+        arm = [value + shift + extra for value, extra in zip(BASE, (0.9, -0.8, 0.5, -0.6, 0.7, -0.5), strict=True)]
+        found = one_contrast(study, results_of, arm, BASE, margin)
+        assert found.verdict == "unresolved"
+        pairs = replicates_to_resolve(found.mean, found.sd, margin, 0.05, alpha_equivalence=0.05)
+        assert pairs != replicates_to_resolve(found.mean, found.sd, margin, 0.025, alpha_equivalence=0.025)
+        assert found.further_replicates == pairs - 6
+
+
+def test_several_contrasts_need_more_by_the_tests_of_each_family(study: Study, results_of) -> None:
+    """A failure puts a third test among those of a difference, and none among those of equivalence."""
+    for shift, margin in ((0.0, 0.5), (0.6, 0.3)):
+        arm = [value + shift + extra for value, extra in zip(BASE, (0.9, -0.8, 0.5, -0.6, 0.7, -0.5), strict=True)]
+        varied = study.vary(margin=margin, replicates=6)
+        found = analyse(varied, results_of(varied, {1.0: BASE, 2.0: arm, 4.0: ["dead", *WIDE[1:]]})).contrasts[0]
+        assert found.verdict == "unresolved"
+        pairs = replicates_to_resolve(found.mean, found.sd, margin, 0.05 / 3, alpha_equivalence=0.05 / 2)
+        assert found.further_replicates == pairs - 6
+
+
+def test_replicates_that_will_fail_are_counted_among_those_that_are_needed(study: Study, results_of) -> None:
+    arm = [value + extra for value, extra in zip(BASE, (0.9, -0.8, 0.5, -0.6, 0.7, -0.5), strict=True)]
+    found = one_contrast(study, results_of, ["dead", *arm[1:]], ["dead", *BASE[1:]])
+    pairs = replicates_to_resolve(found.mean, found.sd, 0.5, 0.05 / 2, alpha_equivalence=0.05)
+    assert found.further_replicates == np.ceil(pairs * 6 / 5) - 6
+
+
+def test_what_the_survivors_settle_needs_no_more_of_them_though_failures_are_open(study: Study, results_of) -> None:
+    quiet = [value + extra for value, extra in zip(BASE, (0.01, -0.02, 0.03, 0.0, -0.01, 0.02), strict=True)]
+    found = one_contrast(study, results_of, ["dead", *quiet[1:]], BASE)
+    assert found.verdict == "unresolved"
+    assert found.further_replicates is None
+    assert found.further_for_stability is not None
+    assert any("the same where it trains" in note for note in found.notes)
+
+
+def test_what_failures_settle_needs_no_more_survivors_though_their_mean_is_open(study: Study, results_of) -> None:
+    base = [90.0 + r / 10 for r in range(12)]
+    found = one_contrast(study, results_of, [*["dead"] * 9, 91.9, 90.0, 91.8], base)
+    assert (found.verdict, found.n) == ("worse (unstable)", 3)
+    assert (found.further_replicates, found.further_for_stability) == (None, None)
+
+
+def test_one_training_has_no_interval_of_any_kind_and_needs_nothing(study: Study, results_of) -> None:
+    results = results_of(study.vary(replicates=6), {1.0: BASE, 2.0: BASE})
+    found = analyse(study.vary(replicates=6), results, num_eval=1000).contrasts[0]
+    assert found.verdict == "same training"
+    assert np.isnan(found.half_width)
+    assert (found.interval, found.bootstrap, found.simultaneous, found.both_chances, found.pairing) == (None,) * 5
+    assert (found.further_replicates, found.further_for_stability) == (None, None)
+
+
+def test_the_interval_for_another_test_set_keeps_the_floor_of_one_example(study: Study, results_of) -> None:
+    """In each replicate the arm is right in one example more, in the last in two, always others."""
+    right = {1.0: np.zeros(200, bool), 2.0: np.zeros(200, bool)}
+    gained = {(2.0, r): list(range(2 * r, 2 * r + (2 if r == 6 else 1))) for r in range(1, 7)}
+
+    def judged(result: TrialResult) -> TrialResult:
+        width = result.arm.as_dict()["model.width"]
+        correct = right[width].copy()
+        correct[gained.get((width, result.replicate), [])] = True
+        return replace(result, correct=correct)
+
+    results = [judged(r) for r in results_of(study, {1.0: [90.0] * 6, 2.0: [90.5] * 5 + [91.0]})]
+    found = analyse(study.vary(replicates=6), results).contrasts[0]
+    assert found.sd == 0.5, "0.2, and floored at one of 200 examples"
+    assert found.both_chances is not None
+    assert found.both_chances.half_width == pytest.approx(found.half_width)
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 5) * 0.5 / 6**0.5)
+
+
+def test_what_failures_and_open_verdicts_mean_is_told_once_beside_the_primary_metric(study, results_of) -> None:
+    table = {1.0: BASE, 2.0: ["dead", *WIDE[1:]], 4.0: BASE}
+    found = analyse(study.vary(replicates=6), results_of(study, table))
+    primary, same = found.contrasts
+    assert primary.verdict == "unresolved"
+    told = [note for note in primary.notes if note.startswith("unresolved: half-width")]
+    assert len(told) == 1
+    assert sum(note.startswith("failed to train in 1 of 6") for note in primary.notes) == 1
+    assert same.notes[0] == SENTENCE
+    for contrast in found.secondary:
+        assert not any(note.startswith(("failed to train", "unresolved", "these arms")) for note in contrast.notes)

@@ -39,3 +39,8 @@ def test_the_number_of_examples_is_counted_from_either_array_or_taken_as_stated(
             index_results(study, results, 41)
     assert index_results(study, plain, None).num_eval is None
     assert index_results(study, plain, 41).num_eval == 41
+
+
+def test_replicates_are_in_order_wherever_they_begin(study: Study) -> None:
+    assert index_results(study.vary(replicates=8), [], None, replicates=(5, 6, 7, 8)).replicates == (5, 6, 7, 8)
+    assert index_results(study.vary(replicates=8), [], None, replicates=(8, 6, 5)).replicates == (5, 6, 8)

@@ -184,3 +184,26 @@ def test_the_two_families_are_counted_study_by_study() -> None:
     found = judge(deltas, margin=0.5, arm_failed=[[0, 0], [0, 3], [5, 5]], ended=5)
     assert found.num_difference.tolist() == [2, 2, 2]
     assert found.num_equivalence.tolist() == [2, 1, 0]
+
+
+def test_a_contrast_of_two_pairs_is_in_no_family_and_makes_no_other_p_larger() -> None:
+    deltas = np.array([[0.01, -0.02, 0.03, 0.02, -0.01], [0.4, 0.5, np.nan, np.nan, np.nan]])
+    found, alone = judge(deltas, margin=0.05), judge(deltas[:1], margin=0.05)
+    assert found.p_equivalence_holm[0] == found.p_equivalence[0] == alone.p_equivalence_holm[0]
+    assert found.p_superiority_holm[0] == found.p_superiority[0] == alone.p_superiority_holm[0]
+    assert (int(found.num_equivalence), int(found.num_difference)) == (1, 1)
+
+
+def test_many_studies_are_judged_each_with_families_of_its_own() -> None:
+    generator = np.random.default_rng(3)
+    deltas = generator.normal(0.1, 0.2, (2, 3, 6))
+    deltas[0, 1, 2:] = np.nan
+    arm_failed = np.array([[0, 0, 2], [0, 0, 0]])
+    found = judge(deltas, margin=0.5, arm_failed=arm_failed, ended=6)
+    assert found.num_equivalence.tolist() == [2, 3]
+    assert found.num_difference.tolist() == [3, 3]
+    for study in (0, 1):
+        alone = judge(deltas[study], margin=0.5, arm_failed=arm_failed[study], ended=6)
+        assert found.codes[study].tolist() == alone.codes.tolist()
+        for name in ("p_superiority_holm", "p_equivalence_holm", "p_stability_holm", "half_width"):
+            assert getattr(found, name)[study] == pytest.approx(getattr(alone, name), nan_ok=True), name

@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from trial_records import record_of
 
 from paribus.analysis import AnalysisError
-from paribus.data.catalog import data_digest
+from paribus.data import DataError
+from paribus.data.catalog import data_digest, locate
+from paribus.data.manifest import read_manifest
+from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.texts import plan_text
@@ -31,30 +35,7 @@ def drawn(study: Study, home: Path) -> tuple[Trial, ...]:
 
 
 def ended(trial: Trial, top1: float, total_s: float) -> TrialRecord:
-    return TrialRecord(
-        run_id="run",
-        trial_id=trial.id,
-        study="plan",
-        arm=trial.arm,
-        arm_name=trial.arm.name,
-        replicate=trial.replicate,
-        outcome="finished",
-        interrupted=False,
-        status="FINISHED",
-        attempt=1,
-        attempts={},
-        metrics={"top1": top1, "total_s": total_s},
-        latest={},
-        params={},
-        outcome_step=None,
-        num_steps=8,
-        total_steps=8,
-        reason="",
-        started_ms=0,
-        ended_ms=1,
-        url="",
-        tags={},
-    )
+    return record_of(trial, metrics={"top1": top1, "total_s": total_s})
 
 
 def outlook(study: Study, home: Path, records: Sequence[TrialRecord] | None = ()) -> Outlook:
@@ -225,3 +206,52 @@ def test_a_margin_a_little_below_one_example_is_refused_and_one_of_fewer_digits_
     outlook(replace(STUDY, margin=3.124), home)
     look_out(replace(STUDY, margin=3.11), home, (), Options(), check=False)
     outlook(replace(STUDY, metric="log_likelihood", margin=0.001), home)
+
+
+def test_before_training_the_plan_refuses_what_training_would_refuse_and_unchecked_it_does_not(home: Path) -> None:
+    crowded = STUDY.vary(fixed={"data.batch_size": 4096})
+    with pytest.raises(DataError, match=r"fewer than a batch: data\.batch_size = 4096"):
+        outlook(crowded, home)
+    assert len(look_out(crowded, home, (), Options(), check=False).plan.steps) == 15
+
+
+def actions(found: Outlook) -> dict[str, int]:
+    return dict(found.plan.counts())
+
+
+def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_person_says_so(home: Path) -> None:
+    mine, theirs, failed = drawn(STUDY, home)[:3]
+    records = [
+        replace(ended(mine, 50.0, 1.0), tags={"paribus.code": code_digest()}),
+        replace(ended(theirs, 50.0, 1.0), tags={"paribus.code": "other"}, attempt=3, run_id="theirs"),
+        replace(ended(failed, 50.0, 1.0), outcome="failed"),
+    ]
+    others = {"start": 12, "retry": 1, "skip": 1}
+    assert actions(outlook(STUDY, home, records)) == {**others, "stale": 1}
+    assert actions(look_out(STUDY, home, records, Options(accept_code=True))) == {**others, "skip": 2}
+    again = look_out(STUDY, home, records, Options(redo=True))
+    assert actions(again) == {**others, "retry": 2}
+    step = next(step for step in again.plan.steps if step.trial.id == theirs.id)
+    assert (step.action, step.attempt, step.run_id) == ("retry", 4, "theirs"), "the next attempt in the same run"
+
+
+def test_a_verb_that_keeps_to_some_actions_leaves_the_others(home: Path) -> None:
+    done, failed, running = drawn(STUDY, home)[:3]
+    records = [
+        replace(ended(done, 50.0, 1.0), tags={"paribus.code": code_digest()}),
+        replace(ended(failed, 50.0, 1.0), outcome="failed"),
+        replace(ended(running, 50.0, 1.0), outcome=None),
+    ]
+    assert actions(outlook(STUDY, home, records)) == {"skip": 1, "retry": 1, "resume": 1, "start": 12}
+    only = look_out(STUDY, home, records, Options(), only=frozenset({"retry"}))
+    assert actions(only) == {"skip": 1, "retry": 1, "leave": 13}
+    assert [step.trial.id for step in only.plan.todo] == [failed.id]
+
+
+def test_the_coarsest_of_the_studys_test_sets_is_the_step_that_is_planned_with(home: Path) -> None:
+    study = Study(name="plan", base="synthetic", factors={"data.eval_split": ("train", "test")}, margin=4.0)
+    sizes = {arm.as_dict()["data.eval_split"]: study.recipe_of(arm).data for arm in study.arms}
+    samples = {name: read_manifest(locate(data, home)).split(name).samples for name, data in sizes.items()}
+    assert samples["test"] == 32 < samples["train"]
+    found = look_out(study, home, (), Options(), check=False)
+    assert found.power.sd == pytest.approx(100 / 32), "of 32 examples one is more than the assumed spread of 1.1 points"

@@ -125,7 +125,7 @@ def example_differences(pairs: Pairs, metric: Metric, trials: Trials) -> Floats 
             rows.append(arm.log_likelihood.astype(np.float64) - baseline.log_likelihood)
         else:
             return None
-    return np.stack(rows) if rows and len({row.size for row in rows}) == 1 else None
+    return np.stack(rows) if len({row.size for row in rows}) == 1 else None
 
 
 def num_test_sets(pairs: Pairs, trials: Trials) -> int:
@@ -135,7 +135,7 @@ def num_test_sets(pairs: Pairs, trials: Trials) -> int:
 
 
 def contrast_notes(
-    pairs: Pairs, contrast: Contrast, num_replicates: int, num_sets: int, resolution: float = 0.0
+    pairs: Pairs, contrast: Contrast, num_replicates: int, num_sets: int, resolution: float
 ) -> list[str]:
     """What a reader must know before believing the numbers of a contrast."""
     notes = []

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class StudyAnalysis:
     num_expected: int
     caveats: Mapping[str, Any]
     notes: tuple[str, ...]
-    looks: Looks = field(default_factory=Looks)
+    looks: Looks
 
     def verdict_counts(self) -> dict[str, int]:
         """How many contrasts came to each verdict, in the order of the verdict words."""

@@ -40,8 +40,6 @@ def made_with(record: TrialRecord) -> dict[str, str]:
 def _sentence(
     name: str, values: Mapping[str, str], records: Sequence[TrialRecord], compared: Mapping[Arm, Arm]
 ) -> str | None:
-    if len(set(values.values()) - {UNRECORDED}) < 1 or len(set(values.values())) < 2:
-        return None
     at = {(record.arm, record.replicate): values[record.trial_id] for record in records}
     mixed, pairs = 0, 0
     for arm, baseline in compared.items():

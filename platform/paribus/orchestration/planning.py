@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +34,9 @@ class Outlook:
     power: Power
     seconds: float | None
     note: str
-    num_untimed: int = 0
-    records: Sequence[TrialRecord] | None = None
-    settings: Settings = field(default_factory=Settings)
+    num_untimed: int
+    records: Sequence[TrialRecord] | None
+    settings: Settings
 
     @property
     def title(self) -> str:

@@ -30,11 +30,11 @@ class Power:
     detectable: float | None
     sd: float
     source: str
-    num_contrasts: int = 1
-    equivalent: float = 0.0
-    enough: int | None = None
-    failures: int | None = None
-    failure_rate: float | None = None
+    num_contrasts: int
+    equivalent: float
+    enough: int | None
+    failures: int | None
+    failure_rate: float | None
 
 
 def power_of(effect: float, sd: float, replicates: int, alpha: float = 0.05) -> float:

@@ -1,0 +1,37 @@
+"""What the ledger would say of a trial that ended, for tests of what is concluded from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paribus.study.plan import Trial
+from paribus.tracking.ledger_records import TrialRecord
+
+
+def record_of(trial: Trial, **fields: Any) -> TrialRecord:
+    """The record of a finished trial; `fields` are what is to be otherwise."""
+    made: dict[str, Any] = {
+        "run_id": "run",
+        "trial_id": trial.id,
+        "study": "plan",
+        "arm": trial.arm,
+        "arm_name": trial.arm.name,
+        "replicate": trial.replicate,
+        "outcome": "finished",
+        "interrupted": False,
+        "status": "FINISHED",
+        "attempt": 1,
+        "attempts": {},
+        "metrics": {},
+        "latest": {},
+        "params": {},
+        "outcome_step": None,
+        "num_steps": 8,
+        "total_steps": 8,
+        "reason": "",
+        "started_ms": 0,
+        "ended_ms": 1,
+        "url": "",
+        "tags": {},
+    }
+    return TrialRecord(**{**made, **fields})
