@@ -126,16 +126,16 @@ def _said(program: str, error: Exception) -> int:
     if isinstance(error, BrokenPipeError):  # `| head` is no error
         sys.stderr.close()
         return 0
+    from paribus.recipe.secrets import without_secrets
+
     if isinstance(error, OSError) and error.filename is not None:
         # A place of the person's; the home has a sentence of its own, the others no room of ours has a better one for.
         text = place_fault(error) or f"{error.filename} cannot be used: {error.strerror}"
-        print(f"{program}: {text}", file=sys.stderr)
+        print(f"{program}: {without_secrets(text)}", file=sys.stderr)
         return 1
     # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
     # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
     if isinstance(error, (ValueError, RuntimeError)) and type(error).__module__.startswith("paribus."):
-        from paribus.recipe.secrets import without_secrets
-
         print(f"{program}: {without_secrets(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
     raise error

@@ -83,6 +83,31 @@ def test_replicates_that_were_added_when_verdicts_could_be_had_are_a_look(
     assert ledger.json(record.run_id, "verdicts.json")["looks"]["phrase"] == "after a look at 6"
 
 
+def test_plan_says_that_a_raise_is_itself_a_look_before_it_is_one(
+    shelf: Shelf, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also for another seed; not for the same number again, nor where no verdict could be had."""
+
+    def planned(asked: Study) -> tuple[str, str]:
+        verbs.plan(asked, Options(ledger=shelf.uri, json=True))
+        look = json.loads(capsys.readouterr().out)["look"]
+        verbs.plan(asked, Options(ledger=shelf.uri))
+        return look, capsys.readouterr().out
+
+    study = study_of(replicates=2)
+    assert planned(study)[0] == "", "nothing has run"
+    run(shelf, study)
+    assert planned(replace(study, replicates=4))[0] == "", "two pairs give no verdict"
+    run(shelf, replace(study, replicates=4))
+    look, text = planned(replace(study, replicates=7))
+    assert "which is itself a look: verdicts will say `after a look at 4`" in look
+    assert f"note: {look}" in text
+    assert "`after a look at 4 of another seed`" in planned(replace(study, replicates=4, seed=1))[0]
+    same, text = planned(replace(study, replicates=4))
+    assert (same, "itself a look" in text) == ("", False)
+    assert kept(ledger, study).looks == (), "to plan is not to look"
+
+
 def test_a_killed_run_that_goes_on_at_the_same_number_has_had_no_look(shelf: Shelf, ledger: Ledger) -> None:
     study = study_of()
     run(shelf, study, upto=4)

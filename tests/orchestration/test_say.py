@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
+from paribus.orchestration import doctor
 from paribus.orchestration.progress import Progress
 from paribus.orchestration.say import say, warn
 from paribus.study import Study
@@ -45,3 +48,11 @@ def test_an_arm_named_by_an_address_shows_no_secret_and_is_still_its_own() -> No
 def test_a_notebooks_cell_shows_no_secret() -> None:
     answer = Answer(title=ADDRESS, text=ADDRESS, data={}, rows=[{"arm": ADDRESS}], notes=[ADDRESS])
     assert "hunter2" not in f"{answer}{answer._repr_html_()}"
+
+
+def test_no_look_of_the_doctor_shows_a_secret_of_the_shell_or_of_a_server(tmp_path: Path) -> None:
+    """`RAY_ADDRESS` and what a port's holder or a server says are shown as they are, but for that."""
+    env = {"RAY_ADDRESS": ADDRESS, "MLFLOW_TRACKING_URI": ADDRESS, "http_proxy": ADDRESS}
+    checks = doctor.examine(home=tmp_path, env=env)
+    assert any("goes to https://***@host/data?token=***&x=1 (RAY_ADDRESS)" in check.text for check in checks)
+    assert "hunter2" not in doctor.render(checks) + json.dumps([asdict(check) for check in checks])

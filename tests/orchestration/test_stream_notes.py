@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from paribus.orchestration.crashes import Crash, explanation
 from paribus.orchestration.streams import stream_hashes, stream_notes, stream_tag
+from paribus.orchestration.texts import record_notes
 from paribus.study import Study
 from paribus.study.words import Arm
 from paribus.tracking.ledger_records import TrialRecord
@@ -74,3 +77,15 @@ def test_every_epochs_hash_is_kept_and_read_again(study: Study, num_epochs: int)
     kept = record(study.arms[0], 1, [])
     kept = replace(kept, tags={"paribus.stream_hash": stream_tag(whole)})
     assert stream_hashes(kept) == [each[:12] for each in whole]
+
+
+def test_a_trial_that_was_given_up_because_it_kills_its_process_is_named_with_its_signal_and_log(study: Study) -> None:
+    """In the report and on the dashboard, which otherwise show a missing pair and no reason."""
+    narrow, wide = study.arms
+    reason = explanation([Crash(attempt=1, signal="SIGSEGV", steps=4, log=Path("a.log"))] * 2, Path("crash-2.txt"))
+    crashed = replace(record(narrow, 1, []), outcome="failed", reason=reason)
+    other = replace(record(wide, 1, []), outcome="failed", reason="data: a shard is truncated")
+    (note,) = record_notes(study, [crashed, other, record(narrow, 2, []), record(wide, 2, [])], ())
+    assert note == (
+        "k=0.25 · r1: failed: this trial kills its process (SIGSEGV) after step 4, twice; its log: crash-2.txt"
+    )

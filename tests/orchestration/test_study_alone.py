@@ -12,12 +12,15 @@ from desk import HOSTILE, LEARNS, LONG, STUDY, Desk, Stack, at_home, wait_for
 from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
+# Replicates of seconds each, so that no crowd on the machine lets a study end before its signal comes; its first one is
+# the whole study of one replicate.
+ENDLESS = ("--replicates", "200")
 
 
 def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_nothing_running(lone_desk: Desk) -> None:
     """Its Ray dies with it. The ledger's server outlives a kill, serves the next command and ends with that one."""
     study = lone_desk.study(replicates=1, **LONG)
-    interrupted = lone_desk.start(study, PARIBUS_CHECKPOINT_S="0.2")
+    interrupted = lone_desk.start(study, *ENDLESS, PARIBUS_CHECKPOINT_S="0.2")
     wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint")
     os.killpg(interrupted.pid, signal.SIGINT)
     out, err = interrupted.communicate(timeout=60)
@@ -27,14 +30,17 @@ def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_noth
     assert at_home(lone_desk.home) == []
 
     begun = lone_desk.checkpoints(study)
-    killed = lone_desk.start(study, PARIBUS_CHECKPOINT_S="0.2")
+    killed = lone_desk.start(study, *ENDLESS, PARIBUS_CHECKPOINT_S="0.2")
     wait_for(lambda: set(lone_desk.checkpoints(study)) - set(begun), "another checkpoint")
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
+    assert killed.returncode == -signal.SIGKILL, "it had ended by itself"
+    assert killed.stdout is not None
+    # What is there by now, and not to its end: the ledger's server lives on.
+    assert "to resume" in os.read(killed.stdout.fileno(), 1 << 16).decode()
     assert any("mlflow" in line for line in at_home(lone_desk.home))
     last = lone_desk.run(study)
     assert last.returncode == 0, last.stdout + last.stderr
-    assert "to resume" in last.stdout
     deadline = time.monotonic() + 90
     while (left := at_home(lone_desk.home)) and time.monotonic() < deadline:
         time.sleep(0.5)

@@ -17,9 +17,10 @@ import pytest
 
 from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study, replay
 from paribus.tracking import tags as words
+from paribus.tracking.agreement import ensure_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.records import EXAMPLES, encode_examples, keys_digest
-from paribus.tracking.runs import close_duplicate, create_run, ensure_run, get_run, search_runs
+from paribus.tracking.runs import close_duplicate, create_run, get_run, search_runs
 
 pytestmark = pytest.mark.cluster
 Make = Callable[..., TrialHeader]
@@ -77,10 +78,11 @@ def test_threads_that_create_one_trial_at_once_settle_on_one_run(uri: str, rest:
             return ensure_run(own, experiment_id, words.TRIAL_ID, "t", tags)[0].run_id
 
     with ThreadPoolExecutor(6) as threads:
-        list(threads.map(ensure, range(6)))
+        settled = set(threads.map(ensure, range(6)))
     found = [run for run in search_runs(rest, [experiment_id]) if words.TRIAL_ID in run.tags]
     winners = [run for run in found if words.DUPLICATE_OF not in run.tags]
-    assert len(winners) == 1
+    assert {run.run_id for run in winners} == settled
+    assert len(settled) == 1
     assert all(run.status == "KILLED" for run in found if run not in winners)
 
 

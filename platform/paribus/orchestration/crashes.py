@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+KILLS = "this trial kills its process"
 # A first crash may be the machine's fault; a second one at the same place is the trial's.
 MOST_CRASHES = 2
 # As faulthandler names the signals that it catches.
@@ -122,9 +123,7 @@ def explanation(found: Sequence[Crash], log: Path) -> str:
     """`this trial kills its process (SIGSEGV) after step 4, twice; its log: PATH`."""
     signals = " and ".join(dict.fromkeys(crash.signal for crash in found))
     times = "twice" if len(found) == MOST_CRASHES else f"{len(found)} times"
-    return (
-        f"this trial kills its process ({signals}) {_after([crash.steps for crash in found])}, {times}; its log: {log}"
-    )
+    return f"{KILLS} ({signals}) {_after([crash.steps for crash in found])}, {times}; its log: {log}"
 
 
 def crashes(folder: Path) -> list[Crash]:

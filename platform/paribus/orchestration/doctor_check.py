@@ -3,15 +3,24 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from paribus.recipe.secrets import without_secrets
+
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """`problem`: something will not work. `warning`: it works, not as well. `remedy` says what to do."""
+    """`problem`: something will not work. `warning`: it works, not as well. `remedy` says what to do.
+
+    Neither text shows the password of an address, whatever the shell exports and servers answer.
+    """
 
     name: str
     level: Literal["ok", "warning", "problem"]
     text: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("text", "remedy"):
+            object.__setattr__(self, name, without_secrets(getattr(self, name)))
 
 
 def ok(name: str, text: str) -> Check:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paribus.orchestration.say import say
 from paribus.recipe.errors import RecipeError
+from paribus.recipe.secrets import without_secrets
 
 if TYPE_CHECKING:
     from paribus.data.stream_hash import Hasher, StepHash
@@ -98,11 +100,11 @@ def _hash(args: argparse.Namespace) -> int:
             epochs.append({"epoch": end.epoch, "steps": end.step, "keys": end.keys, "pixels": end.pixels})
             if not args.json:
                 pixels = "" if end.pixels is None else f"  {end.pixels}"
-                print(f"{end.epoch:>5} {end.step:>7}  {end.keys[:_DIGITS]}{pixels}", flush=True)
+                say(f"{end.epoch:>5} {end.step:>7}  {end.keys[:_DIGITS]}{pixels}")
         seeds = {"order_seed": stream.order_seed, "augment_seed": stream.augment_seed}
         records.append({"stream": stream.title, "data": hasher.digest, **seeds, "epochs": epochs})
     if args.json:
-        print(json.dumps(records, indent=1))
+        say(json.dumps(records, indent=1))
     return 0
 
 
@@ -179,7 +181,9 @@ def _ends(steps: Iterator[StepHash], hasher: Hasher, num_epochs: int, *, quiet: 
     from paribus.data.meter import Meter
 
     total = min(num_epochs * hasher.steps_per_epoch, hasher.num_steps) * hasher.recipe.data.batch_size
-    with Meter(f"{hasher.name}: samples hashed", total, quiet=quiet or not sys.stderr.isatty()) as meter:
+    with Meter(
+        f"{without_secrets(hasher.name)}: samples hashed", total, quiet=quiet or not sys.stderr.isatty()
+    ) as meter:
         for step in steps:
             meter.tick(0, step.num_samples)
             if step.ends_epoch:
@@ -188,8 +192,6 @@ def _ends(steps: Iterator[StepHash], hasher: Hasher, num_epochs: int, *, quiet: 
 
 def _print_head(stream: _Stream, hasher: Hasher, pixels: bool) -> None:
     batch = hasher.recipe.data.batch_size
-    print(
-        f"{stream.title}: {hasher.num_train:,} samples of {hasher.name} {hasher.digest[:_DIGITS]}, batches of {batch}"
-    )
-    print(f"order seed {stream.order_seed}" + (f", augment seed {stream.augment_seed}" if pixels else ""))
-    print("epoch   steps  keys" + ("          pixels" if pixels else ""))
+    say(f"{stream.title}: {hasher.num_train:,} samples of {hasher.name} {hasher.digest[:_DIGITS]}, batches of {batch}")
+    say(f"order seed {stream.order_seed}" + (f", augment seed {stream.augment_seed}" if pixels else ""))
+    say("epoch   steps  keys" + ("          pixels" if pixels else ""))

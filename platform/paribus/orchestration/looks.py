@@ -63,6 +63,23 @@ def extended(history: History, study: Study, records: Sequence[TrialRecord], dig
     return kept.extended(study.seed, study.replicates, tuple(look for look in looks if look is not None))
 
 
+def is_raise(history: History, study: Study) -> bool:
+    """Whether the study asks for more than the ledger knows to have been asked for; True where it does not know."""
+    return not history.replication.asked or history.replication.is_raised(study.seed, study.replicates)
+
+
+def raise_note(history: History, study: Study, records: Sequence[TrialRecord], digest: Digest) -> str:
+    """That to run the study as it is asked for is itself a look; "" where it is none."""
+    after = extended(history, study, records, digest)
+    if after.looks == history.replication.looks or not (looks := looks_before(after, study)):
+        return ""
+    return (
+        f"this adds replicates or a seed when verdicts could be had already, which is itself a look: verdicts will say "
+        f"`{looks.phrase()}`, with the error rate that they then have; --fresh judges on what is added, alone, at "
+        f"{100 * study.alpha:g} %"
+    )
+
+
 def looks_before(replication: Replication, study: Study) -> Looks:
     """The looks that a verdict on this study comes after."""
     from paribus.analysis.looks import Looks

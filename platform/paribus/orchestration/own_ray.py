@@ -19,6 +19,7 @@ from pathlib import Path
 from paribus.orchestration import stack_process
 from paribus.orchestration.held_folder import HeldFolder
 from paribus.orchestration.interruption import last_resort
+from paribus.orchestration.say import warn
 from paribus.tracking.child_environment import child_environment
 from paribus.tracking.process import uninterrupted
 
@@ -58,7 +59,7 @@ def own_ray(place: Path, num_cpus: int) -> Iterator[str]:
                 except RayStartError as error:
                     if error.lasting or not num_left:
                         raise
-                    print(f"Ray did not start ({error}): trying once more ...", file=sys.stderr, flush=True)
+                    warn(f"Ray did not start ({error}): trying once more ...")
                     continue
                 yield address
                 return

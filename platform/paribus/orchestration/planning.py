@@ -27,7 +27,8 @@ class Outlook:
     """A plan with what it promises. `seconds` is of one worker, summed over the trials to run; None: nothing timed yet.
 
     `num_untimed` of those trials are in arms that no trial of this plan has timed, and are priced by the others' mean.
-    `note` says why the ledger is not part of it, "" where it is; `records` are those of the plan's own trials.
+    `note` says why the ledger is not part of it, "" where it is; `look` that running it is a look, "" where it is none;
+    `records` are those of the plan's own trials.
     """
 
     plan: Plan
@@ -37,6 +38,7 @@ class Outlook:
     num_untimed: int
     records: Sequence[TrialRecord] | None
     settings: Settings
+    look: str
 
     @property
     def title(self) -> str:
@@ -60,6 +62,7 @@ class Outlook:
             "worker_seconds": self.seconds,
             "num_untimed": self.num_untimed,
             "note": self.note,
+            "look": self.look,
             "trials": [
                 {"id": s.trial.id, "arm": s.trial.arm.as_dict(), "replicate": s.trial.replicate, "action": s.action}
                 for s in self.plan.steps

@@ -2,6 +2,7 @@
 
 import sys
 
+from paribus.orchestration.say import warn
 from paribus.orchestration.stack import StackError, status
 
 
@@ -12,7 +13,7 @@ def main(part: str | None = None) -> int:
             print(now.url(part))
             return 0
     except StackError as error:
-        print(error, file=sys.stderr)
+        warn(error)
         return 1
     for each in now.parts:
         print(f"{each.title:<10} {each.url if each.state == 'up' else each.state}")

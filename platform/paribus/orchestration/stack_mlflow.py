@@ -7,6 +7,7 @@ interrupted `up` leaves nothing that is not on record.
 import sys
 from pathlib import Path
 
+from paribus.orchestration.say import warn
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.server import start_server
 
@@ -15,7 +16,7 @@ def main(folder: str, port: str, log: str) -> int:
     try:
         start_server(Path(folder), int(port), log=Path(log))
     except LedgerError as error:
-        print(error, file=sys.stderr)
+        warn(error)
         return 1
     return 0
 

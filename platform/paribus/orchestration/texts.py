@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from paribus.orchestration.crashes import KILLS
 from paribus.orchestration.failures import ADVICE
 from paribus.orchestration.planning import Outlook
 from paribus.recipe.secrets import without_secrets
@@ -39,8 +40,7 @@ def plan_text(outlook: Outlook) -> str:
     lines += [f"  fixed {path} = {level}" for path, level in study.fixed.items()]
     lines += [f"  detects {line}" for line in _detects(outlook)]
     lines.append(f"  costs {_cost(outlook)}")
-    if outlook.note:
-        lines.append(f"  note: {outlook.note}")
+    lines += [f"  note: {note}" for note in (outlook.note, outlook.look) if note]
     return without_secrets("\n".join(lines))
 
 
@@ -82,7 +82,16 @@ def record_notes(study: Study, records: Sequence[TrialRecord], broken: Sequence[
     """What a report and the dashboard say of the records that a judgement rests on; `broken` are its broken pairs."""
     from paribus.orchestration.mixtures import mixtures
 
-    return (*broken, *mixtures(study, records), *faults_of(records), *lost_notes(records))
+    return (*broken, *mixtures(study, records), *faults_of(records), *crash_notes(records), *lost_notes(records))
+
+
+def crash_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """A sentence for each trial that was given up because it kills its process: with which signal, and its log."""
+    return tuple(
+        f"{record.arm_name} · r{record.replicate}: failed: {record.reason}"
+        for record in records
+        if record.outcome == "failed" and record.reason.startswith(KILLS)
+    )
 
 
 def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:

@@ -66,6 +66,8 @@ def planned(study: Study, options: Options) -> Answer:
     """What `run` would do; one row an arm."""
     with ledger_at(home(), options.ledger, start=False) as uri:
         outlook = _planned(study, options, uri)
+        if uri is not None:
+            outlook = replace(outlook, look=_look(study, options, uri))
     text = plan_text(outlook)
     by_arm = {arm: Counter(step.action for step in outlook.plan.steps if step.trial.arm == arm) for arm in study.arms}
     rows = [{"arm": arm.name, "replicates": study.replicates, **counts} for arm, counts in by_arm.items()]
@@ -164,6 +166,22 @@ def _planned(study: Study, options: Options, uri: str | None, check: bool = True
         note = "no ledger is up, so nothing counts as done (make up)"
         return look_out(study, home(), None, options, note=note, check=check)
     return look_out(study, home(), _records(study, uri), options, check=check)
+
+
+def _look(study: Study, options: Options, uri: str) -> str:
+    """That running the study as it is asked for adds to it after a look; "" where it does not."""
+    from paribus.data.catalog import data_digest
+    from paribus.orchestration.chance import judged_when_read
+    from paribus.orchestration.looks import history_of, is_raise, raise_note
+    from paribus.tracking.ledger import Ledger
+
+    settings = settings_of(study, options.declared)
+    with Ledger(uri, judge=judged_when_read(home())) as ledger:
+        parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
+        history = history_of(ledger, parent)
+        if not is_raise(history, study):
+            return ""
+        return raise_note(history, study, ledger.trials(study.name), lambda recipe: data_digest(recipe, home()))
 
 
 def _records(study: Study, uri: str | None) -> list[TrialRecord]:

@@ -1,4 +1,4 @@
-"""Experiments and runs: typed reading, and search-or-create that two processes may race."""
+"""Experiments and runs: typed reading, and experiments that two processes may create at once."""
 
 from __future__ import annotations
 
@@ -163,34 +163,6 @@ def create_run(
         "tags": _pairs(split_tags(tags)),
     }
     return parse_run(rest.post("runs/create", body)["run"])
-
-
-def ensure_run(
-    rest: MlflowRest,
-    experiment_id: str,
-    key: str,
-    name: str,
-    tags: Mapping[str, str],
-    start_ms: int | None = None,
-    *,
-    looked: bool = False,
-) -> tuple[Run, bool]:
-    """The one run whose tag `key` has the value `tags[key]`, and whether this call created it.
-
-    `looked` says that the caller has just looked and found none.
-
-    Where two callers create at once, each looks again and settles on the oldest; the others are closed as duplicates.
-    """
-    where = f"tags.`{key}` = '{tags[key]}'"
-    if not looked and (found := oldest(search_runs(rest, [experiment_id], where))):
-        return found, False
-    mine = create_run(rest, experiment_id, name, tags, start_ms)
-    rivals = list(search_runs(rest, [experiment_id], where))
-    winner = oldest(rivals) or mine
-    for rival in rivals:
-        if rival.run_id != winner.run_id and words.DUPLICATE_OF not in rival.tags:
-            close_duplicate(rest, rival, winner)
-    return winner, winner.run_id == mine.run_id
 
 
 def close_duplicate(rest: MlflowRest, run: Run, winner: Run) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from . import tags as words
+from .agreement import ensure_run, is_decided
 from .errors import LedgerError, LedgerUnreachable
 from .rest import MlflowRest
-from .runs import Run, ensure_run, log_batch, oldest, rename_run, search_runs
+from .runs import Run, log_batch, oldest, rename_run, search_runs
 
 if TYPE_CHECKING:
     from paribus.study import Study
@@ -33,7 +34,7 @@ def chosen(runs: Iterable[Run], settings: str = "") -> Run | None:
     """
     if settings:
         return oldest(run for run in runs if run.tags.get(words.SETTINGS) == settings)
-    declared = [run for run in runs if not run.tags.get(words.SETTINGS_NAME)]
+    declared = [run for run in runs if _is_declared(run)]
     return oldest(run for run in declared if run.tags.get(words.SETTINGS)) or oldest(declared)
 
 
@@ -46,11 +47,13 @@ def ensure_study_run(rest: MlflowRest, experiment_id: str, study: str, settings:
     runs = study_runs(rest, experiment_id)
     tags = {words.KIND: words.STUDY_KIND, words.STUDY: study}
     if settings is None:  # a spool of the last release
-        return chosen(runs) or ensure_run(rest, experiment_id, words.KIND, study, tags, looked=True)[0]
-    if found := chosen(runs, settings.digest) or _adopted(rest, runs, study, settings):
+        if (found := chosen(runs)) and is_decided(found):
+            return found
+        return ensure_run(rest, experiment_id, words.KIND, study, tags, looked=not found, among=_is_declared)[0]
+    if (found := chosen(runs, settings.digest) or _adopted(rest, runs, study, settings)) and is_decided(found):
         return found
     tags |= _tags(settings)
-    return ensure_run(rest, experiment_id, words.SETTINGS, settings.title(study), tags, looked=True)[0]
+    return ensure_run(rest, experiment_id, words.SETTINGS, settings.title(study), tags, looked=not found)[0]
 
 
 def name_run(rest: MlflowRest, run: Run, study: str, settings: Settings) -> None:
@@ -100,6 +103,10 @@ def _adopted(rest: MlflowRest, runs: Iterable[Run], study: str, settings: Settin
             name_run(rest, run, study, settings)
             return run
     return None
+
+
+def _is_declared(run: Run) -> bool:
+    return not run.tags.get(words.SETTINGS_NAME)
 
 
 def _tags(settings: Settings) -> dict[str, str]:

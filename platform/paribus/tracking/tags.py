@@ -46,6 +46,7 @@ LOST_ARTIFACT = "paribus.lost_artifact"
 RESTORED = "paribus.restored"
 CONFLICT = "paribus.conflict"
 DUPLICATE_OF = "paribus.duplicate_of"
+UNDECIDED = "paribus.undecided"
 
 FINAL_PREFIX = "final/"
 EPOCH_METRIC = "epoch"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import tags as words
+from .agreement import ensure_run
 from .errors import LedgerError
 from .rest import MlflowRest
 from .runs import (
@@ -19,7 +20,6 @@ from .runs import (
     check_active,
     create_run,
     ensure_experiment,
-    ensure_run,
     fitting_params,
     get_run,
     log_batch,
