@@ -13,6 +13,7 @@ from tiny_nets import TINY
 
 import paribus
 from paribus.recipe.code import CodeError, Own, code_of, feed_code_of
+from paribus.recipe.code.kept import kept
 from paribus.recipe.code.sources import Sources
 
 PACKAGE = Path(paribus.__file__).parent
@@ -247,3 +248,17 @@ def test_a_file_that_is_no_python_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("")
     with pytest.raises(CodeError, match="mine defines no 'Snake'"):
         code_of(WIDE, (Own(tmp_path / "mine.py", "Snake"),))
+
+
+def test_a_kept_code_is_found_again_and_is_not_that_of_other_files(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARIBUS_HOME", str(copy.parent / "home"))
+    questions: list[str] = []
+
+    def asked(question: str) -> str:
+        return kept(copy, question, lambda: questions.append(question) or f"code {len(questions)}")
+
+    assert [asked("a"), asked("a"), asked("b"), asked("a")] == ["code 1", "code 1", "code 2", "code 1"]
+    edit(copy, "training/loop.py", '"cuda": 16', '"cuda": 17')
+    assert [asked("a"), asked("b"), asked("a")] == ["code 3", "code 4", "code 3"]
+    (copy.parent / "home/cache/code.json").write_text("damaged")
+    assert asked("a") == "code 5"

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import paribus
+from paribus.recipe.code.kept import kept
 from paribus.recipe.code.modules import Module
 from paribus.recipe.code.names import EFFECTS, WHOLE, CodeError, Definition, Own, Place
 from paribus.recipe.code.roots import FEED, READERS, TRAINING, is_left_out, place_of
@@ -57,12 +58,15 @@ def _classes(part: BaseModel) -> frozenset[Place]:
 
 
 def _code(sources: Sources, parts: frozenset[Place], roots: tuple[str, ...], own: tuple[Own, ...]) -> str:
-    return _digest(_walk(sources, parts, roots, own)) if own else _code_of_ours(sources, parts, roots)
+    if own or sources is not _installed():
+        return _digest(_walk(sources, parts, roots, own))
+    return _code_of_ours(sources, parts, roots)
 
 
 @cache
 def _code_of_ours(sources: Sources, parts: frozenset[Place], roots: tuple[str, ...]) -> str:
-    return _digest(_walk(sources, parts, roots, ()))
+    question = " ".join([*sorted(f"{module}:{name}" for module, name in parts), *roots])
+    return kept(sources.root, question, lambda: _digest(_walk(sources, parts, roots, ())))
 
 
 def _digest(found: dict[Place, Definition]) -> str:
