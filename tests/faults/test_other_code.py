@@ -28,6 +28,7 @@ def test_a_node_with_other_code_refuses_its_trials_and_one_with_the_same_trains_
     # The cluster's nodes have the checkout, and the driver has what was altered.
     refused = desk.run(study, PYTHONPATH=str(altered))
     assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert len(desk.trials(study)) == 2, refused.stderr
     for trial in desk.trials(study):
         assert (trial.outcome, trial.tags["paribus.failure"], trial.attempt) == ("failed", "node", 1)
         assert trial.reason.startswith(f"node: {platform.node()} would train with another program than the one that")

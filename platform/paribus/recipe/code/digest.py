@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-import paribus
 from paribus.recipe.code.kept import kept
 from paribus.recipe.code.modules import Module
 from paribus.recipe.code.names import EFFECTS, WHOLE, CodeError, Definition, Own, Place
@@ -45,7 +44,7 @@ def reached_by(recipe: Recipe, own: Sequence[Own] = (), sources: Sources | None 
 
 @cache
 def _installed() -> Sources:
-    return Sources(Path(paribus.__file__).parent)
+    return Sources(Path(__file__).parents[2])
 
 
 def _classes(part: BaseModel) -> frozenset[Place]:
