@@ -9,8 +9,6 @@ from pathlib import Path
 
 from paribus.recipe.home import HomeError, home
 
-_FILE = "code.json"
-
 
 def kept(root: Path, question: str, find: Callable[[], str]) -> str:
     """What `find` gives for `question`, or gave before while every file of the package in `root` was as it is.
@@ -19,7 +17,7 @@ def kept(root: Path, question: str, find: Callable[[], str]) -> str:
     """
     state = _state(root)
     try:
-        file = home() / "cache" / _FILE
+        file = home() / "cache" / f"code-{_named(root)}.json"
     except HomeError:
         return find()
     codes = _read(file, state)
@@ -27,6 +25,11 @@ def kept(root: Path, question: str, find: Callable[[], str]) -> str:
         codes[question] = find()
         _write(file, {"state": state, "codes": codes})
     return codes[question]
+
+
+def _named(root: Path) -> str:
+    """A file of its own for each copy of the package on each machine, for a home may be shared by them."""
+    return sha256(f"{platform.node()} {root}".encode()).hexdigest()[:8]
 
 
 def _state(root: Path) -> str:
