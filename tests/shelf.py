@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from paribus.data.catalog import data_digest
-from paribus.orchestration.code_digest import code_digest
+from paribus.orchestration.code_digest import trial_code
 from paribus.orchestration.job import spool_of
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import look_out
@@ -60,7 +60,7 @@ class Shelf:
     def record(
         self, recorder: Recorder, study: Study, trial: Trial, end: float | str, tags: dict[str, str], **more: Any
     ) -> None:
-        header: dict[str, Any] = {"tags": {"paribus.code": code_digest(), **tags}, "run_id": ""}
+        header: dict[str, Any] = {"tags": {"paribus.code": trial_code(trial.recipe), **tags}, "run_id": ""}
         settings = self.settings[study.name]
         header |= {"settings": settings.digest, "settings_name": settings.name, **more}
         log = recorder.trial(

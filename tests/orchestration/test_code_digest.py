@@ -1,42 +1,34 @@
-"""The code of a trial is all that it runs through, and nothing that only makes or shows data."""
+"""A node compares its code and its libraries with the driver's, and says what differs and where."""
 
-import subprocess
-import sys
-from pathlib import Path
+from __future__ import annotations
 
-import paribus
-from paribus.data import data_digest
-from paribus.orchestration import code_digest
-from paribus.recipe import preset
+import platform
 
-# What a worker and a node's reader import, and then what a feed does while it is read.
-PROGRAM = """
-import sys
-from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
-import paribus.data.sharing.recipes, paribus.data.storage.stores, paribus.models.build, paribus.training
-for module in iter_modules(paribus.training.__path__, "paribus.training."):
-    import_module(module.name)
-from paribus.data import open_feed
-from paribus.recipe import preset
-feed = open_feed(preset("synthetic").replace({"augment.crop": "random_resized"}), Path(sys.argv[1]), threads=1)
-next(feed.batches(1, 2, epoch=0))
-list(feed.evaluation())
-print(*(module.__file__ for name, module in list(sys.modules.items()) if name.startswith("paribus")))
-"""
+import pytest
+
+from paribus.orchestration.code_digest import OtherCodeError, check_node, trial_code, versions
+from paribus.orchestration.failures import classify
+from paribus.recipe import Recipe
+
+RECIPE = Recipe()
 
 
-def test_all_that_training_imports_bears(tmp_path: Path) -> None:
-    root = Path(paribus.__file__).parent
-    data_digest(preset("synthetic"), tmp_path)  # makes the set, which a trial need not
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=True)
-    used = {Path(name).relative_to(root).as_posix() for name in done.stdout.split()}
-    assert {"data/batches.py", "data/sharing/pump.py", "training/loop.py", "models/build.py"} < used
-    assert [name for name in used if name.startswith(code_digest._NO_BEARING)] == []
-    made = {path.relative_to(root).as_posix() for path in (root / "data").rglob("*.py")}
-    left_out = {name for name in made if name.startswith(code_digest._NO_BEARING)}
-    assert {"data/sources/source.py", "data/making/contact_sheet.py", "data/making/writing.py"} < left_out
-    # Each word means a file or folder that is there.
-    everything = [path.relative_to(root).as_posix() for path in root.rglob("*.py")]
-    assert [word for word in code_digest._NO_BEARING if not any(name.startswith(word) for name in everything)] == []
+def test_a_node_with_the_same_code_and_libraries_may_train() -> None:
+    assert versions().keys() == {"paribus", "torch"}
+    assert all(versions().values())
+    check_node(RECIPE, trial_code(RECIPE), versions())
+
+
+@pytest.mark.parametrize("name", ["paribus", "torch"])
+def test_another_version_of_a_library_is_refused_with_both_and_the_nodes_name(name: str) -> None:
+    own = versions()[name]
+    with pytest.raises(OtherCodeError) as caught:
+        check_node(RECIPE, trial_code(RECIPE), {**versions(), name: "0.0.1"})
+    assert f"{name} {own} here, 0.0.1 there" in str(caught.value)
+    assert str(caught.value).startswith(platform.node())
+    assert classify(caught.value) == "node"
+
+
+def test_other_code_is_refused_with_both_digests() -> None:
+    with pytest.raises(OtherCodeError, match=f"code {trial_code(RECIPE)} here, 0123456789abcdef there"):
+        check_node(RECIPE, "0123456789abcdef", versions())

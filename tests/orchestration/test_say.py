@@ -30,7 +30,7 @@ def test_json_stays_json_without_its_secrets_on_either_stream(capsys: pytest.Cap
 
 def test_lines_and_warnings_while_it_trains_show_no_secret() -> None:
     study = Study(name="s", base="digits", factors={"model.width": (1.0, 2.0)}, replicates=1)
-    plan = make_plan(study, trials(study, lambda recipe: "d"), None, code="c")
+    plan = make_plan(study, trials(study, lambda recipe: "d"), None, code=lambda recipe: "c")
     out = io.StringIO()
     progress = Progress(plan, {}, beat=lambda: None, lost=lambda step, reason: None, out=out)
     result = {"trial_key": plan.steps[0].trial.id, "outcome": "failed", "reason": f"data: {ADDRESS}"}

@@ -18,7 +18,7 @@ for name in sys.argv[1:]:
 from paribus import Claim, Study
 from paribus.study.plan import make_plan, trials
 study = Study(name="s", factors={"model.depth": (16, 40), "model.residual_scale": (0.1, 1.0)}, claim=Claim("c", "p"))
-plan = make_plan(study, trials(study, lambda recipe: "digest"), {}, code="c")
+plan = make_plan(study, trials(study, lambda recipe: "digest"), {}, code=lambda recipe: "c")
 assert len(plan.todo) == 20
 print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 """

@@ -23,7 +23,7 @@ def study(**fields: Any) -> Study:
 
 def plan(known: dict[str, Known] | None, made: Study | None = None, **options: Any) -> Plan:
     made = made or study()
-    return make_plan(made, trials(made, digest), known, **{"code": "new", **options})
+    return make_plan(made, trials(made, digest), known, **{"code": lambda recipe: "new", **options})
 
 
 def test_trials_are_replicate_major() -> None:

@@ -1,28 +1,50 @@
-"""A digest of the sources that training runs through: the `code` of a trial."""
+"""The code of a trial, and whether a node has the same code and libraries as the driver that sends it trials."""
 
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
+import platform
+from collections.abc import Mapping
+from importlib import metadata
 
-import paribus
+from paribus.recipe import Recipe
+from paribus.recipe.code import code_of
 
-# What a change of cannot alter a result (orchestration, tracking, analysis, the command line) is left out.
-_ROOMS = ("recipe", "models", "data", "training")
-# Nor do these, which print, count and draw; nor what makes and inspects shards, for which the data's digest stands.
-_NO_BEARING = (
-    *(f"models/{name}" for name in ("commands.py", "complexity.py", "drawing/", "shapes.py")),
-    *(f"data/{name}" for name in ("commands.py", "decoding/png.py", "making/", "sources/")),
-)
+# Another version of these computes other numbers.
+_COMPARED = ("paribus", "torch")
 
 
-@cache
-def code_digest() -> str:
-    """SHA-256, first 16 hex digits, over the names and bytes of every source file of the rooms that training uses."""
-    root = Path(paribus.__file__).parent
-    digest = sha256()
-    for room in _ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            name = path.relative_to(root).as_posix()
-            if not name.startswith(_NO_BEARING):
-                digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+class OtherCodeError(Exception):
+    """This node would train something else than the driver has planned."""
+
+
+def trial_code(recipe: Recipe) -> str:
+    """The digest of what a trial of `recipe` runs through, as this process finds it on its disk."""
+    return code_of(recipe)
+
+
+def versions() -> dict[str, str]:
+    """The versions of ourselves and of torch, without importing it; "" where one is not installed."""
+    return {name: _version(name) for name in _COMPARED}
+
+
+def check_node(recipe: Recipe, code: str, expected: Mapping[str, str]) -> None:
+    """Raise OtherCodeError unless this node has the driver's `code` for `recipe`, and the `expected` versions."""
+    own = versions()
+    differing = [
+        f"{name} {own.get(name) or 'none'} here, {want or 'none'} there"
+        for name, want in expected.items()
+        if own.get(name) != want
+    ]
+    if (here := trial_code(recipe)) != code:
+        differing.insert(0, f"code {here} here, {code} there")
+    if differing:
+        raise OtherCodeError(
+            f"{platform.node()} would train with another program than the one that planned this trial: "
+            f"{'; '.join(differing)} (there: where the study was started). Install the same paribus and torch on "
+            "every node, start its Ray again, then say retry"
+        )
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from paribus.orchestration.code_digest import code_digest
+from paribus.orchestration.code_digest import versions
 from paribus.orchestration.job import Context, spool_of
 from paribus.orchestration.options import Options
 from paribus.orchestration.planning import Outlook, look_out
@@ -80,7 +80,7 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         study=study.name,
         home=str(folder),
         uri=ledger.uri,
-        code=code_digest(),
+        versions=versions(),
         checkpoint_s=seconds(*CHECKPOINT_S),
         settings=outlook.settings,
     )

@@ -196,11 +196,10 @@ def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Marks | None
 
 
 def _notes(members: Sequence[Member], crops: str) -> list[str]:
-    from paribus.orchestration.code_digest import code_digest
+    from paribus.orchestration.code_digest import trial_code
 
     notes = []
-    others = {member.record.tags.get(words.CODE) for member in members} - {code_digest()}
-    if others:
+    if any(member.record.tags.get(words.CODE) != trial_code(member.recipe) for member in members):
         notes.append("some of these trials were trained by other code than this, which builds their nets now")
     if crops != "1" and any(not member.recipe.augment.flip for member in members):
         notes.append(

@@ -12,7 +12,7 @@ MAX_NODE_RETRIES = 8
 
 ADVICE: dict[FailureClass, str] = {
     "preempted": "its node was taken back; the same command resumes it",
-    "node": "its worker's process or node was lost too often; look at the node's log, then run the same command again",
+    "node": "mend the node that it names, or look at the log of the one that was lost; then run the same command again",
     "oom": "ask for a smaller data.batch_size or a larger device; it is not tried again until you say retry",
     "data": "mend the data (paribus shards verify names every fault), then say retry",
     "code": "mend the code, then say retry",
@@ -22,12 +22,12 @@ ADVICE: dict[FailureClass, str] = {
 def classify(error: BaseException) -> FailureClass:
     """The class of an error raised inside a trial; loss of a whole worker never gets here, Ray reports it.
 
-    "node" is the loss of one of the processes that train a trial beside the worker.
+    "node" is the loss of one of the processes that train a trial beside the worker, or a node with another program.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"DataError", "TooFewSamplesError"}:
         return "data"
-    if "RankLostError" in names:
+    if names & {"RankLostError", "OtherCodeError"}:
         return "node"
     # torch.OutOfMemoryError, by name: this room does not import torch.
     if names & {"MemoryError", "OutOfMemoryError"} or "can't allocate memory" in str(error):

@@ -16,13 +16,13 @@ from paribus.study.words import Arm, column_names, level_from_json
 class Context:
     """What all trials of one run of a study share; `uri` is None where there is no ledger to send to.
 
-    `checkpoint_s` are the seconds between a trial's checkpoints.
+    `checkpoint_s` are the seconds between a trial's checkpoints, `versions` those of the driver's libraries.
     """
 
     study: str
     home: str
     uri: str | None
-    code: str
+    versions: dict[str, str] = field(default_factory=dict)
     checkpoint_s: float = 30.0
     settings: Settings = field(default_factory=Settings)
 
@@ -31,12 +31,12 @@ class Context:
         """Where the workers' records wait for the ledger."""
         return spool_of(Path(self.home), self.study, self.settings)
 
-    def folder_of(self, trial: Trial) -> Path:
+    def folder_of(self, step: Step) -> Path:
         """Where a trial's checkpoints and its crash log lie.
 
         By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
         """
-        return Path(self.home) / "checkpoints" / self.study / f"{trial.id}-{self.code}"
+        return Path(self.home) / "checkpoints" / self.study / f"{step.trial.id}-{step.code}"
 
 
 def spool_of(home: Path, study: str, settings: Settings) -> Path:
@@ -61,6 +61,7 @@ def encode(step: Step) -> str:
             "recipe": trial.recipe.model_dump(),
             "attempt": step.attempt,
             "run_id": step.run_id,
+            "code": step.code,
         }
     )
 
@@ -75,7 +76,7 @@ def decode(text: str) -> Step:
         seeds=Seeds(**fields["seeds"]),
         recipe=Recipe.read(json.dumps(fields["recipe"])),
     )
-    return Step(trial=trial, action="start", attempt=fields["attempt"], run_id=fields["run_id"])
+    return Step(trial=trial, action="start", attempt=fields["attempt"], run_id=fields["run_id"], code=fields["code"])
 
 
 def params_of(trial: Trial) -> dict[str, str]:

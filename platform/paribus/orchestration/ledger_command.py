@@ -1,4 +1,4 @@
-"""`paribus ledger send`: what lies on disk and not in the ledger, of all studies."""
+"""`paribus ledger`: what lies on disk and not in the ledger, of all studies; and an earlier release's ledger."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.orchestration.say import say, warn
+from paribus.recipe.errors import RecipeError
 
 if TYPE_CHECKING:
     from paribus.tracking import ReplaySummary
@@ -15,6 +16,8 @@ _EXAMPLES = """examples:
   paribus ledger list                 what waits, of which study, and why
   paribus ledger send                 send it again, what MLflow refused too
   paribus ledger send width           of one study alone, at all its settings
+  paribus ledger upgrade              bring an earlier release's ledger along; says what it does, keeps what it replaces
+  paribus ledger upgrade --restore F  put back what the backup F tells of
 
 `run` and `retry` send what waits of their own study before they train anything."""
 
@@ -23,15 +26,17 @@ def register(subparsers: Any) -> None:
     """Add `ledger` to the command line's subparsers."""
     ledger = subparsers.add_parser(
         "ledger",
-        help="results and files that wait on disk for MLflow: list them, send them again",
-        description="List results and files that wait on disk because MLflow was away or refused them, or send them.",
+        help="results and files that wait on disk for MLflow: list them, send them again; upgrade an older ledger",
+        description="List results and files that wait on disk because MLflow was away or refused them, or send them; "
+        "or bring the ledger of an earlier release along.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = ledger.add_argument
-    add("action", choices=("list", "send"), help="list what waits, or send it")
+    add("action", choices=("list", "send", "upgrade"), help="list what waits, send it, or upgrade")
     add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all)")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    add("--restore", metavar="FILE", type=Path, help="with upgrade: put back what this backup of an upgrade tells of")
     ledger.set_defaults(run=_run)
 
 
@@ -40,6 +45,12 @@ def _run(args: argparse.Namespace) -> int:
     from paribus.recipe.home import home
     from paribus.tracking import replay
 
+    if args.action == "upgrade":
+        from paribus.orchestration.ledger_upgrade import run_upgrade
+
+        return run_upgrade(home(), args.ledger, args.studies, args.restore)
+    if args.restore is not None:
+        raise RecipeError(f"--restore goes with `paribus ledger upgrade`, and this is `paribus ledger {args.action}`")
     spools = _spools(home() / "spool", args.studies)
     for spool in spools:
         say("\n".join(waiting_lines(spool)))

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from paribus.orchestration.code_digest import trial_code
 from paribus.study.study import Study
 from paribus.study.words import Arm
 from paribus.tracking import tags as words
@@ -23,7 +24,8 @@ def mixtures(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """A sentence for each thing that the trials of a contrast do not have in common; () where all agree."""
     judged = [record for record in records if record.outcome not in _NO_RESULT]
     compared = {arm: study.baseline_of(arm) for arm in study.arms if arm not in study.baselines}
-    found = (_sentence(name, {r.trial_id: told(r) for r in judged}, judged, compared) for name, told in _FACTS.items())
+    facts = {"code": _program(study), **_FACTS}
+    found = (_sentence(name, {r.trial_id: told(r) for r in judged}, judged, compared) for name, told in facts.items())
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -80,8 +82,21 @@ def _of_attempts(record: TrialRecord, tag: str, fact: str) -> list[str]:
     return list(dict.fromkeys(told or filter(None, [record.tags.get(tag, "")])))
 
 
-def _code(record: TrialRecord) -> str:
-    return record.tags.get(words.CODE, "")[:8] or UNRECORDED
+def _program(study: Study) -> Callable[[TrialRecord], str]:
+    """What tells the programs of a study's trials apart: their code, where all arms run through the same.
+
+    Arms that run through different modules have different codes by one program; then each is held against its own.
+    """
+    own = {arm: trial_code(study.recipe_of(arm)) for arm in study.arms}
+    alike = len(set(own.values())) == 1
+
+    def told(record: TrialRecord) -> str:
+        code = record.tags.get(words.CODE, "")
+        if alike or not code:
+            return code[:8] or UNRECORDED
+        return "this program's" if code == own.get(record.arm) else "an earlier program's"
+
+    return told
 
 
 def _processor(record: TrialRecord) -> str:
@@ -101,7 +116,6 @@ def _versions(record: TrialRecord) -> str:
 
 
 _FACTS: Mapping[str, Callable[[TrialRecord], str]] = {
-    "code": _code,
     "library versions": _versions,
     "processors": _processor,
     "devices": _device,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.orchestration.code_digest import code_digest
+from paribus.orchestration.code_digest import trial_code
 from paribus.orchestration.options import Options
 from paribus.orchestration.variables import check_variables
 from paribus.recipe import Recipe
@@ -64,7 +64,13 @@ class Outlook:
             "note": self.note,
             "look": self.look,
             "trials": [
-                {"id": s.trial.id, "arm": s.trial.arm.as_dict(), "replicate": s.trial.replicate, "action": s.action}
+                {
+                    "id": s.trial.id,
+                    "code": s.code,
+                    "arm": s.trial.arm.as_dict(),
+                    "replicate": s.trial.replicate,
+                    "action": s.action,
+                }
                 for s in self.plan.steps
             ],
         }
@@ -100,7 +106,7 @@ def look_out(
         study,
         drawn,
         None if records is None else known_of(records),
-        code=code_digest(),
+        code=trial_code,
         accept_code=options.accept_code,
         redo=options.redo,
         only=only,

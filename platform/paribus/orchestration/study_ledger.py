@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 
 from paribus.data.catalog import data_digest
 from paribus.orchestration.chance import judged_when_read
-from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.failures import MAX_NODE_RETRIES
 from paribus.orchestration.job import params_of
 from paribus.orchestration.looks import extended, history_of
@@ -193,7 +192,7 @@ class StudyLedger:
                     replicate=trial.replicate,
                     attempt=step.attempt + MAX_NODE_RETRIES + 1,  # after every attempt that a worker has begun
                     params=params_of(trial),
-                    tags={"paribus.code": code_digest()},
+                    tags={words.CODE: step.code},
                     run_id=None,
                     settings=self._outlook.settings.digest if self._outlook else "",
                     settings_name=self._outlook.settings.name if self._outlook else "",
@@ -329,7 +328,7 @@ def _header(outlook: Outlook) -> StudyHeader:
         caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items()),
         design=study.design,
         num_planned=len(outlook.plan.steps),
-        code=code_digest(),
+        code=" ".join(sorted({step.code for step in outlook.plan.steps})),
         note=f"**{as_plain_markdown(study.question)}**\n\n"
         f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
         source=sys.argv[0],

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from paribus.orchestration import crashes
+from paribus.orchestration.code_digest import OtherCodeError, check_node
 from paribus.orchestration.failures import classify, reason
 from paribus.orchestration.feed_reader import consumer_of, sharing_faults, sharing_tags
 from paribus.orchestration.job import Context, decode, params_of
 from paribus.orchestration.streams import stream_tag
 from paribus.recipe import trial_id
+from paribus.recipe.code import feed_code_of
 from paribus.study.plan import Trial
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
@@ -108,7 +110,8 @@ class TrialWorker(tune.Trainable):
 
     def _open(self) -> Generator[Epoch, None, Result]:
         trial = self._step.trial
-        folder = self._context.folder_of(trial)
+        check_node(trial.recipe, self._step.code, self._context.versions)
+        folder = self._context.folder_of(self._step)
         attempt = _next_attempt(folder, self._step.attempt)
         # Before torch is loaded: on a processor that it was not built for, that alone may kill the process.
         self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
@@ -125,7 +128,7 @@ class TrialWorker(tune.Trainable):
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         feed = self._feed(trial)
         check_data(trial, feed.digest)
-        feed.shared = self._shared = consumer_of(feed, trial.recipe, self._home, self._context.code)
+        feed.shared = self._shared = consumer_of(feed, trial.recipe, self._home, feed_code_of(trial.recipe))
         return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
 
     def _begin_log(self, trial: Trial, attempt: int, resumed_step: int) -> TrialLog:
@@ -133,7 +136,7 @@ class TrialWorker(tune.Trainable):
         from paribus.tracking.environment import trial_tags
 
         tags = {
-            "paribus.code": self._context.code,
+            "paribus.code": self._step.code,
             "paribus.seeds": json.dumps(trial.seeds.model_dump()),
             "paribus.node": platform.node(),
             **trial_tags(),
@@ -238,7 +241,8 @@ class TrialWorker(tune.Trainable):
         if self._crash_log is not None and (signal := getattr(error, "signal", "")):
             self._crash_log.killed(signal, "".join(traceback.format_exception_only(error)))
         self._end_crash_log()
-        if kind == "node":
+        # A node with another program stays so: another try there ends as this one does, at once.
+        if kind == "node" and not isinstance(error, OtherCodeError):
             # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
             raise error
         text = reason(kind, error)

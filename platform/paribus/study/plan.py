@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from paribus.recipe import Recipe, Seeds, trial_id
@@ -44,14 +45,15 @@ class Known:
 class Step:
     """What is to be done for one trial.
 
-    `attempt` is the number that its next execution gets; `run_id` names its run in the ledger, "" where there is none
-    yet, None where the ledger could not be asked.
+    `attempt` is the number that its next execution gets; `code` the digest of what it runs through; `run_id` names its
+    run in the ledger, "" where there is none yet, None where the ledger could not be asked.
     """
 
     trial: Trial
     action: Action
     attempt: int
     run_id: str | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ def make_plan(
     drawn: Iterable[Trial],
     known: Mapping[str, Known] | None,
     *,
-    code: str,
+    code: Callable[[Recipe], str],
     accept_code: bool = False,
     redo: bool = False,
     only: frozenset[Action] | None = None,
@@ -102,22 +104,24 @@ def make_plan(
     """Compare the trials of a study with what the ledger knows.
 
     Args:
-        code: digest of the sources that training runs through. A result by other code is `stale`, not reused, unless
-            `accept_code`; `redo` trains it again instead.
+        code: from a recipe to the digest of the sources that it runs through. A result by other code is `stale`, not
+            reused, unless `accept_code`; `redo` trains it again instead.
         known: the ledger's records by trial id; None where the ledger could not be asked.
         only: keep to these actions (`retry` alone, say); what is left to do otherwise is `leave`.
     """
     steps = []
+    code_of = cache(code)
     for trial in drawn:
+        own = code_of(trial.recipe)
         record = (known or {}).get(trial.id)
-        action = _action(record, code, accept_code)
+        action = _action(record, own, accept_code)
         if redo and action == "stale":
             action = "retry"
         if only is not None and action not in {*only, "skip"}:
             action = "leave"
         run_id = None if known is None else record.run_id if record else ""
         attempt = record.attempt + 1 if record else 1
-        steps.append(Step(trial=trial, action=action, attempt=attempt, run_id=run_id))
+        steps.append(Step(trial=trial, action=action, attempt=attempt, run_id=run_id, code=own))
     return Plan(study=study, steps=tuple(steps))
 
 

@@ -15,6 +15,7 @@ from . import tags as words
 from .errors import LedgerError
 from .limits import KEY_LENGTH, NAME_LENGTH, PARAM_LENGTH, batches, fitting, joined_tags, split_tags
 from .rest import Json, MlflowRest
+from .schema import SCHEMA, check_schema
 
 RUNS_PER_PAGE = 5000
 
@@ -105,14 +106,22 @@ def search_runs(
 
 def experiment_ids(rest: MlflowRest) -> list[str]:
     """The ids of all active experiments."""
-    ids: list[str] = []
+    return [str(experiment["experiment_id"]) for experiment in active_experiments(rest)]
+
+
+def active_experiments(rest: MlflowRest) -> list[Json]:
+    """All active experiments, as MLflow describes them; LedgerError where a later program wrote one."""
+    found: list[Json] = []
     body: Json = {"max_results": 1000, "view_type": "ACTIVE_ONLY"}
     while True:
         answer = rest.post("experiments/search", body)
-        ids += [experiment["experiment_id"] for experiment in answer.get("experiments", ())]
+        found += answer.get("experiments", ())
         if not answer.get("next_page_token"):
-            return ids
+            break
         body["page_token"] = answer["next_page_token"]
+    for experiment in found:
+        check_schema(experiment)
+    return found
 
 
 def find_experiment(rest: MlflowRest, name: str) -> str | None:
@@ -124,6 +133,7 @@ def find_experiment(rest: MlflowRest, name: str) -> str | None:
             return None
         raise
     check_active(found)
+    check_schema(found)
     return str(found["experiment_id"])
 
 
@@ -142,8 +152,9 @@ def ensure_experiment(rest: MlflowRest, name: str) -> str:
         return found
     # Without the kind tag MLflow 3 opens the experiment in its page for language models.
     kind = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
+    schema = {"key": words.SCHEMA, "value": str(SCHEMA)}
     try:
-        return str(rest.post("experiments/create", {"name": name, "tags": [kind]})["experiment_id"])
+        return str(rest.post("experiments/create", {"name": name, "tags": [kind, schema]})["experiment_id"])
     except LedgerError as error:
         if error.code != "RESOURCE_ALREADY_EXISTS":
             raise

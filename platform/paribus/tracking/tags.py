@@ -1,6 +1,7 @@
 """The tags by which Paribus finds its way in MLflow (README.md holds the table)."""
 
 KIND = "paribus.kind"
+SCHEMA = "paribus.schema"
 STUDY_KIND = "study"
 TRIAL_KIND = "trial"
 

@@ -1,0 +1,78 @@
+"""Source files as they are digested: found by a module's name, and where a name in one comes from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paribus.recipe.code.modules import Module, parsed
+from paribus.recipe.code.names import WHOLE, External, Found, Import, ModuleRef, Place
+
+
+@dataclass(eq=False)
+class Sources:
+    """The files of a package, and of folders with a user's own modules, read when they are asked for."""
+
+    root: Path
+    own: tuple[Path, ...] = ()
+    _modules: dict[str, Module | None] = field(default_factory=dict)
+
+    def beside(self, folders: Iterable[Path]) -> "Sources":
+        """These and the modules of a user's `folders`."""
+        own = tuple(dict.fromkeys(folders))
+        if not own:
+            return self
+        ours = {name: module for name, module in self._modules.items() if name.split(".")[0] == self.package}
+        return Sources(self.root, own, ours)
+
+    @property
+    def package(self) -> str:
+        """The name of the package that lies in `root`."""
+        return self.root.name
+
+    def file_of(self, module: str) -> Path | None:
+        """The file of a module of ours or of the user's; None where it is another library's."""
+        top, *rest = module.split(".")
+        bases = [self.root] if top == self.package else [folder / top for folder in self.own]
+        for base in bases:
+            path = base.joinpath(*rest)
+            for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
+                if file.is_file():
+                    return file
+        return None
+
+    def load(self, module: str) -> Module | None:
+        """The module, parsed; None where it is none of ours. CodeError where it cannot be read."""
+        if module not in self._modules:
+            file = self.file_of(module)
+            self._modules[module] = None if file is None else parsed(module, file)
+        return self._modules[module]
+
+    def resolve(self, module: Module, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> Found:
+        """Where `name` at the top of `module` was defined, through any number of re-exports; None: nowhere at all."""
+        if (module.name, name) in seen:
+            return None
+        if name in module.bindings:
+            return Place(module.name, name)
+        seen |= {(module.name, name)}
+        if name in module.imports:
+            return self.follow(module.imports[name], seen)
+        for star in module.stars:
+            target = self.load(star)
+            if target is not None and (found := self.resolve(target, name, seen)):
+                return found
+        return None
+
+    def follow(self, target: Import, seen: frozenset[tuple[str, str]] = frozenset()) -> Found:
+        """What an import brings: a definition, a module, or a name of another library."""
+        module, name = target
+        loaded = self.load(module)
+        if loaded is None:
+            return External(module if name is None else f"{module}.{name}")
+        return ModuleRef(module) if name is None else self.member(loaded, name, seen)
+
+    def member(self, module: Module, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> Found:
+        """`module.name`; all of the module where it has no such name that can be seen without running it."""
+        if found := self.resolve(module, name, seen):
+            return found
+        inner = f"{module.name}.{name}"
+        return ModuleRef(inner) if self.file_of(inner) else Place(module.name, WHOLE)
