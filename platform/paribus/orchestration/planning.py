@@ -122,6 +122,7 @@ def look_out(
         note=note,
         records=own,
         settings=settings_of(study, options.declared),
+        look="",
     )
 
 
