@@ -30,7 +30,7 @@ DOWN = "from paribus.orchestration.stack import down; down()"
 STUDY = '''#!/usr/bin/env python
 """Does a wider net tell textures better apart?"""
 
-from paribus import Study
+from paribus import Study, main
 
 study = Study(
     name={name!r},
@@ -42,7 +42,7 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 # A fifth of a second, after which no replicate of ten is at chance (32 images of 4 classes: up to 50 %).
 LEARNS = {"budget": "40 steps", "optimizer.lr": 0.3}

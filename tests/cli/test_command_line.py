@@ -20,12 +20,12 @@ VERBS = (
 STUDY = '''#!/usr/bin/env python
 """Does a wider net help?"""
 
-from paribus import Study
+from paribus import Study, main
 
 study = Study(name="wide", base="synthetic", factors={factors}, margin=4.0)
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 Write = Callable[..., Path]
 

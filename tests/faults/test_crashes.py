@@ -16,7 +16,7 @@ pytestmark = pytest.mark.cluster
 STUDY = '''#!/usr/bin/env python
 """Which widths kill their process?"""
 
-from paribus import Study
+from paribus import Study, main
 
 study = Study(
     name="crashes",
@@ -28,7 +28,7 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 # A library of the user's that is broken: the net of width 0.5 dies of SIGSEGV before its first step is done, that of
 # 0.75 of SIGABRT beyond its checkpoints, and that of 1.0 once. Python loads it into every process of the job.

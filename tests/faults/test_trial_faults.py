@@ -18,7 +18,7 @@ pytestmark = pytest.mark.cluster
 STUDY = '''#!/usr/bin/env python
 """Does it matter where the images lie?"""
 
-from paribus import Study
+from paribus import Study, main
 
 study = Study(
     name={name!r},
@@ -31,7 +31,7 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 
 
@@ -93,7 +93,7 @@ def test_shards_that_are_damaged_after_the_plan_fail_their_trials_alone_and_retr
 SIZES = '''#!/usr/bin/env python
 """How large may a trial be?"""
 
-from paribus import Study
+from paribus import Study, main
 
 PATHS = ("model.width", "data.size", "data.batch_size")
 study = Study(
@@ -108,7 +108,7 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 
 

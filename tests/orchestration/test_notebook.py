@@ -1,4 +1,4 @@
-"""A study in a notebook: a real kernel, where methods give objects that show as tables and nothing exits."""
+"""A study in a notebook: a real kernel, where calls give objects that show as tables and nothing exits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 
 pytestmark = pytest.mark.cluster
 
-STUDY = """from paribus import Study
+STUDY = """import paribus
+from paribus import Study
 study = Study(
     name="notebook", base="synthetic", factors={"model.width": (0.25, 0.5)}, margin=4.0, replicates=3,
     fixed={"budget": "40 steps", "optimizer.lr": 0.3},
@@ -71,37 +72,37 @@ def kernel(desk: Desk) -> Iterator[Kernel]:
 
 def test_a_study_is_planned_run_and_reported_in_a_notebook(kernel: Kernel) -> None:
     assert kernel.cell(STUDY).error == ""
-    plan = kernel.cell("study.plan()")
+    plan = kernel.cell("paribus.plan(study)")
     assert plan.error == ""
     assert "2 arms x 3 replicates = 6 trials" in plan.shown["text/plain"]
     assert "<td>k=0.5</td>" in plan.shown["text/html"]
     assert "Automatically created" not in plan.shown["text/plain"], "the docstring of a kernel is no question"
 
-    ran = kernel.cell("answer = study.run(); answer")
+    ran = kernel.cell("answer = paribus.run(study); answer")
     assert ran.error == "", ran.traceback
     assert "[6/6]" in ran.streams["stdout"]
     assert "k=0.5" in ran.shown["text/plain"]
     assert "<table>" in ran.shown["text/html"]
     assert kernel.cell("answer.code, answer.rows[0]['n']").shown["text/plain"] == "(0, '3')"
-    assert "6 done, skipped" in kernel.cell("study.run()").streams["stdout"], "the same again trains nothing"
+    assert "6 done, skipped" in kernel.cell("paribus.run(study)").streams["stdout"], "the same again trains nothing"
 
-    status = kernel.cell("study.status()")
+    status = kernel.cell("paribus.status(study)")
     assert "6 of 6 trials have ended" in status.shown["text/plain"]
     assert status.shown["text/html"].count("<td>finished</td>") == 6
-    report = kernel.cell("print(study.report(html='page.html'))")
+    report = kernel.cell("print(paribus.report(study, html='page.html'))")
     assert report.error == "", report.traceback
     assert "verdict" in report.streams["stdout"]
     assert "page.html" in report.streams["stderr"]
     assert "page.html" in kernel.cell("import os; os.listdir()").shown["text/plain"]
 
     # The kernel's own arguments, `-f kernel.json`, are not the person's; nothing exits.
-    main = kernel.cell("study.main()")
+    main = kernel.cell("paribus.main(study)")
     assert (main.error, "6 done, skipped" in main.streams["stdout"]) == ("", True), main
-    assert kernel.cell("study.main(['status'])").error == ""
-    wrong = kernel.cell("study.main(['statsu'])")
+    assert kernel.cell("paribus.main(study, ['status'])").error == ""
+    wrong = kernel.cell("paribus.main(study, ['statsu'])")
     assert wrong.error == ""
     assert "invalid choice: 'statsu'" in wrong.streams["stderr"]
-    refused = kernel.cell("study.report(htm='page.html')")
+    refused = kernel.cell("paribus.report(study, htm='page.html')")
     assert refused.error == "StudyError: report has no option 'htm': it takes ledger, fresh, html, markdown"
     assert kernel.cell("1 + 1").shown["text/plain"] == "2"
 
@@ -109,7 +110,8 @@ def test_a_study_is_planned_run_and_reported_in_a_notebook(kernel: Kernel) -> No
 def test_what_a_study_finds_at_pythons_prompt_prints_as_text(desk: Desk) -> None:
     desk.folder.mkdir(exist_ok=True)
     typed = (
-        STUDY.replace("(\n", "(").replace(",\n", ",") + "\nstudy.plan()\nstudy.main(['plan'])\nprint('still here')\n"
+        STUDY.replace("(\n", "(").replace(",\n", ",")
+        + "\nparibus.plan(study)\nparibus.main(study, ['plan'])\nprint('still here')\n"
     )
     done = subprocess.run(
         [sys.executable, "-i"],
@@ -128,7 +130,7 @@ def test_what_a_study_finds_at_pythons_prompt_prints_as_text(desk: Desk) -> None
 def test_a_file_that_a_shell_runs_exits_with_the_commands_code(desk: Desk) -> None:
     desk.folder.mkdir(exist_ok=True)
     path: Path = desk.folder / "wide.py"
-    path.write_text(STUDY + "study.main(['plan', '--set', 'model.dept=3'])\nprint('never')")
+    path.write_text(STUDY + "paribus.main(study, ['plan', '--set', 'model.dept=3'])\nprint('never')")
     done = subprocess.run(
         [sys.executable, path], env=desk.env, capture_output=True, text=True, timeout=120, check=False
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from paribus import run
 from paribus.cli import main
 from paribus.orchestration.report_files import check_place, write_whole
 from paribus.study import Study, StudyError
@@ -91,9 +92,9 @@ def test_a_full_disk_leaves_the_report_before_and_nothing_half_written(tmp_path:
 def test_a_run_that_is_to_write_a_report_looks_at_its_place_before_it_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`study.run(html=...)`, in a notebook; no cluster answers, so that training would fail otherwise."""
+    """`run(study, html=...)`, in a notebook; no cluster answers, so that training would fail otherwise."""
     monkeypatch.setenv("PARIBUS_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     study = Study(name="wide", base="synthetic", factors={"model.width": (0.25, 0.5)}, margin=4.0)
     with pytest.raises(StudyError, match="there is no folder"):
-        study.run(html=str(tmp_path / "none" / "report.html"), ledger="http://127.0.0.1:1")
+        run(study, html=str(tmp_path / "none" / "report.html"), ledger="http://127.0.0.1:1")

@@ -13,7 +13,7 @@ from paribus.orchestration.study_file import load_study
 from paribus.study import StudyError
 
 STUDY = """
-from paribus import Study
+from paribus import Study, main
 study = Study(name="wide", base="synthetic", factors={"model.width": LEVELS}, margin=4.0)
 """
 PLAIN = STUDY.replace("LEVELS", "(0.25, 0.5)")
@@ -119,7 +119,7 @@ FAULTS = {
     "imports what is not there": ("import not_there_at_all", r"line 1, raised ModuleNotFoundError.*not_there_at_all"),
     "has no study": ("from paribus import Study", r"holds 0 studies: assign exactly one"),
     "has two": (PLAIN + "more = study.vary(replicates=2)", r"holds 2 studies \(study, more\)"),
-    "runs it while it is read": (PLAIN + "study.main()", r"line 4: .*if __name__ == \"__main__\""),
+    "runs it while it is read": (PLAIN + "main(study)", r"line 4: .*if __name__ == \"__main__\""),
     "has a wrong study": (PLAIN.replace("width", "widht"), r"wide\.py, line 3: .*model\.width"),
     "has a wrong claim in a module beside": ("import claims", r"wide\.py, line 1: .*claims\.py, line 1: .*no preset"),
     "recurses": ("def f():\n    f()\nf()", r"line 3, raised RecursionError"),

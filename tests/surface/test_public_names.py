@@ -29,7 +29,7 @@ def test_every_name_in_all_is_there(room: str) -> None:
 
 
 def test_the_front_door_is_small_and_known() -> None:
-    assert set(paribus.__all__) == {"Claim", "Recipe", "Study", "preset"}
+    assert set(paribus.__all__) == {"Claim", "Recipe", "Study", "main", "plan", "preset", "report", "run", "status"}
 
 
 @pytest.mark.parametrize("module", MODULES)

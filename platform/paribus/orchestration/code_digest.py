@@ -4,8 +4,6 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-import paribus
-
 # What a change of cannot alter a result (orchestration, tracking, analysis, the command line) is left out.
 _ROOMS = ("recipe", "models", "data", "training")
 # Nor do these, which print, count and draw; nor what makes and inspects shards, for which the data's digest stands.
@@ -18,7 +16,7 @@ _NO_BEARING = (
 @cache
 def code_digest() -> str:
     """SHA-256, first 16 hex digits, over the names and bytes of every source file of the rooms that training uses."""
-    root = Path(paribus.__file__).parent
+    root = Path(__file__).parents[1]
     digest = sha256()
     for room in _ROOMS:
         for path in sorted((root / room).rglob("*.py")):

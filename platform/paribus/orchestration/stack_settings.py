@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import paribus
 from paribus.orchestration import stack_ports
 from paribus.orchestration.ledger_address import folder_of
 from paribus.recipe.home import home as default_home
 
 # The checkout that this package runs from: jobs start in it, and its dashboard is the one that is shown.
-CHECKOUT = Path(paribus.__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,15 +8,17 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from types import CodeType, ModuleType
 
-import paribus
 from paribus.study import Study, StudyError
-from paribus.study.study import READING, printable, question_of
+from paribus.study.study import printable, question_of
 
-_OURS = str(Path(paribus.__file__).parent)
+# Set while a command reads a study file: the command runs the study, the file must not.
+READING: ContextVar[bool] = ContextVar("READING", default=False)
+_OURS = str(Path(__file__).parents[1])
 _NAMED = 20
 
 
