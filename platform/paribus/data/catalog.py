@@ -13,6 +13,7 @@ from paribus.data.lanes import check_length
 from paribus.data.manifest import FORMAT, MANIFEST, Manifest, read_manifest
 from paribus.data.order import choose
 from paribus.data.plain_files import read_document
+from paribus.data.shard_places import shards_place
 from paribus.data.storage.places import Place
 from paribus.recipe.data import Data
 from paribus.recipe.home import home as default_home
@@ -113,7 +114,7 @@ def check_splits(data: Data, manifest: Manifest, place: Place) -> None:
 
 def check_files(place: Place, manifest: Manifest, split: str) -> None:
     """Raise DataError where a shard of a split is missing in a folder or has another length."""
-    shards, folder = manifest.split(split).shards, place.folder
+    shards, folder = manifest.split(split).shards, shards_place(place, manifest, split).folder
     if folder is None:
         return
     for shard in shards:

@@ -1,7 +1,8 @@
 """What is known of every sample of a split: where its bytes lie, its class, its size. Two files beside the shards.
 
-A million samples are 28 MB of numbers and as much of keys, mapped and not read: opening ImageNet takes a moment and a
-few MiB. Training reads a sample by its offset and never parses a tar. Imports no torch.
+A million samples are 28 MB of numbers (32 where a shard is larger than 4 GiB) and as much of keys, mapped and not read:
+opening ImageNet takes a moment and a few MiB. Training reads a sample by its offset and never parses a tar. Imports no
+torch.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,20 +19,20 @@ from paribus.data.errors import DataError
 from paribus.data.manifest import Manifest
 from paribus.data.storage.places import Place
 
-# A row a sample, in the order of the shards. `id`: first 8 bytes of the key's SHA-256. `offset`, `length`, `crc`: of
-# the image file's bytes within its shard, the last by zlib's crc32. `height`, `width`: as displayed, 0 where it does
-# not decode.
-ROW = np.dtype(
-    [
-        ("id", "<u8"),
-        ("offset", "<u4"),
-        ("length", "<u4"),
-        ("crc", "<u4"),
-        ("label", "<i4"),
-        ("height", "<u2"),
-        ("width", "<u2"),
-    ]
-)
+
+
+def _row(offset: str) -> np.dtype[np.void]:
+    """A row a sample, in the order of the shards; `offset` is the form of the place within a shard.
+
+    `id`: first 8 bytes of the key's SHA-256. `offset`, `length`, `crc`: of the image file's bytes within its shard, the
+    last by zlib's crc32. `height`, `width`: as displayed, 0 where it does not decode.
+    """
+    parts = {"id": "<u8", "offset": offset, "length": "<u4", "crc": "<u4", "label": "<i4"}
+    return np.dtype([*parts.items(), ("height", "<u2"), ("width", "<u2")])
+
+
+# 28 bytes where every sample lies below 4 GiB in its shard, which is so wherever we made it; else 32.
+ROW, WIDE_ROW = _row("<u4"), _row("<u8")
 Rows = NDArray[np.void]
 _NEWLINE = 10
 
@@ -125,9 +126,10 @@ def read_index(place: Place, manifest: Manifest, split_name: str) -> Index:
 
 
 def index_bytes(rows: Rows) -> bytes:
-    """The file of numbers."""
+    """The file of numbers; its rows are wide where an offset needs it, so that all other sets keep their digests."""
     buffer = BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(rows, ROW), version=(1, 0))
+    fits = not len(rows) or int(rows["offset"].max()) <= np.iinfo(np.uint32).max
+    np.lib.format.write_array(buffer, np.ascontiguousarray(rows, ROW if fits else WIDE_ROW), version=(1, 0))
     return buffer.getvalue()
 
 
@@ -142,24 +144,26 @@ def keys_bytes(keys: Iterable[str]) -> bytes:
 def _rows(data: bytes, name: str) -> Rows:
     """The rows in a file of numbers, without a copy."""
     stream = BytesIO(data)
-    num = max(0, len(data) - len(_header(0))) // ROW.itemsize
-    if data.startswith(_header(num)):
-        # NumPy's own reader parses Python, at which Python 3.11 fails now and then where two threads do it at a time.
-        return np.frombuffer(data, ROW, num, offset=len(_header(num)))
+    for row in (ROW, WIDE_ROW):
+        num = max(0, len(data) - len(_header(row, 0))) // row.itemsize
+        if data.startswith(_header(row, num)):
+            # NumPy's own reader parses Python, at which Python 3.11 fails now and then where two threads do it at a
+            # time.
+            return np.frombuffer(data, row, num, offset=len(_header(row, num)))
     try:
         np.lib.format.read_magic(stream)
         dtype = np.lib.format.read_array_header_1_0(stream)[2]
-        if dtype != ROW:
+        if dtype not in (ROW, WIDE_ROW):
             raise ValueError(f"its rows are {dtype}")
-        return np.frombuffer(data, ROW, offset=stream.tell())
+        return np.frombuffer(data, dtype, offset=stream.tell())
     except ValueError as error:
         raise DataError(f"{name} is no index of Paribus ({error}): make the shards again") from None
 
 
-def _header(num: int) -> bytes:
-    """What stands before `num` rows in a file of numbers."""
+def _header(row: np.dtype[np.void], num: int) -> bytes:
+    """What stands before `num` rows of the form `row` in a file of numbers."""
     buffer = BytesIO()
-    described = {"descr": np.lib.format.dtype_to_descr(ROW), "fortran_order": False, "shape": (num,)}
+    described = {"descr": np.lib.format.dtype_to_descr(row), "fortran_order": False, "shape": (num,)}
     np.lib.format.write_array_header_1_0(buffer, described)
     return buffer.getvalue()
 

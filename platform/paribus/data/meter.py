@@ -70,6 +70,29 @@ class Meter:
         return f"{rate:,.0f} images/s, {self._bytes / _MIB / elapsed:,.1f} MiB/s, {duration(left / rate)} left"
 
 
+class ByteMeter(Meter):
+    """The same where the bytes of a task are known beforehand and its samples are not: `total` and `done` in bytes."""
+
+    def __init__(self, text: str, total: int, *, done: int = 0, quiet: bool = False, line_s: float = 60) -> None:
+        super().__init__(text, -(-total // _MIB), done=done // _MIB, quiet=quiet, line_s=line_s)
+        self._bytes_left = total - done
+
+    def _show(self) -> None:
+        self._bar.update(self._task, completed=self._done + self._bytes // _MIB, rate=self._rate())
+
+    def _print(self) -> None:
+        text = f"{self._text}: {self._done + self._bytes // _MIB:,}/{self._total:,} MiB {self._rate()}"
+        print(text.rstrip(), file=sys.stderr, flush=True)
+
+    def _rate(self) -> str:
+        elapsed = time.monotonic() - self._start
+        if not self._bytes or elapsed <= 0:
+            return ""
+        left_s = max(0, self._bytes_left - self._bytes) / (self._bytes / elapsed)
+        per_s = f"{self._samples / elapsed:,.0f} images/s, {self._bytes / _MIB / elapsed:,.1f} MiB/s"
+        return f"{per_s}, {duration(left_s)} left"
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: 40 s, 12 min, 3 h 05 min."""
     if seconds < 90:

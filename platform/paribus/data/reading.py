@@ -11,6 +11,7 @@ from paribus.data.errors import DataError
 from paribus.data.index import Index
 from paribus.data.lanes import Lane, Lanes, fault
 from paribus.data.manifest import Manifest
+from paribus.data.shard_places import shards_place
 from paribus.data.stages import Stages
 from paribus.data.storage.places import Place
 
@@ -24,7 +25,7 @@ class ShardReader:
         self.place, self.index = place, index
         self.stages = stages or Stages()
         self.shards = manifest.split(split).shards
-        self.lanes = Lanes(place, self.shards, manifest.name)
+        self.lanes = Lanes(shards_place(place, manifest, split), self.shards, manifest.name)
         self._set = manifest.name
         described = index.rows
         self._offsets, self._lengths, self._crcs = described["offset"], described["length"], described["crc"]

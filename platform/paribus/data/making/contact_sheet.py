@@ -12,6 +12,7 @@ from paribus.data.errors import DataError
 from paribus.data.index import Index, read_index
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.reading import ShardReader
+from paribus.data.shard_places import shards_place
 from paribus.data.storage.places import Place
 
 MAX_CLASSES, MAX_IMAGES = 20, 10
@@ -30,7 +31,7 @@ def contact_sheet(place: Place, path: Path, split: str = "train") -> None:
     """
     manifest = read_manifest(place)
     index = read_index(place, manifest, split)
-    first_only = place.folder is None
+    first_only = shards_place(place, manifest, split).folder is None
     chosen = _chosen(index, len(manifest.classes), first_only)
     reader = ShardReader(place, manifest, split, index)
     columns = max(len(rows) for rows in chosen.values())

@@ -6,7 +6,7 @@ left is gone on with.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -150,7 +150,7 @@ def _plan_split(source: Source, name: str, options: Options) -> SplitPlan:
     if not len(listing):
         raise DataError(f"split {name!r} has no samples: remove it or fill it")
     _check_labels(name, listing, source.classes)
-    ids = _checked_ids(name, listing)
+    ids = checked_ids(name, listing.keys)
     rows = np.arange(len(ids)) if source.in_order else np.argsort(keyed_hash(ids, "shards"), kind="stable")
     cuts = _cuts(_stored_sizes(listing, options)[rows], options.shard_size, options.shard_mib << 20)
     return SplitPlan(name=name, listing=listing, rows=rows, ids=ids[rows], cuts=cuts)
@@ -183,20 +183,21 @@ def _check_labels(split: str, listing: Listing, classes: tuple[str, ...]) -> Non
         )
 
 
-def _checked_ids(split: str, listing: Listing) -> Ids:
-    for key in listing.keys:
+def checked_ids(split: str, keys: Sequence[str]) -> Ids:
+    """The numbers that stand for `keys`; DataError for what is no key, or is there twice."""
+    for key in keys:
         if not _KEY.fullmatch(key):
             raise DataError(
                 f"{split}: {key!r} is no key: it has no tab or newline, no dot in its last part, and begins neither "
                 "with a slash nor with a folder called __...__"
             )
     try:
-        ids = sample_ids(listing.keys)
+        ids = sample_ids(keys)
     except UnicodeEncodeError:
         raise DataError(f"{split}: there are names that are not UTF-8: rename those files") from None
     order = np.argsort(ids, kind="stable")
     for row in np.flatnonzero(ids[order][1:] == ids[order][:-1]).tolist():
-        first, second = listing.keys[int(order[row])], listing.keys[int(order[row + 1])]
+        first, second = keys[int(order[row])], keys[int(order[row + 1])]
         if first == second:
             raise DataError(f"{split}: two samples have the key {first!r}: keys name samples, so give each its own")
     return ids

@@ -8,21 +8,27 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
-from typing import Any
+from typing import Any, Protocol
 
 from paribus.data.errors import DataError
-from paribus.data.making.plan import Job
-from paribus.data.making.writing import Writing
 from paribus.data.meter import Meter
 
 _POLL_S = 0.2
 
 
-def write_all(jobs: Iterator[Job], writing: Writing, num_workers: int, meter: Meter) -> None:
+class Writes(Protocol):
+    """What does a job; it goes to worker processes, as jobs do, so both must pickle."""
+
+    def write(self, job: Any, tick: Callable[[int], None]) -> None:
+        """Do `job`, whole or not at all; call `tick` after each sample with the bytes that were read for it."""
+        ...
+
+
+def write_all(jobs: Iterator[Any], writing: Writes, num_workers: int, meter: Meter) -> None:
     """Make the shards of `jobs`: in this process where one worker is asked for, else in spawned ones.
 
     Raises:
-        DataError: a worker was killed, or met what `Writing.write` raises. What is finished stays.
+        DataError: a worker was killed, or met what `writing.write` raises. What is finished stays.
     """
     if num_workers == 1:
         for job in jobs:
@@ -48,7 +54,7 @@ def write_all(jobs: Iterator[Job], writing: Writing, num_workers: int, meter: Me
             raise
 
 
-def _hand_out(pool: ProcessPoolExecutor, jobs: Iterator[Job], num_ahead: int, show: Callable[[], None]) -> None:
+def _hand_out(pool: ProcessPoolExecutor, jobs: Iterator[Any], num_ahead: int, show: Callable[[], None]) -> None:
     pending: set[Future[None]] = set()
     more = True
     while more or pending:
@@ -78,12 +84,12 @@ def _no_interrupt() -> Iterator[None]:
 class _Work:
     """What a worker process works with; set once, when it begins."""
 
-    writing: Writing
+    writing: Writes
     counts: Any
     place: int
 
 
-def _enter(writing: Writing, counts: Any, number: Any) -> None:
+def _enter(writing: Writes, counts: Any, number: Any) -> None:
     """Begin a worker process; the parent's death is its own."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with number.get_lock():
@@ -99,7 +105,7 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _write(job: Job) -> None:
+def _write(job: Any) -> None:
     _Work.writing.write(job, _tick)
 
 

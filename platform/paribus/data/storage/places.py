@@ -1,6 +1,8 @@
 """Where a shard set lies: a folder, or an address that is read through the node cache."""
 
+import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from paribus.data.storage.node_cache import node_cache
 from paribus.data.storage.remote import Patience, Remote
 
 SCHEMES = ("http", "https", "s3", "gs")
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,29 @@ class Place:
         return node_cache(self.home).open(
             sha256, num_bytes, lambda sink: remote.download(file, sink, num_bytes, sha256, cancelled), cancelled
         )
+
+    def look(self, file: str) -> tuple[int, str]:
+        """Bytes of `file`, and a word that changes when its content does; DataError if it is not there."""
+        folder = self.folder
+        if folder is None:
+            return self._remote.look(file)
+        with self._local(folder, file) as opened:
+            status = os.fstat(opened.fileno())
+        return status.st_size, str(status.st_mtime_ns)
+
+    def stream(self, file: str, num_bytes: int) -> Iterator[bytes]:
+        """The bytes of `file`, which has `num_bytes`, piece by piece, once; DataError where they do not come."""
+        folder = self.folder
+        if folder is None:
+            yield from self._remote.stream(file, num_bytes)
+            return
+        with self._local(folder, file) as opened:
+            while chunk := opened.read(_CHUNK_BYTES):
+                yield chunk
+
+    def files(self, prefix: str) -> list[str]:
+        """The names of all files of an address, of s3 or gs, that lie in the folders of `prefix`, in order."""
+        return sorted(self._remote.files(prefix))
 
     def fetch(self, file: str, num_bytes: int, sha256: str) -> Path:
         """Where `open` finds `file` on this machine; a copy may be dropped from there before a reader opens it."""

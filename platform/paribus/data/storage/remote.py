@@ -53,6 +53,46 @@ class Remote:
         """All bytes of `file`; DataError once patience ends, at once where asking again is useless."""
         return self._persist(file, lambda: b"".join(self._chunks(file, 0)), threading.Event())
 
+    def look(self, file: str) -> tuple[int, str]:
+        """Bytes of `file`, and a word that changes with its content (its ETag, else when it changed last).
+
+        Raises:
+            DataError: as `read`.
+        """
+        return self._persist(file, lambda: self._looked(file), threading.Event())
+
+    def files(self, prefix: str) -> list[str]:
+        """The names, below the root, of all files whose name begins with the folders of `prefix`.
+
+        Raises:
+            DataError: as `read`; http has no listing.
+        """
+        return self._persist(f"{prefix}*", lambda: self._listed(prefix.rpartition("/")[0]), threading.Event())
+
+    def stream(self, file: str, num_bytes: int) -> Iterator[bytes]:
+        """The bytes of `file`, which has `num_bytes`, piece by piece; where the line is cut it goes on from there.
+
+        Raises:
+            DataError: as `read`, or the file has another length.
+        """
+        done, tries = 0, _Tries(self, file, threading.Event())
+        from_start = False
+        while done < num_bytes:
+            try:
+                skip = done if from_start else 0
+                for chunk in self._chunks(file, done - skip, num_bytes):
+                    new = chunk[min(skip, len(chunk)) :]
+                    skip -= len(chunk) - len(new)
+                    done += len(new)
+                    yield new
+                if done < num_bytes:
+                    raise too_short(done, num_bytes)
+            except LineError as fault:
+                if fault.from_start and done and not from_start:
+                    from_start = True  # the server gives no ranges: what came already is read once more
+                else:
+                    tries.again(fault)
+
     def download(
         self, file: str, sink: BinaryIO, num_bytes: int, digest: str, cancelled: threading.Event | None = None
     ) -> None:
@@ -97,28 +137,30 @@ class Remote:
         except Exception as error:  # obstore raises its own and Python's errors
             raise fault_of(error, self.patience.stall_s) from None
 
+    def _looked(self, file: str) -> tuple[int, str]:
+        try:
+            found = self._store.head(file)
+        except Exception as error:  # as in `_chunks`
+            raise fault_of(error, self.patience.stall_s) from None
+        return found["size"], found["e_tag"] or str(found["last_modified"])
+
+    def _listed(self, folder: str) -> list[str]:
+        try:
+            return [found["path"] for page in self._store.list(folder or None) for found in page]
+        except Exception as error:  # as in `_chunks`
+            raise fault_of(error, self.patience.stall_s) from None
+
     def _persist(self, file: str, attempt: Callable[[], T], cancelled: threading.Event) -> T:
         """The first result of `attempt`, made again after faults that may pass."""
-        faults: list[LineError] = []
-        started = time.monotonic()
+        tries = _Tries(self, file, cancelled)
         while True:
             try:
                 return attempt()
             except LineError as fault:
-                faults.append(fault)
-            wait_s = _wait_s(self.patience, len(faults))
-            same = sum(fault.kind == faults[-1].kind for fault in faults)
-            spent_s = time.monotonic() - started
-            if (
-                same >= faults[-1].attempts
-                or len(faults) >= self.patience.attempts
-                or spent_s + wait_s > self.patience.total_s
-            ):
-                raise DataError(self._text(file, faults, spent_s))
-            if cancelled.wait(wait_s):
-                raise CancelledError
+                tries.again(fault)
 
-    def _text(self, file: str, faults: list[LineError], spent_s: float) -> str:
+    def text(self, file: str, faults: list[LineError], spent_s: float) -> str:
+        """What became of `file`, for people."""
         last = faults[-1]
         told = last.detail
         if len(faults) > 1:
@@ -141,6 +183,32 @@ class Remote:
         from paribus.data.storage.stores import open_store
 
         return open_store(self.root, self.patience.connect_s, self.patience.stall_s)
+
+
+class _Tries:
+    """The faults that one request met, and the waits between."""
+
+    def __init__(self, remote: Remote, file: str, cancelled: threading.Event) -> None:
+        self._remote, self._file, self._cancelled = remote, file, cancelled
+        self._faults: list[LineError] = []
+        self._started = time.monotonic()
+
+    def again(self, fault: LineError) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            DataError: patience has ended, or asking again is useless.
+            CancelledError: cancelled while waiting.
+        """
+        self._faults.append(fault)
+        patience, faults = self._remote.patience, self._faults
+        wait_s = _wait_s(patience, len(faults))
+        same = sum(other.kind == fault.kind for other in faults)
+        spent_s = time.monotonic() - self._started
+        if same >= fault.attempts or len(faults) >= patience.attempts or spent_s + wait_s > patience.total_s:
+            raise DataError(self._remote.text(self._file, faults, spent_s)) from None
+        if self._cancelled.wait(wait_s):
+            raise CancelledError
 
 
 class _Progress:
