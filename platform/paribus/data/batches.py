@@ -20,11 +20,13 @@ from paribus.data.finish import Colour, Finish
 from paribus.data.index import Index
 from paribus.data.manifest import Manifest
 from paribus.data.order import choose, epoch_order, share, steps_of
+from paribus.data.own_stages import OwnStage, Staged
+from paribus.data.reading import ShardReader
 from paribus.data.resident.choice import Residence
 from paribus.data.resident.on_device import DeviceSplit, on_device
 from paribus.data.sharing.consumer import Consumer
 from paribus.data.stages import SHARED_ADVICE, Stages
-from paribus.data.supply import Crops, Positions, Supply, in_order
+from paribus.data.supply import Crops, Positions, Supply, Viewing, in_order
 from paribus.recipe.recipe import Recipe
 
 _NAMED = 5
@@ -79,6 +81,15 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How the images of a split are read where none stay: the shards, the view, and stages of the user's."""
+
+    reader: ShardReader
+    viewing: Viewing
+    own: tuple[OwnStage, ...] = ()
+
+
+@dataclass(frozen=True)
 class Part:
     """One split, ready to be read; `stages` keeps the time that its reader takes."""
 
@@ -86,6 +97,7 @@ class Part:
     supply: Supply
     stages: Stages
     residence: Residence
+    reading: Reading
 
 
 class Feed:
@@ -161,7 +173,7 @@ class Feed:
         if held is None:
             yield from map(_Loaded.of, self._shared_or_own(order_seed, augment_seed, epoch, step))
             return
-        for positions in self._positions(order_seed, epoch, step):
+        for positions in self.positions(order_seed, epoch, step):
             good = held.decoded[positions]
             kept = positions[good]
             draw = Draw(self._train.index.ids[kept], augment_seed, epoch)
@@ -206,7 +218,7 @@ class Feed:
         self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0, allocate: Allocate | None = None
     ) -> Iterator[PixelBatch]:
         """What `batches` is made of, before it goes to the device; `allocate` says where each step's pixels go."""
-        parts = self._positions(order_seed, epoch, start_step)
+        parts = self.positions(order_seed, epoch, start_step)
         fill = partial(self._varied, augment_seed, epoch)
         return self._loads(self._train, range(start_step, self.steps_per_epoch), parts, fill, allocate)
 
@@ -220,7 +232,7 @@ class Feed:
         before = order[: step * self._recipe.data.batch_size]
         return [self._train.index.keys[row] for row in before[broken[before]].tolist()]
 
-    def _positions(self, order_seed: int, epoch: int, start_step: int) -> Positions:
+    def positions(self, order_seed: int, epoch: int, start_step: int) -> Positions:
         """(steps, n) the rows of this rank's share of each step."""
         order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
         return steps_of(order, self._recipe.data.batch_size, start_step, *self._ranks)
@@ -317,17 +329,37 @@ class Feed:
 
     def _varied(self, seed: int, epoch: int, positions: Positions, out: Pixels) -> NDArray[np.bool_]:
         """Write the training images at `positions`, cropped and flipped, into `out`; which of them decoded."""
-        index, augment, supply = self._train.index, self._recipe.augment, self._train.supply
-        draw = Draw(index.ids[positions], seed, epoch)
+        augment, supply = self._recipe.augment, self._train.supply
+        draw = Draw(self._train.index.ids[positions], seed, epoch)
+        if isinstance(supply, Staged):
+            supply = supply.drawing(draw)
+        good = supply.fill(positions, out, self.crops(positions, draw))
+        if augment.crop == "pad" or (augment.flip and augment.crop != "random_resized"):
+            out[:] = varied(out, augment, draw)
+        return good
+
+    def crops(self, positions: Positions, draw: Draw) -> Crops | None:
+        """Where the training images at `positions` are cut, if they are cut from the stored ones."""
+        augment = self._recipe.augment
         if augment.crop != "random_resized":
-            good = supply.fill(positions, out, None)
-            if augment.crop == "pad" or augment.flip:
-                out[:] = varied(out, augment, draw)
-            return good
-        rows = index.rows[positions]
+            return None
+        rows = self._train.index.rows[positions]
         boxes = crop_boxes(rows["height"].astype(np.int64), rows["width"].astype(np.int64), augment.min_area, draw)
         flipped = mirrored(draw) if augment.flip else np.zeros(len(positions), bool)
-        return supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped))
+        return Crops(np.stack(boxes, axis=1), flipped)
+
+    @property
+    def train_reading(self) -> Reading:
+        """How the training images are read from the shards."""
+        return self._train.reading
+
+    def batch_of(self, loaded: PixelBatch, seed: int, epoch: int) -> Batch:
+        """The batch of training images that were viewed or cropped, but not yet padded or flipped."""
+        augment = self._recipe.augment
+        draw = Draw(self._train.index.ids[loaded.positions], seed, epoch)
+        if augment.crop == "pad" or (augment.flip and augment.crop != "random_resized"):
+            loaded = replace(loaded, images=varied(loaded.images, augment, draw))
+        return self._batch(self._train.index, _Loaded.of(loaded), draw)
 
     def _batch(self, index: Index, loaded: _Loaded, draw: Draw | None) -> Batch:
         rows = loaded.positions.tolist()

@@ -75,6 +75,10 @@ def check_inputs(recipes: Iterable[Recipe], home: Path | None = None) -> None:
     """
     sets: dict[Data, _Looked] = {}
     for recipe in recipes:
+        if recipe.data.stages:
+            from paribus.data.own_stages import load_stages
+
+            load_stages(recipe.data.stages)
         if recipe.data not in sets:
             sets[recipe.data] = _looked_at(recipe.data, home)
         seen = sets[recipe.data]

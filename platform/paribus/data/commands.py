@@ -1,4 +1,4 @@
-"""`paribus shards make|verify|inspect`."""
+"""`paribus shards make|index|verify|inspect`."""
 
 import argparse
 import json
@@ -10,6 +10,8 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from paribus.data.errors import DataError
+from paribus.data.in_place.command import EXAMPLES as INDEX_EXAMPLES
+from paribus.data.in_place.command import add_arguments as add_index_arguments
 from paribus.data.making.named_source import EXAMPLES, add_source_options, named_source
 
 if TYPE_CHECKING:
@@ -46,12 +48,17 @@ class _MixedParser(argparse.ArgumentParser):
 
 
 def register(subparsers: Any) -> None:
-    """Add `shards` with its three verbs to an argparse subparsers object; each sets `run`, args -> exit code."""
-    shards = subparsers.add_parser("shards", help="make, verify and inspect data", description="Data as tar shards.")
+    """Add `shards` with its verbs to an argparse subparsers object; each sets `run`, args -> exit code."""
+    shards = subparsers.add_parser(
+        "shards", help="make, index, verify and inspect data", description="Data as tar shards."
+    )
     verbs = shards.add_subparsers(
-        dest="shards_verb", metavar="make|verify|inspect", required=True, parser_class=_MixedParser
+        dest="shards_verb", metavar="make|index|verify|inspect", required=True, parser_class=_MixedParser
     )
     _add_make(_verb(verbs, "make", "write a dataset as tar shards with a manifest", _MAKE_EXAMPLES))
+    add_index_arguments(
+        _verb(verbs, "index", "use shards that others wrote where they lie; copies nothing", INDEX_EXAMPLES)
+    )
     verify = _verb(verbs, "verify", "read every byte again and name every fault", _VERIFY_EXAMPLES)
     verify.add_argument("--workers", type=int, metavar="N", help="shards read at a time (default: one a core)")
     verify.set_defaults(run=_verify)
@@ -97,6 +104,8 @@ def _make(args: argparse.Namespace) -> int:
     recoding = _recoding(args)
     source = _chosen(named_source(args), args)
     folder = args.folder or named_folder(source.name)
+    for note in () if args.json else source.notes:
+        print(f"note: {note}", file=sys.stderr)
     manifest = make_shards(
         source,
         folder,
@@ -110,7 +119,8 @@ def _make(args: argparse.Namespace) -> int:
     )
     counts = {name: split.samples for name, split in manifest.splits.items()}
     if args.json:
-        print(json.dumps({"folder": str(folder), "digest": manifest.digest, "samples": counts}))
+        made = {"folder": str(folder), "digest": manifest.digest, "samples": counts, "notes": source.notes}
+        print(json.dumps(made))
     else:
         held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         print(f"{folder}: {held} samples of {len(manifest.classes)} classes\ndigest {manifest.digest}")

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import torch
 
-from paribus.data.batches import Batch, Feed, Part
+from paribus.data.batches import Batch, Feed, Part, Reading
 from paribus.data.catalog import check_files, check_splits, input_size, locate
 from paribus.data.decoding.decode import View
+from paribus.data.errors import DataError
 from paribus.data.index import read_index
 from paribus.data.manifest import Manifest, read_manifest
 from paribus.data.originals import Originals
+from paribus.data.own_stages import Staged, load_stages
 from paribus.data.reading import ShardReader
 from paribus.data.resident.cache_room import caches_folder
-from paribus.data.resident.choice import open_supply
+from paribus.data.resident.choice import Residence, open_supply
 from paribus.data.resident.resident import Plan
 from paribus.data.storage.places import Place
 from paribus.data.stream import Stream
@@ -97,9 +99,25 @@ def _open_part(recipe: Recipe, place: Place, manifest: Manifest, split: str, vie
     index = read_index(place, manifest, split)
     reader = ShardReader(place, manifest, split, index)
     cropped = split == recipe.data.train_split and recipe.augment.crop == "random_resized"
-    if not cropped and manifest.smallest == manifest.largest == (viewing.size, viewing.size):
+    if not cropped and not recipe.data.stages and manifest.smallest == manifest.largest == (viewing.size, viewing.size):
         # All views of such a set are the stored images, and then all recipes share one cache.
         viewing = replace(viewing, kind="stored")
+    reading = Reading(reader, viewing, load_stages(recipe.data.stages))
+    if reading.own:
+        return _open_staged(recipe, split, reading)
     plan = Plan(reader, manifest, split, viewing, cropped)
     supply, residence = open_supply(recipe.data.resident, plan, Stream(reader, viewing), caches)
-    return Part(index, supply, reader.stages, residence)
+    return Part(index, supply, reader.stages, residence, reading)
+
+
+def _open_staged(recipe: Recipe, split: str, reading: Reading) -> Part:
+    """A split whose images pass through stages of the user's."""
+    if recipe.data.resident == "always":
+        raise DataError(
+            "data.resident is 'always', and data.stages run on each image each time that it is read, so that none can "
+            "stay decoded: leave one of them out"
+        )
+    supply = Staged(reading.reader, split, reading.viewing, reading.own)
+    supply.check()
+    why = f"data.stages ({', '.join(recipe.data.stages)}) run on each image each time that it is read"
+    return Part(reading.reader.index, supply, reading.reader.stages, Residence("stream", why), reading)

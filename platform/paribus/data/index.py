@@ -20,7 +20,6 @@ from paribus.data.manifest import Manifest
 from paribus.data.storage.places import Place
 
 
-
 def _row(offset: str) -> np.dtype[np.void]:
     """A row a sample, in the order of the shards; `offset` is the form of the place within a shard.
 

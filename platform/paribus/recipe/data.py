@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from paribus.recipe.part import Part, bookkeeping
+from paribus.recipe.part import Part, added, bookkeeping
 
 
 class Data(Part):
@@ -25,6 +25,7 @@ class Data(Part):
     decoding: Literal["fast", "exact"] = Field("fast", description="how random resized crops are decoded")
     eval_batch_size: int = bookkeeping(500, ge=1)
     max_undecodable: float = Field(0.001, ge=0, lt=1, description="share of training samples that may fail to decode")
+    stages: tuple[str, ...] = added((), description="functions of yours, MODULE:NAME, from decoded sample to sample")
     resident: Literal["auto", "always", "never"] = bookkeeping("auto")
     sharing: Literal["auto", "never"] = bookkeeping("auto")
 

@@ -13,8 +13,8 @@ from paribus.data.errors import DataError
 from paribus.data.storage.places import Place
 
 FORMS = (
-    "a pattern as WebDataset writes it ('/data/train-{0000..0099}.tar'), as a shell does ('/data/train-*.tar'), a folder "
-    "of tars, or one tar; in front of it may stand http(s)://HOST, s3://BUCKET or gs://BUCKET"
+    "a pattern as WebDataset writes it ('/data/train-{0000..0099}.tar'), as a shell does ('/data/train-*.tar'), a "
+    "folder of tars, or one tar; in front of it may stand http(s)://HOST, s3://BUCKET or gs://BUCKET"
 )
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _WILD = re.compile(r"[*?\[]")
@@ -55,12 +55,12 @@ def compressed_text(name: str) -> str:
 
 
 def _expanded(word: str) -> list[str]:
-    from braceexpand import UnbalancedBracesError, braceexpand
+    from braceexpand import braceexpand
 
     # WebDataset's own separator of several patterns.
     try:
         return [name for part in word.split("::") for name in braceexpand(part)]
-    except UnbalancedBracesError as error:
+    except ValueError as error:
         raise DataError(f"{word!r} has braces without their partners: {error}") from None
 
 

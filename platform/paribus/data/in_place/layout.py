@@ -81,6 +81,11 @@ def is_image(suffix: str) -> bool:
     return suffix.rpartition(".")[2] in IMAGE_SUFFIXES
 
 
+def is_text(suffix: str) -> bool:
+    """Whether a file `KEY.suffix` may tell the class, so that a look at the first samples reads it."""
+    return suffix.rpartition(".")[2] in ("json", "cls", "txt", "label", "class", "target")
+
+
 def layout_of(samples: Sequence[Sample], where: str, image: str | None = None, label: str | None = None) -> Layout:
     """The layout of shards that begin with `samples`, whose files other than images were all read.
 
@@ -88,7 +93,9 @@ def layout_of(samples: Sequence[Sample], where: str, image: str | None = None, l
         DataError: no image, or several in most samples; no class, or several files or fields that may tell it.
     """
     if not samples:
-        raise DataError(f"{where} holds no sample: a sample's files are called KEY.SUFFIX, such as 00001.jpg, 00001.cls")
+        raise DataError(
+            f"{where} holds no sample: a sample's files are called KEY.SUFFIX, such as 00001.jpg, 00001.cls"
+        )
     suffixes = Counter(suffix for sample in samples for suffix in sample.parts)
     image = _image(suffixes, samples, where, image)
     told = [suffix for suffix in suffixes if not is_image(suffix) and suffix != image]
@@ -96,7 +103,7 @@ def layout_of(samples: Sequence[Sample], where: str, image: str | None = None, l
 
 
 def _image(suffixes: Counter[str], samples: Sequence[Sample], where: str, image: str | None) -> str | None:
-    listed = _files(suffixes)
+    listed = shown(", ".join(suffixes))
     if image is not None:
         image = image.lstrip(".").lower()
         chosen = Layout(image=image, label="")
@@ -120,7 +127,8 @@ def _image(suffixes: Counter[str], samples: Sequence[Sample], where: str, image:
 
 def _found_label(told: list[str], samples: Sequence[Sample], where: str, image: str | None) -> Layout:
     for words in _LABEL_PARTS:
-        found = [suffix for suffix in told if any(suffix == word or suffix.endswith(f".{word}") for word in words)]
+        exact = [suffix for suffix in told if suffix in words]
+        found = exact or [suffix for suffix in told if any(suffix.endswith(f".{word}") for word in words)]
         if len(found) > 1:
             raise DataError(
                 f"the samples of {where} have several files that may tell the class ({', '.join(found)}): say which, "
@@ -168,9 +176,8 @@ def _ask(where: str, fields: Sequence[tuple[str, tuple[str, ...]]], files: Seque
             "with the class into each, or make a table of paths and labels (`paribus shards make TABLE.csv`)"
         )
     more = f" and {len(named) - _LISTED} more" if len(named) > _LISTED else ""
-    return (
-        f"what tells the class of a sample of {where}? Say with --label which of these: {', '.join(named[:_LISTED])}{more}"
-    )
+    listed = ", ".join(named[:_LISTED]) + more
+    return f"what tells the class of a sample of {where}? Say with --label which of these: {listed}"
 
 
 def _fields(document: str, samples: Sequence[Sample]) -> list[tuple[str, ...]]:
@@ -201,7 +208,9 @@ def _value(data: bytes, field: tuple[str, ...], file: str) -> Any:
         for step in field:
             content = content[int(step)] if isinstance(content, list) else content[step]
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise SampleError(f"has a .{file} that does not tell its class at {'.'.join(field)!r} ({shown(error)})") from None
+        raise SampleError(
+            f"has a .{file} that does not tell its class at {'.'.join(field)!r} ({shown(error)})"
+        ) from None
     return content
 
 

@@ -103,11 +103,11 @@ def _members(
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:") as tar:
             while (info := tar.next()) is not None:
                 # Kept by tarfile for looking back, which nobody does: a million are a gigabyte.
-                tar.members = []
+                tar.members = []  # type: ignore[attr-defined]
                 last = repr(info.name)
                 if info.issparse():
                     raise DataError(f"{name}: {info.name} is stored with holes: pack the tar without --sparse")
-                if not info.isfile() or _is_meta(info.name):
+                if not info.isfile() or is_meta(info.name):
                     continue
                 suffix = split(info.name)[1]
                 data = None
@@ -126,7 +126,7 @@ def _members(
         raise DataError(f"{name} is damaged after {last}: copy it again")
 
 
-def _is_meta(name: str) -> bool:
-    # WebDataset keeps notes of its own under such names.
+def is_meta(name: str) -> bool:
+    """Whether a file is no part of a sample: WebDataset keeps notes of its own under such names."""
     first = name.split("/")[0]
     return len(first) > 4 and first.startswith("__") and first.endswith("__")

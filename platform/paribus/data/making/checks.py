@@ -13,6 +13,7 @@ from paribus.data.index import Rows
 from paribus.data.lanes import check_length, fault
 from paribus.data.making.tars import image_of, tar_samples
 from paribus.data.manifest import Manifest, Shard
+from paribus.data.shard_places import in_place
 from paribus.data.storage.places import Place
 
 
@@ -37,18 +38,19 @@ class Expected:
     manifest: Manifest
     shard: Shard
     described: Described | None
+    place: Place
 
     def fault(self, what: str) -> str:
         """A message about the shard."""
         return fault(self.shard, self.manifest.name, what)
 
 
-def shard_faults(place: Place, expected: Expected) -> list[str]:
+def shard_faults(expected: Expected) -> list[str]:
     """What is wrong with a shard; nothing where it is sound."""
     shard = expected.shard
     try:
         # Not through the node cache: what lies at the place now is what is asked about.
-        data = place.read(shard.file)
+        data = expected.place.read(shard.file)
     except (DataError, OSError) as error:
         return [str(error)]
     try:
@@ -57,6 +59,9 @@ def shard_faults(place: Place, expected: Expected) -> list[str]:
         return [str(error) + _lost(expected, len(data))]
     if sha256(data).hexdigest() != shard.sha256:
         return list(_alterations(expected, data))
+    if in_place(expected.manifest):
+        # Whatever else its tar holds is its owner's.
+        return list(_indexed_faults(expected, data))
     try:
         samples = tar_samples(data, shard, expected.manifest.name)
         return list(_sample_faults(expected, data, samples))
@@ -97,19 +102,31 @@ def _sample_faults(expected: Expected, data: bytes, samples: list[dict[str, Any]
         yield from _image_faults(expected, sample, (int(row["height"]), int(row["width"])))
 
 
+def _indexed_faults(expected: Expected, data: bytes) -> Iterator[str]:
+    for key, row in expected.described or ():
+        part, name = _part(data, row), f"sample {key!r} in shard {expected.shard.file}"
+        if crc32(part) != row["crc"]:
+            yield f"{name} is not where, or not what, the index says: index the shards again with --restart"
+            continue
+        yield from _decode_faults(expected, part, name, (int(row["height"]), int(row["width"])))
+
+
 def _image_faults(expected: Expected, sample: dict[str, Any], size: tuple[int, int] | None) -> Iterator[str]:
     label, num_classes = sample.get("cls", b""), len(expected.manifest.classes)
     if not (label.isdigit() and int(label) < num_classes):
         yield f"{_name(expected, sample)} has class {label!r}, and there are {num_classes}, numbered from 0"
+    yield from _decode_faults(expected, image_of(sample), _name(expected, sample), size)
+
+
+def _decode_faults(expected: Expected, data: bytes, name: str, size: tuple[int, int] | None) -> Iterator[str]:
     try:
-        height, width = decode(image_of(sample), expected.manifest.channels).shape[:2]
+        height, width = decode(data, expected.manifest.channels).shape[:2]
     except UndecodableError as error:
-        yield f"{_name(expected, sample)} does not decode: {error}"
+        yield f"{name} does not decode: {error}"
         return
     if size is not None and size != (height, width):
         yield (
-            f"{_name(expected, sample)} measures {height}x{width} pixels, and the index says {size[0]}x{size[1]}: "
-            "make the shards again"
+            f"{name} measures {height}x{width} pixels, and the index says {size[0]}x{size[1]}: make the shards again"
         )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     "digits, synthetic, fashion_mnist, cifar10, cifar100, imagenet, torchvision:CLASS, webdataset:SHARDS, a table "
-    "(.csv, .tsv, .parquet), or a folder of images"
+    "(.csv, .tsv, .txt, .parquet), or a folder of images"
 )
 EXAMPLES = """examples:
   paribus shards make digits /data/digits
@@ -29,8 +29,21 @@ EXAMPLES = """examples:
   paribus shards make torchvision:Flowers102 --root ~/torchvision --download
   paribus shards make torchvision:DTD,partition=2 --root ~/torchvision /data/dtd2
   paribus shards make 'webdataset:/data/train-{0000..0009}.tar' --add-split 'test=/data/test-{0..1}.tar' /data/mine"""
+TABLES = (".csv", ".tsv", ".txt", ".lst", ".parquet")
 _SYNTHETIC = ("classes", "size", "images", "test_images", "seed")
-_OPTIONS = ("root", "download", "blacklist", "columns", "add_split", "label_field", *_SYNTHETIC)
+_OPTIONS = (
+    "root",
+    "download",
+    "blacklist",
+    "columns",
+    "add_split",
+    "label_field",
+    "image",
+    "label",
+    "max_left_out",
+    "class_numbers",
+    *_SYNTHETIC,
+)
 
 
 def add_source_options(make: argparse.ArgumentParser) -> None:
@@ -55,7 +68,15 @@ def add_source_options(make: argparse.ArgumentParser) -> None:
     add(
         "--add-split", action="append", metavar="NAME=SHARDS", help="webdataset: the shards of another split than train"
     )
-    add("--label-field", metavar="NAME", help="webdataset: the field of .json that holds the class (default: .cls)")
+    add("--image", metavar="SUFFIX", help="webdataset: a sample's image, where it has several: input.jpg")
+    add("--label", metavar="WHAT", help="webdataset: what tells the class: a file (txt) or a field of .json (meta.id)")
+    add("--label-field", metavar="NAME", help="webdataset: the same as --label json:NAME")
+    add("--max-left-out", type=float, metavar="FRACTION", help="webdataset: samples without image or class (0.01)")
+    add(
+        "--class-numbers",
+        choices=("keep", "map"),
+        help="webdataset, table: keep class numbers, or number anew (default)",
+    )
     add("--classes", type=int, metavar="N", help="synthetic: textured pictures of N classes instead of tiny stripes")
     add("--size", metavar="WxH[,WxH]", help="synthetic, with --classes: the pictures' sizes in pixels")
     add("--images", type=int, metavar="N", help="synthetic, with --classes: training pictures of a class (default 50)")
@@ -82,7 +103,7 @@ def named_source(args: argparse.Namespace) -> "Source":
     if word in _NAMED:
         return _NAMED[word](args)
     path = Path(word).expanduser()
-    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+    if path.suffix.lower() in TABLES and not path.is_dir():
         return _table(path, args)
     if path.is_dir():
         from paribus.data.sources.image_folder import image_folder
@@ -166,8 +187,9 @@ def _imagenet(args: argparse.Namespace) -> "Source":
 def _table(path: Path, args: argparse.Namespace) -> "Source":
     from paribus.data.sources.table import table
 
-    _takes(args, "root", "columns")
-    return table(path, args.root, _pairs("--columns", args.columns.split(",") if args.columns else ()))
+    _takes(args, "root", "columns", "class_numbers")
+    columns = _pairs("--columns", args.columns.split(",") if args.columns else ())
+    return table(path, args.root, columns, args.class_numbers or "map")
 
 
 def _any_torchvision(spec: str, args: argparse.Namespace) -> "Source":
@@ -178,13 +200,21 @@ def _any_torchvision(spec: str, args: argparse.Namespace) -> "Source":
 
 
 def _webdataset(spec: str, args: argparse.Namespace) -> "Source":
-    from paribus.data.sources.webdataset_shards import webdataset_shards
+    from paribus.data.sources.webdataset_shards import MAX_LEFT_OUT, Taken, webdataset_shards
 
-    _takes(args, "add_split", "label_field")
+    _takes(args, "add_split", "label_field", "image", "label", "max_left_out", "class_numbers")
     others = _pairs("--add-split", args.add_split or ())
     if "train" in others:
         raise DataError("--add-split train: the shards of train are those behind webdataset:")
-    return webdataset_shards({"train": spec, **others}, args.label_field, quiet=args.json)
+    if args.label and args.label_field:
+        raise DataError("--label and --label-field say the same: give one of them")
+    taken = Taken(
+        image=args.image,
+        label=f"json:{args.label_field}" if args.label_field else args.label,
+        class_numbers=args.class_numbers or "map",
+        max_left_out=MAX_LEFT_OUT if args.max_left_out is None else args.max_left_out,
+    )
+    return webdataset_shards({"train": spec, **others}, taken, quiet=args.json)
 
 
 def _pairs(flag: str, texts: "list[str] | tuple[str, ...]") -> dict[str, str]:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 
 from paribus.data.errors import DataError
 from paribus.data.index import read_index
 from paribus.data.making.checks import Described, Expected, shard_faults
 from paribus.data.manifest import MANIFEST, Manifest, read_manifest
 from paribus.data.meter import Meter
+from paribus.data.shard_places import in_place, shards_place
 from paribus.data.storage.places import Place
 
 
@@ -43,13 +43,12 @@ def verify(place: Place, workers: int = 1, quiet: bool = True) -> Report:
     report.shards = len(expected)
     report.samples = sum(one.shard.samples for one in expected)
     report.bytes = sum(one.shard.bytes for one in expected)
-    check = partial(shard_faults, place)
     with (
         Meter(f"{manifest.name}: samples checked", report.samples, quiet=quiet) as meter,
         ThreadPoolExecutor(workers, thread_name_prefix="paribus-verify") as pool,
     ):
         try:
-            for one, faults in zip(expected, pool.map(check, expected), strict=True):
+            for one, faults in zip(expected, pool.map(shard_faults, expected), strict=True):
                 report.faults += faults
                 meter.tick(one.shard.bytes, one.shard.samples)
         finally:
@@ -60,7 +59,7 @@ def verify(place: Place, workers: int = 1, quiet: bool = True) -> Report:
 
 def _expected(place: Place, manifest: Manifest, name: str, report: Report) -> Iterator[Expected]:
     """What the manifest says of each shard of a split, and what the index says where there is a sound one."""
-    split = manifest.split(name)
+    split, lies = manifest.split(name), shards_place(place, manifest, name)
     try:
         index = read_index(place, manifest, name)
     except DataError as error:
@@ -71,13 +70,15 @@ def _expected(place: Place, manifest: Manifest, name: str, report: Report) -> It
         if index is not None:
             start = int(index.starts[number])
             described = Described(index.keys, index.rows, start, start + shard.samples)
-        yield Expected(manifest, shard, described)
+        yield Expected(manifest, shard, described, lies)
 
 
 def _strangers(place: Place, manifest: Manifest) -> Iterator[str]:
     """The files in a folder that the manifest does not name."""
     if place.folder is None:
         return
+    if in_place(manifest):
+        return  # what else lies there is not ours to judge
     known = {MANIFEST}
     for split in manifest.splits.values():
         known |= {split.index, split.keys, *(shard.file for shard in split.shards)}

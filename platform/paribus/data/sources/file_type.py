@@ -4,10 +4,9 @@ from pathlib import PurePosixPath
 
 # As people call images that `decode` reads; a file's first bytes then say what it is.
 IMAGE_SUFFIXES = frozenset(
-    "jpg jpeg jpe jfif png apng webp avif bmp dib gif tif tiff jp2 j2k jpx ppm pgm pbm pnm".split()
+    {"jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "avif", "bmp", "dib", "gif", "tif", "tiff"}
+    | {"jp2", "j2k", "jpx", "ppm", "pgm", "pbm", "pnm"}
 )
-# Pictures that no decoder here reads, so that whoever has some is told.
-OTHER_IMAGES = frozenset("svg svgz heic heif jxl psd eps ai raw dng cr2 nef arw exr hdr".split())
 _SIGNATURES = (
     (b"\xff\xd8\xff", "jpg"),
     (b"\x89PNG\r\n\x1a\n", "png"),

@@ -1,6 +1,7 @@
 """A folder of images, SPLIT/CLASS/FILE; the files' bytes are stored as they are."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,10 +12,15 @@ from numpy.typing import NDArray
 
 from paribus.data.counters import Ids, keyed_hash, sample_ids
 from paribus.data.errors import DataError
+from paribus.data.sources.class_names import renumbered
+from paribus.data.sources.file_type import IMAGE_SUFFIXES
 from paribus.data.sources.names import Names
 from paribus.data.sources.source import File, Listing, Source, tidy_key
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+SUFFIXES = tuple(sorted(f".{suffix}" for suffix in IMAGE_SUFFIXES))
+
+
+_LISTED = 8
 
 
 def image_folder(root: Path) -> Source:
@@ -43,7 +49,23 @@ def image_folder(root: Path) -> Source:
         splits={split: _listing(root / split, classes) for split in splits},
         made={"source": "image folder"},
         in_order=True,
+        notes=tuple(_notes(root, splits, classes)),
     )
+
+
+def _notes(root: Path, splits: list[str], classes: tuple[str, ...]) -> Iterator[str]:
+    """What was left out, and folders called by numbers that are not those of their classes."""
+    odd: Counter[str] = Counter()
+    for split in splits:
+        for path in (root / split).rglob("*"):
+            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+            if not hidden and path.suffix.lower() not in SUFFIXES and not path.is_dir():
+                odd[path.suffix.lower() or "no suffix"] += 1
+    if odd:
+        listed = ", ".join(f"{num:,} {suffix}" for suffix, num in odd.most_common(_LISTED))
+        yield f"{sum(odd.values()):,} files are not called as images that are read here and were left out ({listed})"
+    if note := renumbered(classes, "the class numbers, sorted as text,"):
+        yield note.partition(". --")[0]
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Source:
     """Where samples come from.
 
     `in_order`: the rows of a listing are stored as they stand; else each split is sorted by a keyed hash of its
-    keys, so that no shard holds one class alone. `made` enters the manifest, and so the digest.
+    keys, so that no shard holds one class alone. `made` enters the manifest, and so the digest. `notes` are sentences
+    for whoever makes the set: what was found out, renumbered or left out.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Source:
     splits: Mapping[str, Listing]
     made: Mapping[str, str | int | bool] = field(default_factory=dict)
     in_order: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def tidy_key(name: str) -> str:
