@@ -100,7 +100,7 @@ def test_labels_of_a_parquet_file_may_be_numbers(photo_folder: Path, tmp_path: P
         (("train/china", "China", "train"), "line 6: 'train/china' is no file"),
         (("train/china/crop.05.jpg", " ", "train"), "line 6: the label of 'train/china/crop.05.jpg' is empty"),
         (("", "China", "train"), "line 6: the path is empty"),
-        (("train/china/crop.05.jpg", "China", "valid"), "line 6: split 'valid' is none of .*did you mean 'val'"),
+        (("train/china/crop.05.jpg", "China", "vall"), "line 6: split 'vall' is none of .*did you mean 'val'"),
         (ROWS[1], "line 6: 'train/flower/crop.01.jpg' is listed already, at line 3"),
         ((ROWS[1][0], "China", "test"), "line 6: .* is listed already, at line 3"),
         (("train/china/crop.05.jpg", "a cat", "test"), "class 'a cat' of split 'test' has no training sample"),

@@ -45,24 +45,30 @@ class Forward:
     def seek(self, place: int, whence: int = 0) -> int:
         if whence or place < self.length:
             raise OSError("what has passed is gone")
-        while self.length < place and self.read(min(_PIECE, place - self.length)):
-            pass
+        while self.length < place and self._more():
+            step = min(len(self._piece) - self._at, place - self.length)
+            self._at += step
+            self.length += step
         return self.length
 
     def read(self, num: int) -> bytes:
         taken = bytearray()
         while len(taken) < num:
-            if self._at == len(self._piece):
-                self._piece, self._at = next(self._pieces, b""), 0
-                if not self._piece:
-                    break
-                self.hash.update(self._piece)
+            if not self._more():
+                break
             part = self._piece[self._at : self._at + num - len(taken)]
             self._at += len(part)
             taken += part
         self.length += len(taken)
         self.last = bytes(taken)
         return self.last
+
+    def _more(self) -> bool:
+        """Whether there is something to read; takes the next piece where one is spent."""
+        if self._at == len(self._piece):
+            self._piece, self._at = next(self._pieces, b""), 0
+            self.hash.update(self._piece)
+        return bool(self._piece)
 
 
 def read_samples(name: str, stream: Forward, wanted: Callable[[str], bool]) -> Iterator[Sample]:

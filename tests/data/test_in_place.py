@@ -1,0 +1,453 @@
+"""Shards of the stock TarWriter, indexed where they lie: every layout, every fault, every kind of place."""
+
+import gzip
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import webdataset
+from data_servers import Fault, FaultyLine, Nginx, upload
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from paribus.data import DataError, open_feed
+from paribus.data.catalog import check_inputs
+from paribus.data.in_place.indexing import Asked, Indexed, index_shards
+from paribus.data.index import ROW, WIDE_ROW, index_bytes, read_index
+from paribus.data.making.shards import make_shards
+from paribus.data.making.verify import verify
+from paribus.data.manifest import read_manifest
+from paribus.data.reading import ShardReader
+from paribus.data.shard_places import places_bytes
+from paribus.data.sources.webdataset_shards import Taken, webdataset_shards
+from paribus.data.storage.places import Place
+from paribus.recipe import preset
+
+FLOWER = load_sample_image("flower.jpg")
+RECIPE = preset("synthetic").replace(
+    {"data.name": "mine", "data.size": 16, "data.batch_size": 4, "data.resident": "never", "data.eval_split": "val"}
+)
+
+
+def photo(number: int, kind: str = "JPEG") -> bytes:
+    """A crop of a real photograph, another for each number."""
+    buffer = BytesIO()
+    top, left = 7 * number % 300, 11 * number % 500
+    Image.fromarray(FLOWER[top : top + 30, left : left + 40]).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def write(path: Path, samples: Iterable[Mapping[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with webdataset.TarWriter(str(path)) as sink:
+        for number, sample in enumerate(samples):
+            sink.write({"__key__": f"{number:05d}", **sample})
+    return path
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three training shards of four samples and a validation shard of four, with keys in folders with dots."""
+    folder = tmp_path_factory.mktemp("foreign") / "set"
+    for shard in range(3):
+        numbers = range(4 * shard, 4 * shard + 4)
+        samples = [{"__key__": f"v1.0/{n:05d}", "jpg": photo(n), "cls": n % 3, "json": {"row": n}} for n in numbers]
+        write(folder / f"train-{shard:04d}.tar", samples)
+    write(folder / "val-0000.tar", [{"jpg": photo(50 + n), "cls": n % 3} for n in range(4)])
+    return folder
+
+
+def words(folder: Path | str) -> dict[str, str]:
+    return {"train": f"{folder}/train-{{0000..0002}}.tar", "val": f"{folder}/val-0000.tar"}
+
+
+def index(spec: Mapping[str, str], folder: Path, **asked: Any) -> Indexed:
+    return index_shards(spec, folder, Asked(**asked))
+
+
+def one(tmp_path: Path, samples: Iterable[Mapping[str, Any]], **asked: Any) -> tuple[list[str], list[str], Indexed]:
+    """Classes of the samples of one shard, in order; their keys; and what was said."""
+    path = write(tmp_path / "shards" / "a.tar", samples)
+    indexed = index({"train": str(path)}, tmp_path / "index", **asked)
+    place = Place(str(tmp_path / "index"))
+    rows = read_index(place, indexed.manifest, "train")
+    assert not verify(place).faults
+    return [indexed.manifest.classes[label] for label in rows.labels], list(rows.keys), indexed
+
+
+def pixels(shards: Path | str, home: Path) -> torch.Tensor:
+    feed = open_feed(RECIPE.replace({"data.shards": str(shards)}), home)
+    return torch.cat([batch.images for batch in (*feed.batches(1, 2, 0), *feed.evaluation())])
+
+
+def test_an_index_apart_reads_the_bytes_where_they_lie_and_trains_as_repacked_shards_do(
+    foreign: Path, tmp_path: Path
+) -> None:
+    before = {path.name: path.read_bytes() for path in foreign.iterdir()}
+    indexed = index(words(foreign), tmp_path / "index")
+    assert {path.name: path.read_bytes() for path in foreign.iterdir()} == before
+    assert sum(path.stat().st_size for path in (tmp_path / "index").iterdir()) < 8_000
+    assert (indexed.manifest.classes, indexed.manifest.splits["train"].samples) == (("0", "1", "2"), 12)
+    assert not verify(Place(str(tmp_path / "index"))).faults
+    check_inputs([RECIPE.replace({"data.shards": str(tmp_path / "index")})])
+    repacked = make_shards(webdataset_shards(words(foreign)), tmp_path / "ours")
+    mine, theirs = indexed.manifest, repacked
+    assert (mine.mean, mine.sd, mine.smallest, mine.largest) == (
+        theirs.mean,
+        theirs.sd,
+        theirs.smallest,
+        theirs.largest,
+    )
+    images = [Place(str(tmp_path / name)) for name in ("index", "ours")]
+    found = []
+    for place, manifest in zip(images, (mine, theirs), strict=True):
+        rows = read_index(place, manifest, "train")
+        reader = ShardReader(place, manifest, "train", rows)
+        found.append(
+            {rows.keys[row].replace(".", "_"): (reader.read(row), int(rows.labels[row])) for row in range(len(rows))}
+        )
+    assert found[0] == found[1]
+    assert pixels(tmp_path / "index", tmp_path).shape == (16, 3, 16, 16)
+
+
+def test_the_digest_does_not_know_where_shards_lie_and_a_moved_set_is_told_in_one_file(
+    foreign: Path, tmp_path: Path
+) -> None:
+    apart = index(words(foreign), tmp_path / "a" / "set").manifest
+    beside = Path(shutil.copytree(foreign, tmp_path / "b" / "set"))
+    assert index(words(beside), beside).manifest.digest == apart.digest
+    assert json.loads((beside / "shards.json").read_text()) == {"train": ".", "val": "."}
+    moved = beside.rename(tmp_path / "elsewhere")
+    assert torch.equal(pixels(moved, tmp_path), pixels(tmp_path / "a" / "set", tmp_path))
+    (tmp_path / "a" / "set" / "shards.json").write_text(json.dumps({"train": str(moved), "val": str(moved)}))
+    assert torch.equal(pixels(tmp_path / "a" / "set", tmp_path), pixels(moved, tmp_path))
+    (moved / "shards.json").write_text('{"train": "."}')
+    with pytest.raises(DataError, match="does not say where the shards of 'val' lie"):
+        pixels(moved, tmp_path)
+
+
+@pytest.mark.parametrize("form", ["braces", "glob", "folder", "several"])
+def test_shards_are_named_by_braces_a_glob_a_folder_or_one_by_one(foreign: Path, tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "train"
+    folder.mkdir()
+    for path in foreign.glob("train-*.tar"):
+        (folder / path.name).symlink_to(path)
+    (folder / "README.md").write_text("not a shard")
+    word = {
+        "braces": f"{folder}/train-{{0000..0002}}.tar",
+        "glob": f"{folder}/t*.tar",
+        "folder": str(folder),
+        "several": "::".join(f"{folder}/train-000{n}.tar" for n in range(3)),
+    }[form]
+    manifest = index({"train": word}, tmp_path / "index").manifest
+    assert [shard.file for shard in manifest.splits["train"].shards] == [f"train-000{n}.tar" for n in range(3)]
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("kind", ["http", "s3", "gs"])
+def test_shards_behind_an_address_over_a_line_that_breaks_are_those_of_the_folder(
+    web: Nginx, objects: int, foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    here = index(words(foreign), tmp_path / "here" / "set").manifest
+    faults = [Fault("busy"), Fault("cut", 9_000), Fault("cut", 2_000), Fault("reset")]
+    port = web.port if kind == "http" else objects
+    with FaultyLine(port, *faults, suffering=b"GET") as line:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", line.address)
+        monkeypatch.setenv("GOOGLE_BASE_URL", line.address)
+        if kind == "http":
+            spec = words(line.address + web.path(foreign))
+        else:
+            upload(foreign, objects, f"foreign-{kind}", "v1")
+            spec = words(f"{kind}://foreign-{kind}/v1")
+            if kind == "s3":  # moto lists no Google buckets
+                spec["train"] = "s3://foreign-s3/v1/train-*.tar"
+        there = index(spec, tmp_path / "there" / "set").manifest
+        assert there.digest == here.digest
+        assert torch.equal(pixels(tmp_path / "there" / "set", tmp_path), pixels(tmp_path / "here" / "set", tmp_path))
+        assert not verify(Place(str(tmp_path / "there" / "set"))).faults
+
+
+def test_a_web_server_cannot_list_and_that_is_said(web: Nginx, foreign: Path, tmp_path: Path) -> None:
+    for end, what in (("/", "a folder"), ("/train-*.tar", "a pattern")):
+        with pytest.raises(DataError, match=rf"is {what}, and a web server lists no files: name them with braces"):
+            index({"train": web.address + web.path(foreign) + end}, tmp_path / "index")
+    with pytest.raises(DataError, match="is missing: HTTP 404"):
+        index({"train": f"{web.address}{web.path(foreign)}/none.tar"}, tmp_path / "index")
+
+
+LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "jpg and cls": ({"cls": 2}, {}, "2"),
+    "jpg and json, a usual field": ({"json": {"label": 2, "width": 30}}, {}, "2"),
+    "jpg and txt": ({"txt": "tulip"}, {}, "tulip"),
+    "jpg, cls and a caption": ({"txt": "a red flower", "cls": "tulip"}, {}, "tulip"),
+    "timm: jpg, cls and json": ({"cls": 2, "json": {"label": 2, "class_name": "n1", "filename": "x"}}, {}, "2"),
+    "Hugging Face: a target": ({"target.cls": 2}, {}, "2"),
+    "img2dataset with a class": (
+        {"txt": "red", "json": {"caption": "red", "url": "u", "key": "0", "breed": "tulip"}},
+        {"label": "breed"},
+        "tulip",
+    ),
+    "nested json": ({"json": {"meta": {"class_id": 2}, "id": 7}}, {"label": "meta.class_id"}, "2"),
+    "a list in json": ({"json": {"objects": [{"name": "tulip"}]}}, {"label": "objects.0.name"}, "tulip"),
+    "a field with a dot": ({"json": {"a.b": "tulip", "c": 1}}, {"label": "a.b"}, "tulip"),
+    "one of two files": ({"cls": 1, "coarse.cls": 2}, {"label": "coarse.cls"}, "2"),
+    "one of two documents": ({"a.json": {"x": 1}, "b.json": {"x": 2}}, {"label": "b.json:x"}, "2"),
+    "json that is the class": ({"json": 2}, {}, "2"),
+    "a whole float": ({"json": {"label": 2.0}}, {}, "2"),
+}
+
+
+@pytest.mark.parametrize(("parts", "asked", "expected"), LAYOUTS.values(), ids=LAYOUTS)
+def test_layouts_that_people_have(tmp_path: Path, parts: dict[str, Any], asked: dict[str, Any], expected: str) -> None:
+    encoded = {name: json.dumps(part).encode() if "json" in name else part for name, part in parts.items()}
+    encoded = {name: str(part).encode() if isinstance(part, int) else part for name, part in encoded.items()}
+    found, keys, _ = one(tmp_path, [{"jpg": photo(n), **encoded} for n in range(3)], **asked)
+    assert (found, keys) == ([expected] * 3, ["00000", "00001", "00002"])
+    repacked = webdataset_shards({"train": str(tmp_path / "shards")}, Taken(label=asked.get("label")))
+    assert repacked.classes == (expected,)
+
+
+def test_an_image_is_found_or_asked_for(tmp_path: Path) -> None:
+    pair = [{"left.jpg": photo(n), "right.png": photo(n + 9, "PNG"), "cls": n % 2} for n in range(4)]
+    with pytest.raises(DataError, match=r"several images \(left.jpg, right.png\): say which .* --image left.jpg"):
+        one(tmp_path, pair)
+    for image in ("right.png", "right", ".right.png"):
+        shutil.rmtree(tmp_path / "index", ignore_errors=True)
+        _, _, indexed = one(tmp_path, pair, image=image)
+        assert indexed.manifest.made["layout"].startswith("images from .right")
+    rows = read_index(Place(str(tmp_path / "index")), indexed.manifest, "train")
+    reader = ShardReader(Place(str(tmp_path / "index")), indexed.manifest, "train", rows)
+    assert [reader.read(row) for row in range(4)] == [sample["right.png"] for sample in pair]
+    shutil.rmtree(tmp_path / "index")
+    named = [{"input.jpg": photo(n), "target.cls": n % 2} for n in range(4)]
+    assert one(tmp_path, named)[0] == ["0", "1", "0", "1"]
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(
+        DataError, match=r"--image middle.jpg: no sample of .* has such a file, they have cls, left.jpg, right.png"
+    ):
+        one(tmp_path, pair, image="middle.jpg")
+
+
+@pytest.mark.parametrize(
+    ("parts", "asked", "said"),
+    [
+        ({}, {}, "nothing beside their images that could tell a class: write a file KEY.cls"),
+        ({"json": {"caption": "x", "id": 3}}, {}, "Say with --label which of these: caption, id$"),
+        ({"json": {"caption": "x"}, "txt": "x"}, {}, "Say with --label which of these: caption, txt$"),
+        ({"json": {"a": {"b": 1}}}, {"label": "a.c"}, "--label a.c is nothing that these samples have: .*: a.b"),
+        ({"json": {"label": 1, "class_name": "x"}}, {}, "which of these: label, class_name"),
+        ({"coarse.cls": 1, "fine.cls": 2}, {}, r"\(coarse.cls, fine.cls\): say which, with --label coarse.cls"),
+    ],
+)
+def test_a_class_that_may_stand_in_several_places_is_asked_for(
+    tmp_path: Path, parts: dict[str, Any], asked: dict[str, Any], said: str
+) -> None:
+    encoded = {name: json.dumps(part).encode() if name == "json" else part for name, part in parts.items()}
+    with pytest.raises(DataError, match=said):
+        one(tmp_path, [{"jpg": photo(n), **encoded} for n in range(3)], **asked)
+
+
+def test_captions_are_not_taken_for_classes(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"\.txt says 30 different things of 30 samples, as captions .*--label"):
+        one(tmp_path, [{"jpg": photo(n), "txt": f"the flower number {n}"} for n in range(30)])
+
+
+def test_class_numbers_are_kept_or_mapped_and_that_is_said(tmp_path: Path) -> None:
+    samples = [{"jpg": photo(n), "cls": (3, 17, 999)[n % 3]} for n in range(6)]
+    found, _, indexed = one(tmp_path, samples)
+    assert (found, len(indexed.manifest.classes)) == (["3", "17", "999"] * 2, 1000)
+    assert "0 to 999: 997 of these 1000 classes have no training sample" in indexed.notes[0]
+    shutil.rmtree(tmp_path / "index")
+    found, _, indexed = one(tmp_path, samples, class_numbers="map")
+    assert (found, indexed.manifest.classes) == (["3", "17", "999"] * 2, ("3", "17", "999"))
+    assert "numbered anew, from 0 (3 is 0, 17 is 1, 999 is 2)" in indexed.notes[0]
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(DataError, match=r"class numbers from 0 to 5000000 cannot be kept.*--class-numbers map"):
+        one(tmp_path, [{"jpg": photo(n), "cls": 5_000_000 * n} for n in range(2)])
+
+
+def test_the_names_of_classes_may_be_given_by_number_or_by_name(tmp_path: Path) -> None:
+    names = ["tulip", "rose", "aster"]
+    by_number = one(tmp_path, [{"jpg": photo(n), "cls": n % 3} for n in range(4)], classes=names)
+    assert by_number[0] == ["tulip", "rose", "aster", "tulip"]
+    shutil.rmtree(tmp_path / "index")
+    by_name = one(tmp_path, [{"jpg": photo(n), "cls": "aster"} for n in range(2)], classes=names)
+    assert by_name[0] == ["aster"] * 2
+    assert "2 of the 3 classes have no sample" in by_name[2].notes[0]
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(DataError, match="such as 'rosa'; did you mean 'rose'"):
+        one(tmp_path, [{"jpg": photo(n), "cls": "rosa"} for n in range(2)], classes=names)
+
+
+def test_samples_without_class_or_image_are_counted_named_and_left_out_up_to_the_limit(tmp_path: Path) -> None:
+    samples: list[dict[str, Any]] = [{"jpg": photo(n), "cls": n % 2} for n in range(40)]
+    del samples[7]["cls"]
+    found, keys, indexed = one(tmp_path, samples)
+    assert (len(found), indexed.left_out, "00007" in keys) == (39, 1, False)
+    said = (tmp_path / "index" / "left_out.txt").read_text()
+    assert "sample '00007' has no file .cls for its class (jpg)" in said
+    shutil.rmtree(tmp_path / "index")
+    samples[9] = {"cls": 1}
+    samples[11]["jpg"] = samples[11]["jpg"][:300]
+    with pytest.raises(
+        DataError, match=r"3 of the 40 samples of split 'train' cannot be used, .* 0.01 allows 1: .*00007"
+    ):
+        one(tmp_path, samples)
+    # It goes on from there: the pass over the shards is not made again.
+    found, _, indexed = one(tmp_path, samples, max_left_out=0.1)
+    said = (tmp_path / "index" / "left_out.txt").read_text()
+    assert (len(found), indexed.left_out) == (37, 3)
+    assert "sample '00009' has 0 images" in said
+    assert "sample '00011' has an image that does not decode" in said
+
+
+def test_a_part_of_train_may_be_held_out_and_no_other_pass_changes_its_sides(foreign: Path, tmp_path: Path) -> None:
+    spec = {"train": words(foreign)["train"]}
+    manifest = index(spec, tmp_path / "index", hold_out=("val", "0.3")).manifest
+    place = Place(str(tmp_path / "index"))
+    sides = [set(read_index(place, manifest, split).keys) for split in ("train", "val")]
+    assert not sides[0] & sides[1]
+    assert len(sides[0] | sides[1]) == 12
+    assert all(sides)
+    assert not verify(place).faults
+    assert pixels(tmp_path / "index", tmp_path).shape[1:] == (3, 16, 16)
+    with pytest.raises(DataError, match="--hold-out val=2: it takes a fraction"):
+        index(spec, tmp_path / "other", hold_out=("val", "2"))
+
+
+def test_keys_that_repeat_from_shard_to_shard_get_the_shards_name(tmp_path: Path) -> None:
+    for shard in range(2):
+        write(tmp_path / "set" / f"{shard}.tar", [{"jpg": photo(10 * shard + n), "cls": n} for n in range(2)])
+    manifest = index({"train": str(tmp_path / "set")}, tmp_path / "index").manifest
+    keys = list(read_index(Place(str(tmp_path / "index")), manifest, "train").keys)
+    assert keys == ["0/00000", "0/00001", "1/00000", "1/00001"]
+
+
+def test_an_interrupted_pass_goes_on_with_the_shards_that_are_left(
+    foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(foreign, tmp_path / "set"))
+    whole = (folder / "train-0002.tar").read_bytes()
+    (folder / "train-0002.tar").write_bytes(whole[:5_000])
+    with pytest.raises(DataError, match=r"train-0002.tar is (no whole tar|damaged after) .*: copy it again"):
+        index(words(folder), tmp_path / "index")
+    assert not (tmp_path / "index" / "manifest.json").exists()
+    notes = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "index/.paribus-index/notes").iterdir()}
+    assert len(notes) == 2
+    (folder / "train-0002.tar").write_bytes(whole)
+    # One that changed meanwhile is read again.
+    os.utime(folder / "train-0000.tar", ns=(1, 1))
+    said: list[str] = []
+    indexed = index_shards(words(folder), tmp_path / "index", Asked(), say=said.append)
+    assert "1 shards were read before" in said
+    assert indexed.manifest.splits == index(words(foreign), tmp_path / "fresh").manifest.splits
+    assert not (tmp_path / "index" / ".paribus-index").exists()
+
+
+def test_a_half_made_index_of_another_layout_and_a_set_of_our_own_are_left_alone(
+    foreign: Path, stripes: Path, tmp_path: Path
+) -> None:
+    cut = Path(shutil.copytree(foreign, tmp_path / "set")) / "val-0000.tar"
+    cut.write_bytes(cut.read_bytes()[:2_000])
+    with pytest.raises(DataError, match=r"no whole tar|damaged"):
+        index(words(cut.parent), tmp_path / "index")
+    with pytest.raises(DataError, match=r"begun in another way .*--restart to drop it"):
+        index(words(cut.parent), tmp_path / "index", label="row")
+    with pytest.raises(DataError, match="holds a set of its own"):
+        index(words(foreign), stripes)
+    train = {"train": words(foreign)["train"]}
+    index_shards(train, tmp_path / "index", Asked(label="row"), restart=True)
+    with pytest.raises(DataError, match=r"holds an index already .*--restart"):
+        index(words(foreign), tmp_path / "index")
+
+
+def test_two_processes_index_as_one_does(foreign: Path, tmp_path: Path) -> None:
+    alone = index(words(foreign), tmp_path / "a" / "set").manifest
+    assert index_shards(words(foreign), tmp_path / "b" / "set", Asked(), workers=2).manifest == alone
+
+
+def test_what_is_no_tar_for_this_is_refused_in_words(foreign: Path, tmp_path: Path) -> None:
+    data = (foreign / "train-0000.tar").read_bytes()
+    files = {
+        "a.tar.gz": (gzip.compress(data), "is compressed: a sample in the middle .*gunzip"),
+        "b.tar": (gzip.compress(data), "is compressed: a sample in the middle .*gunzip"),
+        "c.tar": (b"", "is empty: copy it again"),
+        "d.tar": (data + data, "goes on behind its end.*pack them as one"),
+    }
+    for name, (content, said) in files.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=said):
+            index({"train": str(tmp_path / name)}, tmp_path / f"index-{name}")
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    (packed / "a.tgz").write_bytes(gzip.compress(data))
+    with pytest.raises(DataError, match=r"a\.tgz is compressed"):
+        index({"train": str(packed)}, tmp_path / "index")
+    for word, said in {
+        str(tmp_path / "none.tar"): "none.tar is no file",
+        str(tmp_path / "none-*.tar"): "nothing is called",
+        str(tmp_path / "{a.tar"): "braces without their partners",
+        "pipe:curl x": "is a command's output",
+        "ftp://host/a.tar": "begins with file, http",
+        "https://host/a.tar?sig=1": "came with a query",
+    }.items():
+        with pytest.raises(DataError, match=said):
+            index({"train": word}, tmp_path / "index")
+    with pytest.raises(DataError, match="no split is called 'train'"):
+        index({"val": str(foreign)}, tmp_path / "index")
+
+
+def test_a_sample_beyond_four_gib_is_found_and_all_other_indexes_stay_narrow(foreign: Path, tmp_path: Path) -> None:
+    """The shard begins with a hole of 4 GiB and a bit, which takes no disk; what reading it once gives is known."""
+    folder, hole = tmp_path / "index", (4 << 30) + 1024
+    manifest = index({"train": f"{foreign}/train-0000.tar"}, folder).manifest
+    split, place = manifest.splits["train"], Place(str(folder))
+    narrow = read_index(place, manifest, "train")
+    assert (narrow.rows.dtype, ROW.itemsize) == (ROW, 28)
+    info, path = tarfile.TarInfo("big.bin"), tmp_path / "train-0000.tar"
+    info.size = hole - tarfile.BLOCKSIZE
+    with path.open("wb") as handle:
+        handle.write(info.tobuf(tarfile.GNU_FORMAT))
+        handle.seek(hole)
+        handle.write((foreign / "train-0000.tar").read_bytes())
+    rows = narrow.rows.astype(WIDE_ROW)
+    rows["offset"] += hole
+    data = index_bytes(rows)
+    (folder / split.index).write_bytes(data)
+    (folder / "shards.json").write_bytes(places_bytes({"train": str(tmp_path)}))
+    shard = split.shards[0].model_copy(update={"bytes": path.stat().st_size})
+    entry = split.model_copy(update={"index_sha256": sha256(data).hexdigest(), "shards": (shard,)})
+    manifest = manifest.model_copy(update={"splits": {"train": entry}})
+    wide = read_index(place, manifest, "train")
+    assert wide.rows.dtype == WIDE_ROW
+    assert ShardReader(place, manifest, "train", wide).read(2) == photo(2)
+    with tarfile.open(path) as tar:
+        assert tar.getmember("v1.0/00002.jpg").offset_data == int(wide.rows["offset"][2]) > 4 << 30
+
+
+def test_an_altered_shard_is_named_by_training_and_by_verify(foreign: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(foreign, tmp_path / "set"))
+    manifest = index(words(folder), tmp_path / "index").manifest
+    place = Place(str(tmp_path / "index"))
+    at = int(read_index(place, manifest, "train").rows["offset"][1]) + 9
+    data = bytearray((folder / "train-0000.tar").read_bytes())
+    data[at] ^= 1
+    (folder / "train-0000.tar").write_bytes(data)
+    assert verify(place).faults == [
+        "shard train-0000.tar of 'index' was altered: sample 'v1.0/00001' fails its checksum: restore it or make the "
+        "shards again"
+    ]
+    with pytest.raises(DataError, match=r"was altered: sample 'v1.0/00001'"):
+        pixels(tmp_path / "index", tmp_path)
+    (folder / "val-0000.tar").unlink()
+    with pytest.raises(DataError, match=r"shard val-0000\.tar of 'index' is missing in"):
+        check_inputs([RECIPE.replace({"data.shards": str(tmp_path / "index")})])
+    assert read_manifest(place).digest == manifest.digest
