@@ -1,5 +1,6 @@
 """Shards of the stock TarWriter, indexed where they lie: every layout, every fault, every kind of place."""
 
+import argparse
 import gzip
 import json
 import os
@@ -20,6 +21,7 @@ from sklearn.datasets import load_sample_image
 
 from paribus.data import DataError, open_feed
 from paribus.data.catalog import check_inputs
+from paribus.data.commands import register
 from paribus.data.in_place.indexing import Asked, Indexed, index_shards
 from paribus.data.index import ROW, WIDE_ROW, index_bytes, read_index
 from paribus.data.making.shards import make_shards
@@ -451,3 +453,38 @@ def test_an_altered_shard_is_named_by_training_and_by_verify(foreign: Path, tmp_
     with pytest.raises(DataError, match=r"shard val-0000\.tar of 'index' is missing in"):
         check_inputs([RECIPE.replace({"data.shards": str(tmp_path / "index")})])
     assert read_manifest(place).digest == manifest.digest
+
+
+def command(*arguments: object) -> int:
+    parser = argparse.ArgumentParser("paribus")
+    register(parser.add_subparsers(required=True))
+    args = parser.parse_args(["shards", "index", *map(str, arguments)])
+    code: int = args.run(args)
+    return code
+
+
+def test_the_command_pairs_words_with_splits_and_says_what_it_found(
+    foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, val = words(foreign).values()
+    assert command(train, "--split", "train", val, "--split", "val", tmp_path / "index", "--workers", 1) == 0
+    shown = capsys.readouterr()
+    assert "12 train, 4 val samples of 3 classes" in shown.out
+    assert "images from each sample's one image, classes from .cls" in shown.err
+    assert "MiB" in shown.err
+    beside = Path(shutil.copytree(foreign, tmp_path / "beside"))
+    assert command(f"{beside}/train-*.tar", "--hold-out", "test=0.3", "--workers", 1, "--json") == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["samples"].keys() == {"train", "test"}
+    assert (json.loads(shown.out)["folder"], shown.err) == (str(beside), "")
+    for arguments, said in {
+        (train, val, val): "3 words for 1 splits (train): after the SHARDS of each split comes its --split NAME",
+        ("s3://bucket/a.tar",): "say last in which FOLDER",
+        (train, tmp_path / "i", "--split", "a", "--split", "a"): "--split a is given twice",
+        (train, tmp_path / "i", "--hold-out", "test"): "--hold-out test: it takes NAME=FRACTION",
+        (train, tmp_path / "i", "--max-left-out", "2"): "--max-left-out 2: it is a share",
+        (train, tmp_path / "i", "--classes", tmp_path / "none"): "the list of classes",
+    }.items():
+        with pytest.raises(DataError) as refused:
+            command(*arguments)
+        assert said in str(refused.value)

@@ -21,7 +21,6 @@ from paribus.data.sources.image_folder import image_folder
 from paribus.data.sources.table import table
 from paribus.data.storage.places import Place
 
-
 ROWS = [
     ("train/china/crop.00.jpg", "China", "train"),
     ("train/flower/crop.01.jpg", "a flower, red", "train"),

@@ -1,0 +1,27 @@
+"""Stock WebDataset reads our shards, and gives what our own reader gives."""
+
+from pathlib import Path
+
+import numpy as np
+import webdataset
+
+from paribus.data.decoding.decode import decode
+from paribus.data.index import read_index
+from paribus.data.manifest import read_manifest
+from paribus.data.reading import ShardReader
+from paribus.data.storage.places import Place
+
+
+def test_stock_webdataset_reads_our_shards_with_keys_classes_and_pixels(photos: Path) -> None:
+    place = Place(str(photos))
+    manifest = read_manifest(place)
+    index = read_index(place, manifest, "train")
+    reader = ShardReader(place, manifest, "train", index)
+    last = len(manifest.splits["train"].shards) - 1
+    stock = webdataset.WebDataset(f"{photos}/train-{{000000..{last:06d}}}.tar", shardshuffle=False).decode("rgb8")
+    seen = list(stock.to_tuple("__key__", "jpg", "cls"))
+    assert [key for key, _, _ in seen] == list(index.keys)
+    assert [label for _, _, label in seen] == index.labels.tolist()
+    for row, (_, pixels, _) in enumerate(seen):
+        # Pillow's decoder and simplejpeg's are the same libjpeg-turbo.
+        assert np.array_equal(pixels, decode(reader.read(row), 3))
