@@ -161,16 +161,16 @@ def test_shards_behind_an_address_over_a_line_that_breaks_are_those_of_the_folde
     here = index(words(foreign), tmp_path / "here" / "set").manifest
     faults = [Fault("busy"), Fault("cut", 9_000), Fault("cut", 2_000), Fault("reset")]
     port = web.port if kind == "http" else objects
-    with FaultyLine(port, *faults, suffering=b"GET") as line:
+    with FaultyLine(port, *faults, suffering=b".tar") as line:
         monkeypatch.setenv("AWS_ENDPOINT_URL", line.address)
         monkeypatch.setenv("GOOGLE_BASE_URL", line.address)
         if kind == "http":
             spec = words(line.address + web.path(foreign))
         else:
-            upload(foreign, objects, f"foreign-{kind}", "v1")
-            spec = words(f"{kind}://foreign-{kind}/v1")
+            upload(foreign, objects, f"foreign{kind}", "v1")
+            spec = words(f"{kind}://foreign{kind}/v1")
             if kind == "s3":  # moto lists no Google buckets
-                spec["train"] = "s3://foreign-s3/v1/train-*.tar"
+                spec["train"] = "s3://foreigns3/v1/train-*.tar"
         there = index(spec, tmp_path / "there" / "set").manifest
         assert there.digest == here.digest
         assert torch.equal(pixels(tmp_path / "there" / "set", tmp_path), pixels(tmp_path / "here" / "set", tmp_path))

@@ -1,8 +1,10 @@
 """Stock WebDataset reads our shards, and gives what our own reader gives."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
+import pytest
 import webdataset
 
 from paribus.data.decoding.decode import decode
@@ -12,6 +14,8 @@ from paribus.data.reading import ShardReader
 from paribus.data.storage.places import Place
 
 
+# It leaves shards open until they are collected, which is here.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_stock_webdataset_reads_our_shards_with_keys_classes_and_pixels(photos: Path) -> None:
     place = Place(str(photos))
     manifest = read_manifest(place)
@@ -20,6 +24,8 @@ def test_stock_webdataset_reads_our_shards_with_keys_classes_and_pixels(photos: 
     last = len(manifest.splits["train"].shards) - 1
     stock = webdataset.WebDataset(f"{photos}/train-{{000000..{last:06d}}}.tar", shardshuffle=False).decode("rgb8")
     seen = list(stock.to_tuple("__key__", "jpg", "cls"))
+    del stock
+    gc.collect()
     assert [key for key, _, _ in seen] == list(index.keys)
     assert [label for _, _, label in seen] == index.labels.tolist()
     for row, (_, pixels, _) in enumerate(seen):

@@ -138,15 +138,10 @@ class Remote:
             raise fault_of(error, self.patience.stall_s) from None
 
     def _looked(self, file: str) -> tuple[int, str]:
-        store = self._store
         try:
-            found = store.head(file)
-        except Exception:
-            # Signatures and proxies may allow GET alone; what is wrong with both is told by the second.
-            try:
-                found = store.get(file).meta
-            except Exception as error:  # as in `_chunks`
-                raise fault_of(error, self.patience.stall_s) from None
+            found = self._store.head(file)
+        except Exception as error:  # as in `_chunks`
+            raise fault_of(error, self.patience.stall_s) from None
         return found["size"], found["e_tag"] or str(found["last_modified"])
 
     def _listed(self, folder: str) -> list[str]:
