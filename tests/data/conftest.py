@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from data_servers import Nginx, object_server, serve
+from foreign_shards import photo, write
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
@@ -39,14 +40,14 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 + 8 JPEG crops, of many sizes, of two real photographs: china and flower."""
     root = tmp_path_factory.mktemp("images") / "photos"
     generator = np.random.Generator(np.random.Philox(key=7))
-    for name, photo in zip(("china", "flower"), load_sample_images().images, strict=True):
+    for name, picture in zip(("china", "flower"), load_sample_images().images, strict=True):
         for split, count in (("train", 12), ("test", 4)):
             (root / split / name).mkdir(parents=True)
             for number in range(count):
                 height, width = (int(side) for side in generator.integers(40, 160, 2))
-                top = int(generator.integers(0, photo.shape[0] - height))
-                left = int(generator.integers(0, photo.shape[1] - width))
-                crop = Image.fromarray(photo[top : top + height, left : left + width])
+                top = int(generator.integers(0, picture.shape[0] - height))
+                left = int(generator.integers(0, picture.shape[1] - width))
+                crop = Image.fromarray(picture[top : top + height, left : left + width])
                 crop.save(root / split / name / f"crop.{number:02d}.jpg", quality=90)
     return root
 
@@ -56,6 +57,18 @@ def photos(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """The photographs as shards of three samples."""
     folder = tmp_path_factory.mktemp("sets") / "photos"
     make_shards(image_folder(photo_folder), folder, shard_size=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three training shards of four samples and a validation shard of four, with keys in folders with dots."""
+    folder = tmp_path_factory.mktemp("foreign") / "set"
+    for shard in range(3):
+        numbers = range(4 * shard, 4 * shard + 4)
+        samples = [{"__key__": f"v1.0/{n:05d}", "jpg": photo(n), "cls": n % 3, "json": {"row": n}} for n in numbers]
+        write(folder / f"train-{shard:04d}.tar", samples)
+    write(folder / "val-0000.tar", [{"jpg": photo(50 + n), "cls": n % 3} for n in range(4)])
     return folder
 
 

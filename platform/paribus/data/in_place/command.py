@@ -80,6 +80,11 @@ def _words(args: argparse.Namespace) -> tuple[dict[str, str], Path]:
     if len(set(splits)) < len(splits):
         raise DataError(f"--split {splits[-1]} is given twice: put all shards of a split into one word")
     words = list(args.words)
+    if len(words) == len(splits) + 1 and "://" in words[-1]:
+        raise DataError(
+            f"{words[-1]} is an address, and nothing is written to one: name a FOLDER on this machine last; its files "
+            "can be copied beside the shards afterwards"
+        )
     if len(words) == len(splits) + 1:
         return dict(zip(splits, words, strict=False)), Path(words[-1]).expanduser()
     if len(words) != len(splits):
