@@ -6,12 +6,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 import webdataset
+from webdataset.tariterators import base_plus_ext
 
 from paribus.data.decoding.decode import decode
+from paribus.data.in_place.tar_stream import split_name
 from paribus.data.index import read_index
 from paribus.data.manifest import read_manifest
 from paribus.data.reading import ShardReader
 from paribus.data.storage.places import Place
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.jpg",
+        "b/c.d/e.input.jpg",
+        "./x.tar.gz",
+        "noext",
+        ".hidden",
+        "d.ir/noext",
+        "a..b",
+        "x/.y.z",
+        "é ü.jpg",
+        "a.",
+        "a\n.x",
+    ],
+)
+def test_names_are_split_as_webdataset_splits_them(name: str) -> None:
+    key, suffix = base_plus_ext(name)
+    assert split_name(name) == (key, suffix or "")
 
 
 # It leaves shards open until they are collected, which is here.

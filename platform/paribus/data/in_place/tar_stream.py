@@ -1,5 +1,6 @@
 """A tar read once from front to back: its samples as WebDataset groups them, and the SHA-256 of all its bytes."""
 
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from paribus.data.in_place.found import compressed_text
 
 _GZIP = b"\x1f\x8b"
 _PIECE = 1 << 20
+_NAME = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +79,7 @@ def read_samples(name: str, stream: Forward, wanted: Callable[[str], bool]) -> I
     Raises:
         DataError: no tar, or one that is cut, damaged or compressed; it names the last file that is whole.
     """
-    # Imported here: WebDataset brings torch.
-    from webdataset.tariterators import base_plus_ext
-
-    split = ((*base_plus_ext(member_name), part) for member_name, part in _members(name, stream, wanted, base_plus_ext))
+    split = ((*split_name(member_name), part) for member_name, part in _members(name, stream, wanted))
     named = ((key, suffix.lower(), part) for key, suffix, part in split if key is not None)
     for key, group in groupby(named, key=lambda each: each[0]):
         parts: dict[str, Part] = {}
@@ -89,6 +88,12 @@ def read_samples(name: str, stream: Forward, wanted: Callable[[str], bool]) -> I
             repeated = suffix if suffix in parts else repeated
             parts[suffix] = part
         yield Sample(key=key.removeprefix("./"), parts=parts, repeated=repeated)
+
+
+def split_name(name: str) -> tuple[str | None, str]:
+    """Key and suffix of a file's name, as WebDataset's `base_plus_ext` splits it (which brings torch)."""
+    found = _NAME.fullmatch(name)
+    return (None, "") if found is None else (found[1], found[2])
 
 
 def drain(name: str, stream: Forward) -> None:
@@ -101,9 +106,7 @@ def drain(name: str, stream: Forward) -> None:
             )
 
 
-def _members(
-    name: str, stream: Forward, wanted: Callable[[str], bool], split: Callable[[str], tuple[str | None, str]]
-) -> Iterator[tuple[str, Part]]:
+def _members(name: str, stream: Forward, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Part]]:
     last = "its start"
     try:
         with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r:") as tar:
@@ -115,9 +118,8 @@ def _members(
                     raise DataError(f"{name}: {info.name} is stored with holes: pack the tar without --sparse")
                 if not info.isfile() or is_meta(info.name):
                     continue
-                suffix = split(info.name)[1]
                 data = None
-                if suffix is not None and wanted(suffix.lower()):
+                if wanted(split_name(info.name)[1].lower()):
                     stream.seek(info.offset_data)
                     data = stream.read(info.size)
                     if len(data) < info.size:

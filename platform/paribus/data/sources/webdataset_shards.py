@@ -9,7 +9,7 @@ from pathlib import Path
 from paribus.data.errors import DataError
 from paribus.data.in_place.found import find_shards
 from paribus.data.in_place.layout import Layout, SampleError, is_text, layout_of
-from paribus.data.in_place.tar_stream import Part, Sample, is_meta
+from paribus.data.in_place.tar_stream import Part, Sample, is_meta, split_name
 from paribus.data.sources.class_names import ClassNumbers, class_numbers
 from paribus.data.sources.names import Names
 from paribus.data.sources.source import Listing, Source, tidy_key
@@ -126,10 +126,7 @@ def _layout(path: Path, taken: Taken) -> Layout:
 
 def _samples(path: Path, wanted: Callable[[str], bool]) -> Iterator[Sample]:
     """The samples of a shard, grouped as WebDataset groups them; the bytes of those files alone that are `wanted`."""
-    # Imported here: WebDataset brings torch.
-    from webdataset.tariterators import base_plus_ext
-
-    parts = ((*base_plus_ext(member.name), member) for member in members(path) if not is_meta(member.name))
+    parts = ((*split_name(member.name), member) for member in members(path) if not is_meta(member.name))
     with opened(path) as stream:
         for key, group in groupby((part for part in parts if part[0] is not None), key=lambda part: part[0]):
             files: dict[str, Part] = {}
