@@ -38,6 +38,8 @@ def test_a_preset_is_frozen_to_its_leaves(name: str) -> None:
     for field, part in recipe:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(recipe, field, part)
+        if isinstance(part, str):
+            continue
         assert isinstance(part, BaseModel)
         for inner, value in part:
             with pytest.raises(ValidationError, match="frozen"):

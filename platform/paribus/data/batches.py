@@ -25,6 +25,7 @@ from paribus.data.resident.on_device import DeviceSplit, on_device
 from paribus.data.sharing.consumer import Consumer
 from paribus.data.stages import SHARED_ADVICE, Stages
 from paribus.data.supply import Crops, Positions, Supply, in_order
+from paribus.data.transforms import is_transformed, transformed
 from paribus.recipe.recipe import Recipe
 
 _NAMED = 5
@@ -171,8 +172,8 @@ class Feed:
 
     def _on_device(self, part: Part) -> DeviceSplit | None:
         """The split on the device, from the first epoch that asks for it until this feed goes."""
-        if self.device is None:
-            return None
+        if self.device is None or (part is self._train and is_transformed(self._recipe.augment)):
+            return None  # transforms of single images run on the host
         if id(part) not in self._uploads:
             self._uploads[id(part)] = on_device(part.supply, self.device, self._recipe.resources.gpus)
         return self._uploads[id(part)]
@@ -323,11 +324,17 @@ class Feed:
             good = supply.fill(positions, out, None)
             if augment.crop == "pad" or augment.flip:
                 out[:] = varied(out, augment, draw)
-            return good
+            return self._transformed(out, draw, good)
         rows = index.rows[positions]
         boxes = crop_boxes(rows["height"].astype(np.int64), rows["width"].astype(np.int64), augment.min_area, draw)
         flipped = mirrored(draw) if augment.flip else np.zeros(len(positions), bool)
-        return supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped))
+        return self._transformed(out, draw, supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped)))
+
+    def _transformed(self, out: Pixels, draw: Draw, good: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Pass the images in `out` through what the recipe has after crop and flip; `good` as it was given."""
+        if is_transformed(self._recipe.augment):
+            out[:] = transformed(out, self._recipe.augment, draw)
+        return good
 
     def _batch(self, index: Index, loaded: _Loaded, draw: Draw | None) -> Batch:
         rows = loaded.positions.tolist()

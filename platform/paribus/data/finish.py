@@ -1,6 +1,8 @@
 """The last stage of a batch, on the device that trains: from uint8 to what the net sees."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +11,11 @@ from numpy.typing import NDArray
 from paribus.data.augment import Draw
 from paribus.data.manifest import Manifest
 from paribus.data.stages import Stages
+from paribus.data.transforms import erased
+from paribus.recipe.component import arguments_of, kind_of
 from paribus.recipe.data import Augment
+
+_MOST_ERASED_ASPECT = 1 / 0.3
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,15 @@ class Finish:
     def _finished(self, pixels: torch.Tensor, device: torch.device, memory_format: torch.memory_format) -> torch.Tensor:
         images = pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
         floats = self.colour.scaled(images)
-        if self.draw is None or not self.augment.cutout:
+        if self.draw is None:
             return floats
-        return cut_out(floats, self.augment.cutout, self.colour.grey, self.draw)
+        if self.augment.cutout:
+            floats = cut_out(floats, self.augment.cutout, self.colour.grey, self.draw)
+        if self.augment.erasing == "none":
+            return floats
+        if kind_of(self.augment.erasing) == "random_erasing":
+            return erase(floats, arguments_of(self.augment.erasing), self.colour.grey, self.draw)
+        return erased(floats, self.augment, self.draw)
 
 
 def cut_out(images: torch.Tensor, side: int, fill: NDArray[np.float64], draw: Draw) -> torch.Tensor:
@@ -69,6 +81,25 @@ def cut_out(images: torch.Tensor, side: int, fill: NDArray[np.float64], draw: Dr
     height, width = images.shape[2:]
     inside = _band(draw.integers(height, "cutout row"), height, side, images.device)[:, :, None]
     inside = inside & _band(draw.integers(width, "cutout column"), width, side, images.device)[:, None, :]
+    return torch.where(inside[:, None], _channels(fill, images.device), images)
+
+
+def erase(images: torch.Tensor, chosen: Mapping[str, Any], fill: NDArray[np.float64], draw: Draw) -> torch.Tensor:
+    """`images` of which some have a box set to `fill` (C,); `chosen` are the arguments of `random_erasing`.
+
+    (Zhong et al. 2020, arXiv 1708.04896, algorithm 1; a box that is too long is cut to the image's side.)
+    """
+    height, width = images.shape[2:]
+    area = chosen["min_area"] + (chosen["max_area"] - chosen["min_area"]) * draw.uniforms("erasing area")
+    aspect = _MOST_ERASED_ASPECT ** (2 * draw.uniforms("erasing aspect") - 1)
+    chosen_rows = draw.uniforms("erasing") < chosen["probability"]
+    inside = torch.from_numpy(chosen_rows).to(images.device)[:, None, None]
+    for length, ratio, purpose, at in ((height, aspect, "row", 2), (width, 1 / aspect, "column", 1)):
+        sides = np.minimum(length, np.rint(np.sqrt(area * height * width * ratio)).astype(np.int64))
+        first = (draw.uniforms(f"erasing {purpose}") * (length - sides + 1)).astype(np.int64)
+        offset = torch.arange(length, device=images.device) - torch.from_numpy(first).to(images.device)[:, None]
+        band = (offset >= 0) & (offset < torch.from_numpy(sides).to(images.device)[:, None])
+        inside = inside & band.unsqueeze(at)
     return torch.where(inside[:, None], _channels(fill, images.device), images)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from paribus.models.blocks import ConvNet
+from paribus.models.brought import brought_net
 from paribus.models.inception_resnet import inception_resnet
 from paribus.models.inception_v1 import inception_v1
 from paribus.models.inception_v2 import inception_v2
@@ -18,6 +19,7 @@ from paribus.models.resnext import resnext
 from paribus.models.senet import senet
 from paribus.models.wide_resnet import wide_resnet
 from paribus.models.xception import Xception as XceptionNet
+from paribus.recipe.families.brought import Brought
 from paribus.recipe.families.family import Family
 from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v1 import InceptionV1
@@ -44,6 +46,7 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     InceptionV4: inception_v4,
     InceptionResNet: inception_resnet,
     InceptionV3: inception_v3,
+    Brought: brought_net,
 }
 
 

@@ -63,7 +63,12 @@ def googlenet(
 ) -> InceptionNet:
     """The net whose grids have `rows`, one for each module, and `pools` after the modules that they name."""
     layout = Layout(
-        width=model.width, norm="batch" if model.norm == "batch" else "none", eps=eps, bias=model.bias, se=model.se
+        width=model.width,
+        norm="none" if model.norm == "lrn" else model.norm,
+        act=model.activation,
+        eps=eps,
+        bias=model.bias,
+        se=model.se,
     )
     first, channels = stem(model, layout, in_channels)
     stages: dict[str, nn.Module] = {}

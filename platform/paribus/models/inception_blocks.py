@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paribus.models.blocks import Concat, ConvNet, ConvNormAct, Kernel, Linear, SqueezeExcite, widened
+from paribus.models.blocks import Concat, ConvNet, ConvNormAct, Kernel, Linear, excitation, widened
 from paribus.models.dropout import dropout
+from paribus.recipe.component import Value
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
 
 
@@ -58,7 +59,8 @@ class Layout:
     """
 
     width: float = 1.0
-    norm: Literal["batch", "none"] = "batch"
+    norm: Value = "batch"
+    act: Value = "relu"
     eps: float = 1e-3
     bias: bool = False
     count_include_pad: bool = True
@@ -92,7 +94,7 @@ class InceptionModule(Concat):
         super().__init__([Branch(layout, in_channels, steps) for steps in branches])
         self.channels = sum(branch.channels for branch in self.branches if isinstance(branch, Branch))
         excited = stage is not None and layout.se.at(stage)
-        self.se = SqueezeExcite(self.channels, layout.se) if excited else nn.Identity()
+        self.se = excitation(self.channels, layout.se) if excited else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         joined: Tensor = self.se(super().forward(x))
@@ -119,7 +121,7 @@ def cbr(layout: Layout, in_channels: int, step: CBR) -> ConvNormAct:
         padding=step.padding,
         norm=layout.norm,
         eps=layout.eps,
-        act=step.act,
+        act=layout.act if step.act else None,
         bias=layout.bias,
     )
     made.conv.std = step.std
@@ -196,7 +198,7 @@ class Auxiliary(nn.Module):
         self.pool = pool
         self.reduce = cbr(layout, in_channels, CBR(1, 128))
         # Without a norm of its own the layer has a bias.
-        own = Layout(width=layout.width, norm=norm, eps=layout.eps, bias=layout.bias)
+        own = Layout(width=layout.width, norm=norm, act=layout.act, eps=layout.eps, bias=layout.bias)
         self.hidden = cbr(own, self.reduce.conv.out_channels, hidden)
         self.dropout = dropout(rate, here=True)
         self.classifier = Linear(self.hidden.conv.out_channels, num_classes)

@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from paribus.models.blocks import ConvNormAct, Head, Linear, norm, widened
+from paribus.models.blocks import Activated, ConvNormAct, Head, Linear, norm, widened
 from paribus.models.dropout import dropout
 from paribus.models.inception_blocks import CBR, Branch, Fork, InceptionModule, InceptionNet, Layout, Step, cbr
 from paribus.models.inception_v4 import AVERAGE, HALVING, Table, figure_3, figure_7, for_small_images, valid
@@ -69,10 +68,10 @@ def _reduction_b(model: InceptionResNet) -> Table:
     )
 
 
-class ResidualModule(Excited):
+class ResidualModule(Excited, Activated):
     """`y = relu(norm(join(x, expand(concat(branches(x))))))`, figures 10 to 20, shape kept; `norm` where `norm_on_sum`.
 
-    `stage` counts from 1: A, B, C. `scale` multiplies `residual_scale`. Without `act` there is no ReLU.
+    `stage` counts from 1: A, B, C. `scale` multiplies `residual_scale`. Where not `ends_activated` there is no ReLU.
     """
 
     def __init__(
@@ -85,17 +84,20 @@ class ResidualModule(Excited):
         stage: int,
         survival: float,
         scale: float,
-        act: bool = True,
+        ends_activated: bool = True,
     ) -> None:
         super().__init__()
         self.branches = InceptionModule(layout, channels, branches)
         joined = self.branches.channels
         self.dropout = dropout(model.dropout, model.dropout_placement == "branch")
         kind = "batch" if "batch" in model.expansion else "none"
-        self.expand = ConvNormAct(joined, channels, 1, norm=kind, eps=_EPS, act="relu" in model.expansion)
+        act = model.activation if "relu" in model.expansion else None
+        self.expand = ConvNormAct(joined, channels, 1, norm=kind, eps=_EPS, act=act)
         self.join = Join(model, survival, scale)
         self.norm = norm(model.norm, channels, _EPS) if model.norm_on_sum else nn.Identity()
-        self.act = act
+        self.act = ends_activated
+        if ends_activated:
+            self.activate(model.activation, channels)
         # Without a shortcut the sum may be the branch itself, whose ReLU keeps its output for the gradient.
         self.inplace = model.shortcut_scale > 0
         self.excite(model.se, stage, channels, inside=joined)
@@ -105,7 +107,7 @@ class ResidualModule(Excited):
         branch = self.excited("standard", self.expand(self.dropout(joined)))
         shortcut = self.excited("identity", x) if self.join.shortcut_scale else None
         y = self.norm(self.join(shortcut, branch))
-        return self.excited("post", F.relu(y, inplace=self.inplace) if self.act else y)
+        return self.excited("post", self.activated(y, self.inplace) if self.act else y)
 
     def extra_repr(self) -> str:
         return f"act={self.act}"
@@ -113,7 +115,7 @@ class ResidualModule(Excited):
 
 def inception_resnet(model: InceptionResNet, in_channels: int, num_classes: int) -> InceptionNet:
     """Figure 15: images (N, in_channels, H, W), of a side from `model.min_size`, to logits (N, classes)."""
-    layout = Layout(width=model.width, norm=model.norm, eps=_EPS, count_include_pad=False)
+    layout = Layout(width=model.width, norm=model.norm, act=model.activation, eps=_EPS, count_include_pad=False)
     schema = _SCHEMAS[model.version, model.layout]
     stem = Branch(layout, in_channels, for_small_images(schema.stem) if model.stem == "small" else schema.stem)
     a, b, c = _grids(model, layout, schema)
@@ -144,7 +146,7 @@ def _grids(model: InceptionResNet, layout: Layout, schema: Schema) -> list[nn.Se
                     stage=stage + 1,
                     survival=next(survivals),
                     scale=1.0 if ends else model.block_scales[stage],
-                    act=not ends,
+                    ends_activated=not ends,
                 )
             )
         grids.append(grid)

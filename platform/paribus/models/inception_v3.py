@@ -34,7 +34,7 @@ _GRIDS = {"grid35": 1, "to17": 2, "grid17": 2, "to8": 3, "grid8": 3}
 
 def inception_v3(model: InceptionV3, in_channels: int, num_classes: int) -> InceptionNet:
     """Stem, modules on three grids, a reduction before the second and the third, classifier."""
-    layout = Layout(width=model.width, norm=model.norm, se=model.se)
+    layout = Layout(width=model.width, norm=model.norm, act=model.activation, se=model.se)
     stem = Branch(layout, in_channels, stem_steps(model))
     stages: dict[str, nn.Module] = {}
     sides: dict[str, Auxiliary] = {}

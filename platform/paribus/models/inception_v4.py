@@ -115,7 +115,7 @@ def _unstrided(step: Step) -> Step:
 
 def inception_v4(model: InceptionV4, in_channels: int, num_classes: int) -> InceptionNet:
     """Figure 9: images (N, in_channels, H, W), of a side from `model.min_size`, to logits (N, classes)."""
-    layout = Layout(width=model.width, norm=model.norm, count_include_pad=False, se=model.se)
+    layout = Layout(width=model.width, norm=model.norm, act=model.activation, count_include_pad=False, se=model.se)
     steps = figure_3(model.order)
     stem = Branch(layout, in_channels, for_small_images(steps) if model.stem == "small" else steps)
     a, b, c = model.blocks

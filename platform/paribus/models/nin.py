@@ -42,7 +42,7 @@ class NetworkInNetwork(ConvNet):
     def __init__(self, model: NIN, in_channels: int, num_classes: int) -> None:
         super().__init__()
         # Every conv of the releases has a bias, with batch norm too.
-        layout = Layout(width=model.width, norm=model.norm, bias=True)
+        layout = Layout(width=model.width, norm=model.norm, act=model.activation, bias=True)
         self.mlpconvs = nn.ModuleList()
         for at, (kernel, widths) in enumerate(zip(model.kernels, model.mlpconvs, strict=True)):
             before = [pool(Pool(model.pools[at - 1], 3, 2, "ceil")), dropout(model.dropout, here=True)] if at else []
@@ -51,7 +51,7 @@ class NetworkInNetwork(ConvNet):
             in_channels = layer.convs.channels
         self.scores: nn.Module = nn.Identity()
         if model.head != "linear":
-            self.scores = ConvNormAct(in_channels, num_classes, 1, norm="none")
+            self.scores = ConvNormAct(in_channels, num_classes, 1, norm="none", act=model.activation)
             in_channels = num_classes
         self.grid: nn.Module | None = None
         if model.head == "connected":

@@ -33,7 +33,8 @@ class ResidualNet(ConvNet):
         around = style.around
         self.fan = "in" if stem == "small" else "out"
         self.conv1 = conv1
-        self.first = NormAct(model.norm, stem_channels, "BR".replace(around.first, "") if around.first else "BR")
+        tokens = "BR".replace(around.first, "") if around.first else "BR"
+        self.first = NormAct(model.norm, stem_channels, tokens, act=model.activation)
         self.pool = _stem_pool(stem)
         self.stages = nn.ModuleList()
         channels = stem_channels
@@ -45,7 +46,7 @@ class ResidualNet(ConvNet):
                 style = replace(style, activates_first=False)
                 channels = convs[-1].channels
             self.stages.append(stage)
-        self.last = NormAct(model.norm, channels, around.first)
+        self.last = NormAct(model.norm, channels, around.first, act=model.activation)
         self.head = Head(channels, num_classes, model.dropout if model.dropout_placement == "head" else 0.0)
 
     def pooled(self, images: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def _deep(model: SENet, in_channels: int) -> nn.Module:
     layers, channels, bias = nn.Sequential(), in_channels, model.norm == "none"
     for at, base in enumerate(_STEM):
         if at > 0:
-            layers.append(NormAct(model.norm, channels, inplace=True))
+            layers.append(NormAct(model.norm, channels, inplace=True, act=model.activation))
         width = widened(base, model.width)
         layers.append(conv(channels, width, 3, 2 if at == 0 and model.stem == "imagenet" else 1, bias))
         channels = width

@@ -82,9 +82,11 @@ class Xception(ConvNet):
         self.last = nn.Sequential()
         for inputs, channels in zip((exits, *last), last, strict=False):
             separable = Separable(inputs, channels, model.intermediate, bias=model.norm == "none")
-            self.last.append(nn.Sequential(separable, NormAct(model.norm, channels, inplace=True)))
+            self.last.append(
+                nn.Sequential(separable, NormAct(model.norm, channels, inplace=True, act=model.activation))
+            )
         rate = model.dropout if model.dropout_placement == "head" else 0.0
-        self.head = Head(last[-1], num_classes, rate, model.hidden)
+        self.head = Head(last[-1], num_classes, rate, model.hidden, model.activation)
 
     def pooled(self, images: Tensor) -> Tensor:
         x = self.stem(images)
@@ -99,5 +101,7 @@ def _stem(model: XceptionRecipe, in_channels: int, channels: Sequence[int]) -> n
     padding: Literal["same", "valid"] = "same" if small else "valid"
     stem = nn.Sequential()
     for inputs, outputs, stride in zip((in_channels, *channels), channels, (1 if small else 2, 1), strict=False):
-        stem.append(ConvNormAct(inputs, outputs, 3, stride, padding=padding, norm=model.norm, eps=1e-5))
+        stem.append(
+            ConvNormAct(inputs, outputs, 3, stride, padding=padding, norm=model.norm, eps=1e-5, act=model.activation)
+        )
     return stem

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from paribus.recipe.part import Part, bookkeeping
+from paribus.recipe.augmentation import Colour, Erasing, Mix, Policy
+from paribus.recipe.part import Part, added, bookkeeping
 
 
 class Data(Part):
@@ -34,6 +35,7 @@ class Augment(Part):
 
     `pad`: reflect-pad by `pad` pixels, crop back at random (WRN, section 3). `random_resized`: a crop of `min_area` to
     the whole image with aspect 3/4 to 4/3 (Inception-v1, section 6). `cutout`: a square of that side set to the mean.
+    `policy`, `colour`, `erasing` and `mix`: see recipe/augmentation.py; `mix` is drawn from (augment seed, step).
     """
 
     crop: Literal["none", "pad", "random_resized"] = "none"
@@ -41,4 +43,8 @@ class Augment(Part):
     min_area: float = Field(0.08, gt=0, le=1, description="share of the area; used where crop is 'random_resized'")
     flip: bool = Field(False, description="mirror left and right with probability 1/2")
     cutout: int = Field(0, ge=0, description="side of the square in pixels; 0: none")
+    policy: Policy = added("none", description="of whole images, after crop and flip; or one's own of uint8 (C, H, W)")
+    colour: Colour = added("none", description="after the policy")
+    erasing: Erasing = added("none", description="of the network's input; or one's own of float32 (C, H, W)")
+    mix: Mix = added("none", description="of the images and labels of a batch")
     normalise: bool = Field(True, description="per-channel mean 0, sd 1 over the training split, as its manifest says")

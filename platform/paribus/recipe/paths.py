@@ -80,7 +80,7 @@ def _suggestion(tree: Tree, path: str) -> str:
     if unknown := _unknown_part(tree, path):
         return unknown
     part = path.rpartition(".")[0]
-    siblings = [name for name in known if name.rpartition(".")[0] == part]
+    siblings = [name for name in known if part and name.rpartition(".")[0] == part]
     if siblings and not get_close_matches(path, siblings, n=1, cutoff=0.75):
         return f"{part} has {', '.join(name.rpartition('.')[2] for name in siblings)}"
     if siblings or get_close_matches(path, known, n=1, cutoff=0.5):

@@ -14,9 +14,11 @@ from paribus.training.errors import TrainingError
 from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.flat import parameter_groups
 from paribus.training.global_norm import make_global
+from paribus.training.losses import Loss
+from paribus.training.mixing import mixing
 from paribus.training.optimizers import make_optimizer, set_lr
 from paribus.training.ranks import ALONE, Ranks
-from paribus.training.tricks import average, clip, ema_decay_at, gradient_norm, smoothed_loss
+from paribus.training.tricks import average, clip, ema_decay_at, gradient_norm
 
 
 def ready_device(recipe: Recipe, ranks: Ranks = ALONE) -> torch.device:
@@ -59,7 +61,8 @@ class Learner:
         decayed, undecayed = parameter_groups(self.net, recipe.optimizer.decay_norms_and_biases, self.memory_format)
         self.vectors = [vector for vector in (decayed, undecayed) if vector is not None]
         self.gradients = [vector.grad for vector in self.vectors if vector.grad is not None]
-        self.optimizer = make_optimizer(recipe.optimizer, decayed, undecayed)
+        self.optimizer = make_optimizer(recipe.optimizer, decayed, undecayed, self.net)
+        self.loss, self.mix = Loss(recipe), mixing(recipe.augment.mix, feed.num_classes, seeds.augment)
         self.dropouts, self.dropout_seed = dropout_layers(self.net), seeds.dropout
         self.features = torch.compile(self.net.features) if recipe.numerics.compile else self.net.features
         # The running statistics are averaged like the weights, as the Inception code did (inception_train.py): those
@@ -78,8 +81,11 @@ class Learner:
         """
         self._set_mode(training=True)
         seed_dropout(self.dropouts, self.dropout_seed, step, rows)
+        targets = labels.to(self.device, non_blocking=True)
+        if self.mix is not None:
+            images, targets = self.mix(images, targets, step)
         pooled, logits, auxiliary = self._forward(images)
-        loss = self._loss(logits, auxiliary, labels.to(self.device, non_blocking=True), rows)
+        loss = self._loss(logits, auxiliary, targets, rows)
         loss.backward()  # type: ignore[no-untyped-call]
         for gradient in self.gradients:
             self.ranks.add(gradient)
@@ -133,12 +139,11 @@ class Learner:
             pooled, auxiliary = self.features(images)
             return pooled, self.net.head(pooled).float(), [side.float() for side in auxiliary]
 
-    def _loss(self, logits: Tensor, auxiliary: list[Tensor], labels: Tensor, rows: Rows | None) -> Tensor:
+    def _loss(self, logits: Tensor, auxiliary: list[Tensor], targets: Tensor, rows: Rows | None) -> Tensor:
         total = None if rows is None else rows.total
-        loss = smoothed_loss(logits, labels, self.training.label_smoothing, total)
+        loss = self.loss(logits, targets, total)
         for side in auxiliary:
-            aside = smoothed_loss(side, labels, self.training.label_smoothing, total)
-            loss = loss + self.net.auxiliary_weight * aside
+            loss = loss + self.net.auxiliary_weight * self.loss(side, targets, total)
         return loss
 
     def _autocast(self) -> AbstractContextManager[Any]:

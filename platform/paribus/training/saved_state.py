@@ -64,12 +64,23 @@ def _optimizer_fault(saved: Any, mine: Mapping[str, Any], learner: Learner) -> s
     if fault := _difference("optimizer.param_groups", saved["param_groups"], mine["param_groups"]):
         return fault
     names = state_names(learner.optimizer)
+    if names is None:
+        return _own_state_fault(saved["state"], list(learner.net.parameters()))
     expected = {
         place: {name: torch.zeros(()) if name == "step" else vector for name in names}
         for place, vector in enumerate(learner.vectors)
         if names
     }
     return _difference("optimizer.state", saved["state"], expected)
+
+
+def _own_state_fault(saved: Any, parameters: list[Tensor]) -> str | None:
+    """As far as can be told of a class from outside: a mapping for each parameter, whose moments have its shape."""
+    if not isinstance(saved, Mapping) or not set(saved) <= set(range(len(parameters))):
+        return "optimizer.state has other places"
+    if not all(isinstance(state, Mapping) for state in saved.values()):
+        return "optimizer.state does not hold mappings"
+    return None
 
 
 def _progress_fault(saved: Any, progress: Progress, span: Span, num_epochs: int) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What the uint8 pixels of a training batch do not depend on: arms that differ in these alone share one stream. The
 # digest stands for the name; what is normalised or cut out is so on the device.
-_BESIDES = {"name", "eval_split", "max_undecodable", "cutout", "normalise"}
+_BESIDES = {"name", "eval_split", "max_undecodable", "cutout", "erasing", "mix", "normalise"}
 _MAX_OPEN = 4
 
 
