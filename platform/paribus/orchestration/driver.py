@@ -8,6 +8,7 @@ from pathlib import Path
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.job import Context, spool_of
 from paribus.orchestration.options import Options
+from paribus.orchestration.own_files import check_nodes, packed, references
 from paribus.orchestration.planning import Outlook, look_out
 from paribus.orchestration.say import say, warn
 from paribus.orchestration.study_ledger import StudyLedger
@@ -84,7 +85,9 @@ def _train(outlook: Outlook, options: Options, folder: Path, ledger: StudyLedger
         checkpoint_s=seconds(*CHECKPOINT_S),
         settings=outlook.settings,
     )
-    with cluster(options.cpus) as where:
+    recipes = [step.trial.recipe for step in outlook.plan.todo]
+    with packed(recipes) as modules, cluster(options.cpus, modules) as where:
+        check_nodes(references(recipes))
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.orchestration.progress import Progress
 

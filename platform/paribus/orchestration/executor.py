@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,8 +40,10 @@ class ClusterError(RuntimeError):
 
 
 @contextmanager
-def cluster(num_cpus: int | None = None) -> Iterator[str]:
+def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterator[str]:
     """Connect to the cluster at RAY_ADDRESS or the one running on this machine; else start one for the while.
+
+    `modules` are Python files and packages that its workers get, see own_files.py.
 
     Yields a phrase that says which. Only a cluster that this call started is shut down at its end.
 
@@ -61,12 +63,12 @@ def cluster(num_cpus: int | None = None) -> Iterator[str]:
             "drop one of the two"
         )
     if address:
-        with _connected(lambda: _join(address)):
+        with _connected(lambda: _join(address, modules)):
             yield f"the Ray cluster at {address}"
         return
     place, cpus = Path(os.environ.get("RAY_TMPDIR") or "/tmp"), num_cpus or os.cpu_count() or 1
     try:
-        with own_ray(place, cpus) as own, _connected(lambda: _enter(own)):
+        with own_ray(place, cpus) as own, _connected(lambda: _enter(own, modules)):
             yield f"a Ray of its own on {cpus} CPUs"
     except RayStartError as error:
         raise ClusterError(_why_not(place, error)) from None
@@ -97,7 +99,7 @@ def _connected(connect: Callable[[], None]) -> Iterator[None]:
         ray.shutdown()
 
 
-def _join(address: str) -> None:
+def _join(address: str, modules: Sequence[str] = ()) -> None:
     import ray
 
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -105,7 +107,7 @@ def _join(address: str) -> None:
         if port.isdecimal():
             # Ray itself would try for minutes.
             socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
     except (OSError, ValueError, RuntimeError) as error:
         raise ClusterError(
             f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
@@ -113,20 +115,25 @@ def _join(address: str) -> None:
         ) from None
 
 
-def _enter(address: str) -> None:
+def _enter(address: str, modules: Sequence[str] = ()) -> None:
     """Connect to a Ray of our own, whatever the shell exports for another one."""
     import ray
 
     meant = child_environment()
     strange = {name: os.environ.pop(name) for name in list(os.environ) if name not in meant}
     try:
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
     except (OSError, RuntimeError) as error:
         raise ClusterError(
             f"the Ray of its own ended while the study joined it ({_first_line(error)}): try again"
         ) from None
     finally:
         os.environ.update(strange)
+
+
+def _carrying(modules: Sequence[str]) -> dict[str, list[str]] | None:
+    """Ray's runtime environment; None, which costs nothing, where nothing has to travel."""
+    return {"py_modules": list(modules)} if modules else None
 
 
 def _why_not(place: Path, error: RayStartError) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from paribus.orchestration.code_digest import code_digest
 from paribus.orchestration.options import Options
 from paribus.orchestration.variables import check_variables
-from paribus.recipe import Recipe
+from paribus.plugins import has_own
+from paribus.recipe import Recipe, RecipeError
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
 from paribus.study.power import DEFAULT_SD, Power, power_of_study
 from paribus.study.settings import Settings, settings_of
@@ -90,6 +91,7 @@ def look_out(
 
     check_variables()
     if check:
+        check_own(study)
         check_inputs(map(study.recipe_of, study.arms), home)
     samples = _num_eval(study, home, check)
     drawn = trials(study, digest_of)
@@ -114,6 +116,23 @@ def look_out(
         records=own,
         settings=settings_of(study, options.declared),
     )
+
+
+def check_own(study: Study) -> None:
+    """Try out what the study brings from outside, if it brings anything: torch is imported for it, and not otherwise.
+
+    Raises:
+        RecipeError: it does not fit, draws from a global generator, or cannot be pickled.
+    """
+    if not any(has_own(study.recipe_of(arm)) for arm in study.arms):
+        return
+    from paribus.testing import check_recipe
+
+    for arm in study.arms:
+        try:
+            check_recipe(study.recipe_of(arm))
+        except RecipeError as error:
+            raise RecipeError(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
 
 
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:

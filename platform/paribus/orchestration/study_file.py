@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import paribus
+from paribus.plugins import has_own, stand_beside
 from paribus.study import Study, StudyError
 from paribus.study.study import READING, printable, question_of
 
@@ -33,6 +34,7 @@ def load_study(file: str) -> Study:
     path = Path(file)
     _check_place(file, path)
     code = _compiled(file, path)
+    stand_beside()
     with _module(path) as module, _told(file, path):
         exec(code, module.__dict__)  # a study file is Python, run by the person who named it
     names: dict[int, str] = {}
@@ -43,6 +45,8 @@ def load_study(file: str) -> Study:
         shown = f" ({', '.join(names.values())})" if names else ""
         raise StudyError(f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) to a name")
     study: Study = vars(module)[next(iter(names.values()))]
+    if any(has_own(study.recipe_of(arm)) for arm in study.arms):
+        stand_beside(*_places(path)[:2])
     return study if study.question else replace(study, question=question_of(module.__doc__) or printable(path.stem))
 
 
@@ -87,13 +91,19 @@ def _unparsed(file: str, error: SyntaxError) -> str:
     return f"{error.filename or file}, line {error.lineno}: {error.msg}"
 
 
-@contextmanager
-def _module(path: Path) -> Iterator[ModuleType]:
-    """An empty module for the file, which finds what lies beside it; afterwards imports are as they were."""
+def _places(path: Path) -> tuple[Path, Path, str]:
+    """The folder of a study file, the one in which its package lies, and the package's name with a dot at its end."""
     folder = path.resolve().parent
     root, package = folder, ""
     while root != root.parent and (root / "__init__.py").is_file():
         root, package = root.parent, f"{root.name}.{package}"
+    return folder, root, package
+
+
+@contextmanager
+def _module(path: Path) -> Iterator[ModuleType]:
+    """An empty module for the file, which finds what lies beside it; afterwards imports are as they were."""
+    folder, root, package = _places(path)
     # Never the name of a module that somebody imports: a study called json.py must not take Python's place.
     name = f"{package}_study_{path.stem.replace('.', '_')}"
     spec = importlib.util.spec_from_file_location(name, path)

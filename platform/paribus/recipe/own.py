@@ -181,7 +181,7 @@ def function(kind: str, place: str, chosen: Mapping[str, Any], first: str, **giv
     """What an own component is called as: a function itself, whose first argument is called `first`, or an object."""
     target = load(kind, place)
     if inspect.isfunction(target) and first in _parameters(target):
-        return partial(target, **chosen)
+        return partial(target, **chosen, **{name: each for name, each in given.items() if accepts(target, name)})
     made = call(target, given, chosen)
     if not callable(made):
         raise RecipeError(f"{place} {kind!r} makes a {type(made).__name__}, which cannot be called")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
+from paribus.recipe.component import Component, as_text, components
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
@@ -76,6 +77,7 @@ class Study:
     question: str = ""
 
     def __post_init__(self) -> None:
+        self._write_components()
         check_fields(self)
         check_factors(self.factors)
         # Copies: what the caller does to its own dict and list afterwards changes no study.
@@ -186,13 +188,31 @@ class Study:
             )
         return self if self.question else replace(self, question=_docstring_question() or self.name)
 
+    def _write_components(self) -> None:
+        """Levels that write a component as a mapping become its text: a level names arms and columns."""
+
+        def texts(levels: Any) -> Any:
+            return {path: _level(level) for path, level in levels.items()} if isinstance(levels, Mapping) else levels
+
+        if isinstance(self.factors, Mapping):
+            factors = {
+                path: type(levels)(map(_level, levels)) if isinstance(levels, (tuple, list)) else levels
+                for path, levels in self.factors.items()
+            }
+            object.__setattr__(self, "factors", factors)
+        object.__setattr__(self, "baseline", texts(self.baseline))
+        if isinstance(self.arms_listed, (tuple, list)):
+            object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
+
     def _base_levels(self) -> dict[str, Level]:
         known = dict(leaves(self.base_recipe.model_dump()))
         paths = [*self.factors, *(path for arm in self.arms_listed for path in arm)]
         if MODEL in paths:
             known[MODEL] = name_of(self.base_recipe.model)
+        written = {path: place.short(value) for path, place, value in components(self.base_recipe)}
+        known |= written
         for path in paths:
-            if path != MODEL and any(name.startswith(f"{path}.") for name in known):
+            if path != MODEL and path not in written and any(name.startswith(f"{path}.") for name in known):
                 raise StudyError(f"{path!r} is a part of the recipe, not a field: name one of its fields")
             if path not in known:
                 self.base_recipe.replace({path: None})  # raises, and names the nearest path
@@ -235,6 +255,10 @@ class Study:
                     f"the arm {arm.name!r} has no baseline to be compared with: "
                     f"{self.baseline_of(arm).name!r} is no arm; add it, or name another baseline"
                 )
+
+
+def _level(level: Any) -> Any:
+    return as_text(level) if isinstance(level, Component) or (isinstance(level, dict) and "kind" in level) else level
 
 
 def question_of(docstring: str | None) -> str:
