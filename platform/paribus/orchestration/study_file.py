@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import stat
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from paribus.plugins import has_own, stand_beside
 from paribus.study import Study, StudyError
 from paribus.study.study import READING, printable, question_of
 
-_OURS = str(Path(paribus.__file__).parent)
+_NOT_THEIRS = (str(Path(paribus.__file__).parent), sysconfig.get_path("stdlib"))
 _NAMED = 20
 
 
@@ -45,8 +46,9 @@ def load_study(file: str) -> Study:
         shown = f" ({', '.join(names.values())})" if names else ""
         raise StudyError(f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) to a name")
     study: Study = vars(module)[next(iter(names.values()))]
-    if any(has_own(study.recipe_of(arm)) for arm in study.arms):
-        stand_beside(*_places(path)[:2])
+    stand_beside(*_places(path)[:2])
+    if not any(has_own(study.recipe_of(arm)) for arm in study.arms):
+        stand_beside()
     return study if study.question else replace(study, question=question_of(module.__doc__) or printable(path.stem))
 
 
@@ -151,7 +153,7 @@ def _told(file: str, path: Path) -> Iterator[None]:
         where = _frames(error, path)
         if type(error).__module__.startswith("paribus."):
             # The last place of the user's: what follows are ours, which say nothing to them.
-            last = next((frame for frame in reversed(where) if not frame.filename.startswith(_OURS)), None)
+            last = next((frame for frame in reversed(where) if not frame.filename.startswith(_NOT_THEIRS)), None)
             beside = f"{last.filename}, line {last.lineno}: " if last and last.filename != str(path) else ""
             raise StudyError(f"{_place(file, where)}: {beside}{error}") from None
         what = "".join(traceback.format_exception_only(error)).strip().removesuffix(":")

@@ -117,7 +117,7 @@ def component_of(value: Any, place: str, kinds: Mapping[str, type[BaseModel]]) -
 def checked(allowed: type[BaseModel], fields: Mapping[str, Any], whose: str) -> dict[str, Any]:
     """`fields` validated, with the defaults of those left out; RecipeError says what `whose` takes."""
     try:
-        return _frozen(allowed.model_validate(dict(fields)).model_dump())
+        return frozen(allowed.model_validate(frozen(fields)).model_dump())
     except ValidationError as error:
         known = {name for name, each in allowed.model_fields.items()}
         if strange := [name for name in fields if name not in known and allowed.model_config.get("extra") == "forbid"]:
@@ -131,7 +131,7 @@ def written(value: Any, place: str) -> dict[str, Any]:
     if isinstance(value, Component):
         return {"kind": value.kind, **value.arguments}
     if isinstance(value, Mapping):
-        return _frozen(value)
+        return frozen(value)
     if isinstance(value, str) and (written := _TEXT.fullmatch(value)):
         try:
             called = ast.parse(f"f({written[2]})", mode="eval").body
@@ -143,11 +143,11 @@ def written(value: Any, place: str) -> dict[str, Any]:
             raise RecipeError(
                 f"{value!r} is no {place}: write arguments by name and as plain values, such as elu(alpha=0.5)"
             ) from None
-        return {"kind": written[1], **_frozen(chosen)}
+        return {"kind": written[1], **frozen(chosen)}
     return {"kind": value}
 
 
-def _frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
+def frozen(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Lists, which is how JSON writes tuples, as tuples."""
     return {name: _tuple(value) for name, value in fields.items()}
 

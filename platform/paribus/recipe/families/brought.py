@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from paribus.recipe.component import as_text, checked, written
+from paribus.recipe.component import as_text, checked, frozen, written
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.family import Family, Published
 from paribus.recipe.own import arguments, canonical, is_own, load
@@ -60,7 +60,7 @@ class Brought(Family):
 def _chosen(family: str, own: Mapping[str, Any]) -> dict[str, Any]:
     if family.startswith("timm:"):
         check_timm(family)
-        return dict(own)
+        return frozen(own)
     allowed = arguments(load(family, "model"), GIVEN | _WEIGHTS)
     return checked(allowed, own, f"model {family!r}")
 

@@ -1,0 +1,110 @@
+"""How many of timm's convolutional nets train two steps as they are: `python tests/benchmarks/models/timm_nets.py`.
+
+A net is convolutional if it has a 2-D convolution other than its first with a kernel above 1, and no attention over
+tokens. Each is the smallest of its module (the file that defines it), or, with `--every`, each one; it takes two steps
+of SGD on two images of its least size from 64 pixels. Prints what fails and why, and the share that trains.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections import defaultdict
+
+import timm
+import torch
+from torch import nn
+
+from paribus.models.build import build
+from paribus.models.dropout import dropout_layers, seed_dropout
+from paribus.recipe.families.brought import Brought
+
+_CLASSES, _LIMIT_S = 4, 120
+
+
+def is_convolutional(net: nn.Module) -> bool:
+    """Whether convolutions mix neighbouring pixels behind the stem, and no attention over tokens does."""
+    convs = [each for each in net.modules() if isinstance(each, nn.Conv2d)]
+    names = " ".join({type(each).__name__.lower() for each in net.modules()})
+    tokens = any(word in names for word in ("attention2d", "multihead", "windowattention", "attn2d", "mhsa", "lambda"))
+    tokens = tokens or any(type(each).__name__.endswith("Attention") for each in net.modules())
+    return not tokens and any(max(each.kernel_size) > 1 for each in convs[1:])
+
+
+def candidates(every: bool, budget_params: float) -> list[str]:
+    """The names of the nets, the smallest of each module first."""
+    by_module: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name in timm.list_models():
+        try:
+            with torch.device("meta"):
+                net = timm.create_model(name, num_classes=_CLASSES)
+        except Exception:  # a constructor that looks at values; asked below, on the CPU
+            by_module[f"{name}"].append((0, name))
+            continue
+        size = sum(each.numel() for each in net.parameters())
+        if is_convolutional(net) and size < budget_params:
+            by_module[type(net).__module__].append((size, name))
+    chosen = [[name for _, name in sorted(nets)] for nets in by_module.values()]
+    return sorted(name for nets in chosen for name in (nets if every else nets[:1]))
+
+
+def train_two_steps(name: str) -> None:
+    """Raise what training `name` raises."""
+    model = Brought(family=f"timm:{name}")
+    net = build(model, 3, _CLASSES, 1).train()
+    masks = dropout_layers(net)
+    size = max(64, *(timm.get_pretrained_cfg(name) or _Cfg).input_size[1:]) if needs_size(name) else 64
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3)
+    for step in range(2):
+        seed_dropout(masks, 1, step)
+        images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(step))
+        loss = nn.functional.cross_entropy(net(images), torch.tensor([0, 1]))
+        loss.backward()
+        optimizer.step()
+        assert torch.isfinite(loss), f"loss {loss.item()}"
+
+
+class _Cfg:
+    input_size = (3, 224, 224)
+
+
+def needs_size(name: str) -> bool:
+    """Whether a net takes one size of input alone."""
+    config = timm.get_pretrained_cfg(name)
+    return bool(config is not None and config.fixed_input_size)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", action="store_true")
+    parser.add_argument("--params", type=float, default=60e6, help="leave larger nets out")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    begun, names = time.monotonic(), candidates(options.every, options.params)
+    signal.signal(signal.SIGALRM, _too_long)
+    done, faults = 0, {}
+    for name in names:
+        if time.monotonic() - begun > 60 * options.minutes:
+            break
+        done += 1
+        signal.alarm(_LIMIT_S)
+        try:
+            train_two_steps(name)
+        except Exception as error:
+            faults[name] = f"{type(error).__name__}: {str(error)[:160]}"
+            print(f"{name}: {faults[name]}", flush=True)
+        finally:
+            signal.alarm(0)
+    print(
+        f"{done - len(faults)} of {done} nets ({100 * (done - len(faults)) / max(1, done):.1f} %), {len(names)} known"
+    )
+    sys.exit(len(faults) > 0.05 * done)
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"more than {_LIMIT_S} s")
+
+
+if __name__ == "__main__":
+    main()
