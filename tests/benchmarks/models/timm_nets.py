@@ -9,7 +9,7 @@ import argparse
 import signal
 import sys
 import time
-from collections import defaultdict
+from contextlib import suppress
 
 import timm
 import torch
@@ -20,6 +20,7 @@ from paribus.models.dropout import dropout_layers, seed_dropout
 from paribus.recipe.families.brought import Brought
 
 _CLASSES, _LIMIT_S = 4, 120
+_SMALL = ("test_", "atto", "femto", "pico", "nano", "tiny", "18", "_s0", "_b0", "small")
 
 
 def is_convolutional(net: nn.Module) -> bool:
@@ -31,21 +32,21 @@ def is_convolutional(net: nn.Module) -> bool:
     return not tokens and any(max(each.kernel_size) > 1 for each in convs[1:])
 
 
-def candidates(every: bool, budget_params: float) -> list[str]:
-    """The names of the nets, the smallest of each module first."""
-    by_module: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for name in timm.list_models():
-        try:
-            with torch.device("meta"):
+def candidates(every: bool, most_params: float) -> list[str]:
+    """The names of the nets, one or all of each of timm's modules."""
+    chosen = []
+    for module in timm.list_modules():
+        names = [name for name in timm.list_models(module=module) if "pretrained" not in name]
+        small = sorted(names, key=lambda name: (not any(word in name for word in _SMALL), len(name), name))
+        sizes = {}
+        for name in names if every else small[:2]:
+            with suppress(Exception), torch.device("meta"):  # a constructor that looks at values, or a net of one size
                 net = timm.create_model(name, num_classes=_CLASSES)
-        except Exception:  # a constructor that looks at values; asked below, on the CPU
-            by_module[f"{name}"].append((0, name))
-            continue
-        size = sum(each.numel() for each in net.parameters())
-        if is_convolutional(net) and size < budget_params:
-            by_module[type(net).__module__].append((size, name))
-    chosen = [[name for _, name in sorted(nets)] for nets in by_module.values()]
-    return sorted(name for nets in chosen for name in (nets if every else nets[:1]))
+                size = sum(each.numel() for each in net.parameters())
+                if is_convolutional(net) and size < most_params:
+                    sizes[name] = size
+        chosen += list(sizes) if every else sorted(sizes, key=lambda name: sizes[name])[:1]
+    return chosen
 
 
 def train_two_steps(name: str) -> None:
@@ -81,7 +82,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    begun, names = time.monotonic(), candidates(options.every, options.params)
+    names = candidates(options.every, options.params)
+    begun = time.monotonic()
+    print(f"{len(names)} nets", flush=True)
     signal.signal(signal.SIGALRM, _too_long)
     done, faults = 0, {}
     for name in names:
