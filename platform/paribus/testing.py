@@ -14,6 +14,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from paribus.keyed_draws import global_draws, keyed
 from paribus.models.build import build, outline
 from paribus.models.layers import activation, attention, norm
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import as_text, components, kind_of
+from paribus.recipe.component import as_text, components, kind_of, own_of
 from paribus.recipe.own import is_own
 
 __all__ = [
@@ -170,8 +171,20 @@ def check_model(reference: str, *, size: int = 32, in_channels: int = 3, **argum
     _check_runs(run, whose)
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """Every component from outside that a recipe names, and its net on two images, without values (the meta device)."""
+def check_recipe(recipe: Recipe, tried: set[object] | None = None) -> None:
+    """Every component from outside that a recipe names, and its net on two images, without values (the meta device).
+
+    What is in `tried`, which other recipes of a study have filled, is not tried again.
+    """
+    tried = set() if tried is None else tried
+    for what, check in _checks_of(recipe):
+        if what not in tried:
+            check()
+            tried.add(what)
+
+
+def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], None]]]:
+    """Each check that `recipe` asks for, and by what it is known again."""
     checks: dict[str, Callable[..., None]] = {
         "model.activation": check_activation,
         "model.norm": check_norm,
@@ -187,12 +200,19 @@ def check_recipe(recipe: Recipe) -> None:
             options: dict[str, Any] = {"field": path.rpartition(".")[2]} if path in _SINGLE else {}
             if path == "loss":
                 options["soft"] = recipe.training.label_smoothing > 0 or recipe.augment.mix != "none"
-            checks[path](as_text(value), **options)
+            yield (path, as_text(value), options.get("soft")), partial(checks[path], as_text(value), **options)
     if is_own(recipe.optimizer.kind):
-        check_optimizer(recipe.optimizer.kind, **_set(recipe.optimizer))
+        found = recipe.optimizer
+        yield found.model_dump_json(), partial(check_optimizer, found.kind, **_set(found))
     if is_own(recipe.schedule.kind):
-        check_schedule(recipe.schedule.kind, **_set(recipe.schedule))
+        schedule = recipe.schedule
+        yield schedule.model_dump_json(), partial(check_schedule, schedule.kind, **_set(schedule))
     size = recipe.data.size or max(32, recipe.model.min_size)
+    if any(True for _ in own_of(recipe.model)):
+        yield (recipe.model.model_dump_json(), size), partial(_check_net, recipe, size)
+
+
+def _check_net(recipe: Recipe, size: int) -> None:
     with _said(f"the net {recipe.model.name}"):
         net = outline(recipe.model, 3, _CLASSES).eval()
         with torch.no_grad():

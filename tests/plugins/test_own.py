@@ -1,5 +1,6 @@
 """Components from beside a study: how they are written, found, shared, resumed and refused."""
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from paribus.data.transforms import transformed
 from paribus.keyed_draws import global_draws, keyed
 from paribus.models.build import build
 from paribus.orchestration.own_files import packed
+from paribus.orchestration.planning import check_own
 from paribus.orchestration.study_file import load_study
 from paribus.plugins import files_of, stand_beside
 from paribus.recipe import Recipe, RecipeError, Seeds, trial_id
@@ -45,7 +47,7 @@ def test_every_way_of_writing_a_component_is_one_trial() -> None:
     recipes = [BASE.replace(way) for way in ways]
     assert len({trial_id(recipe, SEEDS, "d") for recipe in recipes}) == 1
     assert dict(leaves(recipes[0].model_dump()))["model.activation.alpha"] == 0.5
-    assert Recipe.read(recipes[0].model_dump_json()) == recipes[0]
+    assert Recipe.read(recipes[0].model_dump_json()) == recipes[0] == pickle.loads(pickle.dumps(recipes[0]))
     plain, whole = BASE.replace({"model.activation": SNAKE}), BASE.replace({"model.activation": f"{SNAKE}(alpha=1)"})
     assert trial_id(plain, SEEDS, "d") == trial_id(whole, SEEDS, "d") != trial_id(recipes[0], SEEDS, "d")
     long, short = (BASE.replace({"optimizer.kind": f"{module}:NAdam"}) for module in ("torch.optim", "torch"))
@@ -184,3 +186,19 @@ def test_a_recipe_and_help_import_no_torch() -> None:
         "assert 'torch' not in sys.modules and 'paribus.testing' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_plan_refuses_what_does_not_fit_its_place_before_anything_trains(tmp_path: Path) -> None:
+    text = "from torch import nn\nclass Half(nn.Module):\n    def forward(self, x): return x[:, :1]\n"
+    (tmp_path / "halves.py").write_text(text + "def mean(logits, targets): return logits.mean()\n")
+    for changes, told in (
+        ({"model.activation": "halves:Half"}, "activation 'halves:Half' gives (2, 1, 4, 4) of (2, 8, 4, 4)"),
+        ({"loss": "halves:mean"}, "loss 'halves:mean' gave () of logits (6, 4)"),
+        ({"model": "halves:Half"}, "model 'halves:Half' gives (2, 1, 32, 32) of images"),
+    ):
+        study = Study(name="a", fixed=changes, factors={"data.batch_size": (32, 64)})
+        with pytest.raises(RecipeError) as refusal:
+            check_own(study)
+        assert str(refusal.value).startswith("study 'a', arm 'batch_size=")
+        assert told in str(refusal.value)
+    check_own(Study(name="a", fixed={"model.activation": SNAKE}, factors={"data.batch_size": (32, 64)}))

@@ -128,9 +128,10 @@ def check_own(study: Study) -> None:
         return
     from paribus.testing import check_recipe
 
+    tried: set[object] = set()
     for arm in study.arms:
         try:
-            check_recipe(study.recipe_of(arm))
+            check_recipe(study.recipe_of(arm), tried)
         except RecipeError as error:
             raise RecipeError(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
 

@@ -27,7 +27,19 @@ def is_convolutional(net: nn.Module) -> bool:
     """Whether convolutions mix neighbouring pixels behind the stem, and no attention over tokens does."""
     convs = [each for each in net.modules() if isinstance(each, nn.Conv2d)]
     names = " ".join({type(each).__name__.lower() for each in net.modules()})
-    tokens = any(word in names for word in ("attention2d", "multihead", "windowattention", "attn2d", "mhsa", "lambda"))
+    tokens = any(
+        word in names
+        for word in (
+            "attention2d",
+            "multihead",
+            "windowattention",
+            "attn2d",
+            "mhsa",
+            "lambda",
+            "haloattn",
+            "bottleneckattn",
+        )
+    )
     tokens = tokens or any(type(each).__name__.endswith("Attention") for each in net.modules())
     return not tokens and any(max(each.kernel_size) > 1 for each in convs[1:])
 
