@@ -35,6 +35,6 @@ def test_a_worker_imports_a_component_whose_file_is_not_there_any_more(
 
         assert ray.get(ray.remote(found).options(num_cpus=0).remote()) == ("luggage", "travelling.py", True)
         check_nodes(references(recipes))
-        with pytest.raises(RecipeError, match="not found on the node .*there is no module 'nowhere'"):
+        with pytest.raises(RecipeError, match=r"not found on the node .*there is no module 'nowhere'"):
             check_nodes((("activation", "nowhere:Hat"),))
     stand_beside()

@@ -81,15 +81,18 @@ def _first_conv_of(net: nn.Module, in_channels: int) -> None:
 
 
 def _mask_by_seed(net: nn.Module) -> None:
-    """Put our masks in place of what draws from the global generator: dropout and dropped paths."""
+    """Put our masks in place of what draws from the global generator: dropout and dropped paths.
+
+    Those with a rate of 0 draw nothing, and stay: some nets read their attributes.
+    """
     for module in list(net.modules()):
         for name, child in module.named_children():
-            if isinstance(child, (nn.Dropout, nn.Dropout2d)):
-                flat = isinstance(child, nn.Dropout)
-                setattr(module, name, (Dropout(child.p) if flat else _Planes(child.p)) if child.p else nn.Identity())
+            if isinstance(child, (nn.Dropout, nn.Dropout2d)) and child.p:
+                setattr(module, name, Dropout(child.p) if isinstance(child, nn.Dropout) else _Planes(child.p))
             elif type(child).__name__ in ("DropPath", "StochasticDepth") and not isinstance(child, Masked):
                 rate = float(getattr(child, "drop_prob", 0.0) or getattr(child, "p", 0.0))
-                setattr(module, name, RowDepth(rate) if rate else nn.Identity())
+                if rate:
+                    setattr(module, name, RowDepth(rate))
 
 
 class _Planes(Masked):

@@ -46,7 +46,6 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     InceptionV4: inception_v4,
     InceptionResNet: inception_resnet,
     InceptionV3: inception_v3,
-    Brought: brought_net,
 }
 
 
@@ -64,4 +63,6 @@ def outline(model: Family, in_channels: int, num_classes: int) -> ConvNet:
     """The network on the meta device: shapes without values, for counting."""
     # On the meta device torch's own initialisers draw nothing, so that the global generator stays untouched.
     with torch.device("meta"):
+        if isinstance(model, Brought):
+            return brought_net(model, in_channels, num_classes)
         return NETS[type(model)](model, in_channels, num_classes)
