@@ -49,11 +49,11 @@ $(STAMP): requirements.lock pyproject.toml
 study: env ## run STUDY (studies/residual_scale.py) on the local stack: verdicts, then the three addresses
 	@$(BIN)/paribus up
 	@export PATH="$(BIN):$$PATH"; \
-	RAY_API_SERVER_ADDRESS="$$(python -m paribus.orchestration.stack_address ray)" || exit; \
+	RAY_API_SERVER_ADDRESS="$$(python -m paribus.local.address ray)" || exit; \
 	export RAY_API_SERVER_ADDRESS; \
 	echo; echo "ray job submit $(STUDY)"; \
 	ray job submit $(STUDY); code=$$?; \
-	echo; python -m paribus.orchestration.stack_address; \
+	echo; python -m paribus.local.address; \
 	exit $$code
 
 up: env ## start what is not running of Ray, MLflow and the dashboard

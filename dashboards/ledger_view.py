@@ -15,16 +15,16 @@ import streamlit as st
 
 from paribus.analysis import AnalysisError, StudyAnalysis, analyse
 from paribus.data import DataError
-from paribus.data.catalog import data_digest
-from paribus.orchestration import stack_record
-from paribus.orchestration.chance import judged_when_read
-from paribus.orchestration.looks import held_note, looks_before
-from paribus.orchestration.stack_errors import StackError
-from paribus.orchestration.streams import stream_notes
-from paribus.orchestration.texts import record_notes
+from paribus.engine.looks import held_note, looks_before
+from paribus.host.home import home
+from paribus.host.secrets import without_secrets
+from paribus.local import record as stack_record
+from paribus.local.errors import StackError
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.home import home
-from paribus.recipe.secrets import without_secrets
+from paribus.report.chance import judged_when_read
+from paribus.report.pairing_check import stream_notes
+from paribus.report.texts import record_notes
+from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
 from paribus.study.document import read_places, read_study
 from paribus.study.plan import Place
@@ -32,10 +32,10 @@ from paribus.study.words import TrialResult
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.mlflow.server import running_server
+from paribus.tracking.outbox.artifacts import Examples
 from paribus.tracking.planned import of_plan
-from paribus.tracking.records import Examples
 from paribus.tracking.replication import Replication, read_replication
-from paribus.tracking.server import running_server
 from paribus.tracking.tags import REPLICATION
 
 LIVE_S = 3.0

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from progress import Progress
 
-from paribus.recipe.secrets import without_secrets
-from paribus.study.markup import as_plain_markdown
+from paribus.host.secrets import without_secrets
+from paribus.report.markup import as_plain_markdown
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.ledger_records import StudyRecord
 

@@ -9,7 +9,7 @@ import streamlit as st
 from ledger_view import StudyView, Version, ledger, version
 from parts import show_figure, signed
 
-from paribus.analysis.plots import PALETTE, Curve, learning_curves_figure
+from paribus.report.plots import PALETTE, Curve, learning_curves_figure
 from paribus.tracking.history import Point
 from paribus.tracking.ledger_records import TrialRecord
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does it matter where norm and ReLU lie around a sum?  ResNet-56, 5 arms x 4 replicates, 3 CPU-minutes on digits."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="activation_order",
@@ -20,4 +20,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

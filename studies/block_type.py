@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Are residual blocks with as many parameters alike, whatever their kernels?  6 arms x 5 replicates, 8 CPU-minutes."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 TABLE_2 = {(1, 3, 1): 40, (3, 1): 40, (1, 3): 40, (3, 1, 1): 40, (3, 3): 28, (3, 1, 3): 22}  # block and depth
 IMAGES = {"data.size": 8, "data.train_fraction": 0.03, "augment.crop": "none", "augment.flip": False}
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

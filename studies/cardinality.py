@@ -4,7 +4,7 @@
 ResNeXt-20 at a quarter of its width, 4 arms x 6 replicates, 1.4 CPU-minutes on a fifth of digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 NARROW = {"model.family": "resnext", "model.depth": 20, "model.width": 0.25}
 study = Study(
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """How many convolutions should a residual block have, at constant parameters?  4 arms x 8 replicates, 5 CPU-minutes."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 IMAGES = {"data.size": 8, "data.train_fraction": 0.03, "augment.crop": "none", "augment.flip": False}
 study = Study(
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

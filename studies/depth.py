@@ -4,7 +4,7 @@
 3 arms x 8 replicates, 2.5 CPU-minutes on a fifth of digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="depth",
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

@@ -4,7 +4,7 @@
 WRN-28-1 at rate 0.3, 4 arms x 8 replicates, 4 CPU-minutes on digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="dropout_placement",
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

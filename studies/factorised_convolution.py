@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Where may n x n convolutions be 1 x n and n x 1?  4 arms x 8 replicates, 3.6 CPU-minutes on a fifth of digits."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="factorised_convolution",
@@ -21,4 +21,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does smoothing the labels improve a net?  4 arms x 14 replicates, 4.5 CPU-minutes on 1,200 images."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 IMAGES = {"data.size": 8, "data.train_fraction": 0.02, "augment.crop": "none", "augment.flip": False}
 study = Study(
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

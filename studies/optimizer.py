@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """RMSProp as the Inception papers have it, or SGD with momentum?  3 arms x 8 replicates, 2.5 CPU-minutes."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 # Each one's best of four rates on seed 0 (0.03, 0.1, 0.3, 1 and 0.15, 0.5, 1.5, 5), and the papers' rate for RMSProp.
 RATES = (("sgd", 0.1), ("rmsprop", 1.5), ("rmsprop", 0.045))
@@ -22,4 +22,4 @@ study = Study(
     ),
 )
 if __name__ == "__main__":
-    study.main()
+    main(study)

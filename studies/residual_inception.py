@@ -4,7 +4,7 @@
 4 arms x 5 replicates, 3 CPU-minutes on digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="residual_inception",
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does damping the residual branch help at a high learning rate?  8 arms x 14 replicates, 8 CPU-minutes on digits."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="residual_scale",
@@ -20,4 +20,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

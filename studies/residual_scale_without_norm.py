@@ -4,7 +4,7 @@
 8 arms x 10 replicates, 2 CPU-minutes on digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="residual_scale_without_norm",
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

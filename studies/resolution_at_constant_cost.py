@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """At equal cost, how much does resolution matter?  3 arms x 4 replicates, 8 CPU-minutes on Fashion-MNIST."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 NET = {"model": "Inception-v3-digits", "model.stem": "imagenet"}
 study = Study(
@@ -22,4 +22,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

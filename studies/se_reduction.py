@@ -4,7 +4,7 @@
 WRN-16-1, 5 arms x 8 replicates, 1.6 CPU-minutes on a fifth of digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="se_reduction",
@@ -21,4 +21,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

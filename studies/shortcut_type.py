@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Is anything on a shortcut better than nothing?  6 arms x 4 replicates, 4 CPU-minutes on digits."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 OTHERS = ({"model.dropout": 0.5, "model.dropout_placement": "shortcut"}, {"model.projection": "C"})
 GATES = tuple({"model.shortcut": kind} for kind in ("exclusive_gate", "shortcut_gate"))
@@ -21,4 +21,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does a warm-up keep a net alive that damping would?  12 arms x 14 replicates, 3 CPU-minutes on digits."""
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 WARM_UPS = ((0.0, 1e-5), (3.0, 1e-5), (3.0, 0.03))  # epochs and rate: none, the paper's, one at which the net learns
 PATHS = ("schedule.warmup_epochs", "schedule.warmup_lr", "optimizer.lr", "model.residual_scale")
@@ -22,4 +22,4 @@ study = Study(
     ),
 )
 if __name__ == "__main__":
-    study.main()
+    main(study)

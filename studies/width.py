@@ -4,7 +4,7 @@
 WRN-16-k, 4 arms x 5 replicates, 2 CPU-minutes on a fifth of digits.
 """
 
-from paribus import Claim, Study
+from paribus import Claim, Study, main
 
 study = Study(
     name="width",
@@ -21,4 +21,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)

@@ -1,4 +1,4 @@
-"""A reader and consumers of a small deterministic stream, in this process or in processes of their own."""
+"""A reader and clients of a small deterministic stream, in this process or in processes of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from paribus.data.sharing import Consumer, Handed, Limits, Parting, Patience, Reader, Stream
+from paribus.data.sharing import Client, Handed, Limits, Parting, Server, Stream, WaitPolicy
 
 PLATFORM = Path(__file__).resolve().parents[1] / "platform"
 
@@ -73,7 +73,7 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a consumer does: `epochs` from (epoch, step) on, `slow_s` of work a step, up to `stop_after` steps."""
+    """What a client does: `epochs` from (epoch, step) on, `slow_s` of work a step, up to `stop_after` steps."""
 
     epochs: int = 1
     epoch: int = 0
@@ -86,7 +86,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Seen:
-    """One batch as a consumer saw it; `digest` of pixels and rows, taken after its work was done."""
+    """One batch as a client saw it; `digest` of pixels and rows, taken after its work was done."""
 
     epoch: int
     step: int
@@ -99,12 +99,12 @@ def digest(batch: Handed) -> str:
     return sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
 
 
-def train(source: Noise, plan: Plan, consumer: Consumer | None) -> Iterator[Seen]:
+def train(source: Noise, plan: Plan, client: Client | None) -> Iterator[Seen]:
     """The batches of `plan`, from the reader as far as it serves, then alone, as a feed does it."""
     num = 0
     for epoch in range(plan.epoch, plan.epoch + plan.epochs):
         step = plan.step if epoch == plan.epoch else 0
-        for shared, batch in _batches(source, plan.order_seed, epoch, step, consumer):
+        for shared, batch in _batches(source, plan.order_seed, epoch, step, client):
             time.sleep(plan.slow_s)
             yield Seen(epoch, step, digest(batch), shared)
             step, num = step + 1, num + 1
@@ -113,27 +113,25 @@ def train(source: Noise, plan: Plan, consumer: Consumer | None) -> Iterator[Seen
         time.sleep(plan.pause_s)
 
 
-def _batches(
-    source: Noise, seed: int, epoch: int, step: int, consumer: Consumer | None
-) -> Iterator[tuple[bool, Handed]]:
-    if consumer is not None:
-        for batch in consumer.pixels(seed, 2, epoch, step):
+def _batches(source: Noise, seed: int, epoch: int, step: int, client: Client | None) -> Iterator[tuple[bool, Handed]]:
+    if client is not None:
+        for batch in client.pixels(seed, 2, epoch, step):
             yield True, batch
             step += 1
     for batch in source.pixels(seed, 2, epoch, step):
-        if consumer is not None:
-            consumer.alone(epoch, step)
+        if client is not None:
+            client.alone(epoch, step)
         yield False, batch
         step += 1
 
 
 def alone(source: Noise, plan: Plan | None = None) -> list[tuple[int, int, str]]:
-    """What a consumer of `plan` must see: (epoch, step, digest)."""
+    """What a client of `plan` must see: (epoch, step, digest)."""
     return [(seen.epoch, seen.step, seen.digest) for seen in train(source, plan or Plan(), None)]
 
 
 class Process:
-    """A reader or a consumer in a process of its own, which answers with a line of JSON at a time."""
+    """A reader or a client in a process of its own, which answers with a line of JSON at a time."""
 
     running: ClassVar[list[Process]] = []
 
@@ -158,7 +156,7 @@ class Process:
         return json.loads(text)
 
     def go(self) -> None:
-        """What it waits for: a consumer's start, or a question to a reader."""
+        """What it waits for: a client's start, or a question to a reader."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -177,23 +175,23 @@ class Process:
 
 
 def consumer_process(address: str, source: Noise, plan: Plan, *, silence_s: float = 10.0) -> Process:
-    return Process("consumer", address=address, source=asdict(source), plan=asdict(plan), silence_s=silence_s)
+    return Process("client", address=address, source=asdict(source), plan=asdict(plan), silence_s=silence_s)
 
 
-def reader_process(patience: Patience | None = None, **settings: object) -> Process:
-    return Process("reader", patience=asdict(patience or Patience()), **settings)
+def reader_process(wait_policy: WaitPolicy | None = None, **settings: object) -> Process:
+    return Process("reader", wait_policy=asdict(wait_policy or WaitPolicy()), **settings)
 
 
-def start(*consumers: Process) -> None:
-    """Let consumers begin together, once all have imported what they need."""
-    for process in consumers:
+def start(*clients: Process) -> None:
+    """Let clients begin together, once all have imported what they need."""
+    for process in clients:
         assert process.line() == "ready"
-    for process in consumers:
+    for process in clients:
         process.go()
 
 
 def seen_by(process: Process, begun: Sequence[Any] = ()) -> tuple[list[Seen], list[Parting]]:
-    """The batches that a consumer process saw, those `begun` with that were read before, and its partings."""
+    """The batches that a client process saw, those `begun` with that were read before, and its partings."""
     *batches, last = [*begun, *process.end()]
     return [Seen(**batch) for batch in batches], [Parting(**parting) for parting in last["partings"]]
 
@@ -202,12 +200,12 @@ def _say(what: object) -> None:
     print(json.dumps(what), flush=True)
 
 
-def _read(patience: dict[str, float], file_mib: int | None = None, **settings: float) -> None:
+def _read(wait_policy: dict[str, float], file_mib: int | None = None, **settings: float) -> None:
     if file_mib is not None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_mib << 20, file_mib << 20))
-    reader = Reader(Noise.open, patience=Patience(**patience), limits=Limits(**settings))  # type: ignore[arg-type]
+    reader = Server(Noise.open, wait_policy=WaitPolicy(**wait_policy), limits=Limits(**settings))  # type: ignore[arg-type]
     _say({"address": reader.address})
     for _ in sys.stdin:
         _say(reader.counts)
@@ -217,13 +215,13 @@ def _read(patience: dict[str, float], file_mib: int | None = None, **settings: f
 
 def _consume(address: str, source: dict[str, object], plan: dict[str, object], silence_s: float) -> None:
     noise = Noise.open(json.dumps(source))
-    consumer = Consumer(noise.stream, lambda: address, silence_s=silence_s)
+    client = Client(noise.stream, lambda: address, silence_s=silence_s)
     _say("ready")
     sys.stdin.readline()
-    for seen in train(noise, Plan(**plan), consumer):  # type: ignore[arg-type]
+    for seen in train(noise, Plan(**plan), client):  # type: ignore[arg-type]
         _say(asdict(seen))
-    _say({"partings": [asdict(parting) for parting in consumer.partings]})
+    _say({"partings": [asdict(parting) for parting in client.partings]})
 
 
 if __name__ == "__main__":
-    {"reader": _read, "consumer": _consume}[sys.argv[1]](**json.loads(sys.argv[2]))
+    {"reader": _read, "client": _consume}[sys.argv[1]](**json.loads(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""What the suites that run whole studies share: a checkout of their own, one real stack, and a desk per test."""
+"""What the suites that run whole studies share: a checkout of their own, one real stack, and a sandbox per test."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import PORTS, Desk, Stack, environment, free_ports
+from sandbox import PORTS, Sandbox, Stack, environment, free_ports
 
+pytest_plugins = ["shard_sets", "shelf"]
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -37,17 +38,17 @@ def stack(checkout: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def desk(stack: Stack, tmp_path: Path) -> Iterator[Desk]:
-    """A desk on the session's stack."""
+def sandbox(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox on the session's stack."""
     cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri, "PARIBUS_CHECKPOINT_S": "0.2"}
-    made = Desk(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
+    made = Sandbox(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
     yield made
     made.end()
 
 
 @pytest.fixture
-def lone_desk(checkout: Path, tmp_path: Path) -> Iterator[Desk]:
-    """A desk with no cluster and no server."""
-    made = Desk(folder=tmp_path / "work", env=environment(checkout, tmp_path / "home"))
+def lone_sandbox(checkout: Path, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox with no cluster and no server."""
+    made = Sandbox(folder=tmp_path / "work", env=environment(checkout, tmp_path / "home"))
     yield made
     made.end()

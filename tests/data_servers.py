@@ -21,10 +21,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from paribus.data.storage.remote import Patience
+from paribus.shards.storage.remote import RetryPolicy
 
 # Long enough for two busy cores, short enough to fail often.
-QUICK = Patience(attempts=4, total_s=20, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, stall_s=0.4)
+QUICK = RetryPolicy(attempts=4, total_s=20, first_wait_s=0.02, longest_wait_s=0.1, connect_s=2, stall_s=0.4)
 ANSWERS = (401, 403, 404, 429, 500, 502, 503, 504)
 NGINX_CONFIG = """
 {user} daemon off; worker_processes 1; pid {home}/pid; error_log {home}/error.log;

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from paribus.data.sources.source import File, Load, Source
+from paribus.shards.sources.source import File, Load, Source
 
 # (split, row, the file as it was) -> the file as it shall be.
 Change = Callable[[str, int, File], File]

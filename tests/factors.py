@@ -19,6 +19,7 @@ from paribus.recipe import (
     Xception,
 )
 from paribus.recipe.families.family import Family, Residual, SqueezeExcite
+from paribus.recipe.layers import ACTIVATIONS
 from paribus.recipe.paths import assign, leaves
 
 
@@ -106,7 +107,11 @@ _EXCITED = {
     "se.gate": rows("tanh", "relu", given=_SE | {"se.reduction": 2}),
     "se.bias": rows(False, given=_SE),
     "se.stages": rows((1,), (2, 3), given=_SE),
+    "se.module": rows("eca", "cbam", "torch:Hardsigmoid", given=_SE),
 }
+ACTIVATION = {"activation": rows("gelu", "leaky_relu(negative_slope=0.2)", "prelu", "torch:CELU")}
+EVERY_ACTIVATION = rows(*(name for name in ACTIVATIONS if name != "relu"), "elu(alpha=0.5)", "torch:CELU")
+OTHER_NORMS = ("none", "group(groups=4)", "layer", "instance", "filter_response")
 # On an Inception module's concat there is one place.
 CONCAT_EXCITED = {"se.place": rows("standard"), **_EXCITED}
 BRANCH_PLACES = {"se.place": ("pre", "post", "identity", "inside")}
@@ -117,7 +122,8 @@ RESIDUAL = {
     "shortcut_scale": rows(0.0, 0.5),
     "dropout": rows(0.3, given={"dropout_placement": "branch"}, training_only=True),
     "dropout_placement": rows("branch", "shortcut", "head", given={"dropout": 0.5}, training_only=True),
-    "norm": rows("none"),
+    **ACTIVATION,
+    "norm": rows(*OTHER_NORMS),
     "stochastic_depth.survival": rows(0.5, 0.9),
     "stochastic_depth.rule": rows("uniform", given=_LEFT_OUT),
     "stochastic_depth.mode": rows("row", given=_LEFT_OUT, training_only=True),
@@ -126,6 +132,7 @@ RESIDUAL = {
 }
 _HEAD, _UPPER_HEAD = {"auxiliary.at": ("4a",)}, {"auxiliary.weight": 0.4}
 GOOGLENET = {
+    **ACTIVATION,
     "width": rows(0.2),
     "stem": rows("imagenet", size=32),
     "auxiliary.at": rows(("4a",)),
@@ -151,6 +158,7 @@ SIBLINGS: dict[type[Family], Sibling] = {
         8,
         RESIDUAL
         | {
+            "activation": EVERY_ACTIVATION,
             "depth": rows(16),
             "block": rows((3,), (1, 3, 1)) + rows("bottleneck", also={"stem": "imagenet", "depth": 50}),
             "stem": rows("imagenet", also={"depth": 18}),
@@ -202,7 +210,8 @@ SIBLINGS: dict[type[Family], Sibling] = {
             "kernels": rows((3, 5, 3)),
             "pools": rows(("max", "max"), ("average", "average")),
             "dropout": rows(0.0, 0.3, training_only=True),
-            "norm": rows("batch"),
+            **ACTIVATION,
+            "norm": rows("batch", "group"),
             "head": rows("connected", "linear"),
             "head_dropout": rows(0.5, given={"head": "linear"}, training_only=True),
         },
@@ -246,7 +255,7 @@ SIBLINGS: dict[type[Family], Sibling] = {
         | {
             "blocks": rows((1, 2, 1)),
             "large_conv": rows("3x3", "two_3x3"),
-            "norm": rows("batch", "none"),
+            "norm": rows("batch", "none", "group"),
             "bias": rows(True, given={"norm": "batch"}),
             "dropout": rows(0.0, 0.2, training_only=True),
             "last_pool": rows("2x2"),
@@ -261,7 +270,7 @@ SIBLINGS: dict[type[Family], Sibling] = {
         | {
             "blocks": rows((2, 3, 1)),
             "large_conv": rows("5x5", "3x3"),
-            "norm": rows("lrn", "none"),
+            "norm": rows("lrn", "none", "group"),
             "bias": rows(True),
             "dropout": rows(0.4, training_only=True),
         },
@@ -285,7 +294,8 @@ SIBLINGS: dict[type[Family], Sibling] = {
             "auxiliary.norm": rows("none", given=_UPPER_HEAD),
             "auxiliary.dropout": rows(0.5, given=_UPPER_HEAD, training_only=True),
             "dropout": rows(0.5, training_only=True),
-            "norm": rows("none"),
+            **ACTIVATION,
+            "norm": rows("none", "group"),
             **CONCAT_EXCITED,
         },
         BRANCH_PLACES,
@@ -301,7 +311,8 @@ SIBLINGS: dict[type[Family], Sibling] = {
             "order": rows("figure"),
             "reduction_a": rows((192, 224, 256, 320)),
             "dropout": rows(0.2, training_only=True),
-            "norm": rows("none"),
+            **ACTIVATION,
+            "norm": rows("none", "group"),
             **CONCAT_EXCITED,
         },
         BRANCH_PLACES,

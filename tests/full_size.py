@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from photographs import HEIGHT, WIDTH, jpeg, photographs
 
-from paribus.data.counters import sample_ids
-from paribus.data.index import ROW, index_bytes, index_files, keys_bytes
-from paribus.data.manifest import MANIFEST, Manifest, Shard, Split
+from paribus.shards.counters import sample_ids
+from paribus.shards.index import ROW, index_bytes, index_files, keys_bytes
+from paribus.shards.manifest import MANIFEST, Manifest, Shard, Split
 
 NUM_TRAIN, NUM_SHARDS, NUM_VAL, NUM_CLASSES = 1_281_167, 1_024, 50_000, 1_000
 # ILSVRC2012's training images are 110 KB on average.

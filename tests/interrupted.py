@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from paribus.training import Checkpoints, Result, fit
-from paribus.training.learner import Learner
+from paribus.training.train_state import TrainState
 
 EVERYTHING = {
     "training.ema_decay": 0.9,
@@ -23,15 +23,15 @@ class Killed(BaseException):
 
 
 def killed_after(monkeypatch: pytest.MonkeyPatch, num_steps: int, *trial: object, checkpoint: Checkpoints) -> None:
-    step = Learner.step
+    step = TrainState.step
 
-    def dying_step(self: Learner, *arguments: object) -> object:
+    def dying_step(self: TrainState, *arguments: object) -> object:
         if arguments[2] == num_steps:
             raise Killed
         return step(self, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Learner, "step", dying_step)
+        patch.setattr(TrainState, "step", dying_step)
         with pytest.raises(Killed):
             fit(*trial, checkpoint=checkpoint)  # type: ignore[arg-type]
 

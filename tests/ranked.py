@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from paribus.data import DataError, open_feed
 from paribus.recipe import Recipe
-from paribus.training.global_norm import make_global
-from paribus.training.ranks import Ranks, group, meeting_place
+from paribus.training.ranks.group import Ranks, group, meeting_place
+from paribus.training.ranks.sync_batch_norm import sync_batch_norms
 
 PATIENCE_S = 60.0
 
@@ -80,11 +80,11 @@ def normed(case: Case, net: nn.Sequential, rows: slice) -> Normed:
 
 
 def normed_together(ranks: Ranks) -> dict[str, list[Normed]]:
-    """Every case, by each rank on its share; gradients of parameters are summed as the learner does."""
+    """Every case, by each rank on its share; gradients of parameters are summed as the train state does."""
     found = {}
     for name, case in CASES.items():
         net = case.norm()
-        make_global(net, ranks)
+        sync_batch_norms(net, ranks)
         mine = normed(case, net, slice(0, case.own) if ranks.rank == 0 else slice(case.own, case.num))
         for grad in mine.parameters:
             ranks.add(grad)

@@ -4,9 +4,9 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import equality
 import torch
 import torchvision
-import twins
 from torch import Tensor, nn
 
 from paribus.models.blocks import ConvNet
@@ -40,7 +40,7 @@ def published(name: str, changes: Mapping[str, object] | None = None) -> ConvNet
     entry = by_name(name)
     model = type(entry.model).model_validate(entry.model.model_dump() | dict(changes or {}))
     net = outline(model, entry.channels, entry.num_classes)
-    twins.fill(net)
+    equality.fill(net)
     return net.eval()
 
 
@@ -49,5 +49,5 @@ def assert_equal(
 ) -> None:
     """Our published net `name`, with `changes`, gives the logits of the library's net on `x`, all values random."""
     mine, theirs = published(name, changes), reference(library, theirs_name)
-    twins.copy(mine, theirs, x, shortcut=SHORTCUT[library])
-    twins.assert_same_logits(mine, theirs, x)
+    equality.copy(mine, theirs, x, shortcut=SHORTCUT[library])
+    equality.assert_same_logits(mine, theirs, x)

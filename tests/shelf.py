@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from paribus.data.catalog import data_digest
-from paribus.orchestration.code_digest import trial_code
-from paribus.orchestration.job import spool_of
-from paribus.orchestration.options import Options
-from paribus.orchestration.planning import look_out
-from paribus.orchestration.study_ledger import StudyLedger
+from paribus.engine.code_digest import trial_code
+from paribus.engine.options import Options
+from paribus.engine.preview import make_preview
+from paribus.execution.study_ledger import StudyLedger
+from paribus.execution.trial_spec import outbox_of
+from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
 from paribus.study.settings import Settings, settings_of
 from paribus.tracking import Recorder, TrialHeader
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.server import ServerProcess, start_server
 
 # Top-1 of a trial, or how else it ended; None: it has not run.
 Fate = Callable[[Trial], float | str | None]
@@ -41,7 +43,7 @@ class Shelf:
     open: list[StudyLedger] = field(default_factory=list)
 
     @cached_property
-    def spool(self) -> Path:
+    def outbox(self) -> Path:
         return self.home / "worker"
 
     def trials(self, study: Study) -> tuple[Trial, ...]:
@@ -52,7 +54,7 @@ class Shelf:
         self.settings[study.name] = settings_of(study, declared)
         with Ledger(self.uri) as ledger:
             there = {record.trial_id for record in ledger.trials(study.name)}
-        with Recorder(self.spool, self.uri, flush_s=0.05) as recorder:
+        with Recorder(self.outbox, self.uri, flush_s=0.05) as recorder:
             for trial in self.trials(study):
                 if trial.id not in there and (end := fate(trial)) is not None:
                     self.record(recorder, study, trial, end, tags)
@@ -80,12 +82,31 @@ class Shelf:
         """The study's ledger as its driver opens it before the first trial starts."""
         asked = Options(**options)
         settings = settings_of(study, asked.declared)
-        ledger = StudyLedger(study, self.uri, spool_of(self.home, study.name, settings), self.home)
+        ledger = StudyLedger(study, self.uri, outbox_of(self.home, study.name, settings), self.home)
         self.open.append(ledger)
-        ledger.open(look_out(study, self.home, ledger.known(), asked))
+        ledger.open(make_preview(study, self.home, ledger.known(), asked))
         return ledger
 
     def close(self) -> None:
         """Close what a test has opened."""
         while self.open:
             self.open.pop().close()
+
+
+@pytest.fixture(scope="session")
+def shelf_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    server = start_server(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shelf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def shelf(shelf_server: ServerProcess, shelf_home: Path) -> Iterator[Shelf]:
+    made = Shelf(shelf_server.uri, shelf_home)
+    yield made
+    made.close()

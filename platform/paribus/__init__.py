@@ -1,6 +1,62 @@
-"""Paribus: ablation studies on convolutional image classifiers that end in a number, an interval and a verdict."""
+"""Paribus: ablation studies on convolutional image classifiers that end in a number, an interval and a verdict.
+
+A study is data; what is done with one is called here: `main(study)` at the end of its file, the others in a notebook.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from paribus.recipe import Recipe, preset
 from paribus.study import Claim, Study
 
-__all__ = ["Claim", "Recipe", "Study", "preset"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paribus.commands.answer import Answer
+
+__all__ = ["Claim", "Recipe", "Study", "main", "plan", "preset", "report", "run", "status"]
+
+
+def main(study: Study, arguments: Sequence[str] | None = None) -> None:
+    """The study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`.
+
+    In a notebook or at a prompt, where the arguments of the process are not the person's, it runs the study unless
+    it is given some, and comes back; `run` and `report` give objects there.
+
+    Raises:
+        SystemExit: with the command's exit code, unless a person works in this process.
+    """
+    from paribus.commands import calls
+
+    calls.main(study, arguments)
+
+
+def plan(study: Study, **options: Any) -> Answer:
+    """What `run` would do, what it can detect and what it costs; trains nothing. Options as in `paribus plan --help`.
+
+    Raises:
+        StudyError: an option that the verb has not.
+    """
+    return _answer(study, "plan", options)
+
+
+def run(study: Study, **options: Any) -> Answer:
+    """Complete the study, and give what `report` gives; `code` is 0 if every trial has a result."""
+    return _answer(study, "run", options)
+
+
+def status(study: Study, **options: Any) -> Answer:
+    """How far the study is, a row a trial."""
+    return _answer(study, "status", options)
+
+
+def report(study: Study, **options: Any) -> Answer:
+    """Effects with intervals, verdicts and the claim, a row a contrast; `html="FILE"` writes one page."""
+    return _answer(study, "report", options)
+
+
+def _answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+    from paribus.commands import calls
+
+    return calls.answer(study, verb, options)

@@ -2,6 +2,6 @@
 
 import sys
 
-from paribus.cli import main
+from paribus.commands.main import main
 
 sys.exit(main())

@@ -8,7 +8,7 @@ import pytest
 
 from paribus.analysis import analyse
 from paribus.analysis.arms import log_rank_of, mean_of, survival_of
-from paribus.analysis.intervals import t_interval
+from paribus.analysis.statistics.intervals import t_interval
 from paribus.study import Study, TrialResult
 
 

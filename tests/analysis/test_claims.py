@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from paribus.analysis.claims import WITHIN_MARGIN, Outcome, describe_setting, judge_claim, outcome_of
-from paribus.analysis.intervals import Interval
+from paribus.analysis.statistics.intervals import Interval
 from paribus.analysis.study_analysis import analyse
 from paribus.analysis.verdicts import VERDICTS, Verdict
 from paribus.study import Claim, Study

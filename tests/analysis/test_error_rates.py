@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special
 
-from paribus.analysis.power import equivalence_power, superiority_power
-from paribus.analysis.stability import largest_excess
+from paribus.analysis.statistics.power import equivalence_power, superiority_power
+from paribus.analysis.statistics.stability import largest_excess
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, STABLER, UNSTABLE, WORSE, judge
 
 ALPHA = 0.05

@@ -8,8 +8,8 @@ from scipy import stats
 
 from paribus.analysis import analyse
 from paribus.analysis.looks import Looks, error_rates
-from paribus.analysis.tables import as_markdown, as_text, verdict_rows
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
+from paribus.report.tables import as_markdown, as_text, verdict_rows
 from paribus.study import Study
 
 ALPHA = 0.05

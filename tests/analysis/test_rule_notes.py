@@ -7,7 +7,7 @@ import pytest
 
 from paribus.analysis import analyse
 from paribus.analysis.rule_notes import two_groups
-from paribus.analysis.stability import excluded_excess
+from paribus.analysis.statistics.stability import excluded_excess
 from paribus.study import Study
 
 BASE, WIDE = [90.0, 90.2, 89.8, 90.1, 89.9, 90.0], [95.0, 95.4, 94.8, 95.2, 95.3, 95.1]

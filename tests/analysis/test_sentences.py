@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from paribus.analysis import analyse
-from paribus.analysis.boschloo import replicates_to_settle
 from paribus.analysis.contrasts import Contrast
-from paribus.analysis.intervals import Interval
-from paribus.analysis.power import replicates_to_resolve
 from paribus.analysis.sentences import Need, further, interval_note, need_of, stability_note, unresolved_note
-from paribus.analysis.stability import Stability, largest_excess, stability_of
+from paribus.analysis.statistics.boschloo import replicates_to_settle
+from paribus.analysis.statistics.intervals import Interval
+from paribus.analysis.statistics.power import replicates_to_resolve
+from paribus.analysis.statistics.stability import Stability, largest_excess, stability_of
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, UNRESOLVED, WORSE, judge
 from paribus.study import Study
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from paribus.analysis import AnalysisError, analyse
-from paribus.analysis.intervals import t_interval
 from paribus.analysis.rule_notes import two_groups
+from paribus.analysis.statistics.intervals import t_interval
 from paribus.analysis.verdicts import judge
 from paribus.study import Study, TrialResult
 
@@ -33,7 +33,7 @@ def test_every_interval_is_there_and_the_simultaneous_one_is_wider(study: Study,
     assert contrast.simultaneous is not None
     assert contrast.bootstrap is not None
     assert contrast.simultaneous.half_width > contrast.interval.half_width
-    assert contrast.both_chances is None  # no per-example arrays
+    assert contrast.crossed is None  # no per-example arrays
 
 
 def test_a_dead_trial_is_never_averaged_in(study: Study, results_of) -> None:
@@ -162,11 +162,11 @@ def test_examples_of_other_lists_are_not_paired_and_that_is_said(study: Study, r
         return [replace(r, correct=rng.random(400) < 0.9, keys_digest=d) for r, d in zip(plain, digests, strict=True)]
 
     same = analyse(study, given(["a"] * 10)).contrasts[0]
-    assert same.both_chances is not None
-    assert analyse(study, given([""] * 10)).contrasts[0].both_chances is not None, "the last release told no digest"
+    assert same.crossed is not None
+    assert analyse(study, given([""] * 10)).contrasts[0].crossed is not None, "the last release told no digest"
     for digests in (["a"] * 5 + ["b"] * 5, ["a"] * 9 + ["b"], (["a"] * 4 + ["b"]) * 2):
         other = analyse(study, given(digests)).contrasts[0]
-        assert other.both_chances is None
+        assert other.crossed is None
         assert any("judged on 2 different lists of evaluation examples" in note for note in other.notes)
 
 
@@ -227,7 +227,7 @@ def test_a_smaller_loss_is_better_and_deltas_keep_the_metrics_sign(study: Study,
     assert found.contrasts[0].mean < 0
     assert found.contrasts[0].interval is not None
     assert found.contrasts[0].interval.high < 0
-    assert found.contrasts[0].standardised < 0
+    assert found.contrasts[0].hedges_g < 0
 
 
 def test_a_factor_that_the_baseline_does_not_name_stratifies() -> None:
@@ -286,8 +286,8 @@ def test_per_example_arrays_give_the_second_interval_and_check_the_margin(rng: n
     assert found.num_eval == 400
     for contrast in (*found.contrasts, *found.secondary):
         assert contrast.interval is not None
-        assert contrast.both_chances is not None
-        middle = (contrast.both_chances.low + contrast.both_chances.high) / 2
+        assert contrast.crossed is not None
+        middle = (contrast.crossed.low + contrast.crossed.high) / 2
         assert middle == pytest.approx(contrast.mean, abs=1e-6)
         assert contrast.pairing is not None
     with pytest.raises(AnalysisError, match="below one of the 400 evaluation examples"):

@@ -11,11 +11,11 @@ from scipy import stats
 
 from paribus.analysis import analyse
 from paribus.analysis.contrasts import Contrast
-from paribus.analysis.intervals import Interval, bootstrap_interval, moments, standardised_effect, t_interval
-from paribus.analysis.pairing import pairing_of
-from paribus.analysis.power import replicates_to_resolve
 from paribus.analysis.same_training import SENTENCE
-from paribus.analysis.simultaneous import critical_value
+from paribus.analysis.statistics.intervals import Interval, bootstrap_interval, hedges_g, moments, t_interval
+from paribus.analysis.statistics.pairing import pairing_of
+from paribus.analysis.statistics.power import replicates_to_resolve
+from paribus.analysis.statistics.simultaneous import critical_value
 from paribus.analysis.verdicts import judge
 from paribus.recipe.seeds import key
 from paribus.study import Study, TrialResult
@@ -57,7 +57,7 @@ def test_every_interval_is_at_one_less_alpha_over_the_pairs_that_are_there(found
         assert contrast.simultaneous is not None
         assert (contrast.simultaneous.low, contrast.simultaneous.high) == pytest.approx((mean - half, mean + half))
         assert contrast.simultaneous.level == 0.9
-        assert contrast.standardised == pytest.approx(float(standardised_effect(own.mean, own.sd, own.n)))
+        assert contrast.hedges_g == pytest.approx(float(hedges_g(own.mean, own.sd, own.n)))
 
 
 def test_replicates_and_deltas_are_those_in_which_both_have_the_metric(found) -> None:
@@ -88,7 +88,7 @@ def test_secondary_metrics_have_their_own_sign_and_step_and_no_p_of_the_family(f
     loss = next(c for c in found.secondary if c.metric.name == "eval_loss" and c.arm.name == "k=2")
     assert loss.mean == pytest.approx(-DELTAS[0].mean() / 100)
     assert loss.sd == pytest.approx(DELTAS[0].std(ddof=1) / 100), "a loss has no smallest step"
-    assert loss.standardised == pytest.approx(float(standardised_effect(loss.mean, loss.sd, 6)))
+    assert loss.hedges_g == pytest.approx(float(hedges_g(loss.mean, loss.sd, 6)))
     assert loss.interval is not None
     assert (loss.interval.low + loss.interval.high) / 2 == pytest.approx(loss.mean)
     assert all(np.isnan([loss.p_superiority_holm, loss.p_equivalence, loss.p_equivalence_holm]))
@@ -125,12 +125,12 @@ def test_the_interval_for_another_test_set_is_never_narrower_than_the_one_beside
     ]
     # Judged on 200 examples the paired sd is floored at one example, and the crossed interval keeps at least that.
     contrast = analyse(study, results).contrasts[0]
-    assert contrast.both_chances is not None
-    assert contrast.both_chances.half_width >= contrast.half_width
-    assert contrast.both_chances.level == 0.9
+    assert contrast.crossed is not None
+    assert contrast.crossed.half_width >= contrast.half_width
+    assert contrast.crossed.level == 0.9
     assert isinstance(contrast.interval, Interval)
     alone = analyse(study, [r for r in results if r.replicate < 3]).contrasts[0]
-    assert alone.both_chances is None
+    assert alone.crossed is None
 
 
 def one_contrast(study: Study, results_of, arm: list, base: list, margin: float = 0.5) -> Contrast:
@@ -188,7 +188,7 @@ def test_one_training_has_no_interval_of_any_kind_and_needs_nothing(study: Study
     found = analyse(study.vary(replicates=6), results, num_eval=1000).contrasts[0]
     assert found.verdict == "same training"
     assert np.isnan(found.half_width)
-    assert (found.interval, found.bootstrap, found.simultaneous, found.both_chances, found.pairing) == (None,) * 5
+    assert (found.interval, found.bootstrap, found.simultaneous, found.crossed, found.pairing) == (None,) * 5
     assert (found.further_replicates, found.further_for_stability) == (None, None)
 
 
@@ -206,8 +206,8 @@ def test_the_interval_for_another_test_set_keeps_the_floor_of_one_example(study:
     results = [judged(r) for r in results_of(study, {1.0: [90.0] * 6, 2.0: [90.5] * 5 + [91.0]})]
     found = analyse(study.vary(replicates=6), results).contrasts[0]
     assert found.sd == 0.5, "0.2, and floored at one of 200 examples"
-    assert found.both_chances is not None
-    assert found.both_chances.half_width == pytest.approx(found.half_width)
+    assert found.crossed is not None
+    assert found.crossed.half_width == pytest.approx(found.half_width)
     assert found.half_width == pytest.approx(stats.t.ppf(0.975, 5) * 0.5 / 6**0.5)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from paribus.analysis import analyse
 from paribus.analysis.looks import Looks
-from paribus.analysis.pairing import pairing_of
+from paribus.analysis.statistics.pairing import pairing_of
 from paribus.study import Study
 
 BASE = [90.0, 90.2, 89.8, 90.1, 89.9]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from paribus.analysis.boschloo import boschloo
+from paribus.analysis.statistics.boschloo import boschloo
 from paribus.analysis.verdicts import VERDICTS, judge
 
 

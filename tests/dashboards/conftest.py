@@ -27,8 +27,8 @@ from paribus.study.settings import settings_of
 from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, Recorder, StudyHeader, StudyRun, TrialHeader, TrialLog
 from paribus.tracking import open_study as open_study_run
-from paribus.tracking.records import encode_examples
-from paribus.tracking.server import ServerProcess, start_server
+from paribus.tracking.mlflow.server import ServerProcess, start_server
+from paribus.tracking.outbox.artifacts import encode_examples
 
 NUM_EVAL = 397
 NUM_EPOCHS = 8
@@ -47,7 +47,7 @@ class Filler:
     """Records studies into one server. `fate` says how each trial ends: an outcome, `running` or `missing`."""
 
     uri: str
-    spool: Path
+    outbox: Path
 
     def finished(
         self,
@@ -67,7 +67,7 @@ class Filler:
         self, study: Study, fate: Fate, replicates: Iterable[int], tags: Tags = lambda arm, replicate: {}
     ) -> None:
         """Record these replicates' trials."""
-        with Recorder(self.spool, self.uri, flush_s=0.05) as recorder:
+        with Recorder(self.outbox, self.uri, flush_s=0.05) as recorder:
             for arm, replicate in _planned(study):
                 if replicate in replicates and (end := fate(arm, replicate)) != "missing":
                     _record(recorder, study, arm, replicate, end, tags(arm, replicate))
@@ -254,10 +254,10 @@ class Wire:
             far = socket.create_connection(self._target)
             self._open += [near, far]
             for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=_producer, args=(source, sink), daemon=True).start()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _producer(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

@@ -16,8 +16,8 @@ from paribus.study import Study
 from paribus.study.words import Arm, Claim
 from paribus.tracking import MlflowRest
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.runs import get_run, log_batch
-from paribus.tracking.server import ServerProcess
+from paribus.tracking.mlflow.runs import get_run, log_batch
+from paribus.tracking.mlflow.server import ServerProcess
 
 pytestmark = pytest.mark.cluster
 

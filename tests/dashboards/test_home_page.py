@@ -16,7 +16,7 @@ from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.server import ServerProcess, start_server
+from paribus.tracking.mlflow.server import ServerProcess, start_server
 
 pytestmark = pytest.mark.cluster
 

@@ -18,7 +18,7 @@ from screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
 
 from paribus.study import Study
 from paribus.study.words import Arm
-from paribus.tracking.server import ServerProcess
+from paribus.tracking.mlflow.server import ServerProcess
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
 

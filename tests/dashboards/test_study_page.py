@@ -17,8 +17,8 @@ from paribus.study.words import Arm, Claim
 from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.server import ServerProcess
 from paribus.tracking.replication import Look, Replication
-from paribus.tracking.server import ServerProcess
 from paribus.tracking.tags import REPLICATION
 
 pytestmark = pytest.mark.cluster

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare, kstest
 
 from paribus.data.augment import Draw, crop_boxes, flip, pad_crop, varied
-from paribus.data.counters import sample_ids
 from paribus.recipe.data import Augment
+from paribus.shards.counters import sample_ids
 
 KEYS = [f"sample-{number}" for number in range(50)]
 

@@ -52,7 +52,7 @@ def test_the_pixels_of_synthetic_images_are_pinned(data_home: Path, changes: dic
 @pytest.mark.parametrize("changes", [{"data.size": 16}, {"data.size": 6, "augment.crop": "random_resized"}])
 def test_memory_and_stream_agree_at_other_sizes(data_home: Path, changes: dict[str, object]) -> None:
     feeds = [
-        open_feed(preset("synthetic").replace({**changes, "data.resident": resident}), data_home)
+        open_feed(preset("synthetic").replace({**changes, "data.cache": resident}), data_home)
         for resident in ("always", "never")
     ]
     for left, right in zip(feeds[0].batches(1, 2, 0), feeds[1].batches(1, 2, 0), strict=True):

@@ -10,14 +10,14 @@ from data_sources import changed
 
 from paribus.data import Feed, open_feed
 from paribus.data.augment import Draw, varied
-from paribus.data.counters import sample_ids
-from paribus.data.making.shards import make_shards
-from paribus.data.resident import on_device
-from paribus.data.resident.on_device import DeviceSplit
-from paribus.data.sources.builtin import synthetic
-from paribus.data.sources.source import File
+from paribus.data.cache import on_device
+from paribus.data.cache.on_device import DeviceSplit
 from paribus.recipe import Recipe, preset
 from paribus.recipe.data import Augment
+from paribus.shards.counters import sample_ids
+from paribus.shards.making.shards import make_shards
+from paribus.shards.sources.source import File
+from paribus.shards.sources.synthetic.builtin import synthetic
 
 CPU = torch.device("cpu")
 RECIPE = preset("synthetic").replace({"augment.crop": "pad", "augment.pad": 2, "augment.flip": True})
@@ -69,13 +69,13 @@ def test_all_feeds_of_a_process_share_one_copy_and_the_last_lets_it_go(
 
     monkeypatch.setattr(on_device, "_uploaded", counted)
     feeds = [opened(RECIPE, tmp_path), opened(RECIPE.replace({"augment.flip": False}), tmp_path)]
-    assert feeds[0].residence["train"].kind == "memory"
+    assert feeds[0].cache_choice["train"].kind == "memory"
     for _ in range(2):
         for feed in feeds:
             list(feed.batches(1, 2, epoch=0))
             list(feed.evaluation())
     assert uploads == [64, 32]
-    assert feeds[0].residence["train"].kind == feeds[1].residence["test"].kind == "device"
+    assert feeds[0].cache_choice["train"].kind == feeds[1].cache_choice["test"].kind == "device"
     assert len(on_device._held) == 2
     del feed
     feeds.clear()
@@ -88,21 +88,21 @@ def test_what_does_not_stay_decoded_in_one_size_is_not_uploaded(photos: Path, tm
     feed = opened(cropped.replace({"augment.crop": "random_resized"}), tmp_path)
     list(feed.batches(1, 2, epoch=0))
     list(feed.evaluation())
-    assert {split: where.kind for split, where in feed.residence.items()} == {"train": "memory", "test": "device"}
-    streamed = opened(cropped.replace({"data.resident": "never"}), tmp_path)
+    assert {split: where.kind for split, where in feed.cache_choice.items()} == {"train": "memory", "test": "device"}
+    streamed = opened(cropped.replace({"data.cache": "never"}), tmp_path)
     list(streamed.batches(1, 2, epoch=0))
-    assert streamed.residence["train"].kind == "stream"
+    assert streamed.cache_choice["train"].kind == "stream"
 
 
 @pytest.mark.parametrize("size", [None, 4, 12])
 def test_random_resized_crops_are_cut_though_all_images_have_one_size(tmp_path: Path, size: int | None) -> None:
     recipe = RECIPE.replace({"augment.crop": "random_resized", "data.size": size})
-    there, here = opened(recipe, tmp_path), opened(recipe.replace({"data.resident": "never"}), tmp_path, None)
+    there, here = opened(recipe, tmp_path), opened(recipe.replace({"data.cache": "never"}), tmp_path, None)
     for one, other in zip(there.batches(1, 2, epoch=0), here.batches(1, 2, epoch=0), strict=True):
         assert torch.equal(one.images, other.images)
     for one, other in zip(there.evaluation(), here.evaluation(), strict=True):
         assert torch.equal(one.images, other.images)
-    assert there.residence["train"].kind == "memory"
+    assert there.cache_choice["train"].kind == "memory"
 
 
 def test_only_a_recipe_on_a_gpu_has_a_device_and_only_where_there_is_one(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_gpu_makes_the_batches_of_the_host(tmp_path: Path) -> None:
             assert one.keys == other.keys
     for one, other in zip(there.evaluation(), here.evaluation(), strict=True):
         assert torch.equal(one.pixels.cpu(), other.pixels)
-    assert {where.kind for where in there.residence.values()} == {"device"}
+    assert {where.kind for where in there.cache_choice.values()} == {"device"}
 
 
 @pytest.mark.gpu
@@ -133,4 +133,4 @@ def test_a_gpu_without_room_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(on_device, "SHARE", 0.0)
     feed = open_feed(RECIPE.replace({"resources.gpus": 1}), tmp_path)
     assert next(iter(feed.batches(1, 2, epoch=0))).pixels.device.type == "cpu"
-    assert feed.residence["train"].kind == "memory"
+    assert feed.cache_choice["train"].kind == "memory"

@@ -8,11 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chisquare, ks_2samp, kstest
 
-from paribus.data.counters import integers, keyed_hash, sample_ids, uniforms
-from paribus.data.index import ROW, Index, read_index
-from paribus.data.manifest import read_manifest
-from paribus.data.order import choose, epoch_order, share
-from paribus.data.storage.places import Place
+from paribus.data.order import epoch_order, share
+from paribus.shards.counters import integers, keyed_hash, sample_ids, uniforms
+from paribus.shards.fraction import choose
+from paribus.shards.index import ROW, Index, read_index
+from paribus.shards.manifest import read_manifest
+from paribus.shards.storage.locations import ShardLocation
 
 WIDTH = 8
 
@@ -171,7 +172,7 @@ def test_ranks_share_a_batch_without_overlap(world_size: int) -> None:
 
 
 def test_the_index_of_a_set_lists_its_shards_in_order(stripes: Path) -> None:
-    place = Place(str(stripes))
+    place = ShardLocation(str(stripes))
     index = read_index(place, read_manifest(place), "train")
     assert index.keys[:2] == ["train-0000", "train-0001"]
     assert index.ids.tolist() == sample_ids(list(index.keys)).tolist()

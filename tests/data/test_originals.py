@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from paribus.data import DataError, open_feed, open_originals
-from paribus.data.decoding.decode import Pixels
-from paribus.data.making.shards import make_shards
-from paribus.data.sources.image_folder import image_folder
+from paribus.images.decode import Pixels
 from paribus.recipe import Recipe
+from paribus.shards.making.shards import make_shards
+from paribus.shards.sources.image_folder import image_folder
 
 
 def recipe_of(shards: Path, **changes: object) -> Recipe:
@@ -27,7 +27,7 @@ def test_what_is_seen_is_what_training_evaluates(
     changes = {"data__size": 32, "augment__crop": crop, "augment__normalise": normalise}
     recipe = recipe_of(photos, **changes)
     feed = open_feed(recipe, data_home)
-    originals = open_originals(recipe.replace({"data.resident": resident}), data_home)
+    originals = open_originals(recipe.replace({"data.cache": resident}), data_home)
     assert list(originals.keys) == feed.eval_keys
     assert (originals.digest, originals.size, originals.num_classes) == (feed.digest, feed.size, feed.num_classes)
     batches = list(originals.prepared(np.arange(8), 3, originals.seen))
@@ -40,7 +40,7 @@ def test_what_is_seen_is_what_training_evaluates(
 @pytest.mark.parametrize("resident", ["auto", "never"])
 @pytest.mark.parametrize("threads", [0, 2])
 def test_any_rows_may_be_asked_for(stripes: Path, data_home: Path, resident: str, threads: int) -> None:
-    recipe = recipe_of(stripes, data__resident=resident)
+    recipe = recipe_of(stripes, data__cache=resident)
     every = [image for batch in open_feed(recipe, data_home).evaluation() for image in batch.images]
     originals = open_originals(recipe, data_home, threads=threads)
     rows = np.array([0, 3, 4, 11, 30])

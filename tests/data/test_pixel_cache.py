@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paribus.data.decoding.crop import Original
-from paribus.data.errors import DataError
-from paribus.data.resident import pixel_cache
-from paribus.data.resident.cache_room import NoRoomError, allowance
-from paribus.data.resident.pixel_cache import Layout, Making, PixelCache, open_cache
+from paribus.data.cache import pixel_cache
+from paribus.data.cache.pixel_cache import Layout, Making, PixelCache, open_cache
+from paribus.data.cache.room import NoRoomError, allowance
+from paribus.errors import DataError
+from paribus.images.crop import Original
 
 NUM, BROKEN, TURNED = 40, 7, 9
 HEIGHTS, WIDTHS = np.arange(10, 10 + NUM), np.arange(30, 30 + NUM)[::-1].copy()

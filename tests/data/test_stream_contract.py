@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from paribus.data import Batch, Feed, hash_keys, open_feed
-from paribus.data.resident import choice as residence
+from paribus.data.cache import choice as cache_choice
 from paribus.recipe import Recipe, preset
 
 STRIPES = preset("synthetic").replace(
@@ -26,14 +26,14 @@ FITTED = PHOTOS.replace({"augment.crop": "pad", "augment.pad": 4})
 def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where decoded pixels stay: in memory, in a mapped file, on a device, or nowhere."""
     if request.param == "mapped":
-        monkeypatch.setattr(residence, "MEMORY_SHARE", 0)
+        monkeypatch.setattr(cache_choice, "MEMORY_SHARE", 0)
     return str(request.param)
 
 
 def feed_of(recipe: Recipe, folder: Path, home: Path, tier: str = "memory", **ways: int) -> Feed:
     """The feed with its pixels in `tier`; the code that a GPU runs, runs on the CPU."""
     resident = "never" if tier == "stream" else "always"
-    feed = open_feed(recipe.replace({"data.shards": str(folder), "data.resident": resident}), home, **ways)
+    feed = open_feed(recipe.replace({"data.shards": str(folder), "data.cache": resident}), home, **ways)
     feed.device = torch.device("cpu") if tier == "device" else None
     return feed
 

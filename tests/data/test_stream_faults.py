@@ -13,14 +13,14 @@ import pytest
 from data_servers import QUICK, Fault, FaultyLine, Nginx, until
 
 from paribus.data import DataError, Feed, open_feed
-from paribus.data.index import read_index
-from paribus.data.lanes import Lanes
-from paribus.data.manifest import read_manifest
-from paribus.data.reading import ShardReader, _first_needed
-from paribus.data.storage.places import Place
 from paribus.recipe import preset
+from paribus.shards.index import read_index
+from paribus.shards.manifest import read_manifest
+from paribus.shards.open_shards import OpenShards
+from paribus.shards.reading import ShardReader, _first_needed
+from paribus.shards.storage.locations import ShardLocation
 
-RECIPE = preset("synthetic").replace({"data.batch_size": 4, "data.shuffle_shards": 2, "data.resident": "never"})
+RECIPE = preset("synthetic").replace({"data.batch_size": 4, "data.shuffle_shards": 2, "data.cache": "never"})
 EPOCH = (1, 2, 0)
 
 
@@ -35,7 +35,7 @@ def opened(shards: str | Path, home: Path, threads: int = 0) -> Feed:
 
 
 def reader_of(folder: Path) -> ShardReader:
-    place = Place(str(folder))
+    place = ShardLocation(str(folder))
     manifest = read_manifest(place)
     return ShardReader(place, manifest, "train", read_index(place, manifest, "train"))
 
@@ -73,7 +73,7 @@ def test_a_disk_that_fails_is_named_with_shard_and_sample(copy: Path) -> None:
     reader = reader_of(copy)
     reader.read(5)
     with Path("/proc/self/mem").open("rb") as unreadable:
-        os.dup2(unreadable.fileno(), reader.lanes[1].file.fileno())
+        os.dup2(unreadable.fileno(), reader.open_shards[1].file.fileno())
     with pytest.raises(DataError, match=r"train-000001\.tar .* cannot be read at sample 'train-0006' \(Input/output"):
         reader.read(6)
 
@@ -95,7 +95,7 @@ def test_many_threads_read_the_right_bytes(copy: Path) -> None:
         found = list(pool.map(reader.read, rows))
     assert found == [reader.read(row) for row in rows]
     # Two threads may have opened one at the same moment; whoever came second threw its own away.
-    assert 13 <= reader.lanes.num_opened <= 8 * 13
+    assert 13 <= reader.open_shards.num_opened <= 8 * 13
 
 
 @pytest.mark.parametrize("threads", [0, 1, 4])
@@ -130,14 +130,16 @@ def test_a_stream_that_is_left_while_a_server_stalls_ends_soon(
     web: Nginx, stripes: Path, tmp_path: Path, threads: int
 ) -> None:
     in_turn = shards_in_turn(stripes, tmp_path)
-    patience = replace(QUICK, attempts=1_000_000, total_s=1_000, first_wait_s=60, longest_wait_s=60)
+    retry_policy = replace(QUICK, attempts=1_000_000, total_s=1_000, first_wait_s=60, longest_wait_s=60)
     with FaultyLine(web.port, *[Fault("stall", 300)] * 9, suffering=in_turn[-1].encode()) as line:
-        place = Place(line.address + web.path(stripes), tmp_path, patience)
+        place = ShardLocation(line.address + web.path(stripes), tmp_path, retry_policy)
         manifest = read_manifest(place)
         numbers = [int(file[6:12]) for file in in_turn]
-        lanes = Lanes(place, manifest.split("train").shards, "stripes")
-        with lanes.ahead(numbers):
-            readers = [threading.Thread(target=is_cancelled, args=(lanes, numbers[-1])) for _ in range(threads + 1)]
+        open_shards = OpenShards(place, manifest.split("train").shards, "stripes")
+        with open_shards.ahead(numbers):
+            readers = [
+                threading.Thread(target=is_cancelled, args=(open_shards, numbers[-1])) for _ in range(threads + 1)
+            ]
             for reader in readers:
                 reader.start()
             until(lambda: any(in_turn[-1].encode() in request for request in line.requests))
@@ -146,9 +148,9 @@ def test_a_stream_that_is_left_while_a_server_stalls_ends_soon(
             assert not reader.is_alive()
 
 
-def is_cancelled(lanes: Lanes, number: int) -> None:
+def is_cancelled(open_shards: OpenShards, number: int) -> None:
     with pytest.raises(CancelledError):
-        lanes[number]
+        open_shards[number]
 
 
 def test_two_epochs_at_a_time_share_what_was_fetched(web: Nginx, stripes: Path, tmp_path: Path) -> None:
@@ -175,13 +177,13 @@ def test_an_epoch_that_is_left_does_not_end_another(web: Nginx, stripes: Path, t
 def test_who_waits_in_an_order_that_is_given_up_goes_on_in_another(web: Nginx, stripes: Path, tmp_path: Path) -> None:
     file = b"train-000004.tar"
     with FaultyLine(web.port, Fault("stall", 300), suffering=file) as line:
-        place = Place(line.address + web.path(stripes), tmp_path, QUICK)
-        lanes = Lanes(place, read_manifest(place).split("train").shards, "stripes")
-        left, pool = lanes.ahead([4]), ThreadPoolExecutor()
+        place = ShardLocation(line.address + web.path(stripes), tmp_path, QUICK)
+        open_shards = OpenShards(place, read_manifest(place).split("train").shards, "stripes")
+        left, pool = open_shards.ahead([4]), ThreadPoolExecutor()
         left.__enter__()
-        with pool, lanes.ahead([5, 4]):
+        with pool, open_shards.ahead([5, 4]):
             until(lambda: any(file in request for request in line.requests))
-            waiting = pool.submit(lanes.__getitem__, 4)
+            waiting = pool.submit(open_shards.__getitem__, 4)
             until(waiting.running)
             left.__exit__(None, None, None)
             assert waiting.result(30).length > 0

@@ -23,7 +23,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def open_at(home: Path, threads: int = 1, **settings: float) -> Feed:
     changes = {f"data.{name}": value for name, value in settings.items()}
-    return open_feed(preset("imagenet").replace({"data.resident": "never", **changes}), home, threads=threads)
+    return open_feed(preset("imagenet").replace({"data.cache": "never", **changes}), home, threads=threads)
 
 
 def shards_open(home: Path) -> int:
@@ -65,7 +65,7 @@ def test_an_epoch_walks_through_the_shards_and_opens_each_once(home: Path) -> No
     assert len(set(keys)) == feed.num_train == 1000
     part = feed._train
     shards = part.index.shard_of[[int(key.rpartition("_")[2]) for key in keys]]
-    assert 500 < len(set(shards)) == part.supply._reader.lanes.num_opened < NUM_SHARDS  # type: ignore[attr-defined]
+    assert 500 < len(set(shards)) == part.pixel_source._reader.open_shards.num_opened < NUM_SHARDS  # type: ignore[attr-defined]
     assert LANES < shards_open(home) <= 256
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from paribus.cli import main
+from paribus.commands.main import main
 from paribus.data import hash_keys, open_feed
-from paribus.data.making.shards import make_shards
-from paribus.data.sources.image_folder import image_folder
 from paribus.recipe import preset
 from paribus.recipe.seeds import Seeds
+from paribus.shards.making.shards import make_shards
+from paribus.shards.sources.image_folder import image_folder
 
 SMALL = ("--base", "synthetic", "--set", "budget=2 epochs")
 STUDY = '''"""Does it?"""
@@ -58,7 +58,7 @@ def test_ranks_threads_and_residence_change_no_pixel(capsys: pytest.CaptureFixtu
     assert all(len(epoch["pixels"]) == 8 for epoch in plain[0]["epochs"])
     for ranks in ("3", "4", "20"):  # as many as share a batch evenly, unevenly, or find none of it for some
         assert hashed(capsys, *words, "--ranks", ranks, "--threads", "2") == plain
-    assert hashed(capsys, *words, "--set", "data.resident=never", "--ranks", "2", "--threads", "1") == plain
+    assert hashed(capsys, *words, "--set", "data.cache=never", "--ranks", "2", "--threads", "1") == plain
 
 
 def test_pixels_follow_the_augment_seed_and_keys_do_not(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,7 +83,7 @@ def test_an_image_that_does_not_decode_is_left_out_as_in_training(
         "data.size": 32,
         "data.batch_size": 4,
         "data.max_undecodable": 0.1,
-        "data.resident": "never",
+        "data.cache": "never",
     }
     words = [word for path, value in settings.items() for word in ("--set", f"{path}={value}")]
     words += [*SMALL, "--order-seed", "1"]
@@ -132,7 +132,8 @@ def test_what_is_wrong_is_a_sentence(capsys: pytest.CaptureFixture[str], words: 
 
 def test_keys_need_no_torch() -> None:
     code = (
-        "import sys\nfrom paribus.cli import main\nassert main(['data', 'hash', '--base', 'synthetic']) == 0\n"
+        "import sys\nfrom paribus.commands.main import main\n"
+        "assert main(['data', 'hash', '--base', 'synthetic']) == 0\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

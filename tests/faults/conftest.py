@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from desk import LONG, Desk, Stack, environment
+from sandbox import LONG, Sandbox, Stack, environment
 
 from paribus.tracking.ledger import Ledger
 
@@ -15,9 +15,9 @@ Numbers = dict[str, tuple[dict[str, float], np.ndarray, np.ndarray]]
 FINAL = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss")
 
 
-def numbers_of(desk: Desk, study: Path) -> Numbers:
+def numbers_of(sandbox: Sandbox, study: Path) -> Numbers:
     """Each trial's final metrics, per-example results and loss at every step."""
-    with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+    with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
         return {
             trial.trial_id: (
                 {key: trial.metrics[key] for key in FINAL},
@@ -32,40 +32,40 @@ def numbers_of(desk: Desk, study: Path) -> Numbers:
 def undisturbed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Numbers]:
     folder = tmp_path_factory.mktemp("undisturbed")
     cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
-    desk = Desk(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
+    sandbox = Sandbox(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
     try:
-        study = desk.study(**LONG)
-        done = desk.run(study)
+        study = sandbox.study(**LONG)
+        done = sandbox.run(study)
         assert done.returncode == 0, done.stderr
-        yield numbers_of(desk, study)
+        yield numbers_of(sandbox, study)
     finally:
-        desk.end()
+        sandbox.end()
 
 
 @pytest.fixture
-def assert_completed(undisturbed: Numbers) -> Callable[[Desk, Path], None]:
+def assert_completed(undisturbed: Numbers) -> Callable[[Sandbox, Path], None]:
     """Every trial has one run, that ended, with the numbers of a run that nothing disturbed."""
 
-    def check(desk: Desk, study: Path) -> None:
-        trials = desk.trials(study)
+    def check(sandbox: Sandbox, study: Path) -> None:
+        trials = sandbox.trials(study)
         assert [trial.status for trial in trials] == ["FINISHED"] * 4
-        with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+        with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
             parent = ledger.study(study.stem)
         assert parent is not None
         assert (parent.status, parent.live, sum(parent.counts.values())) == ("FINISHED", False, 4)
-        assert num_runs(desk, study) == len(undisturbed) + 1, "one run per trial, and the study's own"
-        for trial_id, (final, log_likelihood, loss) in numbers_of(desk, study).items():
+        assert num_runs(sandbox, study) == len(undisturbed) + 1, "one run per trial, and the study's own"
+        for trial_id, (final, log_likelihood, loss) in numbers_of(sandbox, study).items():
             expected = undisturbed[trial_id]
             assert final == expected[0]
             assert np.array_equal(log_likelihood, expected[1])
             assert np.array_equal(loss, expected[2])
-        assert not desk.checkpoints(study)
+        assert not sandbox.checkpoints(study)
 
     return check
 
 
-def num_runs(desk: Desk, study: Path) -> int:
-    with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+def num_runs(sandbox: Sandbox, study: Path) -> int:
+    with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
         parent = ledger.study(study.stem)
         assert parent is not None
         body = {"experiment_ids": [parent.experiment_id], "max_results": 1000}

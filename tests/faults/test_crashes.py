@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from desk import LEARNS, Desk, Stack
+from sandbox import LEARNS, Sandbox, Stack
 
 from paribus.tracking.ledger import Ledger
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.cluster
 STUDY = '''#!/usr/bin/env python
 """Which widths kill their process?"""
 
-from paribus import Study
+from paribus import Study, main
 
 study = Study(
     name="crashes",
@@ -28,7 +28,7 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 # A library of the user's that is broken: the net of width 0.5 dies of SIGSEGV before its first step is done, that of
 # 0.75 of SIGABRT beyond its checkpoints, and that of 1.0 once. Python loads it into every process of the job.
@@ -40,16 +40,16 @@ from importlib.machinery import PathFinder
 class Broken:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name != "paribus.training.learner":
+        if name != "paribus.training.train_state":
             return None
         spec = PathFinder.find_spec(name, path, target)
         load = spec.loader.exec_module
-        spec.loader.exec_module = lambda module: (load(module), break_in(module.Learner))
+        spec.loader.exec_module = lambda module: (load(module), break_in(module.TrainState))
         return spec
 
 
-def break_in(learner):
-    begin, train = learner.__init__, learner.step
+def break_in(train_state):
+    begin, train = train_state.__init__, train_state.step
 
     def init(self, recipe, *more):
         begin(self, recipe, *more)
@@ -65,38 +65,40 @@ def break_in(learner):
             ctypes.string_at(0)
         return train(self, images, labels, number, *more)
 
-    learner.__init__, learner.step = init, step
+    train_state.__init__, train_state.step = init, step
 
 
 sys.meta_path.insert(0, Broken)
 """
 
 
-def submitted(desk: Desk, stack: Stack, study: Path) -> tuple[int, str]:
+def submitted(sandbox: Sandbox, stack: Stack, study: Path) -> tuple[int, str]:
     """Run the study as a job whose processes have the broken library; its exit code, and what it printed."""
-    library = desk.folder / "library"
+    library = sandbox.folder / "library"
     library.mkdir()
-    (library / "sitecustomize.py").write_text(BROKEN.format(once=str(desk.folder / "once")))
+    (library / "sitecustomize.py").write_text(BROKEN.format(once=str(sandbox.folder / "once")))
     variables = {
-        "PYTHONPATH": os.pathsep.join([str(library), desk.env["PYTHONPATH"]]),
-        "PARIBUS_HOME": str(desk.home),
+        "PYTHONPATH": os.pathsep.join([str(library), sandbox.env["PYTHONPATH"]]),
+        "PARIBUS_HOME": str(sandbox.home),
         "PARIBUS_CHECKPOINT_S": "0.001",
     }
     address = {"RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{stack.ports['PARIBUS_RAY_PORT']}"}
     words = ("ray", "job", "submit", "--runtime-env-json", json.dumps({"env_vars": variables}), "--", study)
-    done = desk.run(*words, timeout_s=280.0, **address)
+    done = sandbox.run(*words, timeout_s=280.0, **address)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_trial_that_kills_its_process_twice_at_one_place_is_failed_by_its_signal(desk: Desk, stack: Stack) -> None:
-    study = desk.write("crashes", STUDY.format(fixed=LEARNS))
-    code, said = submitted(desk, stack, study)
+def test_a_trial_that_kills_its_process_twice_at_one_place_is_failed_by_its_signal(
+    sandbox: Sandbox, stack: Stack
+) -> None:
+    study = sandbox.write("crashes", STUDY.format(fixed=LEARNS))
+    code, said = submitted(sandbox, stack, study)
     assert code == 1, said
     assert "2 trials failed" in said
-    trials = {trial.arm.as_dict()["model.width"]: trial for trial in desk.trials(study)}
+    trials = {trial.arm.as_dict()["model.width"]: trial for trial in sandbox.trials(study)}
     outcomes = {width: trial.outcome for width, trial in trials.items()}
     assert outcomes == {0.25: "finished", 0.5: "failed", 0.75: "failed", 1.0: "finished"}, said
-    status = desk.run(study, "status").stdout
+    status = sandbox.run(study, "status").stdout
     for width, signal, where in (
         (0.5, "SIGSEGV", "before its first step was done"),
         (0.75, "SIGABRT", "after step 20"),
@@ -107,11 +109,11 @@ def test_a_trial_that_kills_its_process_twice_at_one_place_is_failed_by_its_sign
         text = f"this trial kills its process ({signal}) {where}, twice; its log: "
         assert trial.reason.startswith(text)
         log = Path(trial.reason.removeprefix(text))
-        assert f'File "{desk.folder}/library/sitecustomize.py", line' in log.read_text()
+        assert f'File "{sandbox.folder}/library/sitecustomize.py", line' in log.read_text()
         assert trial.reason in said
         assert trial.reason in status
-        with Ledger(desk.env["MLFLOW_TRACKING_URI"]) as ledger:
+        with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
             assert ledger.artifact(trial.run_id, "crash-2.txt") == log.read_bytes()
     assert "paribus.failure" not in trials[1.0].tags
     assert re.search(r"warning: attempt 1 killed its process \(SIGSEGV\) .*, and the next one went on", said)
-    assert not list((desk.home / "checkpoints" / "crashes").glob(f"{trials[1.0].trial_id}-*"))
+    assert not list((sandbox.home / "checkpoints" / "crashes").glob(f"{trials[1.0].trial_id}-*"))

@@ -8,16 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from desk import BIN, HANGS_S, LONG, Desk, Stack, environment, free_ports, wait_for
 from faulty_line import ARTIFACTS, Answer, faulty_line
+from sandbox import BIN, HANGS_S, LONG, Sandbox, Stack, environment, free_ports, wait_for
 
 from paribus.tracking import MlflowRest
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.server import ServerProcess, running_server, start_server
-from paribus.training.weights import decode_weights
+from paribus.tracking.mlflow.server import ServerProcess, running_server, start_server
+from paribus.training.checkpoints.weights import decode_weights
 
 pytestmark = pytest.mark.cluster
-Check = Callable[[Desk, Path], None]
+Check = Callable[[Sandbox, Path], None]
 
 
 @pytest.fixture
@@ -31,20 +31,20 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def own(stack: Stack, tmp_path: Path) -> Iterator[Desk]:
-    """A desk on the session's cluster; the tests say where the ledger is."""
+def own(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox on the session's cluster; the tests say where the ledger is."""
     cluster = {"RAY_ADDRESS": stack.ray, "PARIBUS_CHECKPOINT_S": "0.2"}
-    made = Desk(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
+    made = Sandbox(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
     yield made
     made.end()
 
 
-def spooled(desk: Desk) -> list[Path]:
-    return list((desk.home / "spool").glob("*/*/*/records.jsonl"))
+def spooled(sandbox: Sandbox) -> list[Path]:
+    return list((sandbox.home / "spool").glob("*/*/*/records.jsonl"))
 
 
 def test_a_ledger_that_is_down_at_the_start_gets_everything_from_the_next_same_command(
-    own: Desk, tmp_path: Path
+    own: Sandbox, tmp_path: Path
 ) -> None:
     port = free_ports(1)[0]
     own.env["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
@@ -72,7 +72,7 @@ def test_a_ledger_that_is_down_at_the_start_gets_everything_from_the_next_same_c
 
 
 def test_a_ledger_that_dies_in_mid_study_delays_and_loses_nothing(
-    own: Desk, server: ServerProcess, assert_completed: Check
+    own: Sandbox, server: ServerProcess, assert_completed: Check
 ) -> None:
     own.env["MLFLOW_TRACKING_URI"] = server.uri
     study = own.study(**LONG)
@@ -96,7 +96,7 @@ def test_a_ledger_that_dies_in_mid_study_delays_and_loses_nothing(
 
 
 def test_an_experiment_whose_files_nobody_can_write_is_refused_before_training(
-    own: Desk, server: ServerProcess
+    own: Sandbox, server: ServerProcess
 ) -> None:
     own.env["MLFLOW_TRACKING_URI"] = server.uri
     study = own.study(replicates=1)
@@ -115,7 +115,7 @@ def test_an_experiment_whose_files_nobody_can_write_is_refused_before_training(
 
 
 def test_results_that_mlflow_refuses_are_kept_said_and_sent_by_the_next_same_command(
-    own: Desk, server: ServerProcess
+    own: Sandbox, server: ServerProcess
 ) -> None:
     words = json.dumps({"error_code": "INVALID_PARAMETER_VALUE", "message": "over this server's quota"}).encode()
     with faulty_line(server.uri) as line:

@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from paribus.data import DataError, data_digest, open_feed
-from paribus.data.catalog import check_inputs
-from paribus.data.making.shards import make_shards
-from paribus.data.making.verify import verify
-from paribus.data.sources.builtin import synthetic
-from paribus.data.storage.node_cache import NodeCache
-from paribus.data.storage.places import Place
 from paribus.recipe import RecipeError, preset
+from paribus.shards.catalog import check_inputs
+from paribus.shards.making.shards import make_shards
+from paribus.shards.making.verify import verify
+from paribus.shards.sources.synthetic.builtin import synthetic
+from paribus.shards.storage.locations import ShardLocation
+from paribus.shards.storage.node_cache import NodeCache
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study, write_study
 
@@ -97,7 +97,7 @@ class Sets:
 
 
 def keys_of(folder: Path, home: Path) -> list[str]:
-    recipe = preset("synthetic").replace({"data.shards": str(folder), "data.resident": "always"})
+    recipe = preset("synthetic").replace({"data.shards": str(folder), "data.cache": "always"})
     feed = open_feed(recipe, home)
     pixels = [f"{batch.images.sum():.3f}" for batch in feed.batches(1, 2, epoch=0)]
     keys = [key for batch in feed.batches(1, 2, epoch=0) for key in batch.keys]
@@ -126,7 +126,7 @@ def test_a_shard_set(file: str, damage: Damage, sets: Sets, copy: Path, tmp_path
     with pytest.raises(DataError, match=file):
         keys_of(copy, tmp_path / "home")
     try:
-        faults = verify(Place(str(copy)), 1, quiet=True).faults
+        faults = verify(ShardLocation(str(copy)), 1, quiet=True).faults
     except DataError as error:
         faults = [str(error)]
     assert any(re.search(file, fault) for fault in faults)
@@ -191,9 +191,9 @@ def test_a_pipe_in_the_nodes_cache_is_not_waited_for(name: str, tmp_path: Path) 
 
 
 @pytest.fixture
-def half_made(tmp_path: Path) -> Path:
+def staging(tmp_path: Path) -> Path:
     """What a maker left that was stopped after its first shard."""
-    import paribus.data.making.half_made as module
+    import paribus.shards.making.staging as module
 
     class StoppedError(Exception):
         pass
@@ -202,7 +202,7 @@ def half_made(tmp_path: Path) -> Path:
         raise StoppedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module.HalfMade, "publish", stop)
+        patch.setattr(module.Staging, "publish", stop)
         with pytest.raises(StoppedError):
             make_shards(synthetic(), tmp_path / "set", shard_size=16, workers=1)
     return tmp_path / ".set.partial"
@@ -210,10 +210,10 @@ def half_made(tmp_path: Path) -> Path:
 
 @damaged
 @pytest.mark.parametrize("file", ["plan.json", "facts/train-000001.tar"])
-def test_a_half_made_set_is_made_to_its_end(file: str, damage: Damage, half_made: Path, sets: Sets) -> None:
-    damage(half_made / file)
-    target = half_made.parent / "set"
-    with mended_or_named(half_made):
+def test_a_half_made_set_is_made_to_its_end(file: str, damage: Damage, staging: Path, sets: Sets) -> None:
+    damage(staging / file)
+    target = staging.parent / "set"
+    with mended_or_named(staging):
         make_shards(synthetic(), target, shard_size=16, workers=1)
     if not target.exists():
         make_shards(synthetic(), target, shard_size=16, workers=1, restart=True)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from desk import HANGS_S, PORTS, Desk, at_home, environment, free_ports, wait_for
+from sandbox import HANGS_S, PORTS, Sandbox, at_home, environment, free_ports, wait_for
 
-from paribus.orchestration import stack_record
+from paribus.local import record as stack_record
 
 pytestmark = pytest.mark.cluster
 LIMIT_S = 10.0
@@ -23,7 +23,7 @@ SHORT = {"budget": "40 steps"}
 # Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
 HANGS = """
 import ctypes, subprocess, sys
-from paribus.orchestration import interruption
+from paribus.host import interruption
 interruption.LIMIT_S = 1.0
 child = subprocess.Popen(["sleep", "300"])
 apart = subprocess.Popen(["sleep", "300"], start_new_session=True)
@@ -35,7 +35,7 @@ with interruption.stoppable("hangs"), interruption.last_resort(apart.kill):
 """
 SLEEPS = """
 import sys, time
-from paribus.orchestration.interruption import stoppable
+from paribus.host.interruption import stoppable
 with stoppable("sleeps") as stop:
     try:
         print("ready", flush=True)
@@ -61,7 +61,7 @@ def breathes(process: psutil.Process) -> bool:
 
 
 def starters(pid: int) -> list[psutil.Process]:
-    return [each for each in descendants(pid) if "paribus.orchestration.own_ray" in each.cmdline()]
+    return [each for each in descendants(pid) if "paribus.execution.own_ray" in each.cmdline()]
 
 
 def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bool) -> tuple[str, float]:
@@ -78,30 +78,30 @@ def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bo
     return err, took
 
 
-def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_desk: Desk, checkout: Path) -> None:
-    study = lone_desk.study(replicates=1, **SHORT)
-    log = lone_desk.home / "mlflow" / "mlflow.log"
+def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_sandbox: Sandbox, checkout: Path) -> None:
+    study = lone_sandbox.study(replicates=1, **SHORT)
+    log = lone_sandbox.home / "mlflow" / "mlflow.log"
     before = set(checkout.glob(LOGS))
     times = {}
 
-    starting = lone_desk.start(study)
+    starting = lone_sandbox.start(study)
     wait_for(log.exists, "the start of the ledger")
     times["the ledger starts"] = stopped(starting, signal.SIGTERM, group=True)[1]
-    assert at_home(lone_desk.home) == []
+    assert at_home(lone_sandbox.home) == []
 
-    starting = lone_desk.start(study)
+    starting = lone_sandbox.start(study)
     wait_for(lambda: set(checkout.glob(LOGS)) - before, "the start of Ray")
     times["Ray starts"] = stopped(starting, signal.SIGHUP, group=False)[1]
-    assert at_home(lone_desk.home) == []
+    assert at_home(lone_sandbox.home) == []
 
-    training = lone_desk.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
-    wait_for(lambda: lone_desk.checkpoints(study), "a checkpoint")
+    training = lone_sandbox.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
+    wait_for(lambda: lone_sandbox.checkpoints(study), "a checkpoint")
     err, times["training"] = stopped(training, signal.SIGTERM, group=True)
     assert "with 2 trials to go" in err
-    assert at_home(lone_desk.home) == []
+    assert at_home(lone_sandbox.home) == []
     assert max(times.values()) < LIMIT_S, times
 
-    last = lone_desk.start(study)
+    last = lone_sandbox.start(study)
     # As a time-out on a crowded machine, or the system short of memory, would end it.
     wait_for(lambda: starters(last.pid), "the process that starts Ray")
     starters(last.pid)[0].kill()
@@ -115,20 +115,20 @@ def test_an_up_that_is_stopped_in_the_middle_leaves_nothing_that_down_does_not_e
     checkout: Path, tmp_path: Path
 ) -> None:
     ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))
-    desk = Desk(folder=tmp_path, env=environment(checkout, tmp_path / "home", **ports))
-    up = desk.start(sys.executable, "-m", "paribus", "up")
-    wait_for((desk.home / "stack.json").exists, "the first part on record")
+    sandbox = Sandbox(folder=tmp_path, env=environment(checkout, tmp_path / "home", **ports))
+    up = sandbox.start(sys.executable, "-m", "paribus", "up")
+    wait_for((sandbox.home / "stack.json").exists, "the first part on record")
     begun = time.monotonic()
     os.killpg(up.pid, signal.SIGTERM)
     out, err = up.communicate(timeout=60)
     assert time.monotonic() - begun < LIMIT_S
     assert up.returncode == 143, out + err
     assert "the same command goes on from here" in err.splitlines()[-1]
-    left = [entry.process for entry in stack_record.read(desk.home).values()]
+    left = [entry.process for entry in stack_record.read(sandbox.home).values()]
     assert any(process.alive for process in left)
-    down = desk.run(sys.executable, "-m", "paribus", "down")
+    down = sandbox.run(sys.executable, "-m", "paribus", "down")
     assert down.returncode == 0, down.stdout + down.stderr
-    assert at_home(desk.home) == []
+    assert at_home(sandbox.home) == []
 
 
 def test_a_command_that_hangs_where_no_handler_runs_is_ended_with_what_it_started(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from paribus.models.complexity import count
 from paribus.recipe import Numerics, Recipe, Seeds
 from paribus.recipe.families.family import Family
 from paribus.recipe.model import FAMILIES
-from paribus.training.learner import Learner
+from paribus.training.train_state import TrainState
 
 CHANNELS, NUM_CLASSES, BATCH = 3, 4, 4
 CASES = [case for family in FAMILIES if family in SIBLINGS for case in cases(SIBLINGS[family])]
@@ -27,7 +27,7 @@ _REMEDY = "add its row to SIBLINGS in tests/factors.py"
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a learner asks of a feed before the first batch."""
+    """What a train state asks of a feed before the first batch."""
 
     channels: int = CHANNELS
     num_classes: int = NUM_CLASSES
@@ -43,9 +43,9 @@ def batch(size: int, step: int = 0) -> tuple[Tensor, Tensor]:
     return images, torch.arange(BATCH) % NUM_CLASSES
 
 
-def learner(model: Family, numerics: Numerics | None = None) -> Learner:
+def train_state(model: Family, numerics: Numerics | None = None) -> TrainState:
     recipe = Recipe(model=model, numerics=numerics or Numerics())
-    return Learner(recipe, Seeds.draw(0, 0), Shapes(), torch.device("cpu"))  # type: ignore[arg-type]
+    return TrainState(recipe, Seeds.draw(0, 0), Shapes(), torch.device("cpu"))  # type: ignore[arg-type]
 
 
 @lru_cache
@@ -98,7 +98,7 @@ def test_every_listed_value_of_every_field_is_tried(sibling: Sibling) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_level_trains_two_batches_with_finite_loss(case: Case) -> None:
-    learns = learner(case.after)
+    learns = train_state(case.after)
     for step in range(2):
         told = learns.step(*batch(case.size, step), step, lr=0.01)
         assert torch.isfinite(told).all()
@@ -141,13 +141,13 @@ def test_a_level_that_acts_in_training_alone_changes_the_loss_and_no_prediction(
     (before, expected), (after, given) = (evaluated(model, case.size) for model in (case.before, case.after))
     assert before == after
     assert torch.equal(expected, given)
-    steps = [learner(model).step(*batch(case.size), 0, lr=0.01) for model in (case.before, case.after)]
+    steps = [train_state(model).step(*batch(case.size), 0, lr=0.01) for model in (case.before, case.after)]
     assert (steps[0][:2] - steps[1][:2]).abs().max() > 1e-3 * steps[0][:2].max()
 
 
 @pytest.mark.parametrize("sibling", SIBLINGS.values(), ids=lambda sibling: sibling.base.family)
 def test_a_step_is_the_same_in_every_numerics(sibling: Sibling) -> None:
     fast = Numerics(precision="bfloat16", channels_last=True)
-    steps = [learner(sibling.busiest, each).step(*batch(sibling.size), 0, lr=0.01) for each in (None, fast)]
+    steps = [train_state(sibling.busiest, each).step(*batch(sibling.size), 0, lr=0.01) for each in (None, fast)]
     assert torch.isfinite(steps[1]).all()
     torch.testing.assert_close(steps[1][0], steps[0][0], atol=0, rtol=0.05)

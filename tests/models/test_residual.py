@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import equality
 import pytest
 import torch
-import twins
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,11 +22,11 @@ def made(
     with torch.device("meta"):
         convs = [ConvSpec(kernel, out, 1 if at else stride) for at, kernel in enumerate(kernels)]
         unit = Unit(ResNet(**fields), style, 4, convs, stage=1, survival=survival)
-    return twins.fill(unit).train()  # type: ignore[return-value]
+    return equality.fill(unit).train()  # type: ignore[return-value]
 
 
 def x() -> Tensor:
-    return twins.noise(6, channels=4, num=3)
+    return equality.noise(6, channels=4, num=3)
 
 
 def bn(values: Tensor, norm: nn.Module) -> Tensor:
@@ -89,7 +89,7 @@ def test_each_order_starts_and_ends_a_net_with_what_its_units_lack(order: Any) -
     inside: dict[str, Tensor] = {}
     net.stages[0].register_forward_pre_hook(lambda module, inputs: inside.update(first=inputs[0].clone()))
     net.stages[2].register_forward_hook(lambda module, inputs, output: inside.update(last=output.clone()))
-    images = twins.noise(8)
+    images = equality.noise(8)
     pooled = net.pooled(images)
     raw = conv(images, net.conv1)
     first = {

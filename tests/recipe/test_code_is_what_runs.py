@@ -68,7 +68,7 @@ def test_all_that_training_runs_is_in_the_code(ran: Mapping[str, set[Place]], fa
     functions = ran[family]
     names = {name for _, name in functions}
     assert len(functions) > 150
-    assert {"epochs", "open_feed", "Learner.step", "lr_at", "initialise"} <= names
+    assert {"epochs", "open_feed", "TrainState.step", "lr_at", "initialise"} <= names
     reached = reached_by(TINY[family])
     missing = {place for place in functions if _outermost(place) not in reached}
     assert {place for place in missing if not is_left_out(_outermost(place), "paribus")} == set()

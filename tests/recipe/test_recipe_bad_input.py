@@ -14,9 +14,9 @@ UNKNOWN_PATHS = [
     ("depth", "did you mean 'model.depth'?"),
     ("residualscale", "did you mean 'model.residual_scale'?"),
     ("model.depth.x", "did you mean 'model.depth'?"),
-    ("model.zzz", "model has family, width, residual_scale"),
+    ("model.zzz", "model has family, width, activation, residual_scale"),
     ("schedule.milestones", "schedule has warmup_epochs, warmup_lr, kind, final_fraction"),
-    ("model.auxiliary.weight", "model, its family 'wide_resnet', has family, width, residual_scale"),
+    ("model.auxiliary.weight", "model, its family 'wide_resnet', has family, width, activation"),
     ("model.stochastic_dept.survival", "did you mean 'model.stochastic_depth.survival'?"),
     ("zzz", "it begins with one of model, data, augment"),
     ("", "it begins with one of model, data, augment"),
@@ -29,7 +29,7 @@ WRONG_VALUES = [
     ({"model.depth": True}, "model.depth = True: should be a valid integer"),
     ({"model.width": None}, "model.width = None: should be a valid number"),
     ({"model.width": "2"}, "model.width = '2': should be a valid number"),
-    ({"model.norm": 1}, "model.norm = 1: should be 'batch' or 'none'"),
+    ({"model.norm": 1}, "model.norm = 1: 1 is no norm: give its name"),
     ({"augment.flip": 1}, "augment.flip = 1: should be a valid boolean"),
     ({"augment.flip": "yes"}, "augment.flip = 'yes': should be a valid boolean"),
     ({"training.clip_norm": "none"}, "no value is written null"),
@@ -76,7 +76,10 @@ WRONG_VALUES = [
     # a word nearly right
     ({"model.dropout_placement": "brnch"}, "did you mean 'branch'?"),
     ({"numerics.precision": "bfloat"}, "did you mean 'bfloat16'?"),
-    ({"optimizer.kind": "rmsporp"}, "no kind 'rmsporp': did you mean 'rmsprop'? (allowed: sgd, rmsprop, adamw)"),
+    (
+        {"optimizer.kind": "rmsporp"},
+        "no kind 'rmsporp': did you mean 'rmsprop'? (allowed: sgd, rmsprop, adamw, lion, muon, module:Name)",
+    ),
     ({"optimizer.kind": "rmsprop", "optimizer.nesterov": True}, "optimizer has lr, weight_decay"),
     # budgets
     ({"budget": "six epochs"}, "write an amount and a unit, such as '6 epochs'"),

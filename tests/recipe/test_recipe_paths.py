@@ -2,7 +2,20 @@
 
 import pytest
 
-from paribus.recipe import SGD, AdamW, Budget, Cosine, RecipeError, ResNet, RMSProp, Step, WideResNet, preset
+from paribus.recipe import (
+    SGD,
+    AdamW,
+    Budget,
+    Cosine,
+    Data,
+    Recipe,
+    RecipeError,
+    ResNet,
+    RMSProp,
+    Step,
+    WideResNet,
+    preset,
+)
 from paribus.recipe.families.family import SqueezeExcite
 from paribus.recipe.paths import is_discriminator, leaves, parse_assignment
 
@@ -161,3 +174,12 @@ def test_a_part_comes_before_what_is_set_in_it_in_any_order() -> None:
 
 def test_a_new_family_starts_from_its_own_defaults() -> None:
     assert BASE.replace({"model.family": "resnet", "model.depth": 32}).model == ResNet(depth=32)
+
+
+def test_a_renamed_field_is_read_under_its_old_name_and_written_under_its_new_one() -> None:
+    old, new = BASE.replace({"data.resident": "never"}), BASE.replace({"data.cache": "never"})
+    assert old == new
+    document = new.model_dump_json()
+    assert '"cache":"never"' in document
+    assert Recipe.read(document.replace('"cache":"never"', '"resident":"never"')) == new
+    assert Data(resident="never").cache == "never"  # type: ignore[call-arg]

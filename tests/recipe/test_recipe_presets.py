@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from paribus.host.home import home
 from paribus.recipe import PRESETS, SGD, Budget, Recipe, RMSProp, Step, WideResNet, preset
-from paribus.recipe.home import home
 from paribus.recipe.paths import leaves
 
 NAMES = ["digits", "fashion_mnist", "cifar10", "cifar100", "imagenet", "synthetic"]
@@ -38,6 +38,8 @@ def test_a_preset_is_frozen_to_its_leaves(name: str) -> None:
     for field, part in recipe:
         with pytest.raises(ValidationError, match="frozen"):
             setattr(recipe, field, part)
+        if isinstance(part, str):
+            continue
         assert isinstance(part, BaseModel)
         for inner, value in part:
             with pytest.raises(ValidationError, match="frozen"):

@@ -7,8 +7,8 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from statsmodels.stats.power import TTestPower
 
-from paribus.analysis.boschloo import boschloo_table
-from paribus.analysis.multiplicity import holm
+from paribus.analysis.statistics.boschloo import boschloo_table
+from paribus.analysis.statistics.multiplicity import holm
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, judge
 from paribus.study.power import (
     DEFAULT_SD,

@@ -5,18 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from paribus import Study
+
 STUDY = '''"""Does depth help
 on digits?  4 arms.
 
 More text, which is no part of the question.
 """
 
-from paribus import Study
+from paribus import Study, main
 
 study = Study(name="asked", factors={"model.depth": (16, 40)}, fixed={"budget": "1 steps"}, replicates=3)
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
 '''
 
 
@@ -40,3 +44,11 @@ def test_a_wrong_study_is_refused_before_anything_starts(tmp_path: Path) -> None
     assert done.returncode != 0
     assert "no recipe field 'model.dept': did you mean 'model.depth'?" in done.stderr
     assert not (tmp_path / "home").exists()
+
+
+def test_what_a_study_once_did_itself_says_where_it_is_now() -> None:
+    study = Study(name="wide", factors={"model.width": (1.0, 2.0)})
+    with pytest.raises(AttributeError, match=r"from paribus import report`, and write report\(study\)"):
+        study.report()
+    with pytest.raises(AttributeError, match="a Study has no 'repport'"):
+        study.repport()

@@ -29,7 +29,7 @@ def test_every_name_in_all_is_there(room: str) -> None:
 
 
 def test_the_front_door_is_small_and_known() -> None:
-    assert set(paribus.__all__) == {"Claim", "Recipe", "Study", "preset"}
+    assert set(paribus.__all__) == {"Claim", "Recipe", "Study", "main", "plan", "preset", "report", "run", "status"}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -43,7 +43,9 @@ def test_the_source_root_is_no_package() -> None:
     assert not (ROOT.parent / "__init__.py").exists(), "it would shadow Python's own platform module"
 
 
-@pytest.mark.parametrize("module", ["paribus", "paribus.cli", "paribus.study", "paribus.recipe", "paribus.tracking"])
+@pytest.mark.parametrize(
+    "module", ["paribus", "paribus.commands.main", "paribus.study", "paribus.recipe", "paribus.tracking"]
+)
 def test_what_a_plan_needs_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

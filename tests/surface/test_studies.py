@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paribus.orchestration.study_file import load_study
+from paribus.study.study_file import load_study
 
 STUDIES = Path(__file__).parents[2] / "studies"
 FILES = sorted(STUDIES.glob("*.py"))

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import HOSTILE
 from faulty_line import Line, faulty_line
+from sandbox import HOSTILE
 
 from paribus.tracking import MlflowRest, TrialHeader
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.server import ServerProcess, running_server, start_server
+from paribus.tracking.mlflow.server import ServerProcess, running_server, start_server
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def study() -> str:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Path:
+def outbox(tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 

@@ -8,10 +8,11 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 from paribus.study.settings import Settings
-from paribus.tracking import MlflowRest, StudyHeader, agreement, open_study
+from paribus.tracking import MlflowRest, StudyHeader, open_study
 from paribus.tracking import tags as words
-from paribus.tracking.agreement import ensure_run
-from paribus.tracking.runs import create_run, get_run, search_runs
+from paribus.tracking.mlflow import agreement
+from paribus.tracking.mlflow.agreement import ensure_run
+from paribus.tracking.mlflow.runs import create_run, get_run, search_runs
 from paribus.tracking.study_choice import ensure_study_run
 
 pytestmark = pytest.mark.cluster
@@ -76,8 +77,8 @@ def test_a_run_whose_creator_died_undecided_holds_nobody_up_for_ever(
 
 
 def test_a_study_run_of_settings_that_nobody_names_is_never_that_of_a_quick_look(rest: MlflowRest, study: str) -> None:
-    """A spool of the last release names no settings; the experiment may hold a quick look alone by then."""
-    from paribus.tracking.runs import ensure_experiment
+    """A outbox of the last release names no settings; the experiment may hold a quick look alone by then."""
+    from paribus.tracking.mlflow.runs import ensure_experiment
 
     experiment_id = ensure_experiment(rest, study)
     look = ensure_study_run(rest, experiment_id, study, Settings("0123abcd", "budget=2 epochs"))

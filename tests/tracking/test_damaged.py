@@ -12,21 +12,21 @@ import pytest
 
 from paribus.tracking import LedgerError, MlflowRest, Recorder, TrialHeader, replay, waiting
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.server import running_server
+from paribus.tracking.mlflow.server import running_server
 
 Make = Callable[..., TrialHeader]
 SECRET = b"a secret of this machine"
 
 
-def spooled(spool: Path, header: TrialHeader) -> Path:
+def spooled(outbox: Path, header: TrialHeader) -> Path:
     """A trial that ended and waits on disk; its folder."""
-    recorder = Recorder(spool, None)
+    recorder = Recorder(outbox, None)
     log = recorder.trial(header)
     log.metrics({"top1": 5.0}, step=1, epoch=1)
     log.artifact("curves", b"curves")
     log.finish("finished", {"top1": 5.0})
     recorder.close()
-    (folder,) = spool.glob("*/*")
+    (folder,) = outbox.glob("*/*")
     return folder
 
 
@@ -47,25 +47,25 @@ SENT += ['{"offset": 0, "run_id": 7}', '{"offset": 0, "run_id": "../../x"}', '{"
 @pytest.mark.cluster
 @pytest.mark.parametrize("sent", SENT, ids=[text[:30] for text in SENT])
 def test_a_note_of_what_was_sent_that_is_damaged_costs_nothing(
-    uri: str, spool: Path, header: Make, ledger: Ledger, study: str, sent: str
+    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, sent: str
 ) -> None:
-    (spooled(spool, header()) / "sent").write_text(sent)
-    summary = replay(spool, uri, budget_s=1.0)
+    (spooled(outbox, header()) / "sent").write_text(sent)
+    summary = replay(outbox, uri, budget_s=1.0)
     assert (summary.num_sent, summary.rejected) == (1, ())
     (trial,) = ledger.trials(study)
     assert (trial.outcome, trial.metrics) == ("finished", {"top1": 5.0})
     assert ledger.artifact(trial.run_id, "curves") == b"curves"
-    assert not list(spool.glob("*/*"))
+    assert not list(outbox.glob("*/*"))
 
 
 @pytest.mark.cluster
 @pytest.mark.parametrize("way", ["../", "absolute", "link", "pipe", "folder", "gone", ".", "", "../../.."])
 def test_a_record_that_names_a_file_outside_its_spool_sends_nothing_of_it(
-    uri: str, spool: Path, header: Make, ledger: Ledger, study: str, tmp_path: Path, way: str
+    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, tmp_path: Path, way: str
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET)
-    folder = spooled(spool, header())
+    folder = spooled(outbox, header())
     file = {"../": "../../../secret", "absolute": str(secret), "link": "link", "pipe": "pipe", "folder": "folder"}.get(
         way, way
     )
@@ -75,7 +75,7 @@ def test_a_record_that_names_a_file_outside_its_spool_sends_nothing_of_it(
     text = (folder / "records.jsonl").read_text().replace('"file":"0-curves"', f'"file":{json.dumps(file)}')
     (folder / "records.jsonl").write_text(text)
     before = time.monotonic()
-    summary = replay(spool, uri)
+    summary = replay(outbox, uri)
     assert time.monotonic() - before < 20
     assert summary.rejected == ()
     (trial,) = ledger.trials(study)
@@ -92,22 +92,22 @@ LINES = [b"[" * 200_000, b"\xff\xfe\x00", b"null", b"[1]", b'{"kind": 7}', b'{"k
 @pytest.mark.cluster
 @pytest.mark.parametrize("line", LINES, ids=[repr(line[:16]) for line in LINES])
 def test_a_line_that_is_no_record_is_dropped_and_the_rest_arrives(
-    uri: str, spool: Path, header: Make, ledger: Ledger, study: str, line: bytes
+    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, line: bytes
 ) -> None:
-    folder = spooled(spool, header())
+    folder = spooled(outbox, header())
     first, *rest = (folder / "records.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "records.jsonl").write_bytes(first + line + b"\n" + b"".join(rest))
-    assert replay(spool, uri).num_sent == 1
+    assert replay(outbox, uri).num_sent == 1
     assert [trial.outcome for trial in ledger.trials(study)] == ["finished"]
 
 
 @pytest.mark.cluster
 @pytest.mark.parametrize("kind", ["folder", "pipe", "empty", "no header", "a header of nothing"])
 def test_a_spool_that_is_none_holds_no_other_up_and_is_told_of(
-    uri: str, spool: Path, header: Make, ledger: Ledger, study: str, kind: str
+    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, kind: str
 ) -> None:
-    spooled(spool, header())
-    bad = spool / study / "0bad.1" / "records.jsonl"
+    spooled(outbox, header())
+    bad = outbox / study / "0bad.1" / "records.jsonl"
     bad.parent.mkdir()
     if kind == "folder":
         bad.mkdir()
@@ -117,12 +117,12 @@ def test_a_spool_that_is_none_holds_no_other_up_and_is_told_of(
         text = {"empty": "", "no header": '{"kind":"tags","tags":{}}\n'}.get(kind, '{"kind":"header"}\n')
         bad.write_text(text)
     before = time.monotonic()
-    summary = replay(spool, uri)
+    summary = replay(outbox, uri)
     assert time.monotonic() - before < 20
     assert summary.num_sent == 1
     assert any("0bad.1" in text for text in summary.rejected)
     assert [trial.outcome for trial in ledger.trials(study)] == ["finished"]
-    assert waiting(spool).num_bytes >= 0
+    assert waiting(outbox).num_bytes >= 0
 
 
 ADDRESSES = [

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from paribus.host.processes import is_same_process, start_of
 from paribus.tracking import LeaseHeld, MlflowRest, StudyHeader, StudyRun, open_study
 from paribus.tracking import tags as words
 from paribus.tracking.lease import Driver
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.process import is_same_process, start_of
-from paribus.tracking.runs import get_run, log_batch, now_ms
+from paribus.tracking.mlflow.runs import get_run, log_batch, now_ms
 
 pytestmark = pytest.mark.cluster
 NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")

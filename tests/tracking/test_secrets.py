@@ -12,17 +12,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from paribus.data.catalog import data_digest
-from paribus.orchestration.job import params_of
-from paribus.orchestration.reporting import Judged, judge, show, write_html, write_markdown
+from paribus.execution.trial_spec import params_of
+from paribus.report.study_report import Judged, judge, show, write_html, write_markdown
+from paribus.shards.catalog import data_digest
 from paribus.study import Claim, Study
 from paribus.study.plan import trials
 from paribus.tracking import LedgerError, LedgerUnreachable, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study
 from paribus.tracking import tags as words
 from paribus.tracking.environment import environment
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.runs import log_batch
-from paribus.tracking.server import ServerProcess
+from paribus.tracking.mlflow.runs import log_batch
+from paribus.tracking.mlflow.server import ServerProcess
 
 pytestmark = pytest.mark.cluster
 SECRET = "hunter2secret"
@@ -64,7 +64,7 @@ def guarded(uri: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def judged(guarded: str, spool: Path, study: str, tmp_path: Path) -> Judged:
+def judged(guarded: str, outbox: Path, study: str, tmp_path: Path) -> Judged:
     """A study of nasty names and secret addresses, recorded and judged through the guarded address."""
     asked = Study(
         name=study,
@@ -79,7 +79,7 @@ def judged(guarded: str, spool: Path, study: str, tmp_path: Path) -> Judged:
     with MlflowRest(guarded) as rest:
         header = StudyHeader(name=study, question=NASTY, caveats=(f"data.shards = {SIGNED}",), note=f"see {guarded}")
         open_study(rest, header).artifact("study.json", f'{{"shards": "{SIGNED}"}}'.encode())
-    with Recorder(spool, guarded) as recorder:
+    with Recorder(outbox, guarded) as recorder:
         for trial in drawn:
             named = TrialHeader(
                 study=study,

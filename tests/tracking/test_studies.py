@@ -17,10 +17,10 @@ import pytest
 
 from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study, replay
 from paribus.tracking import tags as words
-from paribus.tracking.agreement import ensure_run
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.records import EXAMPLES, encode_examples, keys_digest
-from paribus.tracking.runs import close_duplicate, create_run, get_run, search_runs
+from paribus.tracking.mlflow.agreement import ensure_run
+from paribus.tracking.mlflow.runs import close_duplicate, create_run, get_run, search_runs
+from paribus.tracking.outbox.artifacts import EXAMPLES, encode_examples, keys_digest
 
 pytestmark = pytest.mark.cluster
 Make = Callable[..., TrialHeader]
@@ -87,9 +87,9 @@ def test_threads_that_create_one_trial_at_once_settle_on_one_run(uri: str, rest:
 
 
 def test_a_trial_whose_run_turned_out_a_duplicate_moves_whole_to_the_other(
-    uri: str, rest: MlflowRest, spool: Path, header: Make, ledger: Ledger, study: str
+    uri: str, rest: MlflowRest, outbox: Path, header: Make, ledger: Ledger, study: str
 ) -> None:
-    recorder = Recorder(spool, uri, flush_s=0.05)
+    recorder = Recorder(outbox, uri, flush_s=0.05)
     log = recorder.trial(header())
     log.metrics({"top1": 1.0}, step=1, epoch=1)
     while not (found := ledger.trials(study)) or not found[0].latest:
@@ -128,9 +128,9 @@ def test_one_driver_at_a_time_and_a_dead_one_gives_way(uri: str, rest: MlflowRes
 
 
 def test_trials_that_nobody_runs_any_more_are_closed(
-    uri: str, rest: MlflowRest, spool: Path, header: Make, ledger: Ledger, study: str
+    uri: str, rest: MlflowRest, outbox: Path, header: Make, ledger: Ledger, study: str
 ) -> None:
-    recorder = Recorder(spool, uri)
+    recorder = Recorder(outbox, uri)
     for replicate in range(3):
         elsewhere = {"settings": "0ther", "settings_name": "budget=2 epochs"} if replicate == 2 else {}
         recorder.trial(header(replicate=replicate, **elsewhere)).metrics({"top1": 1.0}, step=1, epoch=1)
@@ -143,15 +143,15 @@ def test_trials_that_nobody_runs_any_more_are_closed(
     parent = ledger.study(study)
     assert parent is not None
     assert parent.status == "RUNNING"
-    assert replay(spool, uri).num_sent == 3
+    assert replay(outbox, uri).num_sent == 3
 
 
 def test_per_example_results_come_back_for_pairing(
-    uri: str, spool: Path, header: Make, ledger: Ledger, study: str
+    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str
 ) -> None:
     draw = np.random.default_rng(0)
     correct, nats = draw.random(397) < 0.9, draw.normal(size=397).astype(np.float32)
-    with Recorder(spool, uri) as recorder:
+    with Recorder(outbox, uri) as recorder:
         for replicate in range(2):
             log = recorder.trial(header(replicate=replicate))
             if replicate == 0:

@@ -10,8 +10,8 @@ from paribus.data import open_feed, open_originals
 from paribus.models.build import build
 from paribus.recipe import Recipe, Seeds, preset
 from paribus.training import Checkpoints, fit
-from paribus.training.scores import Trained, device_called, scores
-from paribus.training.weights import encode_weights
+from paribus.training.checkpoints.weights import encode_weights
+from paribus.training.evaluation.scores import Trained, device_called, scores
 
 pytestmark = pytest.mark.gpu
 ALL = {

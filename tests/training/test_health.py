@@ -6,8 +6,8 @@ import torch
 
 from paribus.recipe import Recipe, Seeds
 from paribus.training import fit
-from paribus.training.learner import Learner
 from paribus.training.progress import DEAD_STEPS, Progress
+from paribus.training.train_state import TrainState
 
 
 def wild(scale: float, **changes: object) -> Recipe:
@@ -62,11 +62,11 @@ def test_features_below_zero_are_no_death(feed: object, seeds: Seeds) -> None:
     """A tanh gate that is shut the wrong way round turns every feature negative, and the net learns all the same."""
     excited = {"model.se.place": "post", "model.se.gate": "tanh"}
     recipe = Recipe().replace({"model.family": "resnet", "model.depth": 8, "model.width": 0.25, **excited})
-    learner = Learner(recipe, seeds, feed, torch.device("cpu"))  # type: ignore[arg-type]
-    learner.net.stages[-1][-1].se.expand.bias.data.fill_(-5.0)  # type: ignore[index, union-attr]
+    train_state = TrainState(recipe, seeds, feed, torch.device("cpu"))  # type: ignore[arg-type]
+    train_state.net.stages[-1][-1].se.expand.bias.data.fill_(-5.0)  # type: ignore[index, union-attr]
     batch = next(feed.batches(0, 0, 0))  # type: ignore[attr-defined]
-    assert learner.net.pooled(batch.images).max() <= 0
-    assert learner.step(batch.images, batch.labels, 0, lr=0.1)[2] > 0
+    assert train_state.net.pooled(batch.images).max() <= 0
+    assert train_state.step(batch.images, batch.labels, 0, lr=0.1)[2] > 0
 
 
 def measured(progress: Progress, *steps: tuple[float, float]) -> Progress:

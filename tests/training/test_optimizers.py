@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from paribus.recipe import SGD, AdamW, RMSProp
-from paribus.recipe.optimizer import Optimizer
+from paribus.recipe.optimizer import Lion, Muon, Optimizer
 from paribus.training.flat import parameter_groups
-from paribus.training.optimizers import make_optimizer, set_lr
+from paribus.training.optimizers import make_optimizer, orthogonalised, set_lr
 
 RATES = (0.1, 0.05, 0.2, 0.01)
 
@@ -43,7 +43,16 @@ def numpy_adamw(w, grads, o, decay):  # type: ignore[no-untyped-def]
     return w
 
 
+def numpy_lion(w, grads, o, decay):  # type: ignore[no-untyped-def]
+    m = np.zeros_like(w)
+    for g, lr in zip(grads, RATES, strict=True):
+        w = w - lr * (np.sign(o.beta1 * m + (1 - o.beta1) * g) + decay * w)
+        m = o.beta2 * m + (1 - o.beta2) * g
+    return w
+
+
 CASES = [
+    (Lion(), numpy_lion),
     (SGD(), numpy_sgd),
     (SGD(nesterov=False, momentum=0.5), numpy_sgd),
     (SGD(momentum=0.0), numpy_sgd),
@@ -122,3 +131,46 @@ def test_norms_and_biases_are_what_takes_no_decay() -> None:
         assert owner == (parameter.ndim == 1)
     assert both == [2, 4]
     assert decayed.numel() % 16 == 0
+
+
+def test_newton_schulz_brings_every_singular_value_near_one() -> None:
+    for shape in ((6, 20), (20, 6), (5, 5)):
+        found = orthogonalised(torch.randn(shape, generator=torch.Generator().manual_seed(1)), 5)
+        values = torch.linalg.svdvals(found)
+        assert found.shape == shape
+        assert values.min() > 0.3
+        assert values.max() < 1.4
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_moves_matrices_as_torchs_own_does_and_the_rest_as_adamw_does(nesterov: bool) -> None:
+    recipe = Muon(lr=0.02, weight_decay=0.1, nesterov=nesterov)
+    net, twin = small_net(), small_net()
+    ours = make_optimizer(recipe, *parameter_groups(net, decay_norms_and_biases=True), net)
+    matrices = [nn.Parameter(each.detach().flatten(1).clone()) for each in twin.parameters() if each.ndim > 1]
+    vectors = [nn.Parameter(each.detach().clone()) for each in twin.parameters() if each.ndim == 1]
+    theirs = (
+        torch.optim.Muon(
+            matrices, lr=0.02, weight_decay=0.1, momentum=0.95, nesterov=nesterov, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(vectors, lr=0.02, weight_decay=0.1, betas=(0.9, 0.95), eps=1e-8),
+    )
+    for step in range(3):
+        generator = torch.Generator().manual_seed(step)
+        for each in net.parameters():
+            assert each.grad is not None
+            each.grad.copy_(torch.randn(each.shape, generator=generator))
+        of_net = [each.grad for each in net.parameters() if each.grad is not None]
+        for mine, grads in (
+            (matrices, [g for g in of_net if g.ndim > 1]),
+            (vectors, [g for g in of_net if g.ndim == 1]),
+        ):
+            for each, gradient in zip(mine, grads, strict=True):
+                each.grad = gradient.detach().reshape(each.shape).clone()
+        for optimizer in (ours, *theirs):
+            optimizer.step()
+    for each, other in zip([p for p in net.parameters() if p.ndim > 1], matrices, strict=True):
+        # Torch's iterates in bfloat16.
+        torch.testing.assert_close(each.flatten(1), other, atol=0.02, rtol=0.05)
+    for each, other in zip([p for p in net.parameters() if p.ndim == 1], vectors, strict=True):
+        torch.testing.assert_close(each, other)

@@ -7,10 +7,10 @@ from math import isfinite, isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.analysis.intervals import Interval
 from paribus.analysis.metrics import Metric
-from paribus.analysis.pairing import Pairing
-from paribus.analysis.stability import Stability
+from paribus.analysis.statistics.intervals import Interval
+from paribus.analysis.statistics.pairing import Pairing
+from paribus.analysis.statistics.stability import Stability
 from paribus.analysis.verdicts import Verdict
 from paribus.study.words import FAILED_TO_TRAIN, Arm, TrialResult
 
@@ -23,7 +23,7 @@ class Contrast:
     """An arm against its baseline on one metric; deltas are arm minus baseline, in the metric's own unit.
 
     `interval` (paired t), `bootstrap` (studentised) and `simultaneous` (over the contrasts that share the baseline)
-    cover training chance; `both_chances` also covers another test set. Any is None where the data don't bear it.
+    cover training chance; `crossed` also covers another test set. Any is None where the data don't bear it.
     `verdict` is None on secondary metrics. `further_replicates` would resolve the quality of an unresolved contrast at
     the observed mean, sd and failure rate with 80 % power, `further_for_stability` a difference in failures that is not
     settled (inf: more than 10,000).
@@ -40,9 +40,9 @@ class Contrast:
     sd: float
     interval: Interval | None
     bootstrap: Interval | None
-    both_chances: Interval | None
+    crossed: Interval | None
     simultaneous: Interval | None
-    standardised: float
+    hedges_g: float
     p_superiority: float
     p_superiority_holm: float
     p_equivalence: float

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.analysis.intervals import MIN_PAIRS
+from paribus.analysis.statistics.intervals import MIN_PAIRS
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
 
 # Simulated studies: a rate of 14 % is then known to 0.35 points (0.8 where contrasts or replicates are so many that

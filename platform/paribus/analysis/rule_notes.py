@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from paribus.analysis.contrasts import Contrast, values_of
 from paribus.analysis.metrics import Metric
-from paribus.analysis.stability import excluded_excess
+from paribus.analysis.statistics.stability import excluded_excess
 from paribus.analysis.study_data import StudyData
 
 # A gap this many times the spread within the two groups parts them, and this many times the margin matters. Without the

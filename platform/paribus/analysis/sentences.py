@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from math import ceil, inf, isnan
 
-from paribus.analysis.boschloo import replicates_to_settle
 from paribus.analysis.contrasts import Contrast
-from paribus.analysis.intervals import MIN_PAIRS
-from paribus.analysis.power import replicates_to_resolve
-from paribus.analysis.stability import Stability, counts_in_words, largest_excess
+from paribus.analysis.statistics.boschloo import replicates_to_settle
+from paribus.analysis.statistics.intervals import MIN_PAIRS
+from paribus.analysis.statistics.power import replicates_to_resolve
+from paribus.analysis.statistics.stability import Stability, counts_in_words, largest_excess
 from paribus.analysis.verdicts import EQUIVALENTS, VERDICTS, Verdict
 
 _WHERE_IT_TRAINS: dict[Verdict, str] = {

@@ -13,8 +13,8 @@ from paribus.analysis.conditions import conditioned
 from paribus.analysis.contrasts import Contrast, values_of
 from paribus.analysis.looks import Looks
 from paribus.analysis.metrics import METRICS, Metric, check_margin, metric_called
-from paribus.analysis.pairing import Pairing
 from paribus.analysis.rule_notes import rule_notes
+from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import VERDICTS

@@ -17,14 +17,14 @@ from paribus.analysis.contrasts import (
     pairs_of,
     values_of,
 )
-from paribus.analysis.crossed import crossed_interval
-from paribus.analysis.intervals import MIN_PAIRS, Interval, bootstrap_interval, standardised_effect
 from paribus.analysis.metrics import Metric, resolution_of
-from paribus.analysis.pairing import Pairing, pairing_of
 from paribus.analysis.same_training import SENTENCE, is_same_training
 from paribus.analysis.sentences import Need, interval_note, need_of, stability_note, unresolved_note
-from paribus.analysis.simultaneous import critical_value
-from paribus.analysis.stability import MIN_INFORMATIVE, Stability, stability_of
+from paribus.analysis.statistics.crossed import crossed_interval
+from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval, bootstrap_interval, hedges_g
+from paribus.analysis.statistics.pairing import Pairing, pairing_of
+from paribus.analysis.statistics.simultaneous import critical_value
+from paribus.analysis.statistics.stability import MIN_INFORMATIVE, Stability, stability_of
 from paribus.analysis.study_data import StudyData
 from paribus.analysis.verdicts import SAME_TRAINING, UNRESOLVED, VERDICTS, Judged, judge
 from paribus.recipe.seeds import key
@@ -99,9 +99,9 @@ def _contrast(
         sd=sd,
         interval=_around(mean, half_width, data.level),
         bootstrap=None if withheld else bootstrap_interval(present, seed, resolution, data.level),
-        both_chances=_both_chances(pairs, metric, data, half_width),
+        crossed=_both_chances(pairs, metric, data, half_width),
         simultaneous=_around(mean, critical * float(found.se[index]), data.level),
-        standardised=metric.sign * float(standardised_effect(found.mean, found.sd, found.n)[index]),
+        hedges_g=metric.sign * float(hedges_g(found.mean, found.sd, found.n)[index]),
         p_superiority=float(judged.p_superiority[index]),
         p_superiority_holm=float(judged.p_superiority_holm[index]) if primary else nan,
         p_equivalence=float(judged.p_equivalence[index]) if primary else nan,

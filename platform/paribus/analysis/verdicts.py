@@ -9,10 +9,10 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paribus.analysis.boschloo import boschloo
-from paribus.analysis.equivalence import superiority_p, tost_p
-from paribus.analysis.intervals import MIN_PAIRS, Moments, moments, t_half_width
-from paribus.analysis.multiplicity import holm
+from paribus.analysis.statistics.boschloo import boschloo
+from paribus.analysis.statistics.equivalence import superiority_p, tost_p
+from paribus.analysis.statistics.intervals import MIN_PAIRS, Moments, moments, t_half_width
+from paribus.analysis.statistics.multiplicity import holm
 
 Verdict = Literal[
     "unresolved",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.counters import Ids, integers, uniforms
-from paribus.data.decoding.decode import Pixels
+from paribus.images.decode import Pixels
 from paribus.recipe.data import Augment
+from paribus.shards.counters import Ids, integers, uniforms
 
 _ATTEMPTS = 10
 _MAX_ASPECT = 4 / 3

@@ -13,19 +13,23 @@ from numpy.typing import NDArray
 from torch.utils.dlpack import from_dlpack
 
 from paribus.data.augment import Draw, crop_boxes, mirrored, varied
-from paribus.data.catalog import check_fit
-from paribus.data.decoding.decode import Pixels
-from paribus.data.errors import DataError
-from paribus.data.finish import Colour, Finish
-from paribus.data.index import Index
-from paribus.data.manifest import Manifest
-from paribus.data.order import choose, epoch_order, share, steps_of
-from paribus.data.resident.choice import Residence
-from paribus.data.resident.on_device import DeviceSplit, on_device
-from paribus.data.sharing.consumer import Consumer
-from paribus.data.stages import SHARED_ADVICE, Stages
-from paribus.data.supply import Crops, Positions, Supply, in_order
+from paribus.data.cache.choice import CacheChoice
+from paribus.data.cache.on_device import DeviceSplit, on_device
+from paribus.data.device_transform import Colour, DeviceTransform
+from paribus.data.order import epoch_order, share, steps_of
+from paribus.data.own_stages import OwnStage, Staged
+from paribus.data.pixel_source import Crops, PixelSource, Positions, Viewing, in_order
+from paribus.data.sharing.client import Client
+from paribus.data.transforms import is_transformed, transformed
+from paribus.errors import DataError
+from paribus.images.decode import Pixels
 from paribus.recipe.recipe import Recipe
+from paribus.shards.catalog import check_fit
+from paribus.shards.fraction import choose
+from paribus.shards.index import Index
+from paribus.shards.input_times import SHARED_ADVICE, InputTimes
+from paribus.shards.manifest import Manifest
+from paribus.shards.reading import ShardReader
 
 _NAMED = 5
 # What a thread does at a time, at least: enough to hide what a batch costs however small it is.
@@ -65,7 +69,7 @@ class Batch:
     pixels: torch.Tensor
     labels: torch.Tensor
     keys: list[str]
-    finish: Finish
+    finish: DeviceTransform
     undecodable: tuple[str, ...] = ()
 
     @cached_property
@@ -79,13 +83,23 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How the images of a split are read where none stay: the shards, the view, and stages of the user's."""
+
+    reader: ShardReader
+    viewing: Viewing
+    own: tuple[OwnStage, ...] = ()
+
+
+@dataclass(frozen=True)
 class Part:
-    """One split, ready to be read; `stages` keeps the time that its reader takes."""
+    """One split, ready to be read; `input_times` keeps the time that its reader takes."""
 
     index: Index
-    supply: Supply
-    stages: Stages
-    residence: Residence
+    pixel_source: PixelSource
+    input_times: InputTimes
+    cache_choice: CacheChoice
+    reading: Reading
 
 
 class Feed:
@@ -99,7 +113,7 @@ class Feed:
     """
 
     opening: "Callable[[int, int], Feed]"
-    shared: Consumer | None = None
+    shared: Client | None = None
     device: torch.device | None = None
 
     def __init__(
@@ -118,7 +132,7 @@ class Feed:
         self._colour = Colour.of(manifest, recipe.augment.normalise)
         self._undecodable: set[int] = set()
         self._uploads: dict[int, DeviceSplit | None] = {}
-        self._stages = self._train.stages
+        self._input_times = self._train.input_times
         self.digest = manifest.digest
         self.num_train, self.num_eval = len(self._chosen), len(self._eval.index)
         self.classes, self.num_classes = manifest.classes, len(manifest.classes)
@@ -161,20 +175,20 @@ class Feed:
         if held is None:
             yield from map(_Loaded.of, self._shared_or_own(order_seed, augment_seed, epoch, step))
             return
-        for positions in self._positions(order_seed, epoch, step):
+        for positions in self.positions(order_seed, epoch, step):
             good = held.decoded[positions]
             kept = positions[good]
             draw = Draw(self._train.index.ids[kept], augment_seed, epoch)
-            with self._stages.timing("copy"):
+            with self._input_times.timing("copy"):
                 pixels = held.varied(kept, self._recipe.augment, draw)
             yield _Loaded(pixels, kept, positions[~good])
 
     def _on_device(self, part: Part) -> DeviceSplit | None:
         """The split on the device, from the first epoch that asks for it until this feed goes."""
-        if self.device is None:
-            return None
+        if self.device is None or (part is self._train and is_transformed(self._recipe.augment)):
+            return None  # transforms of single images run on the host
         if id(part) not in self._uploads:
-            self._uploads[id(part)] = on_device(part.supply, self.device, self._recipe.resources.gpus)
+            self._uploads[id(part)] = on_device(part.pixel_source, self.device, self._recipe.resources.gpus)
         return self._uploads[id(part)]
 
     def _shared_or_own(self, order_seed: int, augment_seed: int, epoch: int, step: int) -> Iterator[PixelBatch]:
@@ -206,7 +220,7 @@ class Feed:
         self, order_seed: int, augment_seed: int, epoch: int, start_step: int = 0, allocate: Allocate | None = None
     ) -> Iterator[PixelBatch]:
         """What `batches` is made of, before it goes to the device; `allocate` says where each step's pixels go."""
-        parts = self._positions(order_seed, epoch, start_step)
+        parts = self.positions(order_seed, epoch, start_step)
         fill = partial(self._varied, augment_seed, epoch)
         return self._loads(self._train, range(start_step, self.steps_per_epoch), parts, fill, allocate)
 
@@ -220,18 +234,20 @@ class Feed:
         before = order[: step * self._recipe.data.batch_size]
         return [self._train.index.keys[row] for row in before[broken[before]].tolist()]
 
-    def _positions(self, order_seed: int, epoch: int, start_step: int) -> Positions:
+    def positions(self, order_seed: int, epoch: int, start_step: int) -> Positions:
         """(steps, n) the rows of this rank's share of each step."""
         order = epoch_order(self._train.index, self._chosen, self._recipe.data.shuffle_shards, order_seed, epoch)
         return steps_of(order, self._recipe.data.batch_size, start_step, *self._ranks)
 
     @property
-    def residence(self) -> dict[str, Residence]:
+    def cache_choice(self) -> dict[str, CacheChoice]:
         """Where the decoded pixels of each split are, and why; on the device once they were asked for."""
         data = self._recipe.data
         parts = {data.train_split: self._train, data.eval_split: self._eval}
         return {
-            split: part.residence if self._uploads.get(id(part)) is None else replace(part.residence, kind="device")
+            split: part.cache_choice
+            if self._uploads.get(id(part)) is None
+            else replace(part.cache_choice, kind="device")
             for split, part in parts.items()
         }
 
@@ -240,7 +256,7 @@ class Feed:
         data = self._recipe.data
         if self.shared is not None and self.shared.num_shared:
             return SHARED_ADVICE.format(share=share)
-        return self._stages.advice(share, self._recipe.resources.cpus, self._threads, data.shards or data.name)
+        return self._input_times.advice(share, self._recipe.resources.cpus, self._threads, data.shards or data.name)
 
     def evaluation(self) -> Iterator[Batch]:
         """The evaluation split, every key once, in the order of `eval_keys` (of this rank's share).
@@ -287,7 +303,7 @@ class Feed:
         begun: deque[tuple[Pixels, Positions]] = deque()
 
         def timed(positions: Positions, out: Pixels) -> NDArray[np.bool_]:
-            with self._stages.timing("decode"):
+            with self._input_times.timing("decode"):
                 return fill(positions, out)
 
         def jobs() -> Iterator[list[Callable[[], NDArray[np.bool_]]]]:
@@ -298,7 +314,7 @@ class Feed:
                 starts = range(0, len(positions), piece)
                 yield [partial(timed, positions[at : at + piece], out[at : at + piece]) for at in starts]
 
-        ahead = part.supply.ahead(np.concatenate(parts) if len(parts) else np.empty(0, np.int32))
+        ahead = part.pixel_source.ahead(np.concatenate(parts) if len(parts) else np.empty(0, np.int32))
         # Downloads are cancelled first, so that no thread has to wait for one before it ends.
         with closing(in_order(jobs(), self._threads)) as done, ahead:
             for good in done:
@@ -313,21 +329,48 @@ class Feed:
 
     def _plain(self, positions: Positions, out: Pixels) -> NDArray[np.bool_]:
         """Write the fixed views of the evaluation images at `positions` into `out`; which of them decoded."""
-        return self._eval.supply.fill(positions, out, None)
+        return self._eval.pixel_source.fill(positions, out, None)
 
     def _varied(self, seed: int, epoch: int, positions: Positions, out: Pixels) -> NDArray[np.bool_]:
         """Write the training images at `positions`, cropped and flipped, into `out`; which of them decoded."""
-        index, augment, supply = self._train.index, self._recipe.augment, self._train.supply
-        draw = Draw(index.ids[positions], seed, epoch)
+        pixel_source = self._train.pixel_source
+        draw = Draw(self._train.index.ids[positions], seed, epoch)
+        if isinstance(pixel_source, Staged):
+            pixel_source = pixel_source.drawing(draw)
+        good = pixel_source.fill(positions, out, self.crops(positions, draw))
+        self._augmented(out, draw, out)
+        return good
+
+    def _augmented(self, images: Pixels, draw: Draw, out: Pixels) -> None:
+        """Write viewed or cropped training images to `out`: padded, flipped, and through the recipe's transforms."""
+        augment = self._recipe.augment
+        if augment.crop == "pad" or (augment.flip and augment.crop != "random_resized"):
+            out[:] = images = varied(images, augment, draw)
+        if is_transformed(augment):
+            out[:] = transformed(images, augment, draw)
+
+    def crops(self, positions: Positions, draw: Draw) -> Crops | None:
+        """Where the training images at `positions` are cut, if they are cut from the stored ones."""
+        augment = self._recipe.augment
         if augment.crop != "random_resized":
-            good = supply.fill(positions, out, None)
-            if augment.crop == "pad" or augment.flip:
-                out[:] = varied(out, augment, draw)
-            return good
-        rows = index.rows[positions]
+            return None
+        rows = self._train.index.rows[positions]
         boxes = crop_boxes(rows["height"].astype(np.int64), rows["width"].astype(np.int64), augment.min_area, draw)
         flipped = mirrored(draw) if augment.flip else np.zeros(len(positions), bool)
-        return supply.fill(positions, out, Crops(np.stack(boxes, axis=1), flipped))
+        return Crops(np.stack(boxes, axis=1), flipped)
+
+    @property
+    def train_reading(self) -> Reading:
+        """How the training images are read from the shards."""
+        return self._train.reading
+
+    def batch_of(self, loaded: PixelBatch, seed: int, epoch: int) -> Batch:
+        """The batch of training images that were viewed or cropped, but not yet padded, flipped or transformed."""
+        draw = Draw(self._train.index.ids[loaded.positions], seed, epoch)
+        images = loaded.images.copy()
+        self._augmented(images, draw, images)
+        loaded = replace(loaded, images=images)
+        return self._batch(self._train.index, _Loaded.of(loaded), draw)
 
     def _batch(self, index: Index, loaded: _Loaded, draw: Draw | None) -> Batch:
         rows = loaded.positions.tolist()
@@ -336,7 +379,7 @@ class Feed:
             labels=torch.from_numpy(index.labels[loaded.positions].astype(np.int64)),
             keys=[index.keys[row] for row in rows],
             undecodable=tuple(index.keys[row] for row in loaded.undecodable.tolist()),
-            finish=Finish(self._colour, self._recipe.augment, draw, self._stages),
+            finish=DeviceTransform(self._colour, self._recipe.augment, draw, self._input_times),
         )
 
     def _undecodable_text(self, keys: Sequence[str], limit: str) -> str:

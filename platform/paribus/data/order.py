@@ -9,8 +9,8 @@ shards is one permutation of all its samples. A resident set follows the same or
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.counters import keyed_hash, uniforms
-from paribus.data.index import Index
+from paribus.shards.counters import keyed_hash, uniforms
+from paribus.shards.index import Index
 
 
 def epoch_order(index: Index, chosen: NDArray[np.int32], width: int, order_seed: int, epoch: int) -> NDArray[np.int32]:
@@ -27,22 +27,6 @@ def epoch_order(index: Index, chosen: NDArray[np.int32], width: int, order_seed:
     # Stable: two samples of one moment keep the order of the index.
     in_turn: NDArray[np.int32] = chosen[np.argsort(moments, kind="stable")]
     return in_turn
-
-
-def choose(index: Index, fraction: float) -> NDArray[np.int32]:
-    """The rows of the share `fraction` of each class, at least one a class, in index order.
-
-    A sample's place in its class comes from its key alone, so the choice is the same in every arm and replicate, and a
-    smaller fraction is a subset of a larger one.
-    """
-    if fraction >= 1:
-        return np.arange(len(index), dtype=np.int32)
-    # By class, in it by the hash, then by row.
-    rows = np.lexsort((keyed_hash(index.ids, "train_fraction"), index.labels))
-    counts = np.bincount(index.labels)
-    kept = np.maximum(1, np.rint(fraction * counts)).astype(np.int64)
-    rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(rows[rank < np.repeat(kept, counts)]).astype(np.int32)
 
 
 def steps_of(

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from paribus.data.batches import Part
-from paribus.data.decoding.decode import Pixels
-from paribus.data.errors import DataError
-from paribus.data.finish import Colour
-from paribus.data.manifest import Manifest
-from paribus.data.supply import Viewing, in_order
+from paribus.data.device_transform import Colour
+from paribus.data.pixel_source import Viewing, in_order
+from paribus.errors import DataError
+from paribus.images.decode import Pixels
+from paribus.shards.manifest import Manifest
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Originals:
             return Prepared(piece, [prepare(self._image(row)) for row in piece.tolist()])
 
         pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-        with self._part.supply.ahead(rows.astype(np.int32)):
+        with self._part.pixel_source.ahead(rows.astype(np.int32)):
             yield from chain.from_iterable(in_order(([partial(task, piece)] for piece in pieces), self._threads))
 
     def seen(self, pixels: Pixels) -> Pixels:
@@ -68,7 +68,7 @@ class Originals:
         return self._colour.scaled(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous())
 
     def _image(self, row: int) -> Pixels:
-        image = self._part.supply.image(row)
+        image = self._part.pixel_source.image(row)
         if image is None:
             raise DataError(
                 f"{self.keys[row]} of {self.name} does not decode: evaluation allows none, so leave it out by key"

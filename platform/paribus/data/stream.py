@@ -5,13 +5,13 @@ from contextlib import AbstractContextManager
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decoding.decode import Pixels
-from paribus.data.reading import ShardReader
-from paribus.data.supply import Crops, Positions, Viewing
+from paribus.data.pixel_source import Crops, Positions, Viewing
+from paribus.images.decode import Pixels
+from paribus.shards.reading import ShardReader
 
 
 class Stream:
-    """A supply that holds nothing but open files: a request far into an epoch costs no more than one at its start."""
+    """A pixel source that holds nothing but open files: a request far into an epoch costs no more than an early one."""
 
     def __init__(self, reader: ShardReader, viewing: Viewing) -> None:
         self._reader, self._viewing = reader, viewing

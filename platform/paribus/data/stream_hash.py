@@ -10,13 +10,14 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.catalog import locate
-from paribus.data.counters import hash_keys
-from paribus.data.errors import DataError
-from paribus.data.index import Index, read_index
-from paribus.data.manifest import read_manifest
-from paribus.data.order import choose, epoch_order, steps_of
+from paribus.data.order import epoch_order, steps_of
+from paribus.errors import DataError
 from paribus.recipe.recipe import Recipe
+from paribus.shards.catalog import locate
+from paribus.shards.counters import hash_keys
+from paribus.shards.fraction import choose
+from paribus.shards.index import Index, read_index
+from paribus.shards.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,10 +8,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.models.dropout import dropout
+from paribus.models.layers import activation, attention
+from paribus.models.layers import norm as norm
+from paribus.recipe.component import Value
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
 from paribus.recipe.families.family import widened as widened
 
 Kernel = int | tuple[int, int]
+norm_of = norm
 
 
 class Conv(nn.Conv2d):
@@ -55,33 +59,50 @@ def conv(
     return Conv(in_channels, out_channels, sides, stride, padding=around, bias=bias, groups=groups)
 
 
-def norm(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
-    """Batch norm, or nothing where `kind` is "none"; its convs then carry the shift as a bias."""
-    return nn.BatchNorm2d(channels, eps=eps) if kind == "batch" else nn.Identity()
+class Activated(nn.Module):
+    """A module that ends in an activation, ReLU unless the recipe names another."""
+
+    activation: nn.Module | None
+
+    def activate(self, value: Value, channels: int) -> None:
+        """Have it, for a map of `channels`."""
+        # ReLU is a call and no module, as it was before there was a choice: it may overwrite its input.
+        self.activation = None if value == "relu" else activation(value, channels)
+
+    def activated(self, x: Tensor, inplace: bool) -> Tensor:
+        """`x` activated; a ReLU may overwrite it where `inplace`."""
+        if self.activation is None:
+            return F.relu(x, inplace=inplace)
+        y: Tensor = self.activation(x)
+        return y
 
 
-class NormAct(nn.Module):
-    """`relu(norm(x))`, shape kept; `tokens` names what of it there is: "BR", "B", "R" or ""."""
+class NormAct(Activated):
+    """`act(norm(x))`, shape kept; `tokens` names what of it there is: "BR", "B", "R" or ""."""
 
-    def __init__(self, kind: str, channels: int, tokens: str = "BR", *, inplace: bool | None = None) -> None:
+    def __init__(
+        self, kind: Value, channels: int, tokens: str = "BR", *, inplace: bool | None = None, act: Value = "relu"
+    ) -> None:
         super().__init__()
         self.norm = norm(kind, channels) if "B" in tokens else nn.Identity()
         self.act = "R" in tokens
+        if self.act:
+            self.activate(act, channels)
         # Without a norm the ReLU would overwrite its own input, which a shortcut may still need.
         self.inplace = (kind == "batch" and "B" in tokens) if inplace is None else inplace
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(x)
-        return F.relu(x, inplace=self.inplace) if self.act else x
+        return self.activated(x, self.inplace) if self.act else x
 
     def extra_repr(self) -> str:
         return f"act={self.act}"
 
 
-class ConvNormAct(nn.Module):
-    """`relu(norm(conv(x)))`, the CBR of the Inception papers; `norm="none"` gives the conv a bias instead.
+class ConvNormAct(Activated):
+    """`act(norm(conv(x)))`, the CBR of the Inception papers; `norm="none"` gives the conv a bias instead.
 
-    `bias` gives it one beside its norm too. `act=False` leaves the ReLU out. Other options are those of `conv`.
+    `bias` gives it one beside its norm too. `act=None` leaves the activation out. Other options are those of `conv`.
     (N, in, H, W) to (N, out, H', W').
     """
 
@@ -93,19 +114,21 @@ class ConvNormAct(nn.Module):
         stride: int = 1,
         *,
         padding: Literal["same", "valid"] = "same",
-        norm: str = "batch",
+        norm: Value = "batch",
         eps: float = 1e-3,
-        act: bool = True,
+        act: Value | None = "relu",
         bias: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = conv(in_channels, out_channels, kernel, stride, bias or norm != "batch", padding=padding)
-        self.norm = nn.BatchNorm2d(out_channels, eps=eps) if norm == "batch" else nn.Identity()
-        self.act = act
+        self.conv = conv(in_channels, out_channels, kernel, stride, bias or norm == "none", padding=padding)
+        self.norm = norm_of(norm, out_channels, eps)
+        self.act = act is not None
+        if act is not None:
+            self.activate(act, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.conv(x))
-        return F.relu(x, inplace=True) if self.act else x
+        return self.activated(x, inplace=True) if self.act else x
 
 
 class Concat(nn.Module):
@@ -148,17 +171,32 @@ class SqueezeExcite(nn.Module):
 _GATES: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": F.relu}
 
 
+def excitation(channels: int, recipe: SqueezeExciteRecipe) -> nn.Module:
+    """What stands where `recipe` places it: squeeze-and-excitation, or another attention module. Shape kept."""
+    if recipe.module == "squeeze_excite":
+        return SqueezeExcite(channels, recipe)
+    return attention(recipe.module, channels)
+
+
 class Head(nn.Module):
-    """Fully connected layers with ReLU, one for each of `hidden`, dropout and the classifier.
+    """Fully connected layers with an activation, one for each of `hidden`, dropout and the classifier.
 
     Pooled features (N, C) to logits (N, classes).
     """
 
-    def __init__(self, channels: int, num_classes: int, rate: float = 0.0, hidden: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        rate: float = 0.0,
+        hidden: Sequence[int] = (),
+        act: Value = "relu",
+    ) -> None:
         super().__init__()
         self.hidden = nn.Sequential()
         for units in hidden:
-            self.hidden.extend((Linear(channels, units), nn.ReLU(inplace=True)))
+            act_layer = nn.ReLU(inplace=True) if act == "relu" else activation(act, units)
+            self.hidden.extend((Linear(channels, units), act_layer))
             channels = units
         self.dropout = dropout(rate, here=True)
         self.classifier = Linear(channels, num_classes)

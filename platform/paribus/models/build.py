@@ -6,18 +6,20 @@ from typing import Any
 import torch
 
 from paribus.models.blocks import ConvNet
-from paribus.models.inception_resnet import inception_resnet
-from paribus.models.inception_v1 import inception_v1
-from paribus.models.inception_v2 import inception_v2
-from paribus.models.inception_v3 import inception_v3
-from paribus.models.inception_v4 import inception_v4
+from paribus.models.brought import brought_net
+from paribus.models.families.inception_resnet import inception_resnet
+from paribus.models.families.inception_v1 import inception_v1
+from paribus.models.families.inception_v2 import inception_v2
+from paribus.models.families.inception_v3 import inception_v3
+from paribus.models.families.inception_v4 import inception_v4
+from paribus.models.families.nin import nin
+from paribus.models.families.resnet import resnet
+from paribus.models.families.resnext import resnext
+from paribus.models.families.senet import senet
+from paribus.models.families.wide_resnet import wide_resnet
+from paribus.models.families.xception import Xception as XceptionNet
 from paribus.models.initialise import initialise
-from paribus.models.nin import nin
-from paribus.models.resnet import resnet
-from paribus.models.resnext import resnext
-from paribus.models.senet import senet
-from paribus.models.wide_resnet import wide_resnet
-from paribus.models.xception import Xception as XceptionNet
+from paribus.recipe.families.brought import Brought
 from paribus.recipe.families.family import Family
 from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v1 import InceptionV1
@@ -61,4 +63,6 @@ def outline(model: Family, in_channels: int, num_classes: int) -> ConvNet:
     """The network on the meta device: shapes without values, for counting."""
     # On the meta device torch's own initialisers draw nothing, so that the global generator stays untouched.
     with torch.device("meta"):
+        if isinstance(model, Brought):
+            return brought_net(model, in_channels, num_classes)
         return NETS[type(model)](model, in_channels, num_classes)

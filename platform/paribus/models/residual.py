@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paribus.models.blocks import NormAct, SqueezeExcite, conv, norm
+from paribus.models.blocks import NormAct, conv, excitation, norm
 from paribus.models.dropout import StochasticDepth, dropout
 from paribus.recipe.families.family import Residual
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
@@ -120,7 +120,7 @@ class Excited(nn.Module):
         """Have it where `recipe` says for `stage`, on `channels`; `elsewhere` gives those of places that differ."""
         self.place = recipe.place if recipe.at(stage) else "none"
         width = elsewhere.get(self.place, channels)
-        self.se = SqueezeExcite(width, recipe) if self.place != "none" else nn.Identity()
+        self.se = excitation(width, recipe) if self.place != "none" else nn.Identity()
 
     def excited(self, place: str, x: Tensor) -> Tensor:
         """`x` excited where this is the place, and as it is at all others."""
@@ -155,11 +155,11 @@ class Unit(Excited):
         channels, stride = in_channels, pool_stride
         for index, spec in enumerate(convs):
             tokens, inplace = ("BR", True) if index else (around.first, None)
-            self.pre.append(NormAct(model.norm, channels, tokens, inplace=inplace))
+            self.pre.append(NormAct(model.norm, channels, tokens, inplace=inplace, act=model.activation))
             self.drops.append(dropout(model.dropout, in_branch and (index > 0 or len(convs) == 1)))
             self.convs.append(spec.layer(channels, bias))
             channels, stride = spec.channels, stride * spec.stride
-        self.last = NormAct(model.norm, channels, around.last, inplace=True)
+        self.last = NormAct(model.norm, channels, around.last, inplace=True, act=model.activation)
         self.pool = nn.MaxPool2d(3, pool_stride, padding=1) if pool_stride > 1 else nn.Identity()
         self.projection = _shortcut(model, style, in_channels, channels, stride)
         shares = bool(around.first) and around.shared
@@ -168,7 +168,7 @@ class Unit(Excited):
         self.gate = _gate(style, in_channels, channels, stride)
         self.branch_gated = style.shortcut == "exclusive_gate"
         self.join = Join(model, survival)
-        self.after = NormAct(model.norm, channels, around.after, inplace=True)
+        self.after = NormAct(model.norm, channels, around.after, inplace=True, act=model.activation)
         # Inside: behind the 3x3 conv (table 14), the last one but the block's own last conv.
         self.inside = max((at for at, spec in enumerate(convs[:-1]) if spec.kernel > 1), default=0)
         self.excite(model.se, stage, channels, pre=in_channels, inside=convs[self.inside].channels)

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from paribus.recipe.part import Part, bookkeeping
+from paribus.recipe.augmentation import Colour, Erasing, Mix, Policy
+from paribus.recipe.part import Part, added, bookkeeping, once_called
 
 
 class Data(Part):
@@ -25,7 +26,8 @@ class Data(Part):
     decoding: Literal["fast", "exact"] = Field("fast", description="how random resized crops are decoded")
     eval_batch_size: int = bookkeeping(500, ge=1)
     max_undecodable: float = Field(0.001, ge=0, lt=1, description="share of training samples that may fail to decode")
-    resident: Literal["auto", "always", "never"] = bookkeeping("auto")
+    stages: tuple[str, ...] = added((), description="functions of yours, MODULE:NAME, from decoded sample to sample")
+    cache: Literal["auto", "always", "never"] = bookkeeping("auto", validation_alias=once_called("cache", "resident"))
     sharing: Literal["auto", "never"] = bookkeeping("auto")
 
 
@@ -34,6 +36,7 @@ class Augment(Part):
 
     `pad`: reflect-pad by `pad` pixels, crop back at random (WRN, section 3). `random_resized`: a crop of `min_area` to
     the whole image with aspect 3/4 to 4/3 (Inception-v1, section 6). `cutout`: a square of that side set to the mean.
+    `policy`, `colour`, `erasing` and `mix`: see recipe/augmentation.py; `mix` is drawn from (augment seed, step).
     """
 
     crop: Literal["none", "pad", "random_resized"] = "none"
@@ -41,4 +44,8 @@ class Augment(Part):
     min_area: float = Field(0.08, gt=0, le=1, description="share of the area; used where crop is 'random_resized'")
     flip: bool = Field(False, description="mirror left and right with probability 1/2")
     cutout: int = Field(0, ge=0, description="side of the square in pixels; 0: none")
+    policy: Policy = added("none", description="of whole images, after crop and flip; or one's own of uint8 (C, H, W)")
+    colour: Colour = added("none", description="after the policy")
+    erasing: Erasing = added("none", description="of the network's input; or one's own of float32 (C, H, W)")
+    mix: Mix = added("none", description="of the images and labels of a batch")
     normalise: bool = Field(True, description="per-channel mean 0, sd 1 over the training split, as its manifest says")

@@ -53,11 +53,12 @@ def _message(fault: ErrorDetails) -> str:
     if fault["type"] == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", context["expected_tags"])
         return f"no kind {context['tag']!r}: {nearest(context['tag'], choices, in_full=True)}"
-    if fault["type"] == "union_tag_not_found":
-        return f"has no {context['discriminator']}: say which, as in {{{context['discriminator']}: ...}}"
+    if fault["type"] == "union_tag_not_found" and isinstance(fault["input"], dict):
+        told = "family" if fault["loc"] == ("model",) else "kind"
+        return f"has no {told!r}: say which, as in {{{told!r}: ...}}"
     if fault["type"] == "extra_forbidden":
         return "there is no such field"
-    if fault["type"] in ("model_type", "dict_type") and fault["loc"]:
+    if fault["type"] in ("model_type", "dict_type", "union_tag_not_found") and fault["loc"]:
         named = ", or name a published net" if fault["loc"] == ("model",) else ""
         return f"is a part of the recipe, not a field: set one of its fields{named}"
     if fault["type"] == "tuple_type":

@@ -16,7 +16,7 @@ def result_bearing(part: BaseModel) -> dict[str, Any]:
     return {
         name: result_bearing(value) if isinstance(value, BaseModel) else value
         for name, value in part
-        if not is_bookkeeping(type(part), name) and not is_neutral(part, name)
+        if name not in type(part).model_fields or not (is_bookkeeping(type(part), name) or is_neutral(part, name))
     }
 
 

@@ -1,11 +1,14 @@
 """The network of a recipe: one frozen part per family, told apart by `family`."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import Field
+from pydantic import Discriminator, Tag
 
+from paribus.recipe.component import OWN
 from paribus.recipe.errors import RecipeError
+from paribus.recipe.families.brought import Brought, brought
 from paribus.recipe.families.family import Family, Published
 from paribus.recipe.families.inception_resnet import InceptionResNet
 from paribus.recipe.families.inception_v1 import InceptionV1
@@ -18,6 +21,7 @@ from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.senet import SENet
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
+from paribus.recipe.own import is_own
 
 # The one table of families: a line here, and its net in models/build.py.
 AnyFamily = (
@@ -45,6 +49,8 @@ def published() -> dict[str, Published]:
 
 def by_name(name: str) -> Published:
     """The published net called `name`; RecipeError names the nearest ones if there is none."""
+    if is_own(name):
+        return Published(brought(name), 3, 224, 1000, "from outside")
     table = published()
     if name in _TAGS:
         raise RecipeError(f"{name!r} is a family, no network: set model.family={name}, or name one of its nets")
@@ -59,4 +65,23 @@ def name_of(model: Family) -> str:
     return next((name for name, entry in published().items() if entry.model == model), model.name)
 
 
-Model = Annotated[AnyFamily, Field(discriminator="family")]
+def _tag_of(value: Any) -> str | None:
+    family = value.get("family") if isinstance(value, Mapping) else getattr(value, "family", None)
+    return OWN if is_own(family) else family if isinstance(family, str) or family is None else repr(family)
+
+
+Model = Annotated[
+    Annotated[WideResNet, Tag("wide_resnet")]
+    | Annotated[ResNet, Tag("resnet")]
+    | Annotated[ResNeXt, Tag("resnext")]
+    | Annotated[SENet, Tag("senet")]
+    | Annotated[NIN, Tag("nin")]
+    | Annotated[InceptionV1, Tag("inception_v1")]
+    | Annotated[InceptionV2, Tag("inception_v2")]
+    | Annotated[Xception, Tag("xception")]
+    | Annotated[InceptionV4, Tag("inception_v4")]
+    | Annotated[InceptionResNet, Tag("inception_resnet")]
+    | Annotated[InceptionV3, Tag("inception_v3")]
+    | Annotated[Brought, Tag(OWN)],
+    Discriminator(_tag_of),
+]

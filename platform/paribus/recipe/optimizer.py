@@ -1,9 +1,12 @@
 """How parameters follow their gradients."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
+from paribus.recipe.component import OWN, checked, tag_of
+from paribus.recipe.own import accepts, arguments, canonical, is_own, load
 from paribus.recipe.part import Part
 
 
@@ -46,4 +49,78 @@ class AdamW(_Optimizer):
     epsilon: float = Field(1e-8, gt=0)
 
 
-Optimizer = Annotated[SGD | RMSProp | AdamW, Field(discriminator="kind")]
+class Lion(_Optimizer):
+    """`w -= lr (sign(beta1 m + (1 - beta1) g) + weight_decay w);  m = beta2 m + (1 - beta2) g` (Chen et al. 2023, arXiv
+    2302.06675, algorithm 2); its rate is 3 to 10 times smaller than AdamW's, its decay as many times larger."""
+
+    kind: Literal["lion"] = "lion"
+    lr: float = Field(1e-4, gt=0)
+    weight_decay: float = Field(0.5, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.99, ge=0, lt=1)
+
+
+class Muon(_Optimizer):
+    """Momentum orthogonalised by `iterations` of Newton-Schulz (Jordan et al. 2024), for what has two dimensions or
+    more, a conv as (out, in * height * width); what has fewer follows AdamW with beta1, beta2 and epsilon.
+
+    A step is scaled by `0.2 sqrt(max(rows, columns))`, so that one rate and decay serve both (Liu et al. 2025, arXiv
+    2502.16982, section 2.2).
+    """
+
+    kind: Literal["muon"] = "muon"
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    momentum: float = Field(0.95, ge=0, lt=1)
+    nesterov: bool = True
+    iterations: int = Field(5, ge=1, le=20)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.95, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0)
+
+
+class OwnOptimizer(_Optimizer):
+    """A class with the interface of torch.optim's, `"torch:NAdam"` or `"my_parts:Sophia"`; its arguments are further
+    fields. `lr` is set at every step as the schedule says; `weight_decay` and `lr` have the class's own defaults.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    own_place: ClassVar[str] = "optimizer"
+
+    kind: str
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments by name, beside rate and decay."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_class(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not is_own(value.get("kind")):
+            return value
+        kind = canonical(value["kind"], "optimizer")
+        target, whose = load(kind, "optimizer"), f"optimizer {kind!r}"
+        if not accepts(target, "params") or not accepts(target, "lr"):
+            raise ValueError(f"{whose} should take params and lr, as the classes of torch.optim do")
+        chosen = {name: each for name, each in value.items() if name not in ("kind", "decay_norms_and_biases")}
+        decays = accepts(target, "weight_decay")
+        if not decays and chosen.pop("weight_decay", 0) != 0:
+            raise ValueError(f"{whose} has no weight_decay: set optimizer.weight_decay to 0, or leave it out")
+        given = {"kind": kind, **checked(arguments(target, frozenset({"params"})), chosen, whose)}
+        if "decay_norms_and_biases" in value:
+            given["decay_norms_and_biases"] = value["decay_norms_and_biases"]
+        return given if decays else given | {"weight_decay": 0.0}
+
+
+Optimizer = Annotated[
+    Annotated[SGD, Tag("sgd")]
+    | Annotated[RMSProp, Tag("rmsprop")]
+    | Annotated[AdamW, Tag("adamw")]
+    | Annotated[Lion, Tag("lion")]
+    | Annotated[Muon, Tag("muon")]
+    | Annotated[OwnOptimizer, Tag(OWN)],
+    Discriminator(tag_of),
+]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 _BOOKKEEPING = "bookkeeping"
 _ADDED = "added"
@@ -36,6 +36,11 @@ def is_neutral(part: BaseModel, name: str) -> bool:
         and bool(extra.get(_ADDED))
         and bool(getattr(part, name) == field.get_default(call_default_factory=True))
     )
+
+
+def once_called(name: str, *old: str) -> AliasChoices:
+    """The names under which a renamed field is read: today's, and those of documents and files of earlier releases."""
+    return AliasChoices(name, *old)
 
 
 def is_bookkeeping(part: type[BaseModel], name: str) -> bool:

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from paribus.recipe.errors import RecipeError, nearest
 
 Tree = dict[str, Any]
+# Paths of earlier releases; `recipe.part.once_called` reads the same names in documents.
+_RENAMED = {"data.resident": "data.cache"}
 # Fields that tell the members of a union apart: setting one starts that part afresh from its new kind's defaults.
 _DISCRIMINATORS = ("kind", "family")
 
@@ -31,7 +33,7 @@ def assign(tree: Tree, path: str, value: Any) -> None:
     """
     if not isinstance(path, str):
         raise RecipeError(f"{path!r} is no path: name a recipe field as text, such as 'model.depth'")
-    *parents, last = path.split(".")
+    *parents, last = _RENAMED.get(path, path).split(".")
     node: Any = tree
     for step in parents:
         node = node.get(step) if isinstance(node, dict) else None
@@ -80,7 +82,7 @@ def _suggestion(tree: Tree, path: str) -> str:
     if unknown := _unknown_part(tree, path):
         return unknown
     part = path.rpartition(".")[0]
-    siblings = [name for name in known if name.rpartition(".")[0] == part]
+    siblings = [name for name in known if part and name.rpartition(".")[0] == part]
     if siblings and not get_close_matches(path, siblings, n=1, cutoff=0.75):
         return f"{part} has {', '.join(name.rpartition('.')[2] for name in siblings)}"
     if siblings or get_close_matches(path, known, n=1, cutoff=0.5):

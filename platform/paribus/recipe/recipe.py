@@ -10,9 +10,10 @@ from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Train
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.wide_resnet import WideResNet
+from paribus.recipe.loss import Loss
 from paribus.recipe.model import MODEL, Model, by_name
 from paribus.recipe.optimizer import SGD, Optimizer
-from paribus.recipe.part import Part
+from paribus.recipe.part import Part, added
 from paribus.recipe.paths import assign, holds_another
 from paribus.recipe.schedule import Cosine, Schedule
 
@@ -26,6 +27,7 @@ class Recipe(Part):
     model: Model = WideResNet()
     data: Data = Data()
     augment: Augment = Augment()
+    loss: Loss = added("cross_entropy")
     optimizer: Optimizer = SGD()
     schedule: Schedule = Cosine()
     budget: Budget = Budget()
@@ -41,6 +43,11 @@ class Recipe(Part):
         size, cutout = self.data.size, self.augment.cutout
         if size is not None and cutout > size:
             raise ValueError(f"augment.cutout = {cutout} is wider than the input, data.size = {size}")
+        if self.augment.mix != "none" and self.resources.num_ranks > 1:
+            raise ValueError(
+                f"augment.mix mixes the images of a whole batch, and resources has {self.resources.num_ranks} ranks, "
+                "each with a share of it: train with one GPU, or leave mix at none"
+            )
         if size is not None:
             self.model.check_size(size)
         return self

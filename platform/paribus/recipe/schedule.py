@@ -1,9 +1,12 @@
 """How the learning rate moves over the budget. Every kind may begin with the two-stage warm-up."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from paribus.recipe.component import CALLED_WITH, OWN, checked, tag_of
+from paribus.recipe.own import arguments, canonical, is_own, load
 from paribus.recipe.part import Part
 
 
@@ -56,4 +59,36 @@ class OneCycle(_Schedule):
     final_fraction: float = Field(0.0, ge=0, lt=1)
 
 
-Schedule = Annotated[Step | Exponential | Cosine | OneCycle, Field(discriminator="kind")]
+class OwnSchedule(_Schedule):
+    """A user's: `factor(done)` gives the rate as a multiple of the optimizer's, of the part of the budget that is done
+    (0 to 1). A function of `done` and its arguments, or a class whose objects are called with `done`."""
+
+    model_config = ConfigDict(extra="allow")
+    own_place: ClassVar[str] = "schedule"
+
+    kind: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments by name."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_class(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not is_own(value.get("kind")):
+            return value
+        kind = canonical(value["kind"], "schedule")
+        warm = {name: value[name] for name in _Schedule.model_fields if name in value}
+        chosen = {name: each for name, each in value.items() if name != "kind" and name not in warm}
+        return {"kind": kind, **warm, **checked(arguments(load(kind), CALLED_WITH), chosen, f"schedule {kind!r}")}
+
+
+Schedule = Annotated[
+    Annotated[Step, Tag("step")]
+    | Annotated[Exponential, Tag("exponential")]
+    | Annotated[Cosine, Tag("cosine")]
+    | Annotated[OneCycle, Tag("one_cycle")]
+    | Annotated[OwnSchedule, Tag(OWN)],
+    Discriminator(tag_of),
+]

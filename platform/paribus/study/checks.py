@@ -16,7 +16,7 @@ from paribus.study.words import IN_NATS, METRICS, Claim, Direction
 if TYPE_CHECKING:
     from paribus.study.study import Study
 
-# Folders, a spool and an MLflow experiment are called by the name, with more beside it; file systems take 255 bytes.
+# Folders, an outbox and an MLflow experiment are called by the name, with more beside it; file systems take 255 bytes.
 MOST_NAME_BYTES = 120
 # More than any ledger page or report can show; said at once, before anything is counted one by one.
 MOST_ARMS = 1_000

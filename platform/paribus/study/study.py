@@ -1,35 +1,24 @@
 """The study: a question, its arms and how they are judged. One frozen object in one short file."""
 
-import builtins
 import os
-import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
+from paribus.recipe.component import Component, as_text, components
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
-from paribus.study.answer import Answer
 from paribus.study.checks import check_claim, check_fields
-from paribus.study.designs import (
-    StudyError,
-    check_arms,
-    check_factors,
-    explicit,
-    factorial,
-    one_at_a_time,
-)
+from paribus.study.designs import StudyError, check_arms, check_factors, explicit, factorial, one_at_a_time
 from paribus.study.words import Arm, Claim, Level
 
 Design = Literal["factorial", "one_at_a_time", "explicit"]
 _ABSENT = object()
-# Set while a command reads a study file: the command runs the study, the file must not.
-READING: ContextVar[bool] = ContextVar("READING", default=False)
+# What a study did itself in the first release: now functions of the front door, so that `study` imports no command.
+_CALLS = ("main", "plan", "run", "status", "report")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +65,7 @@ class Study:
     question: str = ""
 
     def __post_init__(self) -> None:
+        self._write_components()
         check_fields(self)
         check_factors(self.factors)
         # Copies: what the caller does to its own dict and list afterwards changes no study.
@@ -142,57 +132,36 @@ class Study:
         settings = {**kept, **(fixed or {})}
         return replace(self, base=base or self.base, fixed=settings, **fields)
 
-    def main(self, arguments: Sequence[str] | None = None) -> None:
-        """The study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`.
+    def __getattr__(self, name: str) -> Any:
+        if name in _CALLS:
+            raise AttributeError(f"a study is data: `from paribus import {name}`, and write {name}(study)")
+        raise AttributeError(f"a Study has no {name!r}")
 
-        In a notebook or at a prompt, where the arguments of the process are not the person's, it runs the study unless
-        it is given some, and comes back; `run` and `report` give objects there.
-        """
-        # The one arrow back: a study file is its own command. Imported late, so that a study stays data.
-        from paribus.cli import study_main
+    def _write_components(self) -> None:
+        """Levels that write a component as a mapping become its text: a level names arms and columns."""
 
-        asked = self._asked("main")
-        if not _is_interactive():
-            sys.exit(study_main(asked, sys.argv[1:] if arguments is None else arguments))
-        with suppress(SystemExit):  # argparse has said what was wrong, or has shown its help
-            study_main(asked, arguments or ())
+        def texts(levels: Any) -> Any:
+            return {path: _level(level) for path, level in levels.items()} if isinstance(levels, Mapping) else levels
 
-    def plan(self, **options: Any) -> Answer:
-        """What `run` would do, what it can detect and what it costs; trains nothing. Options as in `plan --help`."""
-        return self._answer("plan", options)
-
-    def run(self, **options: Any) -> Answer:
-        """Complete the study, and give what `report` gives; `code` is 0 if every trial has a result."""
-        return self._answer("run", options)
-
-    def status(self, **options: Any) -> Answer:
-        """How far the study is, a row a trial."""
-        return self._answer("status", options)
-
-    def report(self, **options: Any) -> Answer:
-        """Effects with intervals, verdicts and the claim, a row a contrast; `html="FILE"` writes one page."""
-        return self._answer("report", options)
-
-    def _answer(self, verb: str, options: dict[str, Any]) -> Answer:
-        from paribus.cli import study_answer
-
-        return study_answer(self._asked(verb), verb, options)
-
-    def _asked(self, method: str) -> "Study":
-        """The study with a question, unless a command just reads its file."""
-        if READING.get():
-            raise StudyError(
-                f'study.{method}() is called while the file is read: put it below `if __name__ == "__main__":`'
-            )
-        return self if self.question else replace(self, question=_docstring_question() or self.name)
+        if isinstance(self.factors, Mapping):
+            factors = {
+                path: type(levels)(map(_level, levels)) if isinstance(levels, (tuple, list)) else levels
+                for path, levels in self.factors.items()
+            }
+            object.__setattr__(self, "factors", factors)
+        object.__setattr__(self, "baseline", texts(self.baseline))
+        if isinstance(self.arms_listed, (tuple, list)):
+            object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
 
     def _base_levels(self) -> dict[str, Level]:
         known = dict(leaves(self.base_recipe.model_dump()))
         paths = [*self.factors, *(path for arm in self.arms_listed for path in arm)]
         if MODEL in paths:
             known[MODEL] = name_of(self.base_recipe.model)
+        written = {path: place.short(value) for path, place, value in components(self.base_recipe)}
+        known |= written
         for path in paths:
-            if path != MODEL and any(name.startswith(f"{path}.") for name in known):
+            if path != MODEL and path not in written and any(name.startswith(f"{path}.") for name in known):
                 raise StudyError(f"{path!r} is a part of the recipe, not a field: name one of its fields")
             if path not in known:
                 self.base_recipe.replace({path: None})  # raises, and names the nearest path
@@ -237,6 +206,10 @@ class Study:
                 )
 
 
+def _level(level: Any) -> Any:
+    return as_text(level) if isinstance(level, Component) or (isinstance(level, dict) and "kind" in level) else level
+
+
 def question_of(docstring: str | None) -> str:
     """The question of a docstring: its first sentence, up to the question mark; else its first paragraph."""
     paragraph = (docstring or "").strip().split("\n\n")[0].replace("\n", " ")
@@ -247,17 +220,3 @@ def question_of(docstring: str | None) -> str:
 def printable(name: str) -> str:
     """A file's name as any terminal takes it: what is not UTF-8 in it becomes a replacement character."""
     return os.fsencode(name).decode("utf-8", "replace")
-
-
-def _is_interactive() -> bool:
-    """Whether a person works in this process: a notebook's kernel, IPython, or Python's own prompt."""
-    if hasattr(sys.modules["__main__"], "__file__"):  # a file is run, if by `%run`
-        return False
-    return hasattr(builtins, "__IPYTHON__") or hasattr(sys, "ps1")
-
-
-def _docstring_question() -> str:
-    main = sys.modules["__main__"]
-    if not hasattr(main, "__file__"):  # a notebook's docstring is IPython's
-        return ""
-    return question_of(main.__doc__) or printable(os.path.basename(sys.argv[0]))

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from paribus.recipe.secrets import without_secrets
+from paribus.host.secrets import without_secrets
 
 if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for numpy
     import numpy as np
     from numpy.typing import NDArray
 
 Level = str | int | float | bool | tuple[int | float | str, ...] | None
+# How the reason of a trial begins whose own doing a signal was.
+KILLS = "this trial kills its process"
+FailureClass = Literal["preempted", "node", "oom", "data", "code"]
 Outcome = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed"]
 # Outcomes of a trial itself that leave nothing to average: a loss without bound, a net without a live feature, one
 # that came to its end at chance. `failed` is another thing: no result at all.

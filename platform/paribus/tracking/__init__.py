@@ -1,11 +1,11 @@
 """The ledger: what trials record into MLflow, and what everybody reads out of it. MLflow itself is never imported."""
 
-from .delivery import ReplaySummary, Waiting, replay, waiting
-from .errors import LeaseHeld, LedgerBarred, LedgerError, LedgerUnreachable
-from .recorder import Recorder, TrialLog
-from .rest import MlflowRest
-from .spool import TrialHeader
-from .study_runs import StudyHeader, StudyRun, open_study
+from paribus.tracking.errors import LeaseHeld, LedgerBarred, LedgerError, LedgerUnreachable
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.outbox.delivery import ReplaySummary, Waiting, replay, waiting
+from paribus.tracking.outbox.outbox import TrialHeader
+from paribus.tracking.outbox.recorder import Recorder, TrialLog
+from paribus.tracking.study_runs import StudyHeader, StudyRun, open_study
 
 __all__ = [
     "LeaseHeld",

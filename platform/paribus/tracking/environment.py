@@ -14,10 +14,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from paribus.recipe.secrets import without_secrets_in_code
-
-from . import tags as words
-from .errors import LedgerError
+from paribus.host.secrets import without_secrets_in_code
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LedgerError
 
 PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
 LONGEST_DIFF = 500_000

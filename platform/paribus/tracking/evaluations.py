@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import tags as words
-from .rest import MlflowRest
-from .runs import Metric, log_batch, now_ms
+from paribus.tracking import tags as words
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import Metric, log_batch, now_ms
 
 if TYPE_CHECKING:
-    from .ledger_records import TrialRecord
+    from paribus.tracking.ledger_records import TrialRecord
 
 
 def record_evaluation(

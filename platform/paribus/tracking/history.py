@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from . import tags as words
-from .ledger_records import TrialRecord
-from .rest import Json, MlflowRest
-from .runs import number
+from paribus.tracking import tags as words
+from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.mlflow.rest import Json, MlflowRest
+from paribus.tracking.mlflow.runs import number
 
 RUNS_PER_REQUEST = 100
 POINTS_PER_PAGE = 10_000

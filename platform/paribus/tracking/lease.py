@@ -20,11 +20,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
-from . import tags as words
-from .errors import LeaseHeld, LedgerError
-from .process import is_running, start_of
-from .rest import MlflowRest
-from .runs import get_run, log_batch, now_ms
+from paribus.host.processes import is_running, start_of
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LeaseHeld, LedgerError
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import get_run, log_batch, now_ms
 
 # A driver beats every ten seconds (BEAT_S); one that is silent for this long while it is watched is dead.
 LEASE_S = 60.0

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
-from . import tags as words
-from .errors import LedgerDamaged, LedgerError
-from .history import Point, read_histories
-from .ledger_records import StudyRecord, TrialRecord, study_record, trial_record
-from .records import CURVES, EXAMPLES, WEIGHTS, Examples, decode_curves, decode_examples
-from .rest import MlflowRest
-from .runs import Run, experiment_ids, find_experiment, get_run, search_runs
-from .study_choice import chosen, study_runs
-from .study_runs import run_url
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LedgerDamaged, LedgerError
+from paribus.tracking.history import Point, read_histories
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord, study_record, trial_record
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, search_runs
+from paribus.tracking.outbox.artifacts import CURVES, EXAMPLES, WEIGHTS, Examples, decode_curves, decode_examples
+from paribus.tracking.study_choice import chosen, study_runs
+from paribus.tracking.study_runs import run_url
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

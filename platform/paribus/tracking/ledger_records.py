@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from . import tags as words
-from .lease import Driver, driver_of
-from .records import Examples
-from .runs import Latest, Run
-from .study_runs import run_url
-from .tag_values import TagValues
-from .trial_runs import attempts_of
+from paribus.tracking import tags as words
+from paribus.tracking.lease import Driver, driver_of
+from paribus.tracking.mlflow.runs import Latest, Run
+from paribus.tracking.outbox.artifacts import Examples
+from paribus.tracking.study_runs import run_url
+from paribus.tracking.tag_values import TagValues
+from paribus.tracking.trial_runs import attempts_of
 
 if TYPE_CHECKING:
     from paribus.study.settings import Settings

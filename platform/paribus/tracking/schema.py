@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import tags as words
-from .errors import LedgerError
-from .rest import Json, MlflowRest
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LedgerError
+from paribus.tracking.mlflow.rest import Json, MlflowRest
 
 # 2: `paribus.code` is a digest of what the trial's own recipe runs through; 1: of all files.
 SCHEMA = 2

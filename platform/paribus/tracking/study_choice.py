@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from . import tags as words
-from .agreement import ensure_run, is_decided
-from .errors import LedgerError, LedgerUnreachable
-from .rest import MlflowRest
-from .runs import Run, log_batch, oldest, rename_run, search_runs
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LedgerError, LedgerUnreachable
+from paribus.tracking.mlflow.agreement import ensure_run, is_decided
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import Run, log_batch, oldest, rename_run, search_runs
 
 if TYPE_CHECKING:
     from paribus.study import Study
@@ -46,7 +46,7 @@ def ensure_study_run(rest: MlflowRest, experiment_id: str, study: str, settings:
     """
     runs = study_runs(rest, experiment_id)
     tags = {words.KIND: words.STUDY_KIND, words.STUDY: study}
-    if settings is None:  # a spool of the last release
+    if settings is None:  # an outbox of the last release
         if (found := chosen(runs)) and is_decided(found):
             return found
         return ensure_run(rest, experiment_id, words.KIND, study, tags, looked=not found, among=_is_declared)[0]

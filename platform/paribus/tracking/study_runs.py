@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import tags as words
-from .errors import LeaseHeld, LedgerError, LedgerUnreachable
-from .lease import Lease, driver_of
-from .rest import MlflowRest
-from .runs import Run, ensure_experiment, log_batch, now_ms, search_runs, update_run
-from .study_choice import ensure_study_run, name_run, study_runs
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LeaseHeld, LedgerError, LedgerUnreachable
+from paribus.tracking.lease import Lease, driver_of
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import Run, ensure_experiment, log_batch, now_ms, search_runs, update_run
+from paribus.tracking.study_choice import ensure_study_run, name_run, study_runs
 
 if TYPE_CHECKING:
     from paribus.study.settings import Settings

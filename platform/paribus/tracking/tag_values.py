@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from . import tags as words
+from paribus.tracking import tags as words
 
 if TYPE_CHECKING:
     from paribus.study.words import Arm, Outcome

@@ -10,11 +10,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from . import tags as words
-from .agreement import ensure_run
-from .errors import LedgerError
-from .rest import MlflowRest
-from .runs import (
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LedgerError
+from paribus.tracking.mlflow.agreement import ensure_run
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import (
     Metric,
     Run,
     check_active,
@@ -25,9 +25,9 @@ from .runs import (
     log_batch,
     update_run,
 )
-from .spool import Record, TrialHeader
-from .study_choice import ensure_study_run
-from .tag_values import TagValues
+from paribus.tracking.outbox.outbox import Record, TrialHeader
+from paribus.tracking.study_choice import ensure_study_run
+from paribus.tracking.tag_values import TagValues
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Studies:
 def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, batch: Batch) -> tuple[Run, bool]:
     """The trial's run, and whether it was created here; `batch` receives what the run still needs to be told.
 
-    `known` is its id where the spool remembers it. `alone` promises that no other process can have created it since
+    `known` is its id where the outbox remembers it. `alone` promises that no other process can have created it since
     the planner looked (`header.run_id == ""`): then nothing is searched.
     """
     name, (experiment_id, parent) = run_name(header), studies.find(header)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import tags as words
-from .errors import LedgerError, LedgerUnreachable
-from .rest import MlflowRest
-from .runs import Run, active_experiments, get_run, log_batch, search_runs
-from .schema import SCHEMA, schema_of, set_schema
+from paribus.tracking import tags as words
+from paribus.tracking.errors import LedgerError, LedgerUnreachable
+from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.mlflow.runs import Run, active_experiments, get_run, log_batch, search_runs
+from paribus.tracking.schema import SCHEMA, schema_of, set_schema
 
 # From a trial's old code and its recipe.json to the code that it has by this schema; None: it is not known.
 Renew = Callable[[str, bytes], str | None]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paribus.training.checkpoint import Checkpoints
+    from paribus.training.checkpoints.checkpoint import Checkpoints
     from paribus.training.errors import CheckpointError, RankLostError, TrainingError
     from paribus.training.feed_protocol import Batch, Feed
     from paribus.training.loop import epochs, fit
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Checkpoints": "checkpoint",
+    "Checkpoints": "checkpoints.checkpoint",
     "CheckpointError": "errors",
     "RankLostError": "errors",
     "TrainingError": "errors",

@@ -11,19 +11,19 @@ from itertools import islice
 import torch
 
 from paribus.recipe import Recipe, Seeds, trial_id
-from paribus.training.chance import is_stuck, stuck_reason
-from paribus.training.checkpoint import Checkpoints
+from paribus.training.checkpoints.checkpoint import Checkpoints
+from paribus.training.checkpoints.checkpointer import Checkpointer
+from paribus.training.checkpoints.weights import encode_weights
 from paribus.training.errors import TooFewSamplesError
-from paribus.training.evaluate import evaluate
+from paribus.training.evaluation.chance import is_stuck, stuck_reason
+from paribus.training.evaluation.evaluate import evaluate
 from paribus.training.feed_protocol import Feed
-from paribus.training.keeper import Keeper
-from paribus.training.learner import Learner, ready_device
-from paribus.training.other_ranks import other_ranks
 from paribus.training.progress import Progress
-from paribus.training.ranks import ALONE, Ranks
+from paribus.training.ranks.group import ALONE, Ranks
+from paribus.training.ranks.launch import launch
 from paribus.training.result import Epoch, Examples, Result
 from paribus.training.schedules import lr_at
-from paribus.training.weights import encode_weights
+from paribus.training.train_state import TrainState, ready_device
 
 # Steps between looks at the loss. On a GPU a look waits for the device; the step that is recorded is exact either way.
 _CHECK_STEPS = {"cpu": 1, "cuda": 16}
@@ -61,7 +61,7 @@ def epochs(
     start = time.perf_counter()
     if recipe.resources.num_ranks == 1:
         return (yield from train(recipe, seeds, feed, checkpoint, ALONE, start))
-    with other_ranks(recipe, seeds, feed, checkpoint) as (ranks, share):
+    with launch(recipe, seeds, feed, checkpoint) as (ranks, share):
         return (yield from train(recipe, seeds, share, checkpoint, ranks, start))
 
 
@@ -69,11 +69,11 @@ def train(
     recipe: Recipe, seeds: Seeds, feed: Feed, checkpoint: Checkpoints | None, ranks: Ranks, start: float
 ) -> Generator[Epoch, None, Result]:
     """What `epochs` does since `start` (of time.perf_counter), on one of `ranks` with its share of the data."""
-    plan = Plan.of(recipe, feed)
-    learner = Learner(recipe, seeds, feed, ready_device(recipe, ranks), ranks)
+    plan = StepCounts.of(recipe, feed)
+    train_state = TrainState(recipe, seeds, feed, ready_device(recipe, ranks), ranks)
     progress = Progress(recipe.training.divergence_loss)
-    keeper = Keeper(checkpoint, trial_id(recipe, seeds, feed.digest), learner, progress, ranks)
-    keeper.resume(plan.span, plan.num_epochs)
+    checkpointer = Checkpointer(checkpoint, trial_id(recipe, seeds, feed.digest), train_state, progress, ranks)
+    checkpointer.resume(plan.span, plan.num_epochs)
     progress.durations["setup_s"] += time.perf_counter() - start
     examples: Examples | None = None
 
@@ -83,23 +83,23 @@ def train(
         begun = progress.snapshot()
         stream = feed.batches(seeds.order, seeds.augment, progress.epochs_done, progress.step - first)
         steps = ranks.joined(feed, islice(stream, last - progress.step))
-        ready = ((batch, learner.ready(batch.own)) for batch in steps)
+        ready = ((batch, train_state.ready(batch.own)) for batch in steps)
         for batch, images in progress.waiting(ready):
             with progress.timing("train_s"):
                 lr = lr_at(progress.step, recipe, plan.num_steps, plan.steps_per_epoch)
-                measured = learner.step(images, batch.own.labels, progress.step, lr, batch.rows)
+                measured = train_state.step(images, batch.own.labels, progress.step, lr, batch.rows)
                 progress.advance(batch.keys, lr, measured)
-                progress.settle(every=_CHECK_STEPS[learner.device.type])
+                progress.settle(every=_CHECK_STEPS[train_state.device.type])
             if progress.ended:
                 break
-            keeper.save_when_due()
+            checkpointer.save_when_due()
         progress.close_epoch(expected_step=last, is_last=last == plan.num_steps)
         if progress.ended:
             break
         metrics = progress.training_metrics(first, begun)
         if plan.evaluates_after(progress.epochs_done):
-            with progress.timing("eval_s"), learner.evaluated_weights():
-                evaluated, examples = evaluate(lambda batch: learner.predict(learner.ready(batch)), feed, ranks)
+            with progress.timing("eval_s"), train_state.evaluated_weights():
+                evaluated, examples = evaluate(lambda batch: train_state.predict(train_state.ready(batch)), feed, ranks)
             if not math.isfinite(evaluated["eval_loss"]):
                 progress.end("diverged", progress.step)
                 break
@@ -114,12 +114,12 @@ def train(
             curve=progress.curves_since(first),
             warnings=_waits(progress, feed),
         )
-    weights = _weights(learner) if recipe.evaluation.keep_weights and not progress.ended else None
-    return _result(progress, examples, learner.device, (*keeper.warnings, *_waits(progress, feed)), weights)
+    weights = _weights(train_state) if recipe.evaluation.keep_weights and not progress.ended else None
+    return _result(progress, examples, train_state.device, (*checkpointer.warnings, *_waits(progress, feed)), weights)
 
 
 @dataclass(frozen=True)
-class Plan:
+class StepCounts:
     """The lengths of a trial."""
 
     num_steps: int
@@ -127,7 +127,7 @@ class Plan:
     evaluate_every: int
 
     @classmethod
-    def of(cls, recipe: Recipe, feed: Feed) -> "Plan":
+    def of(cls, recipe: Recipe, feed: Feed) -> "StepCounts":
         """The budget of `recipe` on `feed`; raises TooFewSamplesError where the split has less than a batch."""
         if feed.steps_per_epoch < 1:
             raise TooFewSamplesError(
@@ -157,9 +157,9 @@ def _waits(progress: Progress, feed: Feed) -> tuple[str, ...]:
     return () if share is None else (feed.bottleneck(share),)
 
 
-def _weights(learner: Learner) -> bytes:
-    with learner.evaluated_weights():
-        return encode_weights(learner.net)
+def _weights(train_state: TrainState) -> bytes:
+    with train_state.evaluated_weights():
+        return encode_weights(train_state.net)
 
 
 def _stuck(progress: Progress, examples: Examples | None) -> str:

@@ -2,7 +2,8 @@
 
 import math
 
-from paribus.recipe import Cosine, Exponential, OneCycle, Recipe, Step
+from paribus.recipe import Cosine, Exponential, OneCycle, Recipe, RecipeError, Step
+from paribus.recipe.own import function
 from paribus.recipe.schedule import Schedule
 
 
@@ -27,7 +28,12 @@ def factor_at(step: int, schedule: Schedule, num_steps: int, steps_per_epoch: in
         return float(schedule.factor ** (step // (schedule.every_epochs * steps_per_epoch)))
     if isinstance(schedule, Cosine):
         return schedule.final_fraction + (1 - schedule.final_fraction) * (1 + math.cos(math.pi * done)) / 2
-    return _one_cycle(done, schedule)
+    if isinstance(schedule, OneCycle):
+        return _one_cycle(done, schedule)
+    factor = float(function(schedule.kind, "schedule", schedule.arguments, "done")(done))
+    if not 0 <= factor < math.inf:
+        raise RecipeError(f"schedule {schedule.kind!r} gives {factor} at {done:g} of the budget: a factor is 0 or more")
+    return factor
 
 
 def _one_cycle(done: float, schedule: OneCycle) -> float:

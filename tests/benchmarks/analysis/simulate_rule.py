@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.analysis.stability import excluded_excess, largest_excess
+from paribus.analysis.statistics.stability import excluded_excess, largest_excess
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, STABLER, UNSTABLE, WORSE, judge
 
 Floats = NDArray[np.float64]

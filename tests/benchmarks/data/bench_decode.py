@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 import simplejpeg  # type: ignore[import-untyped]
 import torch
+from interleaved import Row, rates, table
 from photographs import jpeg, photographs
 from PIL import Image
 from torchvision.transforms import v2
-from turns import Row, rates, table
 
 from paribus.data.augment import Draw, crop_boxes, mirrored
-from paribus.data.counters import sample_ids
-from paribus.data.decoding.crop import crop
-from paribus.data.decoding.decode import size_of
+from paribus.images.crop import crop
+from paribus.images.decode import size_of
+from paribus.shards.counters import sample_ids
 
 NUM = 64
 Way = Callable[[], int]

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 import simplejpeg  # type: ignore[import-untyped]
 import torch
+from interleaved import Row, rates, table
 from loaders import BATCH, SIZE, Output, Way, image_folder, lit_data, web_dataset, write_litdata
 from photographs import lay_out
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
-from turns import Row, rates, table
 
 from paribus.data import Feed, open_feed
-from paribus.data.making.shards import make_shards
-from paribus.data.sources.image_folder import image_folder as folder_source
-from paribus.data.sources.source import array_source
 from paribus.recipe import preset
+from paribus.shards.making.shards import make_shards
+from paribus.shards.sources.image_folder import image_folder as folder_source
+from paribus.shards.sources.source import array_source
 
 NUM = 192
 pytestmark = [
@@ -58,7 +58,7 @@ def opened(home: Path, short_side: int | None = None, threads: int = 0, **settin
             "data.eval_split": "test",
             "data.size": SIZE,
             "data.batch_size": BATCH,
-            "data.resident": "never",
+            "data.cache": "never",
             **changes,
         }
     )

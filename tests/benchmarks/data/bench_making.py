@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import dots
+import huge_source
 import pytest
+from interleaved import Row, table
 from photographs import lay_out
-from turns import Row, table
 
-from paribus.data.decoding.decode import decode
-from paribus.data.making.recode import Recoding
-from paribus.data.making.shards import make_shards
-from paribus.data.sources.image_folder import image_folder
+from paribus.images.decode import decode
+from paribus.shards.making.recode import Recoding
+from paribus.shards.making.shards import make_shards
+from paribus.shards.sources.image_folder import image_folder
 
 NUM, ROUNDS = 2400, 2
 SMALL = Recoding(short_side=256, quality=90)
@@ -75,7 +75,7 @@ def test_making_costs_little_more_than_decoding_and_a_second_process_next_to_not
 @pytest.mark.timeout(900)
 def test_a_maker_of_imagenets_number_of_samples_stays_small(tmp_path: Path) -> None:
     """Of 1,281,167 samples the parent holds the listing and, at the end, the index; a worker the listing's paths."""
-    command = [sys.executable, dots.__file__, str(tmp_path / "set")]
+    command = [sys.executable, huge_source.__file__, str(tmp_path / "set")]
     peaks: dict[int, float] = {}
     with subprocess.Popen(command) as maker:
         while maker.poll() is None:

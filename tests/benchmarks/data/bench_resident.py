@@ -14,16 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interleaved import Row, rates, table
 from loaders import BATCH, SIZE, Output, Way, image_folder
 from photographs import lay_out
-from turns import Row, rates, table
 
 from paribus.data import Feed, open_feed
-from paribus.data.making.shards import make_shards
-from paribus.data.resident import choice as residence
-from paribus.data.sources.image_folder import image_folder as folder_source
-from paribus.data.sources.source import array_source
+from paribus.data.cache import choice as cache_choice
 from paribus.recipe import preset
+from paribus.shards.making.shards import make_shards
+from paribus.shards.sources.image_folder import image_folder as folder_source
+from paribus.shards.sources.source import array_source
 
 NUM, SMALL_SIDE = 192, 64
 pytestmark = [
@@ -45,7 +45,7 @@ def photographs(home: Path, short_side: int | None, resident: str) -> tuple[Path
     folder = lay_out(home / "images" / str(short_side), NUM, short_side)
     make_shards(folder_source(folder), home / "data" / f"photos-{short_side}", shard_size=64)
     changes = {"data.name": f"photos-{short_side}", "data.eval_split": "test", "data.size": SIZE}
-    recipe = preset("imagenet").replace({**changes, "data.batch_size": BATCH, "data.resident": resident})
+    recipe = preset("imagenet").replace({**changes, "data.batch_size": BATCH, "data.cache": resident})
     return folder / "train", open_feed(recipe, home, threads=0)
 
 
@@ -61,12 +61,12 @@ def ours(feed: Feed, output: Output) -> Way:
 
 
 def test_a_mapped_cache_outruns_image_folder_on_the_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residence, "MEMORY_SHARE", 0)
+    monkeypatch.setattr(cache_choice, "MEMORY_SHARE", 0)
     originals, whole = photographs(tmp_path, None, "always")
     start = time.process_time()
     _, small = photographs(tmp_path, 256, "always")
     spent = time.process_time() - start
-    assert {feed.residence["train"].kind for feed in (whole, small)} == {"mapped"}
+    assert {feed.cache_choice["train"].kind for feed in (whole, small)} == {"mapped"}
     ways: dict[str, Way] = {}
     for output in ("uint8", "float"):
         ways |= {
@@ -116,5 +116,5 @@ def test_images_of_64_pixels_on_a_gpu(tmp_path: Path) -> None:
         num = sum(len(batch.on(device, torch.channels_last)) for batch in feed.batches(1, 2, epoch))
         torch.cuda.synchronize()
         best = max(best, num / (time.perf_counter() - start))
-    assert feed.residence["train"].kind == "device"
+    assert feed.cache_choice["train"].kind == "device"
     assert table([Row("64x64 on the GPU, pad-crop, flip, float, thousand images/s", best / 1000, 200, "k")])

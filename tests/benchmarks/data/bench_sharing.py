@@ -117,8 +117,8 @@ def best(ways: dict[str, Callable[[int], Taken]]) -> dict[str, tuple[float, floa
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from photographs import lay_out
 
-    from paribus.data.making.shards import make_shards
-    from paribus.data.sources.image_folder import image_folder
+    from paribus.shards.making.shards import make_shards
+    from paribus.shards.sources.image_folder import image_folder
 
     home = tmp_path_factory.mktemp("home")
     make_shards(image_folder(lay_out(home / "images", NUM)), home / "data" / "photos", shard_size=64)
@@ -126,7 +126,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_four_trials_share_beside_four_loaders(home: Path) -> None:
-    from turns import Row, table
+    from interleaved import Row, table
 
     reader = Role("reader")
     address = reader.hear()["address"]
@@ -157,7 +157,7 @@ def test_four_trials_share_beside_four_loaders(home: Path) -> None:
 @pytest.mark.parametrize("pipeline", ["decoding", "memory"])
 def test_beside_tensorsocket(home: Path, pipeline: str) -> None:
     """The same batches, decoded by both from the files; and from memory, so that handing over is all that is done."""
-    from turns import Row, table
+    from interleaved import Row, table
 
     print(f"\n{pipeline}:")
     turns = LONG[pipeline]
@@ -189,7 +189,7 @@ def ours(home: Path, pipeline: str) -> Iterator[tuple[list[Role], Role]]:
 
 def tensorsocket(home: Path, pipeline: str) -> Taken:
     """A long epoch of each consumer, from its first batch on, after one of warming up; begun again where it hangs."""
-    from desk import free_ports
+    from sandbox import free_ports
 
     for _ in range(5):
         ports = free_ports(4)
@@ -234,7 +234,7 @@ def _recipe() -> Any:
             "data.eval_split": "test",
             "data.size": SIZE,
             "data.batch_size": BATCH,
-            "data.resident": "never",
+            "data.cache": "never",
         }
     )
 

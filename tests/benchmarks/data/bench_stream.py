@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from full_size import imagenet_sized
-from turns import Row, table
+from interleaved import Row, table
 
 # Each in a process of its own, so that memory is its own and nothing is warm but the page cache.
 BASELINE = "import torch, json"
@@ -22,7 +22,7 @@ torch.set_num_threads(1)
 from paribus.data import open_feed
 from paribus.recipe import preset
 
-recipe = preset("imagenet").replace({"data.resident": "never"})
+recipe = preset("imagenet").replace({"data.cache": "never"})
 found = {}
 start = time.perf_counter()
 feed = open_feed(recipe, Path(sys.argv[1]), threads=1)

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from paribus.models.build import build
 from paribus.recipe import SGD, Numerics, Recipe, Resources, Seeds
 from paribus.recipe.model import by_name
-from paribus.training.learner import Learner, ready_device
+from paribus.training.train_state import TrainState, ready_device
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -84,7 +84,7 @@ ON_GPU = (
 
 
 class Data:
-    """What a learner asks of a feed before the first batch."""
+    """What a train state asks of a feed before the first batch."""
 
     num_train, steps_per_epoch, channels = 1_281_167, 10_000, 3
 
@@ -110,8 +110,8 @@ def plain_step(net: nn.Module, images: Tensor, labels: Tensor, *, gpu: bool) -> 
 
 def learner_step(recipe: Recipe, images: Tensor, labels: Tensor, num_classes: int) -> Step:
     """What a trial of Paribus does in a step, its records of loss, gradient norm and health included."""
-    learner = Learner(recipe, Seeds.draw(0, 0), Data(num_classes), ready_device(recipe))  # type: ignore[arg-type]
-    return lambda: learner.step(images, labels, 0, LR)
+    train_state = TrainState(recipe, Seeds.draw(0, 0), Data(num_classes), ready_device(recipe))  # type: ignore[arg-type]
+    return lambda: train_state.step(images, labels, 0, LR)
 
 
 def contestants(pair: Pair, *, gpu: bool) -> dict[str, Step]:

@@ -20,8 +20,8 @@ import psutil
 
 from paribus.tracking import MlflowRest, Recorder, TrialHeader
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.runs import create_run, ensure_experiment
-from paribus.tracking.server import ServerProcess, start_server
+from paribus.tracking.mlflow.runs import create_run, ensure_experiment
+from paribus.tracking.mlflow.server import ServerProcess, start_server
 
 KEYS = ("train_loss", "top1", "top5", "log_likelihood", "eval_loss", "lr", "grad_norm", "dead_channels", "wait", "rate")
 

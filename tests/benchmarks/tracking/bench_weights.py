@@ -19,9 +19,9 @@ from paribus.models.build import build
 from paribus.recipe import preset
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.tracking import Recorder, TrialHeader
-from paribus.tracking.records import WEIGHTS
-from paribus.tracking.server import ServerProcess, start_server
-from paribus.training.weights import encode_weights
+from paribus.tracking.mlflow.server import ServerProcess, start_server
+from paribus.tracking.outbox.artifacts import WEIGHTS
+from paribus.training.checkpoints.weights import encode_weights
 
 NUM_TRIALS, NUM_ROUNDS = 40, 3
 

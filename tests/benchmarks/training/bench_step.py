@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.recipe import Recipe, Seeds, WideResNet
-from paribus.training.learner import Learner, ready_device
 from paribus.training.progress import Progress
 from paribus.training.schedules import lr_at
+from paribus.training.train_state import TrainState, ready_device
 
 BATCH, ROUNDS = 64, 15
 
@@ -48,7 +48,7 @@ class PlainWideResNet(nn.Module):
 
 
 class Data:
-    """What a learner asks of a feed before the first batch."""
+    """What a train state asks of a feed before the first batch."""
 
     num_classes, num_train, steps_per_epoch = 10, 6400, 100
 
@@ -72,12 +72,12 @@ def plain_step(depth: int, width: int, images: Tensor, labels: Tensor) -> Callab
 
 
 def our_step(recipe: Recipe, images: Tensor, labels: Tensor) -> Callable[[], None]:
-    learner = Learner(recipe, Seeds.draw(0, 0), Data(images.shape[1]), ready_device(recipe))  # type: ignore[arg-type]
+    train_state = TrainState(recipe, Seeds.draw(0, 0), Data(images.shape[1]), ready_device(recipe))  # type: ignore[arg-type]
     progress, keys = Progress(1e9), [f"{index:08d}" for index in range(len(images))]
 
     def step() -> None:
         lr = lr_at(progress.step, recipe, 100_000, 100)
-        progress.advance(keys, lr, learner.step(images, labels, progress.step, lr))
+        progress.advance(keys, lr, train_state.step(images, labels, progress.step, lr))
         progress.settle()
 
     return step

@@ -14,7 +14,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decoding.decode import Pixels
+from paribus.images.decode import Pixels
 
 Shape = tuple[int, int, int, int]
 
@@ -46,7 +46,7 @@ class Slot:
 
 
 class Window:
-    """A slot as a consumer sees it: read-only, and valid for as long as anything refers to it."""
+    """A slot as a client sees it: read-only, and valid for as long as anything refers to it."""
 
     def __init__(self, descriptor: int, shape: Shape) -> None:
         try:

@@ -1,6 +1,6 @@
-"""What reader and consumers say to each other: one message a packet, over a socket of the node's own kernel.
+"""What reader and clients say to each other: one message a packet, over a socket of the node's own kernel.
 
-A consumer sends `Attach`, `Release`, `Wait`, `At` and `Leave`; the reader sends `Grant`, `Alone` and `Busy`.
+A client sends `Attach`, `Release`, `Wait`, `At` and `Leave`; the reader sends `Grant`, `Alone` and `Busy`.
 """
 
 import json
@@ -14,8 +14,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.decoding.decode import Pixels
 from paribus.data.sharing.memory import Shape
+from paribus.images.decode import Pixels
 
 MAX_PACKET = 1 << 16
 
@@ -33,7 +33,7 @@ class Drawn(Protocol):
 
 @dataclass(frozen=True)
 class Handed:
-    """A batch from the reader, as `Drawn`; its images are read-only memory that all consumers see."""
+    """A batch from the reader, as `Drawn`; its images are read-only memory that all clients see."""
 
     images: Pixels
     positions: NDArray[np.int32]
@@ -57,10 +57,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Stream:
-    """What consumers must have in common to share.
+    """What clients must have in common to share.
 
     `identity` hashes what the pixels follow from, apart from the seeds; `spec` is what a reader opens them from, and
-    may differ between consumers (another copy of the same shards). `shape` is a whole batch's, (B, H, W, C).
+    may differ between clients (another copy of the same shards). `shape` is a whole batch's, (B, H, W, C).
     """
 
     identity: str
@@ -180,7 +180,7 @@ def unpack(packet: bytes) -> Message:
 
 
 def listen(address: str) -> socket.socket:
-    """A socket for consumers, under a name that is no file and ends with its process."""
+    """A socket for clients, under a name that is no file and ends with its process."""
     listener = _socket()
     listener.bind(_name(address))
     listener.listen(128)

@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from paribus.data.errors import DataError
 from paribus.data.sharing.protocol import Source, Stream
+from paribus.errors import DataError
 from paribus.recipe.part import Part, is_bookkeeping
 from paribus.recipe.recipe import Recipe
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What the uint8 pixels of a training batch do not depend on: arms that differ in these alone share one stream. The
 # digest stands for the name; what is normalised or cut out is so on the device.
-_BESIDES = {"name", "eval_split", "max_undecodable", "cutout", "normalise"}
+_BESIDES = {"name", "eval_split", "max_undecodable", "cutout", "erasing", "mix", "normalise"}
 _MAX_OPEN = 4
 
 
@@ -43,7 +43,7 @@ class Sources:
         """The feed of a stream's `spec`.
 
         Raises:
-            DataError: what `open_feed` raises, or the data there are other than the consumer's.
+            DataError: what `open_feed` raises, or the data there are other than the client's.
         """
         from paribus.data.feed import open_feed
 

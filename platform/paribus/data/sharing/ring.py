@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from math import inf
 
 from paribus.data.sharing.memory import Slot
-from paribus.data.sharing.patience import Patience
+from paribus.data.sharing.wait_policy import WaitPolicy
 
-# Batches that a consumer may have at a time. It reads the next while one is trained on and one is about to be let go.
+# Batches that a client may have at a time. It reads the next while one is trained on and one is about to be let go.
 CREDIT = 4
 
 
 @dataclass(eq=False)
 class Member:
-    """A consumer in a ring: it is granted `position` next, and asked for what comes before `limit`."""
+    """A client in a ring: it is granted `position` next, and asked for what comes before `limit`."""
 
     position: int
     limit: int
@@ -51,15 +51,15 @@ class Ring:
     member that left and does not let go.
     """
 
-    def __init__(self, start: int, steps: int, capacity: int, patience: Patience, now: float) -> None:
+    def __init__(self, start: int, steps: int, capacity: int, wait_policy: WaitPolicy, now: float) -> None:
         self.steps = steps
         self.head = start
         self.members: set[Member] = set()
         self.ended = False
         self.free: list[Slot] = []
         self.awaited: Callable[[int, float], bool] = lambda position, now: False
-        self._start, self._capacity, self._patience = start, capacity, patience
-        self._gather_until_s = now + patience.gather_s
+        self._start, self._capacity, self._wait_policy = start, capacity, wait_policy
+        self._gather_until_s = now + wait_policy.gather_s
         self._gathered = -1
         self._batches: deque[Batch] = deque()
         self._judged_s, self._was_blocked = now, False
@@ -112,7 +112,7 @@ class Ring:
         self._batches.clear()
 
     def judge(self, now: float) -> list[tuple[Member, str]]:
-        """The members that must go on alone now, with the reason, so that nobody waits longer than its patience.
+        """The members that must go on alone now, with the reason, so that nobody waits longer than its wait policy.
 
         The smaller group leaves: those who wait for slower ones, or those who are waited for; of equal ones the latter.
         """
@@ -136,7 +136,7 @@ class Ring:
 
     def patience_left_s(self, member: Member, now: float) -> float:
         """Seconds that `member` may still spend waiting for others."""
-        return self._patience.left_s(member.waited_s, now - member.joined_s)
+        return self._wait_policy.left_s(member.waited_s, now - member.joined_s)
 
     def _full(self, now: float) -> bool:
         if len(self._batches) < self._capacity:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
-from paribus.recipe.home import HomeError, home
+from paribus.host.home import HomeError, home
 
 
 def kept(root: Path, question: str, find: Callable[[], str]) -> str:

@@ -3,9 +3,9 @@
 from paribus.recipe.code.names import Place
 
 # What an executor calls for a trial; the other ranks and the node's reader are processes of their own.
-TRAINING = ("training.loop:epochs", "training.rank:main")
+TRAINING = ("training.loop:epochs", "training.ranks.rank:main")
 FEED = ("data.feed:open_feed", "data.sharing.recipes:Sources", "data.sharing.recipes:stream_of")
-READERS = ("data.sharing.reader:Reader", "data.sharing.consumer:Consumer", "data.sharing.cohorts:Limits")
+READERS = ("data.sharing.server:Server", "data.sharing.client:Client", "data.sharing.cohorts:Limits")
 
 # Definitions ("module:name") and modules, with all in them, that cannot change the result of a trial, and why.
 LEFT_OUT = {
@@ -18,11 +18,11 @@ LEFT_OUT = {
     "recipe.presets": "recipes by name; a trial's recipe is one already",
     "recipe.paths": "sets fields of a recipe before it is a trial's",
     "recipe.errors": "texts",
-    "recipe.secrets": "takes passwords out of texts",
-    "recipe.home": "where files lie",
-    "data.meter": "shows how far something is",
-    "data.making": "makes shards, for whose content the data's digest stands",
-    "data.sources": "what shards are made from: the data's digest stands for it",
+    "host.secrets": "takes passwords out of texts",
+    "host.home": "where files lie",
+    "host.progress_bar": "shows how far something is",
+    "shards.making": "makes shards, for whose content the data's digest stands",
+    "shards.sources": "what shards are made from: the data's digest stands for it",
 }
 # Of the classes of a recipe's parts, the members that say how a part is called.
 UNREAD_MEMBERS = {

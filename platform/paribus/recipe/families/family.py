@@ -6,7 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from paribus.recipe.part import Part
+from paribus.recipe.component import kind_of
+from paribus.recipe.layers import Activation, Attention, Norm
+from paribus.recipe.part import Part, added
 
 
 class Family(Part):
@@ -14,6 +16,7 @@ class Family(Part):
 
     family: str
     width: float = Field(1.0, gt=0, le=64, description="multiplies the channels of every stage; may be fractional")
+    activation: Activation = added("relu", description="in place of every ReLU but those of attention")
 
     @property
     def name(self) -> str:
@@ -71,6 +74,18 @@ class SqueezeExcite(Part):
     gate: Literal["sigmoid", "tanh", "relu"] = "sigmoid"
     bias: bool = Field(True, description="the released models have biases, the paper's ablations none")
     stages: tuple[int, ...] | None = Field(None, description="counted from 1, as in table 15; null: all of them")
+    module: Attention = added("squeeze_excite", description="what stands at `place`: this, another, or one's own")
+
+    @model_validator(mode="after")
+    def _of_squeeze_excite(self) -> Self:
+        usual = type(self).model_fields
+        if self.module != "squeeze_excite":
+            for name in ("reduction", "squeeze", "gate", "bias"):
+                if getattr(self, name) != usual[name].default:
+                    raise ValueError(
+                        f"se.{name} belongs to squeeze_excite, and se.module is {kind_of(self.module)!r}: leave it out"
+                    )
+        return self
 
     def at(self, stage: int) -> bool:
         """Whether units of `stage`, counted from 1, have one."""
@@ -120,7 +135,7 @@ class Residual(Family):
     shortcut_scale: float = Field(1.0, ge=0, le=10, description="ResNet-v2, section 3.1; 0 leaves the shortcut out")
     dropout: float = Field(0.0, ge=0, lt=1)
     dropout_placement: Literal["none", "branch", "shortcut", "head"] = "none"
-    norm: Literal["batch", "none"] = "batch"
+    norm: Norm = "batch"
     stochastic_depth: StochasticDepth = StochasticDepth()
     se: SqueezeExcite = SqueezeExcite()
 

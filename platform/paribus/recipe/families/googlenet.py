@@ -5,7 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from paribus.recipe.component import kind_of
 from paribus.recipe.families.family import Family, ModuleExcite
+from paribus.recipe.layers import LRNorm
 from paribus.recipe.part import Part
 
 # As many as there are letters: 3a to 3z.
@@ -28,6 +30,9 @@ class AuxiliaryHeads(Part):
     pool: Literal["5x5/3", "4x4"] = "5x5/3"
 
 
+_NORM_NAMES = {"lrn": "LRN", "batch": "BN", "none": "plain"}
+
+
 class GoogLeNet(Family):
     """A stem, three grids of Inception modules named 3a to 5b, average pool, classifier.
 
@@ -47,7 +52,7 @@ class GoogLeNet(Family):
     stem: Literal["small", "imagenet"] = "small"
     blocks: tuple[Count, Count, Count]
     large_conv: Literal["5x5", "3x3", "two_3x3"]
-    norm: Literal["lrn", "batch", "none"]
+    norm: LRNorm
     bias: bool = False
     dropout: float = Field(0.0, ge=0, lt=1, description="before the classifier")
     auxiliary: AuxiliaryHeads = AuxiliaryHeads()
@@ -67,14 +72,14 @@ class GoogLeNet(Family):
         if len(set(self.auxiliary.at)) < len(self.auxiliary.at):
             raise ValueError(f"auxiliary.at {self.auxiliary.at} names a module twice: each can have one head")
         self.se.check_stages(len(self.blocks))
-        if self.bias and self.norm != "batch":
+        if self.bias and self.norm in ("lrn", "none"):
             raise ValueError(f"bias has no effect with norm {self.norm!r}, whose convs have one: set bias to false")
         return self
 
     def described(self, name: str, usual: "GoogLeNet") -> str:
         """`name` and what of this net differs from `usual`."""
         marks = (
-            "" if self.norm == usual.norm else {"lrn": "LRN", "batch": "BN", "none": "plain"}[self.norm],
+            "" if self.norm == usual.norm else _NORM_NAMES.get(kind_of(self.norm), kind_of(self.norm)),
             "" if self.large_conv == usual.large_conv else self.large_conv,
             "bias" if self.bias else "",
             "small" if self.stem == "small" else "",

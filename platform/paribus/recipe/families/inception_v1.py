@@ -6,6 +6,7 @@ from pydantic import Field
 
 from paribus.recipe.families.family import Published
 from paribus.recipe.families.googlenet import AuxiliaryHeads, Count, GoogLeNet
+from paribus.recipe.layers import LRNorm
 
 
 class InceptionV1(GoogLeNet):
@@ -19,7 +20,7 @@ class InceptionV1(GoogLeNet):
     family: Literal["inception_v1"] = "inception_v1"
     blocks: tuple[Count, Count, Count] = (2, 5, 2)
     large_conv: Literal["5x5", "3x3", "two_3x3"] = "5x5"
-    norm: Literal["lrn", "batch", "none"] = "lrn"
+    norm: LRNorm = "lrn"
     last_pool: Literal["3x3", "2x2"] = Field("3x3", description="before 5a, at stride 2; torchvision has 2x2")
     dropout: float = Field(0.4, ge=0, lt=1, description="before the classifier")
 

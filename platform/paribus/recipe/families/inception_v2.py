@@ -4,6 +4,7 @@ from typing import Literal
 
 from paribus.recipe.families.family import ModuleExcite, Published
 from paribus.recipe.families.googlenet import Count, GoogLeNet
+from paribus.recipe.layers import LRNorm
 
 
 class InceptionV2(GoogLeNet):
@@ -18,7 +19,7 @@ class InceptionV2(GoogLeNet):
     family: Literal["inception_v2"] = "inception_v2"
     blocks: tuple[Count, Count, Count] = (3, 5, 2)
     large_conv: Literal["5x5", "3x3", "two_3x3"] = "two_3x3"
-    norm: Literal["lrn", "batch", "none"] = "batch"
+    norm: LRNorm = "batch"
 
     @property
     def min_size(self) -> int:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from paribus.recipe.families.family import Family, ModuleExcite, Published
+from paribus.recipe.layers import Norm
 from paribus.recipe.part import Part
 
 Grid = Literal[35, 17, 8]
@@ -63,7 +64,7 @@ class InceptionV3(Family):
     reduction: Literal["parallel", "pool_first", "pool_last"] = "parallel"
     auxiliary: AuxiliaryHead = AuxiliaryHead()
     dropout: float = Field(0.0, ge=0, lt=1, description="before the classifier; TF-slim 0.2, torchvision 0.5")
-    norm: Literal["batch", "none"] = "batch"
+    norm: Norm = "batch"
     se: ModuleExcite = ModuleExcite()
 
     @field_validator("factorised", mode="before")

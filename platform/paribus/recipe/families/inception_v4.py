@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from paribus.recipe.families.family import Family, ModuleExcite, Published
+from paribus.recipe.layers import Norm
 
 Blocks = Annotated[int, Field(ge=1, le=1000)]
 Filters = Annotated[int, Field(ge=1)]
@@ -29,7 +30,7 @@ class InceptionV4(Family):
     order: Literal["released", "figure"] = "released"
     reduction_a: tuple[Filters, Filters, Filters, Filters] = Field((192, 224, 256, 384), description="k, l, m, n")
     dropout: float = Field(0.0, ge=0, lt=1, description="before the classifier; the paper's is 0.2")
-    norm: Literal["batch", "none"] = "batch"
+    norm: Norm = "batch"
     se: ModuleExcite = ModuleExcite()
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from paribus.recipe.families.family import Family, Published
+from paribus.recipe.layers import Norm
 
 _PAPER = ((192, 160, 96), (192, 192, 192), (192, 192))
 
@@ -30,7 +31,7 @@ class NIN(Family):
     kernels: tuple[int, ...] = Field((5, 5, 3), description="of the first conv of each mlpconv; odd")
     pools: tuple[Literal["max", "average"], ...] = ("max", "average")
     dropout: float = Field(0.5, ge=0, lt=1, description="after each pool")
-    norm: Literal["none", "batch"] = "none"
+    norm: Norm = "none"
     head: Literal["average", "connected", "linear"] = "average"
     head_dropout: float = Field(0.0, ge=0, lt=1, description="before the fully connected layer")
 

@@ -1,0 +1,279 @@
+"""The command line: `paribus VERB ...`, and the same study verbs on a study file. Starts in under a second."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
+
+from paribus.commands.answer import Answer
+from paribus.host.home import place_fault
+from paribus.host.interruption import GO_ON, Stop, stoppable
+from paribus.study import Study, StudyError
+from paribus.study.study import printable
+
+if TYPE_CHECKING:
+    from paribus.engine.options import Options
+
+_VERBS = {
+    "plan": "which trials there are, what is left to do, what it can detect and what it costs; trains nothing",
+    "run": "do what the plan says: finished trials are skipped, interrupted ones resumed, failed ones tried again",
+    "status": "how far the study is: trials by outcome, what runs now, what failed and why",
+    "report": "effects with intervals, verdicts and the claim; works on partial results",
+    "retry": "run the failed trials alone",
+    "export": "every trial's result as CSV (or --json): one row a trial",
+}
+_EXAMPLES = """examples:
+  paribus plan studies/width.py                       what would run, and what it can tell
+  paribus run studies/width.py --set budget="2 epochs" --replicates 3
+  ray job submit studies/residual_scale.py            the same on the cluster that `paribus up` started
+  paribus report studies/width.py --html width.html   one page to send to a colleague
+  paribus doctor                                      what is missing, busy or wrong
+"""
+_VERB_EXAMPLES = {
+    "plan": ("--replicates 10", "what five more replicates would cost and show"),
+    "run": ('--set budget="2 epochs" --replicates 3', "a quick look, with trials and verdicts of its own"),
+    "status": ("--json", "one record a trial, for a script"),
+    "report": ("--html report.html", "one page to send to a colleague"),
+    "retry": ("", "after mending what `status` says is broken"),
+    "export": ("> trials.csv", "for a notebook"),
+}
+# What the verbs take when they are called in Python.
+_OPTIONS = {
+    "plan": ("ledger", "accept_code", "redo"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown"),
+    "status": ("ledger",),
+    "report": ("ledger", "fresh", "html", "markdown"),
+}
+_STUDY_EXAMPLES = """examples:
+  {name} plan                                   what would run, and what it can tell
+  {name}                                        run it, or complete it
+  {name} run --replicates 10                    add replicates: only the new ones are trained
+  {name} run --base cifar10 --set resources.gpus=0.5
+  {name} report --html report.html
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The `paribus` command; returns the exit code."""
+    return _guarded(_parser(), list(sys.argv[1:] if arguments is None else arguments))
+
+
+def study_main(study: Study, arguments: Sequence[str]) -> int:
+    """A study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`."""
+    name = printable(os.path.relpath(sys.argv[0])) if sys.argv[0] else f"studies/{study.name}.py"
+    parser = argparse.ArgumentParser(
+        prog=name,
+        description=study.question,
+        epilog=_STUDY_EXAMPLES.format(name=name),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in _VERBS.items():
+        _add_verb(verbs, verb, text, f"{name} {verb}").set_defaults(run=_study_verb, study=study)
+    given = list(arguments)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+        given.insert(0, "run")
+    return _guarded(parser, given)
+
+
+def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+    """What a verb finds, as an object; `options` are those of the command, by name.
+
+    Raises:
+        StudyError: an option that the verb has not.
+    """
+    from paribus.commands import study_verbs as verbs
+    from paribus.engine.options import Options
+
+    allowed = _OPTIONS[verb]
+    if unknown := sorted(set(options) - set(allowed)):
+        raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
+    asked = {"plan": verbs.planned, "run": verbs.ran, "status": verbs.recorded, "report": verbs.judged}
+    return asked[verb](study, Options(**options))
+
+
+def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
+    """Run the chosen verb; what a person got wrong is a sentence on stderr and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a file's name need not be UTF-8, and is to be shown all the same
+            stream.reconfigure(errors="backslashreplace")
+    args = parser.parse_args(arguments)
+    with stoppable(parser.prog) as stop:
+        return _run(parser, args, stop)
+
+
+def _run(parser: argparse.ArgumentParser, args: argparse.Namespace, stop: Stop) -> int:
+    try:
+        return int(args.run(args))
+    except (Exception, KeyboardInterrupt) as error:
+        if not stop.number and not isinstance(error, KeyboardInterrupt):
+            return _said(parser.prog, error)
+        # Whatever went wrong after a signal came of it: who reads what is printed, and workers, get it too.
+        text = str(error) if isinstance(error, KeyboardInterrupt) and str(error) else GO_ON
+        with suppress(OSError):  # the terminal may be gone
+            print(f"\n{parser.prog}: {text}", file=sys.stderr)
+        return stop.code
+
+
+def _said(program: str, error: Exception) -> int:
+    """Say in a sentence what a person got wrong, or what is wrong around; returns the exit code. Else raises it."""
+    if isinstance(error, BrokenPipeError):  # `| head` is no error
+        sys.stderr.close()
+        return 0
+    from paribus.host.secrets import without_secrets
+
+    if isinstance(error, OSError) and error.filename is not None:
+        # A place of the person's; the home has a sentence of its own, the others no room of ours has a better one for.
+        text = place_fault(error) or f"{error.filename} cannot be used: {error.strerror}"
+        print(f"{program}: {without_secrets(text)}", file=sys.stderr)
+        return 1
+    # Our own errors are written for people: ValueErrors say what was asked wrongly (recipe, study, analysis),
+    # RuntimeErrors what is wrong around it (ledger, data, cluster, stack).
+    if isinstance(error, (ValueError, RuntimeError)) and type(error).__module__.startswith("paribus."):
+        print(f"{program}: {without_secrets(str(error))}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError) else 1
+    raise error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="paribus",
+        description="Ablation studies that end in a number, an interval and a verdict.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in _VERBS.items():
+        study_verb = _add_verb(verbs, verb, text, f"paribus {verb} studies/width.py")
+        study_verb.add_argument("file", metavar="FILE", help="a study file, such as studies/width.py")
+        study_verb.set_defaults(run=_file_verb)
+    from paribus.commands.data_hash import register as register_data
+    from paribus.commands.evaluate import register as register_evaluate
+    from paribus.commands.ledger import register as register_ledger
+    from paribus.commands.models import register as register_models
+    from paribus.commands.shards import register as register_shards
+
+    register_evaluate(verbs)
+    register_shards(verbs)
+    register_data(verbs)
+    register_models(verbs)
+    register_ledger(verbs)
+    _add_stack(verbs)
+    return parser
+
+
+def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.ArgumentParser:
+    words, purpose = _VERB_EXAMPLES[verb]
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        verb,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  {command} {words}".rstrip() + f"    {purpose}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
+    add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
+    add("--replicates", type=int, metavar="R", help="another number of replicates; those that exist are kept")
+    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    if verb in ("plan", "run", "retry"):
+        add("--accept-code", action="store_true", help="reuse finished trials that other code made")
+        add("--redo", action="store_true", help="train again what other code made")
+    if verb in ("run", "retry"):
+        add("--cpus", type=int, metavar="N", help="CPUs of the Ray that is started where none runs")
+    if verb in ("run", "report"):
+        add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
+    if verb == "report":
+        add("--html", metavar="FILE", help="also write one self-contained page with plots")
+        add("--markdown", metavar="FILE", help="also write the tables as Markdown")
+    if verb != "run" and verb != "retry":
+        add("--json", action="store_true", help="print data instead of text")
+    return parser
+
+
+def _add_stack(verbs: Any) -> None:
+    texts = {
+        "up": ("start what is not running of Ray, MLflow and the dashboard, on loopback", "then: ray job submit FILE"),
+        "down": ("end what `up` started, and nothing else", "running studies are stopped in order first"),
+        "doctor": ("say what is missing, busy or wrong, and what to do", "--json gives data for a script"),
+    }
+    parsers = {
+        verb: verbs.add_parser(
+            verb, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: paribus {verb}    {hint}"
+        )
+        for verb, (text, hint) in texts.items()
+    }
+    parsers["up"].set_defaults(run=_up)
+    parsers["down"].set_defaults(run=_down)
+    doctor = parsers["doctor"]
+    doctor.add_argument("--json", action="store_true", help="print data instead of text")
+    doctor.set_defaults(run=_doctor)
+
+
+def _file_verb(args: argparse.Namespace) -> int:
+    from paribus.study.study_file import load_study
+
+    args.study = load_study(args.file)
+    return _study_verb(args)
+
+
+def _study_verb(args: argparse.Namespace) -> int:
+    from paribus.commands import study_verbs as verbs
+
+    study, args.declared = _varied(args.study, args), args.study
+    action = {
+        "plan": verbs.plan,
+        "run": verbs.run,
+        "retry": verbs.retry,
+        "status": verbs.status,
+        "report": verbs.report,
+        "export": verbs.export,
+    }[args.verb]
+    return action(study, _options(args))
+
+
+def _varied(study: Study, args: argparse.Namespace) -> Study:
+    from paribus.recipe.paths import parse_assignment
+
+    for text in (args.base or "", *args.settings):
+        if not printable(text) == text:
+            raise StudyError(f"{text!a} is not UTF-8: a recipe holds nothing else, so rename that file or folder")
+    if args.replicates is not None:
+        study = replace(study, replicates=args.replicates)
+    if not args.base and not args.settings:
+        return study
+    return study.vary(base=args.base, fixed=dict(parse_assignment(text) for text in args.settings))
+
+
+def _options(args: argparse.Namespace) -> Options:
+    from dataclasses import fields
+
+    from paribus.engine.options import Options
+
+    return Options(**{field.name: getattr(args, field.name) for field in fields(Options) if hasattr(args, field.name)})
+
+
+def _up(args: argparse.Namespace) -> int:
+    from paribus.local import stack
+
+    stack.up()
+    return 0
+
+
+def _down(args: argparse.Namespace) -> int:
+    from paribus.local import stack
+
+    stack.down()
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from paribus.local import doctor
+
+    return doctor.main(as_json=args.json)

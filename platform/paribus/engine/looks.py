@@ -1,0 +1,161 @@
+"""Looks in the ledger: noted when a driver adds replicates or a seed, and read when a study is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from paribus.recipe import Recipe
+from paribus.study.plan import places, trials
+from paribus.study.study import Study
+from paribus.tracking import tags as words
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.mlflow.runs import now_ms
+from paribus.tracking.planned import of_plan
+from paribus.tracking.replication import Look, Replication, read_replication
+from paribus.tracking.study_choice import STUDY_FILE
+
+if TYPE_CHECKING:
+    from paribus.analysis.looks import Looks
+    from paribus.tracking.ledger import Ledger
+
+Digest = Callable[[Recipe], str]
+# A verdict needs three pairs.
+_LEAST = 3
+_ENDED = ("finished", "diverged", "dead", "stuck")
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What was asked for before, and the study as it was run last; None where the ledger does not say."""
+
+    replication: Replication
+    written: Study | None = None
+
+
+def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
+    """What a study's run tells of its replicates and looks; one of the last release tells by its study file."""
+    if record is None:
+        return History(replication=Replication())
+    written = _written(ledger, record)
+    kept = read_replication(record.tags.get(words.REPLICATION, ""))
+    if not kept.asked and written is not None:
+        kept = Replication(asked={written.seed: written.replicates})
+    return History(replication=kept, written=written)
+
+
+def extended(history: History, study: Study, records: Sequence[TrialRecord], digest: Digest) -> Replication:
+    """The replication of a study that is about to be run, with the looks that it makes of what has ended.
+
+    A look is verdicts that could be had when replicates or a seed were added, whether or not anybody printed them. A
+    run that was killed and goes on adds nothing. `records` are all that the ledger holds by the study's name.
+    """
+    kept = history.replication
+    if not kept.asked:  # nothing was written down, so the records tell
+        own = of_plan(records, places(trials(study, digest)))
+        if highest := max((record.replicate for record in own), default=0):
+            kept = Replication(asked={study.seed: highest})
+    if not kept.is_raised(study.seed, study.replicates):
+        return kept.extended(study.seed, study.replicates)
+    seen = history.written or study
+    looks = (_look(replace(seen, seed=seed, replicates=r), records, digest) for seed, r in kept.asked.items())
+    return kept.extended(study.seed, study.replicates, tuple(look for look in looks if look is not None))
+
+
+def is_raise(history: History, study: Study) -> bool:
+    """Whether the study asks for more than the ledger knows to have been asked for; True where it does not know."""
+    return not history.replication.asked or history.replication.is_raised(study.seed, study.replicates)
+
+
+def raise_note(history: History, study: Study, records: Sequence[TrialRecord], digest: Digest) -> str:
+    """That to run the study as it is asked for is itself a look; "" where it is none."""
+    after = extended(history, study, records, digest)
+    if after.looks == history.replication.looks or not (looks := looks_before(after, study)):
+        return ""
+    return (
+        f"this adds replicates or a seed when verdicts could be had already, which is itself a look: verdicts will say "
+        f"`{looks.phrase()}`, with the error rate that they then have; --fresh judges on what is added, alone, at "
+        f"{100 * study.alpha:g} %"
+    )
+
+
+def looks_before(replication: Replication, study: Study) -> Looks:
+    """The looks that a verdict on this study comes after."""
+    from paribus.analysis.looks import Looks
+
+    own = replication.looks_before(study.seed, study.replicates)
+    return Looks(
+        own=tuple(look.pairs for look in own),
+        elsewhere=replication.other_seeds_before(study.seed, study.replicates),
+    )
+
+
+def held_note(replication: Replication, study: Study, records: Sequence[TrialRecord], digest: Digest) -> list[str]:
+    """That the ledger holds more replicates than are judged; nothing where it does not."""
+    asked = replication.asked.get(study.seed, 0)
+    if asked <= study.replicates:
+        return []
+    own = of_plan(records, places(trials(replace(study, replicates=asked), digest)))
+    held = max((record.replicate for record in own if record.outcome in _ENDED), default=0)
+    if held <= study.replicates:
+        return []
+    return [
+        f"the ledger holds {held} replicates, and these are the first {study.replicates}: a number of replicates that "
+        f"was chosen after looking holds no error rate (--replicates {held} judges all of them)"
+    ]
+
+
+def fresh_note(replication: Replication, study: Study) -> str:
+    """Which replicates a fresh judgement rests on."""
+    looks = replication.looks_before(study.seed, study.replicates)
+    if not looks:
+        return "fresh: nobody has looked at these replicates before, so that all of them are judged"
+    first, many = looks[-1].last + 1, len(looks) > 1
+    which = (
+        f"replicate {first} alone" if first == study.replicates else f"replicates {first} to {study.replicates} alone"
+    )
+    rest = f"; there were {len(looks)} looks, and each judgement by itself holds the error rate" if many else ""
+    return f"fresh: judged on {which}, added since the look at {looks[-1].pairs}{rest}"
+
+
+def first_fresh(replication: Replication, study: Study) -> int:
+    """The first replicate that was added since the last look; 1 where there was none."""
+    looks = replication.looks_before(study.seed, study.replicates)
+    return looks[-1].last + 1 if looks else 1
+
+
+def _look(seen: Study, records: Iterable[TrialRecord], digest: Digest) -> Look | None:
+    from paribus.data import DataError
+
+    try:
+        own = of_plan(records, places(trials(seen, digest)))
+    except DataError:  # an earlier plan's data is gone from this machine, and nothing can be paired with it again
+        return None
+    ended = [record for record in own if record.outcome in _ENDED]
+    there = {(record.arm, record.replicate) for record in ended}
+    pairs = max(
+        (
+            sum((arm, r) in there and (seen.baseline_of(arm), r) in there for r in range(1, seen.replicates + 1))
+            for arm in seen.arms
+            if arm not in seen.baselines
+        ),
+        default=0,
+    )
+    if pairs < _LEAST:
+        return None
+    return Look(seed=seen.seed, pairs=pairs, last=max(record.replicate for record in ended), when_ms=now_ms())
+
+
+def _written(ledger: Ledger, record: StudyRecord) -> Study | None:
+    from paribus.recipe import RecipeError
+    from paribus.study import StudyError
+    from paribus.study.document import read_study
+    from paribus.tracking.errors import LedgerError, LedgerUnreachable
+
+    try:
+        return read_study(ledger.artifact(record.run_id, STUDY_FILE))
+    except LedgerUnreachable:
+        raise
+    except (LedgerError, StudyError, RecipeError):
+        return None

@@ -1,0 +1,237 @@
+"""From a study and the ledger to a plan, with what it can detect and what it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.engine.code_digest import trial_code
+from paribus.engine.options import Options
+from paribus.engine.variables import check_variables
+from paribus.plugins import has_own
+from paribus.recipe import Recipe, RecipeError
+from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
+from paribus.study.power import DEFAULT_SD, Power, power_of_study
+from paribus.study.settings import Settings, settings_of
+from paribus.study.study import Study
+from paribus.study.words import IN_NATS
+
+if TYPE_CHECKING:
+    from paribus.study.words import Arm
+    from paribus.tracking.ledger_records import TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A plan with what it promises. `seconds` is of one worker, summed over the trials to run; None: nothing timed yet.
+
+    `num_untimed` of those trials are in arms that no trial of this plan has timed, and are priced by the others' mean.
+    `note` says why the ledger is not part of it, "" where it is; `look` that running it is a look, "" where it is none;
+    `records` are those of the plan's own trials.
+    """
+
+    plan: Plan
+    power: Power
+    seconds: float | None
+    note: str
+    num_untimed: int
+    records: Sequence[TrialRecord] | None
+    settings: Settings
+    look: str
+
+    @property
+    def title(self) -> str:
+        """The study's name, and its settings where they are others than its file's."""
+        return self.settings.title(self.plan.study.name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain data, for `--json`."""
+        return {
+            "study": self.plan.study.name,
+            "settings": self.settings.name,
+            "counts": self.plan.counts(),
+            "detectable": self.power.detectable,
+            "num_contrasts": self.power.num_contrasts,
+            "equivalence_power": self.power.equivalent,
+            "replicates_for_equivalence": self.power.enough,
+            "failures_needed": self.power.failures,
+            "failure_rate_found": self.power.failure_rate,
+            "sd": self.power.sd,
+            "sd_source": self.power.source,
+            "worker_seconds": self.seconds,
+            "num_untimed": self.num_untimed,
+            "note": self.note,
+            "look": self.look,
+            "trials": [
+                {
+                    "id": s.trial.id,
+                    "code": s.code,
+                    "arm": s.trial.arm.as_dict(),
+                    "replicate": s.trial.replicate,
+                    "action": s.action,
+                }
+                for s in self.plan.steps
+            ],
+        }
+
+
+def make_preview(
+    study: Study,
+    home: Path,
+    records: Sequence[TrialRecord] | None,
+    options: Options,
+    *,
+    only: frozenset[Action] | None = None,
+    note: str = "",
+    check: bool = True,
+) -> Preview:
+    """The plan of a study given the ledger's records; None where the ledger could not be asked.
+
+    Raises:
+        DataError, AnalysisError: with `check`, what training or the verdicts would refuse.
+    """
+    from paribus.shards.catalog import check_inputs, data_digest
+    from paribus.tracking.planned import of_plan
+
+    def digest_of(recipe: Recipe) -> str:
+        return data_digest(recipe, home)
+
+    check_variables()
+    if check:
+        check_own(study)
+        check_inputs(map(study.recipe_of, study.arms), home)
+    samples = _num_eval(study, home, check)
+    drawn = trials(study, digest_of)
+    plan = make_plan(
+        study,
+        drawn,
+        None if records is None else known_of(records),
+        code=trial_code,
+        accept_code=options.accept_code,
+        redo=options.redo,
+        only=only,
+    )
+    own = None if records is None else of_plan(records, places(drawn))
+    measured = {record.trial_id: record for record in own or ()}
+    seconds, num_untimed = _seconds(plan, measured)
+    return Preview(
+        plan=plan,
+        power=_power(study, measured, drawn, min(samples)),
+        seconds=seconds,
+        num_untimed=num_untimed,
+        note=note,
+        records=own,
+        settings=settings_of(study, options.declared),
+        look="",
+    )
+
+
+def check_own(study: Study) -> None:
+    """Try out what the study brings from outside, if it brings anything: torch is imported for it, and not otherwise.
+
+    Raises:
+        RecipeError: it does not fit, draws from a global generator, or cannot be pickled.
+    """
+    if not any(has_own(study.recipe_of(arm)) for arm in study.arms):
+        return
+    from paribus.testing import check_recipe
+
+    tried: set[object] = set()
+    for arm in study.arms:
+        try:
+            check_recipe(study.recipe_of(arm), tried)
+        except RecipeError as error:
+            raise RecipeError(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
+
+
+def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
+    """What a plan needs of the ledger's trials, by trial id."""
+    return {
+        record.trial_id: Known(
+            outcome=record.outcome,
+            code=record.tags.get("paribus.code", ""),
+            attempt=record.attempt,
+            run_id=record.run_id,
+        )
+        for record in records
+    }
+
+
+def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
+    """How many evaluation examples each data set of the arms has.
+
+    With `check` it refuses before training what the report would refuse after it.
+
+    Raises:
+        AnalysisError: the margin is below one evaluation example.
+    """
+    from paribus.shards.catalog import locate
+    from paribus.shards.manifest import read_manifest
+
+    samples = []
+    for data in {study.recipe_of(arm).data for arm in study.arms}:
+        split = read_manifest(locate(data, home)).split(data.eval_split)
+        samples.append(split.samples)
+        if check and study.metric not in IN_NATS and study.margin * split.samples < 100:
+            # It says why; imported only here, for a plan starts in under a second.
+            from paribus.analysis.metrics import check_margin, metric_called
+
+            check_margin(study.margin, metric_called(study.metric), split.samples)
+    return samples
+
+
+def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
+    """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
+    by_arm: dict[Arm, dict[int, float]] = {}
+    for trial in drawn:
+        record = measured.get(trial.id)
+        if record is not None and record.outcome == "finished" and study.metric in record.metrics:
+            by_arm.setdefault(trial.arm, {})[trial.replicate] = record.metrics[study.metric]
+    spreads = [sd for arm in by_arm if (sd := _delta_sd(study, arm, by_arm)) is not None]
+    if spreads:
+        sd = sorted(spreads)[len(spreads) // 2]
+        source = f"the median over {len(spreads)} contrasts in the ledger"
+    else:
+        sd, source = DEFAULT_SD[study.metric] * 2**0.5, "assumed, until the ledger has replicates"
+    return power_of_study(
+        sd,
+        source,
+        replicates=study.replicates,
+        num_contrasts=len(study.arms) - len(study.baselines),
+        alpha=study.alpha,
+        margin=study.margin,
+        step=0.0 if study.metric in IN_NATS else 100 / num_eval,
+    )
+
+
+def _delta_sd(study: Study, arm: Arm, by_arm: Mapping[Arm, Mapping[int, float]]) -> float | None:
+    other = by_arm.get(study.baseline_of(arm))
+    if other is None or study.baseline_of(arm) == arm:
+        return None
+    deltas = [by_arm[arm][r] - other[r] for r in by_arm[arm] if r in other]
+    if len(deltas) < 3:
+        return None
+    mean = sum(deltas) / len(deltas)
+    sd = (sum((delta - mean) ** 2 for delta in deltas) / (len(deltas) - 1)) ** 0.5
+    return sd or None
+
+
+def _seconds(plan: Plan, measured: Mapping[str, TrialRecord]) -> tuple[float | None, int]:
+    """Worker-seconds of the trials to run, and how many of them are in arms that no trial of this plan has timed.
+
+    Each is priced by the timings of its own arm, or by the mean of the other arms'. Trials of other settings, which
+    may be shorter, or of another network, price nothing.
+    """
+    timed: dict[Arm, list[float]] = {}
+    for step in plan.steps:
+        record = measured.get(step.trial.id)
+        if record is not None and "total_s" in record.metrics:
+            timed.setdefault(step.trial.arm, []).append(record.metrics["total_s"])
+    if not timed:
+        return None, len(plan.todo)
+    means = {arm: sum(seconds) / len(seconds) for arm, seconds in timed.items()}
+    overall = sum(means.values()) / len(means)
+    priced = [means.get(step.trial.arm) for step in plan.todo]
+    return sum(overall if seconds is None else seconds for seconds in priced), priced.count(None)

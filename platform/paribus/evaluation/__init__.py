@@ -1,0 +1,1 @@
+"""Finished trials, asked again about their evaluation split."""

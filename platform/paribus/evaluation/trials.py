@@ -1,0 +1,212 @@
+"""Finished trials evaluated again, each and together: from the ledger's weights to metrics with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paribus.analysis.statistics.examples import accuracy_difference, mean_difference
+from paribus.data import open_originals
+from paribus.evaluation.evaluated import Evaluated, Evaluation, Gain
+from paribus.evaluation.excluded import Subset, subset
+from paribus.evaluation.trial_names import SHORT_ID, TrialError, describe, run_name
+from paribus.recipe import Recipe
+from paribus.tracking import LedgerError
+from paribus.tracking import tags as words
+from paribus.tracking.outbox.artifacts import keys_digest
+from paribus.training.evaluation.scores import Floats, Marks, Trained, device_called, scores
+
+if TYPE_CHECKING:
+    from paribus.data import Originals
+    from paribus.tracking.ledger import Ledger
+    from paribus.tracking.ledger_records import TrialRecord
+
+ENSEMBLE = "ensemble"
+# Called before each trial with its name and the number of images; gives what hears of every batch done.
+Watch = Callable[[str, int], Callable[[int], object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A trial that can be evaluated: its record, recipe and data on this machine."""
+
+    record: TrialRecord
+    recipe: Recipe
+    originals: Originals
+
+
+def open_members(
+    ledger: Ledger, records: Sequence[TrialRecord], home: Path, changes: Mapping[str, Any]
+) -> list[Member]:
+    """Everything about the trials but their weights, checked before the first is evaluated.
+
+    `changes` are recipe fields without bearing on results, such as `data.shards` and `resources.cpus`.
+
+    Raises:
+        TrialError: a trial that is named twice, did not finish or has no weights, or trials of different data.
+        DataError: the data is not on this machine.
+    """
+    twice = {record.trial_id for record in records if sum(other.trial_id == record.trial_id for other in records) > 1}
+    if twice:
+        raise TrialError(f"the trial {min(twice)[:SHORT_ID]} is named twice: a mean of a net with itself is the net")
+    for record in records:
+        _require_weights(record)
+    members = [_open(ledger, record, home, changes) for record in records]
+    first = members[0]
+    for other in members[1:]:
+        _require_same_data(first, other)
+    return members
+
+
+def evaluate(
+    ledger: Ledger, members: Sequence[Member], crops: str, exclude: Path | None, device: str, watch: Watch
+) -> Evaluation:
+    """Each member, and where there are several the mean of their probabilities.
+
+    Raises:
+        TrainingError: no such device, or weights that do not fit.
+        LedgerError: the ledger is away, or the weights in it were altered.
+        DataError, TrialError: as `open_members` and `subset` say.
+    """
+    first = members[0]
+    chosen = subset(first.originals.keys, exclude)
+    labels = first.originals.labels[chosen.rows]
+    total: Floats | None = None
+    judged: list[Evaluated] = []
+    for member in members:
+        weights = ledger.weights(member.record)
+        trained = Trained(member.recipe, weights, member.originals, device_called(device, member.recipe))
+        advance = watch(run_name(member.record), len(chosen.rows))
+        found = scores(trained, member.originals, chosen.rows, crops, advance)
+        judged.append(Evaluated.of(_name(member, members), member.record, Marks.of(found, labels)))
+        total = found if total is None else np.add(total, found, out=total)
+    assert total is not None
+    together = None
+    if len(members) > 1:
+        total /= len(members)
+        together = Evaluated.of(ENSEMBLE, None, Marks.of(total, labels))
+    return Evaluation(
+        data=first.originals.name,
+        split=first.recipe.data.eval_split,
+        data_digest=first.originals.digest,
+        crops=crops,
+        subset=chosen,
+        members=tuple(judged),
+        ensemble=together,
+        gains=tuple(_gains(ledger, members, judged, together, crops, chosen)),
+        notes=tuple(_notes(members, crops)),
+    )
+
+
+def _require_weights(record: TrialRecord) -> None:
+    if record.outcome not in ("finished", "stuck"):
+        state = record.outcome or ("still running" if record.running else "interrupted")
+        raise TrialError(
+            f"the trial {describe(record)} is {state}: only trials that came to their end can be evaluated"
+        )
+    if not record.tags.get(words.WEIGHTS):
+        raise TrialError(
+            f"the trial {describe(record)} kept no weights: it ran before Paribus kept them, or with "
+            f"evaluation.keep_weights = False. Train it again: `paribus run STUDY.py --redo --set "
+            "evaluation.keep_weights=True`"
+        )
+
+
+def _open(ledger: Ledger, record: TrialRecord, home: Path, changes: Mapping[str, Any]) -> Member:
+    recipe = Recipe.read(ledger.artifact(record.run_id, "recipe.json")).replace(changes)
+    originals = open_originals(recipe, home, threads=max(1, int(recipe.resources.cpus)))
+    trained_on = record.tags.get(words.DATA, "")
+    if originals.digest != trained_on:
+        raise TrialError(
+            f"the trial {describe(record)} was trained on data with digest {trained_on[:SHORT_ID]}, and "
+            f"{originals.name!r} on this machine has {originals.digest[:SHORT_ID]}: name the trial's data with --shards"
+        )
+    return Member(record=record, recipe=recipe, originals=originals)
+
+
+def _require_same_data(first: Member, other: Member) -> None:
+    if (first.originals.digest, first.originals.keys) != (other.originals.digest, other.originals.keys):
+        raise TrialError(
+            f"the trials have different evaluation data: {_data_of(first)}; {_data_of(other)}. An ensemble answers one "
+            "question about one image, so evaluate them apart"
+        )
+
+
+def _data_of(member: Member) -> str:
+    data = member.originals
+    return f"{describe(member.record)} has {data.name} ({member.recipe.data.eval_split}, {data.digest[:SHORT_ID]})"
+
+
+def _name(member: Member, members: Sequence[Member]) -> str:
+    """The run's name; with the study's where the members are of several, with its id where that is not enough."""
+    records = [other.record for other in members]
+    own, study = run_name(member.record), member.record.study
+    name = own if len({record.study for record in records}) == 1 else f"{study}: {own}"
+    twins = sum((record.study, run_name(record)) == (study, own) for record in records)
+    return name if twins == 1 else f"{name} ({member.record.trial_id[:SHORT_ID]})"
+
+
+def _gains(
+    ledger: Ledger,
+    members: Sequence[Member],
+    judged: Sequence[Evaluated],
+    together: Evaluated | None,
+    crops: str,
+    chosen: Subset,
+) -> list[Gain]:
+    gains = []
+    if crops != "1":
+        for member, found in zip(members, judged, strict=True):
+            single = _single_crop(ledger, member, chosen)
+            if single is not None:
+                gains.append(_gain(found.name, "its single crop", found.marks, single))
+    if together is not None:
+        best = max(judged, key=lambda one: (one.top1.value, one.log_likelihood.value))
+        gains.append(_gain(together.name, f"its best, {best.name}", together.marks, best.marks))
+    return gains
+
+
+def _gain(of: str, over: str, first: Marks, second: Marks) -> Gain:
+    return Gain(
+        of=of,
+        over=over,
+        top1=accuracy_difference(first.correct, second.correct),
+        log_likelihood=mean_difference(first.log_likelihood, second.log_likelihood),
+    )
+
+
+def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Marks | None:
+    """What the trial's own evaluation found of the same examples; None where the ledger lacks it."""
+    try:
+        kept = ledger.examples(member.record.run_id)
+    except LedgerError as error:
+        if error.status == 404:
+            return None
+        raise
+    if kept.keys_digest != keys_digest(member.originals.keys):
+        return None
+    correct = kept.correct[chosen.rows]
+    likelihood = kept.log_likelihood[chosen.rows].astype(np.float64)
+    # The ledger keeps no top-5 of each example, and no gain asks for it.
+    return Marks(correct=correct, among5=correct, log_likelihood=likelihood)
+
+
+def _notes(members: Sequence[Member], crops: str) -> list[str]:
+    from paribus.engine.code_digest import trial_code
+
+    notes = []
+    if any(member.record.tags.get(words.CODE) != trial_code(member.recipe) for member in members):
+        notes.append("some of these trials were trained by other code than this, which builds their nets now")
+    if crops != "1" and any(not member.recipe.augment.flip for member in members):
+        notes.append(
+            "half of the looks are mirrored, and not every trial was trained on mirrored images (augment.flip = False)"
+        )
+    if crops == "dense":
+        notes.append(
+            "dense looks reach 2.9 times the input's side, as ResNet's did, whose nets were trained at several scales"
+        )
+    return notes

@@ -1,0 +1,1 @@
+"""Trials on Ray: the driver, the executor, the workers. Nothing else imports Ray."""

@@ -1,0 +1,141 @@
+"""The driver: from a plan to a judged study, whatever crashes on the way. Stateless: the ledger remembers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from paribus.engine.code_digest import versions
+from paribus.engine.options import Options
+from paribus.engine.preview import Preview, make_preview
+from paribus.engine.variables import CHECKPOINT_S, DRAIN_S, seconds
+from paribus.execution.own_files import check_nodes, packed, references
+from paribus.execution.study_ledger import StudyLedger
+from paribus.execution.trial_spec import Context, outbox_of
+from paribus.host.home import home
+from paribus.host.say import say, warn
+from paribus.report.texts import plan_text, stale_text
+from paribus.study.plan import Action
+from paribus.study.settings import settings_of
+from paribus.study.study import Study
+from paribus.tracking.errors import LeaseHeld
+
+
+def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
+    """Plan, train what is left, and judge.
+
+    Returns the exit code: 0 if every trial has a result, 1 if some failed or the ledger does not have all of it at the
+    end, 3 if results of other code are in the way.
+
+    Raises:
+        KeyboardInterrupt: it was stopped; the text says how far it is and how to go on.
+        LeaseHeld: another live driver runs the study.
+        ClusterError: there is no cluster, or a trial asks for more than it has.
+        AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
+    """
+    folder = home()
+    settings = settings_of(study, options.declared)
+    ledger = StudyLedger(study, uri, outbox_of(folder, study.name, settings), folder)
+    try:
+        records = ledger.known()
+        note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
+        preview = make_preview(study, folder, records, options, only=only, note=note)
+        say(plan_text(preview))
+        if preview.plan.counts().get("stale"):
+            warn(f"\n{stale_text(preview)}")
+            return 3
+        return _drive(preview, options, folder, ledger)
+    finally:
+        ledger.close()
+
+
+def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger) -> int:
+    """Train and judge; whatever happens, the ledger does not go on saying that the study runs."""
+    ended: dict[str, str] = {}
+    try:
+        ledger.open(preview)
+        _train(preview, options, folder, ledger, ended)
+        if len(ended) == len(preview.plan.todo):
+            return _conclude(preview, ledger, folder, ended, fresh=options.fresh)
+    except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
+        pass
+    except LeaseHeld:
+        raise
+    except BaseException:
+        ledger.finish("FAILED", ended)
+        raise
+    ledger.finish("KILLED", ended)
+    left = len(preview.plan.todo) - len(ended)
+    where = f"with {left} trials to go" if left else "before the verdicts"
+    raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
+
+
+def _train(preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str]) -> None:
+    """Run the trials that are left; `ended` receives each one's outcome by trial id as it ends."""
+    if not preview.plan.todo:
+        return
+    from paribus.execution.executor import cluster, execute
+
+    study = preview.plan.study
+    context = Context(
+        study=study.name,
+        home=str(folder),
+        uri=ledger.uri,
+        versions=versions(),
+        checkpoint_s=seconds(*CHECKPOINT_S),
+        settings=preview.settings,
+    )
+    recipes = [step.trial.recipe for step in preview.plan.todo]
+    with packed(recipes) as modules, cluster(options.cpus, modules) as where:
+        check_nodes(references(recipes))
+        # It loads Ray, which has to learn before how the cluster is guarded.
+        from paribus.execution.progress import Progress
+
+        say(f"\ntraining {len(preview.plan.todo)} trials on {where}; MLflow: {ledger.uri}")
+        progress = Progress(preview.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
+        execute(preview.plan, context, [progress])
+
+
+def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[str, str], *, fresh: bool) -> int:
+    """Send what is left, and print the verdicts of what the ledger has; 1 if it does not have all of it."""
+    lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(ended)
+    if missing is None:
+        warn(
+            f"\nall trials have ended, but MLflow at {ledger.uri} does not answer: their records "
+            f"wait in {ledger.outbox}. The same command sends them and prints the verdicts"
+        )
+        ledger.finish("KILLED", ended)
+        return 1
+    from paribus.report.study_report import judge, show
+
+    judged = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
+    say()
+    show(judged)
+    ledger.publish(judged)
+    failures = Counter(ended.values())["failed"]
+    # A retry alone leaves the rest of the study to the next run.
+    left = preview.plan.counts().get("leave", 0)
+    there = {trial_id: outcome for trial_id, outcome in ended.items() if trial_id not in missing}
+    ledger.finish("FAILED" if failures else "KILLED" if left or missing else "FINISHED", there)
+    if failures:
+        noun = "trial" if failures == 1 else "trials"
+        warn(f"\n{failures} {noun} failed: `status` says why, `retry` runs them again")
+    if lacking or missing:
+        warn(_lacking_text(lacking, len(missing), len(ended)))
+    return 1 if failures or lacking or missing else 0
+
+
+def _lacking_text(lacking: list[str], num_missing: int, num_ended: int) -> str:
+    """What the ledger lacks, and the commands that send it."""
+    lines = [f"\n{num_missing} of the {num_ended} results of this run are not in the ledger"] if num_missing else [""]
+    lines += [f"the ledger lacks: {text}" for text in lacking]
+    if num_missing and not lacking:
+        lines.append(
+            "and nothing waits on disk: a full disk, a deleted run? The same command trains these trials again"
+        )
+    else:
+        lines.append(
+            "The same command sends it again once that is mended, and so does `paribus ledger send`; who deletes a "
+            "folder gives up what is in it"
+        )
+    return "\n".join(lines)

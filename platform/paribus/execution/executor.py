@@ -1,0 +1,214 @@
+"""The one executor: a plan's steps on Ray Tune, through its public interface alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paribus.execution.failures import MAX_NODE_RETRIES
+from paribus.execution.own_ray import TRIES, RayStartError, own_ray
+from paribus.execution.trial_spec import Context, encode
+from paribus.host.child_environment import child_environment
+from paribus.host.held_folder import HeldFolder
+from paribus.host.interruption import tune_running
+from paribus.study.plan import Plan, Step
+
+if TYPE_CHECKING:
+    from ray.tune import Callback
+
+# Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
+_TUNE_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+_SCRATCH = "paribus-tune-"
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be reached, or has not what the trials ask for."""
+
+
+@contextmanager
+def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterator[str]:
+    """Connect to the cluster at RAY_ADDRESS or the one running on this machine; else start one for the while.
+
+    `modules` are Python files and packages that its workers get, see own_files.py.
+
+    Yields a phrase that says which. Only a cluster that this call started is shut down at its end.
+
+    Raises:
+        ClusterError: the address that was given does not answer, or the cluster was lost meanwhile; or `num_cpus` is
+            given for a cluster that runs already.
+    """
+    os.environ.update({key: value for key, value in _TUNE_SETTINGS.items() if key not in os.environ})
+    # Our handler of SIGINT is that of the other signals too, and asks for the same orderly end by SIGUSR1.
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"
+    address = os.environ.get("RAY_ADDRESS")
+    if address == "local":
+        address = None
+    if address and num_cpus:
+        raise ClusterError(
+            f"--cpus {num_cpus} sizes the Ray that is started where none runs, and RAY_ADDRESS={address} names one: "
+            "drop one of the two"
+        )
+    if address:
+        with _connected(lambda: _join(address, modules)):
+            yield f"the Ray cluster at {address}"
+        return
+    place, cpus = Path(os.environ.get("RAY_TMPDIR") or "/tmp"), num_cpus or os.cpu_count() or 1
+    try:
+        with own_ray(place, cpus) as own, _connected(lambda: _enter(own, modules)):
+            yield f"a Ray of its own on {cpus} CPUs"
+    except RayStartError as error:
+        raise ClusterError(_why_not(place, error)) from None
+
+
+@contextmanager
+def _connected(connect: Callable[[], None]) -> Iterator[None]:
+    """Be a driver of a cluster for the while."""
+    # Ray's library takes SIGTERM over while it connects, and would end the driver without a word to the ledger.
+    on_term = signal.getsignal(signal.SIGTERM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        connect()
+    finally:
+        signal.signal(signal.SIGTERM, on_term)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    import ray
+    from ray.exceptions import RayError
+    from ray.tune import TuneError
+
+    try:
+        yield
+    except (RayError, TuneError) as error:
+        raise ClusterError(
+            f"the cluster was lost ({_first_line(error)}); the same command goes on from here, once a cluster is up"
+        ) from error
+    finally:
+        ray.shutdown()
+
+
+def _join(address: str, modules: Sequence[str] = ()) -> None:
+    import ray
+
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdecimal():
+            # Ray itself would try for minutes.
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
+            "RAY_ADDRESS to train on a Ray of its own"
+        ) from None
+
+
+def _enter(address: str, modules: Sequence[str] = ()) -> None:
+    """Connect to a Ray of our own, whatever the shell exports for another one."""
+    import ray
+
+    meant = child_environment()
+    strange = {name: os.environ.pop(name) for name in list(os.environ) if name not in meant}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(
+            f"the Ray of its own ended while the study joined it ({_first_line(error)}): try again"
+        ) from None
+    finally:
+        os.environ.update(strange)
+
+
+def _carrying(modules: Sequence[str]) -> dict[str, list[str]] | None:
+    """Ray's runtime environment; None, which costs nothing, where nothing has to travel."""
+    return {"py_modules": list(modules)} if modules else None
+
+
+def _why_not(place: Path, error: RayStartError) -> str:
+    if error.lasting:
+        return (
+            f"Ray cannot start below {place} ({_first_line(error)}): set RAY_TMPDIR to a folder with a short path, of "
+            "at most about 20 characters, and some room"
+        )
+    return (
+        f"Ray did not start in {TRIES} tries ({error}): the machine may be busy. The same command goes on from here; "
+        "--cpus with a smaller number asks less of it"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
+
+
+def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
+    """Train every step that is to do, in the plan's order; returns when all are done or the run was interrupted.
+
+    Raises:
+        ClusterError: a trial asks for more than the largest node has.
+    """
+    from ray import tune
+
+    from paribus.execution.worker import TrialWorker
+
+    steps = plan.todo
+    if not steps:
+        return
+    _check_resources(steps)
+    # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    worker = tune.with_parameters(TrialWorker, context=context)
+    resources = {encode(step): _request(step) for step in steps}
+    scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
+    try:
+        tuner = tune.Tuner(
+            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([resources[config["trial"]]])),
+            param_space={"trial": tune.grid_search(list(resources))},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(
+                name=context.study,
+                storage_path=str(scratch.path),
+                verbose=0,
+                callbacks=callbacks,
+                # Our own checkpoints resume a trial to the bit; Tune's would only add a copy at the end of each.
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
+                failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES),
+            ),
+        )
+        with tune_running():
+            tuner.fit()
+    finally:
+        scratch.release(remove=True)
+
+
+def _request(step: Step) -> dict[str, float]:
+    asked = step.trial.recipe.resources
+    return {"CPU": asked.cpus} | ({"GPU": asked.gpus} if asked.gpus else {})
+
+
+def _check_resources(steps: tuple[Step, ...]) -> None:
+    import ray
+
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = [node["Resources"] for node in listed if node["Alive"]]
+    for request in {tuple(_request(step).items()) for step in steps}:
+        if any(all(node.get(name, 0) >= amount for name, amount in request) for node in nodes):
+            continue
+        largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name, _ in request}
+        asked = ", ".join(f"{amount:g} {name}" for name, amount in request)
+        there = ", ".join(f"{amount:g} {name}" for name, amount in largest.items())
+        raise ClusterError(
+            f"a trial asks for {asked}, and the largest node has {there}: set resources.cpus and resources.gpus "
+            "(--set resources.gpus=0 trains on CPUs), or add a node"
+        )

@@ -1,0 +1,80 @@
+"""The user's own files on the way to the workers, by Ray's `py_modules`, and whether a node has what it needs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from paribus.plugins import files_of, is_installed, place_of
+from paribus.recipe import Recipe, RecipeError
+from paribus.recipe.component import own_of
+
+
+@contextmanager
+def packed(recipes: Iterable[Recipe]) -> Iterator[tuple[str, ...]]:
+    """Within the block the modules and packages to give to Ray's `py_modules`: copies of the user's files alone.
+
+    A folder of the user's may hold data and notes, and a package's other files may be of a later study's.
+    """
+    distinct = list(dict.fromkeys(recipes))
+    roots = {
+        top[1]
+        for recipe in distinct
+        for place, reference in own_of(recipe)
+        if (top := place_of(place, reference)) is not None and not is_installed(top[0])
+    }
+    files = {file for recipe in distinct for file in files_of(recipe) if not is_installed(file)}
+    with tempfile.TemporaryDirectory(prefix="paribus-own-") as told:
+        for file in files:
+            root = max((root for root in roots if root in file.parents), key=lambda root: len(root.parts))
+            there = Path(told) / file.relative_to(root)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, there)
+        yield tuple(sorted(str(path) for path in Path(told).iterdir()))
+
+
+def references(recipes: Iterable[Recipe]) -> tuple[tuple[str, str], ...]:
+    """`(place, reference)` of everything from outside in `recipes`, each once."""
+    return tuple(dict.fromkeys(each for recipe in recipes for each in own_of(recipe)))
+
+
+def check_nodes(wanted: Sequence[tuple[str, str]]) -> None:
+    """Ask every node of the cluster for the components `wanted`, before a trial is sent there.
+
+    Raises:
+        RecipeError: a node on which one cannot be imported; it names the node.
+    """
+    if not wanted:
+        return
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    alive = [node for node in listed if node["Alive"]]
+    asked = [
+        ray.remote(_missing)
+        .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+        .remote(wanted)
+        for node in alive
+    ]
+    for node, fault in zip(alive, ray.get(asked), strict=True):
+        if fault:
+            raise RecipeError(
+                f"not found on the node {node['NodeManagerHostname']}: {fault}. Files beside the study travel with it; "
+                "packages have to be installed on every node"
+            )
+
+
+def _missing(wanted: Sequence[tuple[str, str]]) -> str:
+    from paribus.recipe.own import load
+
+    for place, reference in wanted:
+        try:
+            load(reference, place)
+        except RecipeError as error:
+            return str(error)
+    return ""

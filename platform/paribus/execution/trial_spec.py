@@ -1,0 +1,87 @@
+"""What the driver hands to a worker: one trial as plain text, and what all trials of a study share."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paribus.recipe import Recipe, Seeds
+from paribus.recipe.paths import leaves
+from paribus.study.plan import Step, Trial
+from paribus.study.settings import Settings
+from paribus.study.words import Arm, column_names, level_from_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What all trials of one run of a study share; `uri` is None where there is no ledger to send to.
+
+    `checkpoint_s` are the seconds between a trial's checkpoints, `versions` those of the driver's libraries.
+    """
+
+    study: str
+    home: str
+    uri: str | None
+    versions: dict[str, str] = field(default_factory=dict)
+    checkpoint_s: float = 30.0
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def outbox(self) -> Path:
+        """Where the workers' records wait for the ledger."""
+        return outbox_of(Path(self.home), self.study, self.settings)
+
+    def folder_of(self, step: Step) -> Path:
+        """Where a trial's checkpoints and its crash log lie.
+
+        By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
+        """
+        return Path(self.home) / "checkpoints" / self.study / f"{step.trial.id}-{step.code}"
+
+
+def outbox_of(home: Path, study: str, settings: Settings) -> Path:
+    """A folder of its own at each settings: two drivers of one study neither wait for nor send each other's records."""
+    return home / "spool" / (study if settings.declared else f"{study}.{settings.digest}")
+
+
+def study_of(outbox: Path) -> str:
+    """The study of a folder that `outbox_of` named: no study's name has a dot."""
+    return outbox.name.partition(".")[0]
+
+
+def encode(step: Step) -> str:
+    """The step as JSON; Ray Tune carries it as the only parameter of a trial."""
+    trial = step.trial
+    return json.dumps(
+        {
+            "id": trial.id,
+            "arm": trial.arm.levels,
+            "replicate": trial.replicate,
+            "seeds": trial.seeds.model_dump(),
+            "recipe": trial.recipe.model_dump(),
+            "attempt": step.attempt,
+            "run_id": step.run_id,
+            "code": step.code,
+        }
+    )
+
+
+def decode(text: str) -> Step:
+    """The step that `encode` wrote."""
+    fields: dict[str, Any] = json.loads(text)
+    trial = Trial(
+        id=fields["id"],
+        arm=Arm(tuple((path, level_from_json(level)) for path, level in fields["arm"])),
+        replicate=fields["replicate"],
+        seeds=Seeds(**fields["seeds"]),
+        recipe=Recipe.read(json.dumps(fields["recipe"])),
+    )
+    return Step(trial=trial, action="start", attempt=fields["attempt"], run_id=fields["run_id"], code=fields["code"])
+
+
+def params_of(trial: Trial) -> dict[str, str]:
+    """MLflow's params of a trial: its levels by short name (whole paths where two share one), then the whole recipe."""
+    names = column_names([path for path, _ in trial.arm.levels])
+    levels = {name: str(level) for name, (_, level) in zip(names, trial.arm.levels, strict=True)}
+    whole = {path: str(value) for path, value in leaves(trial.recipe.model_dump())}
+    return {**levels, "replicate": str(trial.replicate), **whole}

@@ -1,0 +1,283 @@
+"""The trial worker: a warm process on the cluster that trains one trial after another."""
+
+from __future__ import annotations
+
+import json
+import platform
+import traceback
+from collections.abc import Generator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from paribus.engine.code_digest import OtherCodeError, check_node
+from paribus.execution import crashes
+from paribus.execution.failures import classify, reason
+from paribus.execution.feed_reader import consumer_of, sharing_faults, sharing_tags
+from paribus.execution.trial_spec import Context, decode, params_of
+from paribus.plugins import feed_sources_of
+from paribus.recipe import trial_id
+from paribus.recipe.code import feed_code_of
+from paribus.report.pairing_check import stream_tag
+from paribus.study.plan import Trial
+
+# How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
+_FLUSH_S = 10.0
+# What is stored as final results, over which MLflow's page sorts; with the curves a run stays below 30 metric keys.
+_RESULTS = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss", "dead_channels")
+_FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
+# The file beside a trial's checkpoints that counts its attempts.
+_ATTEMPT = "attempt"
+_MOST_ATTEMPTS = 1_000_000
+_MOST_TEXT = 4000
+# Datasets that a warm worker keeps open between trials.
+_MAX_FEEDS = 4
+
+if TYPE_CHECKING:
+    from paribus.data import Feed
+    from paribus.data.sharing import Client
+    from paribus.tracking import TrialLog
+    from paribus.training import Epoch, Result
+
+
+def check_data(trial: Trial, digest: str) -> None:
+    """Raise DataError where the data here, `digest`, are not those that the trial was named by."""
+    from paribus.data import DataError
+
+    if trial.id != trial_id(trial.recipe, trial.seeds, digest):
+        data = trial.recipe.data
+        raise DataError(
+            f"the shards of {data.shards or data.name} on {platform.node()} have the digest {digest[:12]}, and the "
+            "study was planned with others: give every node the same shards, then start the study again"
+        )
+
+
+class TrialWorker(tune.Trainable):
+    """One Ray actor that stays warm: torch, the data and the ledger's connection outlive a trial.
+
+    Ray Tune calls `step` once per epoch. A trial's own failures are results of this class, with their class and reason;
+    only the loss of the process reaches Tune, which starts the trial again, and it goes on from its checkpoint.
+    """
+
+    def setup(self, config: dict[str, Any], context: Context | None = None) -> None:
+        """Prepare the process; torch is imported here and stays."""
+        from paribus.tracking import Recorder
+
+        assert context is not None, "the executor passes the context with tune.with_parameters"
+        self._context = context
+        self._home = Path(context.home)
+        self._recorder = Recorder(context.outbox, context.uri)
+        self._feeds: dict[str, Feed] = {}
+        self._shared: Client | None = None
+        self._crash_log: crashes.CrashLog | None = None
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial without a new process."""
+        self._end_sharing()
+        self._step = decode(new_config["trial"])
+        self._epochs: Generator[Epoch, None, Result] | None = None
+        self._log: TrialLog | None = None
+        self._end_crash_log()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch, or finish; `outcome` is in the last result of a trial."""
+        try:
+            if self._epochs is None:
+                self._epochs = self._open()
+            try:
+                epoch = next(self._epochs)
+            except StopIteration as stop:
+                return self._finish(stop.value)
+        except Exception as error:  # a trial's fault must not take the worker down
+            return self._fail(error)
+        assert self._log is not None
+        if epoch.epoch == 1:
+            self._log.tags({"paribus.total_steps": str(epoch.num_steps)})
+        self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
+        if epoch.warnings:
+            self._log.tags({"paribus.warnings": "\n".join(epoch.warnings)[:_MOST_TEXT]})
+        progress = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
+        return {**progress, "trial_key": self._step.trial.id, "done": False}
+
+    def cleanup(self) -> None:
+        """Give the ledger a moment to take the last records."""
+        self._end_sharing()
+        self._end_crash_log()
+        self._recorder.close(timeout_s=_FLUSH_S)
+
+    def _open(self) -> Generator[Epoch, None, Result]:
+        trial = self._step.trial
+        check_node(trial.recipe, self._step.code, self._context.versions)
+        folder = self._context.folder_of(self._step)
+        attempt = _next_attempt(folder, self._step.attempt)
+        # Before torch is loaded: on a processor that it was not built for, that alone may kill the process.
+        self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
+        from paribus.execution.watched_checkpoints import WatchedCheckpoints
+        from paribus.training import epochs
+
+        checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
+        self._checkpoints = checkpoints
+        self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
+        for crash in crash_log.before:
+            self._log.artifact(f"crash-{crash.attempt}.txt", crash.text())
+        crash_log.reached(checkpoints.newest_step())
+        crash_log.check(checkpoints.newest_step())
+        self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
+        feed = self._feed(trial)
+        check_data(trial, feed.digest)
+        feed.shared = self._shared = consumer_of(
+            feed, trial.recipe, self._home, feed_code_of(trial.recipe, feed_sources_of(trial.recipe))
+        )
+        return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
+
+    def _begin_log(self, trial: Trial, attempt: int, resumed_step: int) -> TrialLog:
+        from paribus.tracking import TrialHeader
+        from paribus.tracking.environment import trial_tags
+
+        tags = {
+            "paribus.code": self._step.code,
+            "paribus.seeds": json.dumps(trial.seeds.model_dump()),
+            "paribus.node": platform.node(),
+            **trial_tags(),
+        }
+        return self._recorder.trial(
+            TrialHeader(
+                study=self._context.study,
+                trial_id=trial.id,
+                arm=trial.arm.levels,
+                arm_name=trial.arm.name,
+                replicate=trial.replicate,
+                attempt=attempt,
+                resumed_step=resumed_step,
+                params=params_of(trial),
+                tags=tags,
+                run_id=self._step.run_id if attempt == self._step.attempt else None,
+                settings=self._context.settings.digest,
+                settings_name=self._context.settings.name,
+            )
+        )
+
+    def _feed(self, trial: Trial) -> Feed:
+        from paribus.data import open_feed
+
+        key = trial.recipe.data.model_dump_json() + trial.recipe.augment.model_dump_json()
+        if key not in self._feeds:
+            if len(self._feeds) >= _MAX_FEEDS:
+                self._feeds.pop(next(iter(self._feeds)))
+            self._feeds[key] = open_feed(trial.recipe, self._home)
+        return self._feeds[key]
+
+    def _finish(self, result: Result) -> dict[str, Any]:
+        from paribus.tracking.outbox.artifacts import encode_curves, encode_examples, keys_digest
+
+        assert self._log is not None
+        trial = self._step.trial
+        self._log.artifact("curves.parquet", encode_curves(result.curves))
+        if result.examples is not None:
+            kept = result.examples
+            data = encode_examples(kept.correct, kept.log_likelihood, keys_digest(kept.keys))
+            self._log.artifact("examples.npz", data)
+        tags = {
+            **self._keep_weights(result.weights),
+            "paribus.data": self._feed(trial).digest,
+            "paribus.outcome_step": "" if result.outcome_step is None else str(result.outcome_step),
+            "paribus.num_steps": str(result.num_steps),
+            "paribus.stream_hash": stream_tag(result.stream_hashes),
+            "paribus.device": result.device,
+        }
+        if result.reason:
+            tags["paribus.reason"] = result.reason
+        assert self._crash_log is not None
+        went_on = [f"{crash}, and the next one went on" for crash in self._crash_log.before]
+        warnings = [*went_on, *dict.fromkeys(result.warnings)]
+        if self._shared is not None:
+            tags |= sharing_tags(self._shared)
+            warnings += sharing_faults(self._shared)
+            self._end_sharing()
+        if warnings:
+            tags["paribus.warnings"] = "\n".join(warnings)[:_MOST_TEXT]
+        found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
+        metrics = {name: found[name] for name in _FINAL if name in found}
+        metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
+        self._log.finish(result.outcome, metrics, tags)
+        (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
+        self._end_crash_log()
+        crashes.clear(self._checkpoints.folder)
+        self._checkpoints.clear()
+        return self._last(
+            result.outcome,
+            result.metrics,
+            outcome_step=result.outcome_step,
+            reason=result.reason,
+            seconds=result.durations["total_s"],
+            warnings=warnings[:1],
+        )
+
+    def _end_sharing(self) -> None:
+        """Let no other trial wait for this one."""
+        if self._shared is not None:
+            self._shared.close()
+        self._shared = None
+
+    def _end_crash_log(self) -> None:
+        if self._crash_log is not None:
+            self._crash_log.close()
+        self._crash_log = None
+
+    def _keep_weights(self, weights: bytes | None) -> dict[str, str]:
+        """Store the weights; the tag that tells readers that there are some, and how to know them again."""
+        from paribus.tracking.outbox.artifacts import WEIGHTS
+
+        if weights is None:
+            return {}
+        assert self._log is not None
+        self._log.artifact(WEIGHTS, weights)
+        return {"paribus.weights": sha256(weights).hexdigest()}
+
+    def _fail(self, error: Exception) -> dict[str, Any]:
+        self._end_sharing()
+        kind = classify(error)
+        if self._crash_log is not None and (signal := getattr(error, "signal", "")):
+            self._crash_log.killed(signal, "".join(traceback.format_exception_only(error)))
+        self._end_crash_log()
+        # A node with another program stays so: another try there ends as this one does, at once.
+        if kind == "node" and not isinstance(error, OtherCodeError):
+            # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
+            raise error
+        text = reason(kind, error)
+        if self._log is None:  # it failed before its log was open: say so all the same
+            self._log = self._begin_log(self._step.trial, self._step.attempt, 0)
+        self._log.artifact("traceback.txt", traceback.format_exc().encode())
+        self._log.finish("failed", {}, {"paribus.reason": text, "paribus.failure": kind})
+        return self._last("failed", {}, reason=text)
+
+    def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
+        last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}
+        return {**last, **more, "done": True}
+
+
+def _next_attempt(folder: Path, planned: int) -> int:
+    """The number of this attempt: the planned one, or one more than the last that began on this storage."""
+    file = folder / _ATTEMPT
+    try:
+        attempt = max(planned, _begun(file) + 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = file.with_suffix(".new")
+        aside.write_text(str(attempt))
+        aside.replace(file)
+    except OSError:  # a full disk costs the checkpoints, not the trial
+        return planned
+    return attempt
+
+
+def _begun(file: Path) -> int:
+    """The last attempt that began; 0 where none did or the file is damaged (the ledger tells equal numbers apart)."""
+    try:
+        begun = int(file.read_bytes()[:20] or 0) if file.is_file() else 0
+    except ValueError:
+        return 0
+    return begun if 0 <= begun < _MOST_ATTEMPTS else 0

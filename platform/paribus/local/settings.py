@@ -1,0 +1,45 @@
+"""Where a stack lives and what it listens on: all that tells two stacks on one machine apart."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paribus.host.home import home as default_home
+from paribus.local import ports as stack_ports
+from paribus.tracking.address import folder_of
+
+# The checkout that this package runs from: jobs start in it, and its dashboard is the one that is shown.
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """`ports` holds only the ports asked for (keys of `stack_ports.DEFAULTS`); the others are chosen."""
+
+    home: Path = field(default_factory=default_home)
+    folder: Path = CHECKOUT
+    ports: Mapping[str, int] = field(default_factory=stack_ports.from_environment)
+    ray_temp: Path | None = None
+    num_cpus: int | None = None
+    object_store_mib: int | None = None
+
+    @property
+    def ray_folder(self) -> Path:
+        """Ray's sockets lie below it and may not have paths of more than about 100 characters: hence not `home`.
+
+        A folder of its own also keeps the jobs of another cluster on the machine from finding this one.
+        """
+        if self.ray_temp is not None:
+            return self.ray_temp
+        name = hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:8]
+        return Path(os.environ.get("RAY_TMPDIR", "/tmp")) / f"paribus-{os.getuid()}-{name}"
+
+    @property
+    def ledger(self) -> Path:
+        """MLflow's database and artifacts."""
+        return folder_of(self.home)
+
+    def log(self, name: str) -> Path:
+        return self.home / "logs" / f"{name}.log"

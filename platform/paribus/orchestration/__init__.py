@@ -1,1 +1,0 @@
-"""Ties the rooms together: the Ray Tune executor, the local stack and the doctor."""

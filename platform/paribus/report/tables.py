@@ -1,0 +1,214 @@
+"""The verdict table: rows of plain values for download, and the same for people as text, Markdown or in a terminal."""
+
+import csv
+import io
+from collections.abc import Sequence
+from math import isfinite, isnan
+from typing import TYPE_CHECKING
+
+from paribus.analysis.contrasts import Contrast
+from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval
+from paribus.analysis.study_analysis import StudyAnalysis
+from paribus.report.markup import as_markdown_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+Value = str | int | float | None
+
+_COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "unresolved": "yellow", "same": "magenta"}
+
+
+def verdict_rows(analysis: StudyAnalysis, secondary: bool = True) -> list[dict[str, Value]]:
+    """One row of plain values per contrast (None where there is no number), primary metric first."""
+    contrasts = (*analysis.contrasts, *(analysis.secondary if secondary else ()))
+    return [_row(contrast, analysis) for contrast in contrasts]
+
+
+def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
+    stability = contrast.stability
+    return {
+        "study": analysis.study,
+        "arm": contrast.arm.name,
+        "baseline": contrast.baseline.name,
+        "metric": contrast.metric.name,
+        "unit": contrast.metric.unit,
+        "verdict": contrast.verdict,
+        "after_looks": _after_looks(contrast, analysis).strip(" ()"),
+        "mean_delta": _number(contrast.mean),
+        "n": contrast.n,
+        "sd": _number(contrast.sd),
+        **_ends("", contrast.interval),
+        **_ends("bootstrap_", contrast.bootstrap),
+        **_ends("simultaneous_", contrast.simultaneous),
+        **_ends("both_chances_", contrast.crossed),
+        "hedges_g": _number(contrast.hedges_g),
+        "p_superiority_holm": _number(contrast.p_superiority_holm),
+        "p_equivalence_holm": _number(contrast.p_equivalence_holm),
+        "margin": contrast.margin,
+        "further_replicates": _number(contrast.further_replicates),
+        "further_for_stability": _number(contrast.further_for_stability),
+        "pairs_ended": stability.n,
+        "arm_failed": stability.arm_failed,
+        "baseline_failed": stability.baseline_failed,
+        "failed_difference": _number(stability.difference),
+        **_ends("failed_", stability.interval),
+        "p_stability": _number(stability.p) if stability.n else None,
+        "p_stability_holm": _number(stability.p_holm) if stability.n else None,
+        "p_log_rank": stability.log_rank_p,
+        "rho": contrast.pairing.rho if contrast.pairing else None,
+        "exploratory": "exploratory" if analysis.exploratory else "",
+        "deltas": " ".join(f"r{r}:{delta:.6g}" for r, delta in zip(contrast.replicates, contrast.deltas, strict=True)),
+        "notes": "; ".join(contrast.notes),
+    }
+
+
+def _after_looks(contrast: Contrast, analysis: StudyAnalysis) -> str:
+    """` (after a look at 6)`, beside a verdict that could be had before."""
+    judged = contrast.primary and contrast.stability.n >= MIN_PAIRS
+    return f" ({analysis.looks.phrase()})" if judged and analysis.looks else ""
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def _ends(prefix: str, interval: Interval | None) -> dict[str, Value]:
+    return {
+        f"{prefix}low": interval.low if interval else None,
+        f"{prefix}high": interval.high if interval else None,
+    }
+
+
+def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[str, str]]:
+    """The table for people, every number with its n and interval; columns are the same in every row."""
+    contrasts = (*analysis.contrasts, *(analysis.secondary if secondary else ()))
+    mark = " (exploratory)" if analysis.exploratory else ""
+    several = len({contrast.baseline for contrast in contrasts}) > 1
+    return [
+        {
+            "arm": contrast.arm.name,
+            **({"baseline": contrast.baseline.name} if several else {}),
+            "delta": f"{show_effect(contrast)}{mark}",
+            "n": str(contrast.n),
+            "failed to train": _show_failures(contrast),
+            "effect size": "-" if isnan(contrast.hedges_g) else f"{contrast.hedges_g:+.2f}",
+            "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
+            f"p within ±{analysis.margin:g} (Holm)": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
+            "verdict": f"{contrast.verdict or 'secondary'}{mark}{_after_looks(contrast, analysis)}",
+        }
+        for contrast in contrasts
+    ]
+
+
+def show_effect(contrast: Contrast) -> str:
+    """`+0.52 [+0.11, +0.93] points top1`, or why there is no such number."""
+    if contrast.n == 0:
+        return f"no pairs ({contrast.metric.name})"
+    unit = f"{contrast.metric.unit} {contrast.metric.name}"
+    if contrast.interval is None:
+        return f"{contrast.mean:+.3g} {unit}, no interval"
+    return f"{contrast.mean:+.3g} {show_interval(contrast.interval)} {unit}"
+
+
+def show_p(p: float) -> str:
+    """A p for people: `0.031`, `< 0.001`, `-` where there is none."""
+    if isnan(p):
+        return "-"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.9995 else "1"
+
+
+def _show_failures(contrast: Contrast) -> str:
+    stability = contrast.stability
+    return f"{stability.arm_failed} vs {stability.baseline_failed} of {stability.n}"
+
+
+def frame(analysis: StudyAnalysis, secondary: bool = True) -> "pd.DataFrame":
+    """The rows of `verdict_rows` as a pandas frame."""
+    import pandas as pd
+
+    return pd.DataFrame(verdict_rows(analysis, secondary))
+
+
+def as_csv(analysis: StudyAnalysis, secondary: bool = True) -> str:
+    """The rows of `verdict_rows` as CSV; an empty string for a study without contrasts."""
+    rows = verdict_rows(analysis, secondary)
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+def as_markdown(analysis: StudyAnalysis, secondary: bool = False) -> str:
+    """The table for people in Markdown."""
+    rows = display_rows(analysis, secondary)
+    if not rows:
+        return "No contrasts yet.\n"
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "".join(f"| {' | '.join(map(as_markdown_cell, line))} |\n" for line in lines)
+
+
+def as_text(analysis: StudyAnalysis, secondary: bool = False) -> str:
+    """The table for people in plain text, columns aligned, with the lines of `summary` below it."""
+    rows = display_rows(analysis, secondary)
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else [["No contrasts yet."]]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*table, "", *summary(analysis)]) + "\n"
+
+
+def rich_table(analysis: StudyAnalysis, secondary: bool = False) -> "Table":
+    """The table for people as a rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    title = (
+        f"{analysis.study}: arm minus baseline, {100 * (1 - analysis.alpha):g} % intervals over training chance, "
+        f"margin ±{analysis.margin:g} {analysis.metric.unit}"
+    )
+    table = Table(title=title, title_justify="left")
+    rows = display_rows(analysis, secondary)
+    for column in rows[0] if rows else ("No contrasts yet",):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        style = next((colour for word, colour in _COLOURS.items() if row["verdict"].startswith(word)), "dim")
+        cells: Sequence[Text] = [Text(cell, style=style if column == "verdict" else "") for column, cell in row.items()]
+        table.add_row(*cells)
+    return table
+
+
+def summary(analysis: StudyAnalysis) -> list[str]:
+    """What stands below the table: the claim, what pairing bought, and every note."""
+    lines = []
+    if analysis.claim:
+        claim = analysis.claim
+        lines.append(f"claim {claim.outcome}: {claim.claim.text} ({claim.claim.source})")
+        lines += [f"  {line}" for line in (*claim.reasons, *claim.differences)]
+    if analysis.pairing:
+        lines.append(analysis.pairing.sentence())
+    for contrast in analysis.contrasts:
+        lines += contrast_lines(contrast)
+    return [*lines, *analysis.notes]
+
+
+def contrast_lines(contrast: Contrast) -> list[str]:
+    """The other intervals of a contrast and its notes, each with the arm's name."""
+    return [f"{contrast.arm.name}: {line}" for line in (*_other_intervals(contrast), *contrast.notes)]
+
+
+def _other_intervals(contrast: Contrast) -> list[str]:
+    named = (
+        ("studentised bootstrap", contrast.bootstrap),
+        ("simultaneous over its baseline's contrasts", contrast.simultaneous),
+        ("for another test set too", contrast.crossed),
+    )
+    shown = [f"{name} {show_interval(interval)}" for name, interval in named if interval is not None]
+    return [f"intervals beside the paired t one: {', '.join(shown)}"] if shown else []
+
+
+def show_interval(interval: Interval) -> str:
+    """`[+0.11, +0.93]`."""
+    return f"[{interval.low:+.3g}, {interval.high:+.3g}]"

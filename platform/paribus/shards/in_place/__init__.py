@@ -1,0 +1,1 @@
+"""Shards that others wrote, indexed where they lie."""

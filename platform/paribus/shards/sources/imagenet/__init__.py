@@ -1,0 +1,1 @@
+"""ImageNet as it is distributed."""

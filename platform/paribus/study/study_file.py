@@ -1,0 +1,176 @@
+"""Study files: ordinary Python files that hold one study."""
+
+from __future__ import annotations
+
+import importlib.util
+import stat
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from paribus.plugins import has_own, stand_beside
+from paribus.study import Study, StudyError
+from paribus.study.study import printable, question_of
+
+# Set while a command reads a study file: the command runs the study, the file must not.
+READING: ContextVar[bool] = ContextVar("READING", default=False)
+_NOT_THEIRS = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"))
+_NAMED = 20
+
+
+def load_study(file: str) -> Study:
+    """The study in a file, its question taken from the file's docstring.
+
+    The file is run as `python FILE` runs it, with the modules beside it, and in a package with relative imports too;
+    what it imported from there is forgotten afterwards, since a study is data and another file may come next.
+
+    Raises:
+        StudyError: no such file, one that cannot be read or parsed, that raises or exits, or that holds no study or
+            several; it says the line, and shows the frames of the user's own files alone.
+    """
+    path = Path(file)
+    _check_place(file, path)
+    code = _compiled(file, path)
+    stand_beside()
+    with _module(path) as module, _told(file, path):
+        exec(code, module.__dict__)  # a study file is Python, run by the person who named it
+    names: dict[int, str] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Study):
+            names.setdefault(id(value), name)
+    if len(names) != 1:
+        shown = f" ({', '.join(names.values())})" if names else ""
+        raise StudyError(f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) to a name")
+    study: Study = vars(module)[next(iter(names.values()))]
+    stand_beside(*_places(path)[:2])
+    if not any(has_own(study.recipe_of(arm)) for arm in study.arms):
+        stand_beside()
+    return study if study.question else replace(study, question=question_of(module.__doc__) or printable(path.stem))
+
+
+def _check_place(file: str, path: Path) -> None:
+    """StudyError unless a plain file of Python lies there."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise StudyError(f"no study file {file!r}{_nearby(path.parent)}") from None
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{file!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if stat.S_ISDIR(mode):
+        raise StudyError(f"{file!r} is a folder: name one study file{_nearby(path)}")
+    if not stat.S_ISREG(mode):
+        raise StudyError(f"{file!r} is no plain file: a study is one short Python file, such as studies/width.py")
+    if path.suffix != ".py":
+        raise StudyError(f"{file!r} is no Python file: a study is one short Python file, such as studies/width.py")
+
+
+def _nearby(folder: Path) -> str:
+    files = sorted(path.as_posix() for path in folder.glob("*.py")) if folder.is_dir() else []
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return f": there are {', '.join(files[:_NAMED])}{more}" if files else ""
+
+
+def _compiled(file: str, path: Path) -> CodeType:
+    try:
+        return compile(importlib.util.decode_source(path.read_bytes()), str(path), "exec", dont_inherit=True)
+    except OSError as error:
+        raise StudyError(f"{file!r} cannot be read: {error.strerror or error}") from None
+    except SyntaxError as error:
+        raise StudyError(_unparsed(file, error)) from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{file} is not {error.encoding} ({error.reason}): save it as UTF-8") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise StudyError(f"{file} does not parse: {error or 'it is nested too deeply'}") from None
+
+
+def _unparsed(file: str, error: SyntaxError) -> str:
+    if error.lineno is None:  # not of its words but of its bytes
+        return f"{file} does not parse: {error.msg}; save it as UTF-8 text"
+    return f"{error.filename or file}, line {error.lineno}: {error.msg}"
+
+
+def _places(path: Path) -> tuple[Path, Path, str]:
+    """The folder of a study file, the one in which its package lies, and the package's name with a dot at its end."""
+    folder = path.resolve().parent
+    root, package = folder, ""
+    while root != root.parent and (root / "__init__.py").is_file():
+        root, package = root.parent, f"{root.name}.{package}"
+    return folder, root, package
+
+
+@contextmanager
+def _module(path: Path) -> Iterator[ModuleType]:
+    """An empty module for the file, which finds what lies beside it; afterwards imports are as they were."""
+    folder, root, package = _places(path)
+    # Never the name of a module that somebody imports: a study called json.py must not take Python's place.
+    name = f"{package}_study_{path.stem.replace('.', '_')}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None, "the name ends in .py"
+    module = importlib.util.module_from_spec(spec)
+    before, places = dict(sys.modules), list(sys.path)
+    if top := package.partition(".")[0]:
+        for other in [known for known in before if known == top or known.startswith(f"{top}.")]:
+            del sys.modules[other]
+    # Dataclasses look their own module up by its name.
+    sys.modules[name] = module
+    sys.path[:0] = list(dict.fromkeys([str(folder), str(root)]))
+    try:
+        yield module
+    finally:
+        sys.path[:] = places
+        _forget(before, root)
+
+
+def _forget(before: dict[str, ModuleType], root: Path) -> None:
+    """Drop from Python's table what was imported from under `root`, and put back what it replaced."""
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), None)
+        if before.get(name) is not module and origin and Path(origin).resolve().is_relative_to(root):
+            del sys.modules[name]
+    for name, module in before.items():
+        sys.modules.setdefault(name, module)
+
+
+@contextmanager
+def _told(file: str, path: Path) -> Iterator[None]:
+    """What the block raises, as a StudyError with the line of the study file."""
+    reading = READING.set(True)
+    try:
+        yield
+    except SystemExit as error:
+        where = _frames(error, path)
+        raise StudyError(
+            f"{_place(file, where)}, calls sys.exit({error.code!r}) while it is read: a study file only builds its "
+            'study; what it does besides goes below `if __name__ == "__main__":`'
+        ) from None
+    except SyntaxError as error:  # of a module beside it
+        raise StudyError(_unparsed(file, error)) from None
+    except Exception as error:
+        where = _frames(error, path)
+        if type(error).__module__.startswith("paribus."):
+            # The last place of the user's: what follows are ours, which say nothing to them.
+            last = next((frame for frame in reversed(where) if not frame.filename.startswith(_NOT_THEIRS)), None)
+            beside = f"{last.filename}, line {last.lineno}: " if last and last.filename != str(path) else ""
+            raise StudyError(f"{_place(file, where)}: {beside}{error}") from None
+        what = "".join(traceback.format_exception_only(error)).strip().removesuffix(":")
+        shown = "".join(where.format()).rstrip()
+        raise StudyError(f"{_place(file, where)}, raised {what}\n{shown}") from None
+    finally:
+        READING.reset(reading)
+
+
+def _place(file: str, frames: traceback.StackSummary) -> str:
+    return f"{file}, line {frames[0].lineno}" if frames else file
+
+
+def _frames(error: BaseException, path: Path) -> traceback.StackSummary:
+    """From the study file inwards, without what lies in no file: import machinery, a dataclass's own `__init__`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((place for place, frame in enumerate(frames) if frame.filename == str(path)), len(frames))
+    return traceback.StackSummary.from_list([frame for frame in frames[first:] if not frame.filename.startswith("<")])

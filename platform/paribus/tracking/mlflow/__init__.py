@@ -1,0 +1,1 @@
+"""MLflow's REST API, its limits, and a server of our own."""

@@ -1,0 +1,214 @@
+"""The local MLflow server: a real `mlflow server` on SQLite, for the local stack, for a study alone and for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from paribus.host.child_environment import child_environment
+from paribus.host.processes import family_of, is_running, is_same_process, start_of, uninterrupted
+from paribus.tracking.errors import LedgerError
+
+START_S = 120.0
+# For a server that did not come up: it has no request under way.
+_STOP_S = 2.0
+STATE = "server.json"
+# Neither usage reports nor the language-model job runner (a further process) belongs to a ledger.
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "PYTHONWARNINGS": "ignore",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerProcess:
+    """A server that this or an earlier process of ours started."""
+
+    uri: str
+    pid: int
+    pid_start: str
+    folder: str
+    log: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether the very process that was started still runs.
+
+        From another boot or PID namespace that can't be told: then, whether its address answers.
+        """
+        known = is_running(self.pid, self.pid_start)
+        if known is not None:
+            return known
+        parts = urlsplit(self.uri)
+        return _answers(str(parts.hostname), parts.port or 80)
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End the server and its workers; safe to repeat."""
+        state = Path(self.folder) / STATE
+        if is_same_process(self.pid, self.pid_start):
+            # A worker may outlive the process that started it by as long as a request takes: wait for all of them.
+            family = family_of(self.pid)
+            _signal_group(self.pid, signal.SIGTERM)
+            deadline = time.monotonic() + timeout_s
+            while any(is_same_process(*member) for member in family) and time.monotonic() < deadline:
+                _reap(self.pid)
+                time.sleep(0.05)
+            if any(is_same_process(*member) for member in family):
+                _signal_group(self.pid, signal.SIGKILL)
+                _reap(self.pid, wait=True)
+        if _recorded(state) == self:
+            state.unlink(missing_ok=True)
+
+
+def start_server(
+    folder: Path,
+    port: int | None = None,
+    host: str = "127.0.0.1",
+    log: Path | None = None,
+    started: Callable[[ServerProcess], object] = lambda _: None,
+) -> ServerProcess:
+    """Start `mlflow server` with its database and artifacts in `folder`, and wait until it answers (5 to 15 s).
+
+    `port` None takes a free one. `started` is told of the server before it answers. The server has a session of its
+    own: a terminal's Ctrl-C does not end it.
+    Raises LedgerError with the end of the log if it does not come up, or at once if the port is taken.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    log = log or folder / "mlflow.log"
+    port = port or _free_port(host)
+    _check_port(host, port)
+    _prepare_database(folder / "mlflow.db")
+    server: ServerProcess | None = None
+    try:
+        with uninterrupted(), log.open("ab") as output:
+            process = subprocess.Popen(
+                _command(folder.resolve(), host, port),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=child_environment(QUIET),
+                start_new_session=True,
+            )
+            pid, began = process.pid, start_of(process.pid)
+            server = ServerProcess(
+                uri=f"http://{host}:{port}", pid=pid, pid_start=began, folder=str(folder), log=str(log)
+            )
+            started(server)
+        _wait_until_healthy(process, host, port, log)
+        (folder / STATE).write_text(json.dumps(asdict(server)))
+    except BaseException:
+        if server is not None:
+            server.stop(_STOP_S)
+        raise
+    # The process outlives us on purpose; without this Popen would warn that it is still running.
+    process.returncode = 0
+    return server
+
+
+def running_server(folder: Path) -> ServerProcess | None:
+    """The server that serves `folder`, if one that we started is still alive."""
+    server = _recorded(folder / STATE)
+    return server if server is not None and server.alive else None
+
+
+def _command(folder: Path, host: str, port: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--host", host, "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
+        *("--uvicorn-opts", "--log-level warning --no-access-log"),
+    ]
+
+
+def _prepare_database(path: Path) -> None:
+    # The journal mode is a property of the file: with a write-ahead log readers don't wait for writers.
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"{path} can't be used as MLflow's database ({error}); move it away, or choose another folder."
+        ) from error
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise LedgerError(f"`mlflow server` ended with exit code {process.returncode}.\n{_tail(log)}")
+        if _answers(host, port):
+            return
+        time.sleep(0.05)
+    raise LedgerError(f"`mlflow server` did not answer on {host}:{port} within {START_S:.0f} s.\n{_tail(log)}")
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2.0)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _tail(log: Path, num_lines: int = 25) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-num_lines:]
+    return "\n".join([f"The end of {log}:", *lines])
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        # As the server will: a port that only waits out its last connections is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise LedgerError(
+                f"Port {port} on {host} can't be used for MLflow ({error.strerror}); "
+                "end what uses it, or choose another port."
+            ) from error
+
+
+def _recorded(state: Path) -> ServerProcess | None:
+    try:
+        found = ServerProcess(**json.loads(state.read_text()))
+        kinds = {"uri": str, "pid": int, "pid_start": str, "folder": str, "log": str}
+        sound = all(type(getattr(found, name)) is kind for name, kind in kinds.items())
+        return found if sound and urlsplit(found.uri).port else None
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
+
+
+def _reap(pid: int, *, wait: bool = False) -> None:
+    # A child that has ended stays a zombie, and looks alive, until its parent asks for it.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0 if wait else os.WNOHANG)

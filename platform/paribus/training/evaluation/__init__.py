@@ -1,0 +1,1 @@
+"""The evaluation split, with as many views of an image as a protocol has."""

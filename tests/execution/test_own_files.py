@@ -1,0 +1,40 @@
+"""A user's own files reach workers that have never seen them, and what no node has is said before a trial is sent."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paribus.execution.executor import cluster
+from paribus.execution.own_files import check_nodes, packed, references
+from paribus.plugins import stand_beside
+from paribus.recipe import Recipe, RecipeError
+
+
+@pytest.mark.slow
+@pytest.mark.cluster
+def test_a_worker_imports_a_component_whose_file_is_not_there_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (tmp_path / "travelling.py").write_text("from luggage import Hat\n")
+    (tmp_path / "luggage.py").write_text("from torch import nn\nclass Hat(nn.Hardtanh):\n    pass\n")
+    stand_beside(tmp_path)
+    recipes = [Recipe().replace({"model.activation": "travelling:Hat"})]
+    with packed(recipes) as modules, cluster(1, modules):
+        import ray
+
+        for name in ("travelling.py", "luggage.py"):
+            (tmp_path / name).unlink()
+
+        def found() -> Any:
+            import luggage
+            import travelling
+
+            return travelling.Hat.__module__, Path(travelling.__file__).name, luggage.__file__ != travelling.__file__
+
+        assert ray.get(ray.remote(found).options(num_cpus=0).remote()) == ("luggage", "travelling.py", True)
+        check_nodes(references(recipes))
+        with pytest.raises(RecipeError, match=r"not found on the node .*there is no module 'nowhere'"):
+            check_nodes((("activation", "nowhere:Hat"),))
+    stand_beside()

@@ -1,0 +1,162 @@
+"""A whole study on a real cluster and a real ledger: run, repeated, grown, judged, exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox, Stack, environment
+
+from paribus.tracking import tags as words
+from paribus.tracking.ledger import Ledger
+
+pytestmark = pytest.mark.cluster
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("office")
+    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    made = Sandbox(folder=folder / "a folder with spaces", env=environment(stack.checkout, folder / "home", **cluster))
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def study(office: Sandbox) -> Path:
+    """One whole trial per worker at a time: each asks for both CPUs of the cluster."""
+    return office.study(replicates=2, resources__cpus=2)
+
+
+@pytest.fixture(scope="module")
+def first(office: Sandbox, study: Path) -> Done:
+    return office.run(study)
+
+
+@pytest.fixture(scope="module")
+def grown(office: Sandbox, study: Path, first: Done) -> Done:
+    return office.run(study, "--replicates", 3)
+
+
+def test_a_study_file_trains_every_trial_and_prints_verdicts(office: Sandbox, study: Path, first: Done) -> None:
+    assert first.returncode == 0, first.stderr
+    assert "4 to start" in first.stdout
+    assert "[4/4]" in first.stdout
+    assert "http" in first.stdout
+    for noise in ("Traceback", "Warning", "WARNING", "(raylet)", "INFO"):
+        assert noise not in first.stdout + first.stderr
+
+
+def test_more_replicates_train_the_new_ones_alone(office: Sandbox, study: Path, first: Done, grown: Done) -> None:
+    assert grown.returncode == 0, grown.stderr
+    assert "4 done, skipped" in grown.stdout
+    assert "[2/2]" in grown.stdout
+    trials = office.trials(study)
+    assert [(trial.replicate, trial.attempt) for trial in trials] == [(1, 1), (1, 1), (2, 1), (2, 1), (3, 1), (3, 1)]
+    assert len({trial.run_id for trial in trials}) == len({trial.trial_id for trial in trials}) == 6
+
+
+def test_a_second_run_trains_nothing(office: Sandbox, study: Path, grown: Done) -> None:
+    before = [(trial.run_id, trial.started_ms) for trial in office.trials(study)]
+    again = office.run("paribus", "run", study, "--replicates", 3)
+    assert again.returncode == 0, again.stderr
+    assert "6 done, skipped" in again.stdout
+    assert "on the Ray cluster" not in again.stdout
+    assert [(trial.run_id, trial.started_ms) for trial in office.trials(study)] == before
+
+
+def test_replicates_come_first_and_one_warm_worker_does_all(office: Sandbox, study: Path, grown: Done) -> None:
+    first_four = [trial for trial in office.trials(study) if trial.replicate < 3]
+    by_start = sorted(first_four, key=lambda trial: trial.started_ms)
+    assert [trial.replicate for trial in by_start] == [1, 1, 2, 2]
+    pids = {facts["pid"] for trial in first_four for facts in trial.attempts.values()}
+    assert len(pids) == 1, "each trial asks for both CPUs, so there is room for one worker, and it stays"
+
+
+def test_plan_and_status_as_text_and_as_data(office: Sandbox, study: Path, grown: Done) -> None:
+    plan = office.run(study, "plan", "--replicates", 4, "--json")
+    counts = json.loads(plan.stdout)["counts"]
+    assert counts == {"skip": 6, "start": 2}
+    assert "2 to start" in office.run("paribus", "plan", study, "--replicates", 4).stdout
+    status = office.run(study, "status", "--replicates", 3)
+    assert "6 of 6 trials have ended" in status.stdout
+    rows = json.loads(office.run(study, "status", "--json").stdout)
+    assert [row["outcome"] for row in rows] == ["finished"] * 4
+
+
+def test_report_in_four_forms(office: Sandbox, study: Path, grown: Done) -> None:
+    page, text = office.folder / "report.html", office.folder / "report.md"
+    shown = office.run(study, "report", "--replicates", 3, "--html", page, "--markdown", text)
+    assert shown.returncode == 0, shown.stderr
+    assert "k=0.5" in shown.stdout
+    assert page.read_text().startswith("<!doctype html>")
+    assert not re.search(r"<(script|img|link)[^>]+(src|href)=", page.read_text()), "one file, and no network"
+    assert "k=0.5" in text.read_text()
+    data = json.loads(office.run(study, "report", "--replicates", 3, "--json").stdout)
+    assert data["outcomes"] == {"finished": 6}
+    assert {row["n"] for row in data["verdicts"]} == {3}
+    assert [row["metric"] for row in data["verdicts"] if row["verdict"]] == ["top1"]
+
+
+def test_export_gives_one_row_per_trial(office: Sandbox, study: Path, grown: Done) -> None:
+    exported = office.run(study, "export", "--replicates", 3)
+    rows = list(csv.DictReader(io.StringIO(exported.stdout)))
+    assert len(rows) == 6
+    assert {row["model.width"] for row in rows} == {"0.25", "0.5"}
+    assert all(0 <= float(row["top1"]) <= 100 for row in rows)
+
+
+def test_paired_arms_saw_one_stream(office: Sandbox, study: Path, grown: Done) -> None:
+    by_replicate: dict[int, set[str]] = {}
+    for trial in office.trials(study):
+        by_replicate.setdefault(trial.replicate, set()).add(trial.tags["paribus.stream_hash"])
+    assert [len(hashes) for hashes in by_replicate.values()] == [1, 1, 1]
+    assert len(set.union(*by_replicate.values())) == 3
+    assert "data streams" not in office.run(study, "report").stdout
+
+
+def test_every_trial_says_what_made_it_and_belongs_to_the_studys_own_run(
+    office: Sandbox, study: Path, grown: Done
+) -> None:
+    with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:
+        parent = ledger.study(study.stem)
+    assert parent is not None
+    assert parent.settings.digest
+    for trial in office.trials(study):
+        assert trial.tags[words.PARENT] == parent.run_id
+        assert trial.tags[words.CPU] == trial.attempts[1]["cpu"] != ""
+        assert json.loads(trial.tags[words.VERSIONS])["torch"]
+    row = json.loads(office.run(study, "export", "--json").stdout)[0]
+    assert "torch" in row["versions"]
+    assert row["device"] == "cpu"
+
+
+def test_retry_with_nothing_failed_trains_nothing(office: Sandbox, study: Path, grown: Done) -> None:
+    retried = office.run(study, "retry", "--replicates", 3)
+    assert retried.returncode == 0, retried.stderr
+    assert "on the Ray cluster" not in retried.stdout
+
+
+def test_results_of_other_code_are_not_reused_silently(office: Sandbox, study: Path, grown: Done, stack: Stack) -> None:
+    changed = office.folder / "other" / "platform"
+    shutil.copytree(stack.checkout / "platform", changed)
+    loop = changed / "paribus" / "training" / "loop.py"
+    loop.write_text(loop.read_text() + "\n# Another comment is other code.\n")
+    other = {"PYTHONPATH": str(changed)}
+    refused = office.run(study, **other)
+    assert refused.returncode == 3
+    assert "--accept-code" in refused.stderr
+    assert "on the Ray cluster" not in refused.stdout
+    assert json.loads(office.run(study, "plan", "--json", **other).stdout)["counts"] == {"stale": 4}
+    accepted = office.run(study, "--accept-code", **other)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "4 done, skipped" in accepted.stdout
+    assert json.loads(office.run(study, "plan", "--json", "--redo", **other).stdout)["counts"] == {"retry": 4}

@@ -1,0 +1,42 @@
+"""Progress on stderr: counts that include what was done before, rates that do not."""
+
+import re
+
+import pytest
+
+from paribus.host.progress_bar import ProgressBar, duration
+
+
+def test_lines_count_what_was_done_before_and_time_what_is_done_now(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar("photos: samples written", 100, done=40, line_s=0) as progress_bar:
+        for _ in range(30):
+            progress_bar.tick(1 << 20)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 31
+    assert lines[0].startswith("photos: samples written: 41/100 ")
+    assert lines[-1].startswith("photos: samples written: 70/100 ")
+    found = re.search(r"([\d,]+) images/s, ([\d,.]+) MiB/s, (\d+) s left$", lines[-1])
+    assert found is not None
+    images, mib, left = (float(part.replace(",", "")) for part in found.groups())
+    # A MiB an image; 30 images are left, as many as were done.
+    assert images == pytest.approx(mib, abs=1)
+    assert left <= 1
+
+
+def test_a_quiet_meter_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar("photos", 2, quiet=True, line_s=0) as progress_bar:
+        progress_bar.set(2, 10)
+    assert capsys.readouterr().err == ""
+
+
+def test_nothing_done_has_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar("photos", 2, done=2):
+        pass
+    assert capsys.readouterr().err == "photos: 2/2\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

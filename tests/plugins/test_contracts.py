@@ -1,0 +1,169 @@
+"""The contract tests that users run on their components: ours and the examples pass, each kind of fault is refused."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paribus import testing
+from paribus.plugins import stand_beside
+from paribus.recipe import RecipeError
+from paribus.recipe.augmentation import COLOURS, MIXES, POLICIES
+from paribus.recipe.layers import ACTIVATIONS, ATTENTIONS, NORMS
+from paribus.recipe.loss import LOSSES
+
+EXAMPLES = Path(__file__).parents[2] / "studies" / "own"
+Check = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _beside(tmp_path: Path) -> Iterator[None]:
+    stand_beside(tmp_path, EXAMPLES)
+    yield
+    stand_beside()
+
+
+def _ours() -> Iterator[Any]:
+    tables: list[tuple[Check, Any, dict[str, str]]] = [
+        (testing.check_activation, ACTIVATIONS, {}),
+        (testing.check_norm, NORMS, {}),
+        (testing.check_attention, [name for name in ATTENTIONS if name != "squeeze_excite"], {}),
+        (testing.check_loss, LOSSES, {}),
+        (testing.check_augmentation, POLICIES, {}),
+        (testing.check_augmentation, COLOURS, {"field": "colour"}),
+        (testing.check_mix, MIXES, {}),
+        (testing.check_optimizer, ("sgd", "rmsprop", "adamw", "lion", "muon", "torch:NAdam", "torch:Adafactor"), {}),
+        (testing.check_schedule, ("step", "exponential", "cosine", "one_cycle"), {}),
+        (testing.check_model, ("torchvision:resnet18", "torchvision:efficientnet_b0"), {}),
+    ]
+    for check, names, more in tables:
+        for name in names:
+            if name != "none":
+                yield pytest.param(check, name, more, id=f"{check.__name__}-{name}")
+
+
+OWN: list[tuple[Check, str, dict[str, Any]]] = [
+    (testing.check_activation, "my_parts:Snake", {"alpha": 0.5}),
+    (testing.check_activation, "torch:Hardtanh", {}),
+    (testing.check_norm, "my_parts:RMSNorm", {}),
+    (testing.check_attention, "my_parts:SpatialGate", {"kernel": 5}),
+    (testing.check_loss, "my_parts:poly_loss", {"epsilon": 2.0}),
+    (testing.check_loss, "torch:MultiMarginLoss", {"reduction": "none", "soft": False}),
+    (testing.check_schedule, "my_parts:poly_rate", {"power": 3.0}),
+    (testing.check_augmentation, "my_parts:Grain", {"sd": 4.0}),
+    (testing.check_augmentation, "torchvision:RandomErasing", {"field": "erasing", "p": 0.5}),
+    (testing.check_mix, "my_parts:pairwise", {}),
+    (testing.check_mix, "torchvision:MixUp", {"alpha": 0.5}),
+    (testing.check_optimizer, "my_parts:SignSGD", {}),
+    (testing.check_model, "my_net:TinyNet", {"num_blocks": 3}),
+]
+
+
+@pytest.mark.parametrize(("check", "name", "more"), list(_ours()))
+def test_every_component_of_ours_keeps_its_contract(check: Check, name: str, more: dict[str, str]) -> None:
+    check(name, **more)
+
+
+@pytest.mark.parametrize(("check", "name", "arguments"), OWN, ids=[name for _, name, _ in OWN])
+def test_the_examples_and_libraries_keep_their_contract(check: Check, name: str, arguments: dict[str, Any]) -> None:
+    check(name, **arguments)
+
+
+_HEAD = "import random\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
+_LAYER = "class Part(nn.Module):\n    def __init__(self, alpha: float = 1.0):\n        super().__init__()\n"
+FAULTS: dict[str, tuple[Check, str, str]] = {
+    "numpy": (
+        testing.check_activation,
+        _LAYER + "    def forward(self, x): return x * float(np.random.rand())",
+        "draws from a global generator",
+    ),
+    "torch": (
+        testing.check_activation,
+        _LAYER + "    def forward(self, x): return F.dropout(x, 0.5)",
+        "draws from a global generator",
+    ),
+    "python": (
+        testing.check_augmentation,
+        "def Part(image): return image if random.random() < 0.5 else image.flip(2)",
+        "draws from a global generator",
+    ),
+    "shape": (
+        testing.check_activation,
+        _LAYER + "    def forward(self, x): return x.mean((2, 3))",
+        "it should keep the shape",
+    ),
+    "module": (testing.check_norm, "def Part(channels): return 3", "it should make a torch.nn.Module"),
+    "infinite": (
+        testing.check_activation,
+        _LAYER + "    def forward(self, x): return x / 0.0",
+        "not finite",
+    ),
+    "state": (
+        testing.check_activation,
+        "calls = []\n" + _LAYER + "    def forward(self, x):\n        calls.append(1)\n        return x + len(calls)",
+        "another result the second time",
+    ),
+    "pickle": (
+        testing.check_activation,
+        _LAYER + "        self.f = lambda x: x\n    def forward(self, x): return self.f(x)",
+        "cannot be pickled",
+    ),
+    "gradient": (
+        testing.check_activation,
+        _LAYER + "        self.w = nn.Parameter(torch.ones(()))\n    def forward(self, x): return x.detach() * self.w",
+        "passes no gradient back",
+    ),
+    "raises": (
+        testing.check_activation,
+        _LAYER + "    def forward(self, x): raise KeyError('beta')",
+        "raised KeyError: 'beta'",
+    ),
+    "mean": (
+        testing.check_loss,
+        "def Part(logits, targets): return F.cross_entropy(logits, targets)",
+        "one number an example",
+    ),
+    "parameters": (
+        testing.check_loss,
+        "class Part(nn.CrossEntropyLoss):\n    def __init__(self):\n        super().__init__(reduction='none')\n"
+        "        self.w = nn.Parameter(torch.ones(()))",
+        "has parameters of its own",
+    ),
+    "float image": (
+        testing.check_augmentation,
+        "def Part(image): return image / 2",
+        "it should keep both",
+    ),
+    "closure": (
+        testing.check_optimizer,
+        "class Part(torch.optim.SGD):\n    def __init__(self, params, lr: float = 0.1):\n"
+        "        super().__init__(params, lr)\n    def step(self, closure): closure()",
+        "needs a closure",
+    ),
+    "forgets": (
+        testing.check_optimizer,
+        "class Part(torch.optim.Optimizer):\n    def __init__(self, params, lr: float = 0.1):\n"
+        "        super().__init__(params, {'lr': lr}); self.n = 0\n    @torch.no_grad()\n    def step(self):\n"
+        "        self.n += 1\n        [p.sub_(self.n * p.grad) for g in self.param_groups for p in g['params']]",
+        "goes on otherwise from its state_dict",
+    ),
+    "negative": (testing.check_schedule, "def Part(done): return -done", "a factor is 0 or more"),
+    "logits": (
+        testing.check_model,
+        "class Part(nn.Module):\n    def __init__(self, in_channels, num_classes):\n        super().__init__()\n"
+        "        self.c = nn.Conv2d(in_channels, num_classes, 1)\n    def forward(self, x): return self.c(x)",
+        "it should give logits",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_breaks_a_contract_is_refused_with_a_sentence(fault: str, tmp_path: Path) -> None:
+    check, text, told = FAULTS[fault]
+    module = f"fault_{fault.replace(' ', '_')}"
+    (tmp_path / f"{module}.py").write_text(_HEAD + text)
+    with pytest.raises(RecipeError) as refusal:
+        check(f"{module}:Part")
+    assert told in str(refusal.value)
+    assert "Traceback" not in str(refusal.value)

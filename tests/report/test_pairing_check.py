@@ -1,0 +1,91 @@
+"""Arms that should have seen the same data in the same order, and did not, are named."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from paribus.execution.crashes import Crash, explanation
+from paribus.report.pairing_check import stream_hashes, stream_notes, stream_tag
+from paribus.report.texts import record_notes
+from paribus.study import Study
+from paribus.study.words import Arm
+from paribus.tracking.ledger_records import TrialRecord
+
+
+@pytest.fixture
+def study() -> Study:
+    return Study(name="streams", base="synthetic", factors={"model.width": (0.25, 0.5)}, replicates=2, margin=4.0)
+
+
+def record(arm: Arm, replicate: int, hashes: list[str]) -> TrialRecord:
+    return TrialRecord(
+        run_id="run",
+        trial_id=f"{arm.name}-{replicate}",
+        study="streams",
+        arm=arm,
+        arm_name=arm.name,
+        replicate=replicate,
+        outcome="finished",
+        interrupted=False,
+        status="FINISHED",
+        attempt=1,
+        attempts={},
+        metrics={},
+        latest={},
+        params={},
+        outcome_step=None,
+        num_steps=8,
+        total_steps=8,
+        reason="",
+        started_ms=0,
+        ended_ms=1,
+        url="",
+        tags={"paribus.stream_hash": json.dumps(hashes)} if hashes else {},
+    )
+
+
+def test_equal_streams_need_no_note_and_a_trial_that_ended_early_is_compared_as_far_as_it_came(study: Study) -> None:
+    narrow, wide = study.arms
+    records = [record(narrow, 1, ["a", "b", "c"]), record(wide, 1, ["a"]), record(narrow, 2, ["d"])]
+    assert stream_notes(study, [*records, record(wide, 2, [])]) == ()
+
+
+def test_a_stream_that_differs_is_named_with_its_replicate(study: Study) -> None:
+    narrow, wide = study.arms
+    records = [record(narrow, 1, ["a", "b"]), record(wide, 1, ["a", "x"]), record(narrow, 2, ["c"])]
+    (note,) = stream_notes(study, [*records, record(wide, 2, ["c"])])
+    assert note.startswith("replicate 1: ")
+    assert "not paired" in note
+    assert "k=0.5" in note
+
+
+def test_arms_with_other_data_have_other_streams_and_that_is_no_fault() -> None:
+    study = Study(
+        name="fractions", base="synthetic", factors={"data.train_fraction": (0.5, 1.0)}, replicates=1, margin=4.0
+    )
+    half, whole = study.arms
+    assert stream_notes(study, [record(half, 1, ["a"]), record(whole, 1, ["b"])]) == ()
+
+
+@pytest.mark.parametrize("num_epochs", [0, 1, 499, 500, 501, 5000])
+def test_every_epochs_hash_is_kept_and_read_again(study: Study, num_epochs: int) -> None:
+    whole = [f"{number:012x}" * 5 for number in range(num_epochs)]
+    kept = record(study.arms[0], 1, [])
+    kept = replace(kept, tags={"paribus.stream_hash": stream_tag(whole)})
+    assert stream_hashes(kept) == [each[:12] for each in whole]
+
+
+def test_a_trial_that_was_given_up_because_it_kills_its_process_is_named_with_its_signal_and_log(study: Study) -> None:
+    """In the report and on the dashboard, which otherwise show a missing pair and no reason."""
+    narrow, wide = study.arms
+    reason = explanation([Crash(attempt=1, signal="SIGSEGV", steps=4, log=Path("a.log"))] * 2, Path("crash-2.txt"))
+    crashed = replace(record(narrow, 1, []), outcome="failed", reason=reason)
+    other = replace(record(wide, 1, []), outcome="failed", reason="data: a shard is truncated")
+    (note,) = record_notes(study, [crashed, other, record(narrow, 2, []), record(wide, 2, [])], ())
+    assert note == (
+        "k=0.25 · r1: failed: this trial kills its process (SIGSEGV) after step 4, twice; its log: crash-2.txt"
+    )
