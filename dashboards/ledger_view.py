@@ -20,6 +20,7 @@ from paribus.host.home import home
 from paribus.host.secrets import without_secrets
 from paribus.local import record as stack_record
 from paribus.local.errors import StackError
+from paribus.metrics.examples import Examples
 from paribus.recipe import Recipe, RecipeError
 from paribus.report.chance import judged_when_read
 from paribus.report.pairing_check import stream_notes
@@ -33,7 +34,6 @@ from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 from paribus.tracking.mlflow.server import running_server
-from paribus.tracking.outbox.artifacts import Examples
 from paribus.tracking.planned import of_plan
 from paribus.tracking.replication import Replication, read_replication
 from paribus.tracking.tags import REPLICATION
@@ -213,7 +213,7 @@ def _results(uri: str, trials: tuple[TrialRecord, ...]) -> tuple[list[TrialResul
         found = {trial.run_id: _examples(uri, trial.run_id) for trial in finished}
         return [trial.result(found.get(trial.run_id)) for trial in ended], None
     one = _examples(uri, finished[0].run_id)
-    return [trial.result() for trial in ended], None if one is None else one.correct.size
+    return [trial.result() for trial in ended], None if one is None else one.n
 
 
 @st.cache_resource(max_entries=2 * MAX_PER_EXAMPLE, show_spinner=False)

@@ -12,7 +12,7 @@ from progress import show_ago
 
 from paribus.analysis import StudyAnalysis
 from paribus.analysis.contrasts import Contrast
-from paribus.analysis.metrics import METRICS
+from paribus.metrics.known import METRICS
 from paribus.report.plots import effects_figure
 from paribus.report.tables import as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus.study.words import FAILED_TO_TRAIN

@@ -9,6 +9,7 @@ import streamlit as st
 from ledger_view import StudyView, Version, ledger, version
 from parts import show_figure, signed
 
+from paribus.metrics.known import METRICS
 from paribus.report.plots import PALETTE, Curve, learning_curves_figure
 from paribus.tracking.history import Point
 from paribus.tracking.ledger_records import TrialRecord
@@ -16,9 +17,7 @@ from paribus.tracking.ledger_records import TrialRecord
 MAX_POINTS = 2000
 # What a worker logs every epoch, as people call it.
 CURVES = {
-    "top1": "top-1 accuracy on the evaluation set (%)",
-    "log_likelihood": "mean log-likelihood on the evaluation set (nats)",
-    "eval_loss": "evaluation loss (nats)",
+    **{name: f"{metric.label} ({metric.of_level})" for name, metric in METRICS.items()},
     "train_loss": "training loss (nats)",
     "grad_norm": "gradient norm",
     "dead_channels": "share of dead channels before the pool",
@@ -143,9 +142,7 @@ def _outcome(trial: TrialRecord) -> str:
 
 
 _NUMBERS = {
-    "top1": ("top-1 (%)", "%.2f"),
-    "log_likelihood": ("log-likelihood (nats)", "%.4f"),
-    "eval_loss": ("evaluation loss (nats)", "%.4f"),
+    **{name: (f"{one.short} ({one.of_level})", f"%.{one.digits}f") for name, one in METRICS.items()},
     "total_s": ("time (s)", "%.1f"),
     "peak_memory_mib": ("peak memory (MiB)", "%.0f"),
 }

@@ -9,6 +9,7 @@ import pytest
 
 from paribus.analysis.contrasts import pairs_of
 from paribus.analysis.same_training import is_same_training
+from paribus.metrics.examples import Examples
 from paribus.study import Study, TrialResult
 
 LIKELY = np.array([-0.1, -0.2], dtype=np.float32)
@@ -43,12 +44,19 @@ def test_one_number_that_differs_in_one_pair_makes_two_trainings(study: Study, t
 
 def test_likelihoods_of_examples_are_compared_where_both_have_them(study: Study, twice) -> None:
     def given(*arrays: np.ndarray | None) -> bool:
-        return same(study, [replace(r, log_likelihood=a) for r, a in zip(twice, arrays, strict=True)])
+        kept = [None if array is None else Examples(log_likelihood=array) for array in arrays]
+        return same(study, [replace(r, examples=e) for r, e in zip(twice, kept, strict=True)])
 
     assert given(LIKELY, LIKELY, LIKELY, LIKELY.copy())
     assert not given(LIKELY, LIKELY, LIKELY, np.nextafter(LIKELY, 0))
     assert given(LIKELY, None, LIKELY, LIKELY)
     assert given(None, LIKELY, LIKELY, None)
+
+
+def test_a_metric_that_one_release_kept_and_the_other_did_not_makes_no_difference(study: Study, twice) -> None:
+    newer = replace(twice[3], metrics={**twice[3].metrics, "brier": 0.1, "ece": 2.0})
+    assert same(study, [*twice[:3], newer])
+    assert not same(study, [twice[0], replace(twice[1], metrics={**twice[1].metrics, "brier": 0.2}), twice[2], newer])
 
 
 def test_equal_counts_of_right_answers_alone_prove_nothing(study: Study, twice) -> None:

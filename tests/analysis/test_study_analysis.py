@@ -9,6 +9,7 @@ from paribus.analysis import AnalysisError, analyse
 from paribus.analysis.rule_notes import two_groups
 from paribus.analysis.statistics.intervals import t_interval
 from paribus.analysis.verdicts import judge
+from paribus.metrics.examples import Examples
 from paribus.study import Study, TrialResult
 
 BASE = [90.0, 90.2, 89.8, 90.1, 89.9]
@@ -159,7 +160,10 @@ def test_two_groups_need_a_gap_above_five_times_the_spread_within_and_above_what
 def test_examples_of_other_lists_are_not_paired_and_that_is_said(study: Study, results_of, rng) -> None:
     def given(digests) -> list[TrialResult]:
         plain = results_of(study, {1.0: BASE, 2.0: WIDE})
-        return [replace(r, correct=rng.random(400) < 0.9, keys_digest=d) for r, d in zip(plain, digests, strict=True)]
+        return [
+            replace(r, examples=Examples(correct=rng.random(400) < 0.9, keys_digest=d))
+            for r, d in zip(plain, digests, strict=True)
+        ]
 
     same = analyse(study, given(["a"] * 10)).contrasts[0]
     assert same.crossed is not None
@@ -278,8 +282,7 @@ def test_per_example_arrays_give_the_second_interval_and_check_the_margin(rng: n
                     outcome="finished",
                     metrics=metrics,
                     num_steps=9,
-                    correct=right,
-                    log_likelihood=likelihood,
+                    examples=Examples(correct=right, log_likelihood=likelihood),
                 )
             )
     found = analyse(study, results)

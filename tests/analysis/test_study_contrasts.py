@@ -17,6 +17,7 @@ from paribus.analysis.statistics.pairing import pairing_of
 from paribus.analysis.statistics.power import replicates_to_resolve
 from paribus.analysis.statistics.simultaneous import critical_value
 from paribus.analysis.verdicts import judge
+from paribus.metrics.examples import Examples
 from paribus.recipe.seeds import key
 from paribus.study import Study, TrialResult
 
@@ -120,7 +121,7 @@ def test_failures_are_tested_on_the_counts_of_the_pairs_that_ended(study: Study,
 def test_the_interval_for_another_test_set_is_never_narrower_than_the_one_beside_it(study, results_of, rng) -> None:
     study = study.vary(replicates=6, alpha=0.1)
     results = [
-        replace(r, correct=np.arange(200) < round(2 * r.metrics["top1"]))
+        replace(r, examples=Examples(correct=np.arange(200) < round(2 * r.metrics["top1"])))
         for r in results_of(study, {1.0: BASE, 2.0: WIDE})
     ]
     # Judged on 200 examples the paired sd is floored at one example, and the crossed interval keeps at least that.

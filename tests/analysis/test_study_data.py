@@ -9,6 +9,7 @@ import pytest
 
 from paribus.analysis import AnalysisError
 from paribus.analysis.study_data import index_results
+from paribus.metrics.examples import Examples
 from paribus.study import Study
 
 
@@ -30,8 +31,8 @@ def test_baselines_are_compared_with_nothing_and_the_level_is_one_less_alpha(stu
 
 def test_the_number_of_examples_is_counted_from_either_array_or_taken_as_stated(study: Study, results_of) -> None:
     plain = results_of(study, {1.0: [90.0, 91.0]})
-    right = [replace(plain[0], correct=np.ones(40, bool)), plain[1]]
-    likely = [plain[0], replace(plain[1], log_likelihood=np.zeros(40, np.float32))]
+    right = [replace(plain[0], examples=Examples(correct=np.ones(40, bool))), plain[1]]
+    likely = [plain[0], replace(plain[1], examples=Examples(log_likelihood=np.zeros(40, np.float32)))]
     for results in (right, likely, [right[0], likely[1]]):
         assert index_results(study, results, None).num_eval == 40
         assert index_results(study, results, 40).num_eval == 40

@@ -21,6 +21,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from paribus.metrics.examples import Examples
 from paribus.study import Claim, Study
 from paribus.study.document import write_study
 from paribus.study.settings import settings_of
@@ -28,7 +29,7 @@ from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, Recorder, StudyHeader, StudyRun, TrialHeader, TrialLog
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.mlflow.server import ServerProcess, start_server
-from paribus.tracking.outbox.artifacts import encode_examples
+from paribus.tracking.outbox.artifacts import EXAMPLES, encode_examples
 
 NUM_EVAL = 397
 NUM_EPOCHS = 8
@@ -151,7 +152,7 @@ def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str
         correct = rng.random(NUM_EVAL) < final["top1"] / 100
         final["top1"] = 100 * float(correct.mean())
         likelihood = rng.normal(final["log_likelihood"], 0.3, NUM_EVAL).astype(np.float32)
-        log.artifact("examples.npz", encode_examples(correct, likelihood))
+        log.artifact(EXAMPLES, encode_examples(Examples(correct=correct, log_likelihood=likelihood)))
     log.finish(end, final, tags)
 
 

@@ -92,10 +92,10 @@ def test_a_damaged_file_of_a_trial_is_named_with_what_to_do(
     reader = Ledger(mlflow_server.uri)
     run_id = reader.trials(study.name)[0].run_id
     reader.close()
-    for data in (b"PK\x03\x04", b"", b"\x93NUMPY", b"x" * 500):
-        put(mlflow_server.uri, run_id, "examples.npz", data)
+    for data in (b"PK\x03\x04", b"PAR1", b"", b"\x93NUMPY", b"x" * 500):
+        put(mlflow_server.uri, run_id, "examples.parquet", data)
         page = said(open_study(mlflow_server.uri, study.name))
-        assert f"examples.npz of the run {run_id} is damaged" in page
+        assert f"examples.parquet of the run {run_id} is damaged" in page
         assert "delete this file" in page
 
 

@@ -14,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packed import packed
 
+from paribus.metrics.examples import Examples
 from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study, replay
 from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.agreement import ensure_run
 from paribus.tracking.mlflow.runs import close_duplicate, create_run, get_run, search_runs
-from paribus.tracking.outbox.artifacts import EXAMPLES, encode_examples, keys_digest
+from paribus.tracking.outbox.artifacts import EXAMPLES, PACKED_EXAMPLES, encode_examples, keys_digest
 
 pytestmark = pytest.mark.cluster
 Make = Callable[..., TrialHeader]
@@ -151,18 +153,24 @@ def test_per_example_results_come_back_for_pairing(
 ) -> None:
     draw = np.random.default_rng(0)
     correct, nats = draw.random(397) < 0.9, draw.normal(size=397).astype(np.float32)
+    keys = [f"test-{number:04}" for number in range(397)]
     with Recorder(outbox, uri) as recorder:
-        for replicate in range(2):
+        for replicate in range(3):
             log = recorder.trial(header(replicate=replicate))
             if replicate == 0:
-                log.artifact(EXAMPLES, encode_examples(correct, nats, keys_digest(["a", "b"])))
+                kept = Examples(correct=correct, log_likelihood=nats, keys=keys)
+                log.artifact(EXAMPLES, encode_examples(kept))
+            elif replicate == 1:
+                log.artifact(PACKED_EXAMPLES, packed(correct, nats, keys_digest(keys)))
             log.finish("finished", {"top1": 90.0})
-    with_arrays, without = ledger.results(study, per_example=True)
-    assert with_arrays.correct is not None
-    assert with_arrays.log_likelihood is not None
-    assert np.array_equal(with_arrays.correct, correct)
-    assert np.array_equal(with_arrays.log_likelihood, nats)
-    assert without.correct is None
+    *with_arrays, without = ledger.results(study, per_example=True)
+    for result in with_arrays:
+        assert result.examples is not None
+        assert np.array_equal(result.examples.column("correct"), correct)
+        assert np.array_equal(result.examples.column("log_likelihood"), nats)
+        assert result.examples.keys_digest == keys_digest(keys)
+    assert without.examples is None
+    assert list(ledger.examples(with_arrays[0].run_id, with_keys=True).keys) == keys
 
 
 def test_a_deleted_experiment_is_named_with_the_way_back(rest: MlflowRest, study: str) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paribus.analysis.contrasts import Trials, values_of
-from paribus.analysis.metrics import Metric
 from paribus.analysis.statistics.intervals import Interval, moments, t_interval
 from paribus.analysis.statistics.stability import SurvivalCurve, kaplan_meier, log_rank
+from paribus.metrics.metric import Metric
 from paribus.study.words import FAILED_TO_TRAIN, Arm, Outcome, TrialResult
 
 

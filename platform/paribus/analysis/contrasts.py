@@ -7,11 +7,11 @@ from math import isfinite, isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.analysis.metrics import Metric
 from paribus.analysis.statistics.intervals import Interval
 from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.statistics.stability import Stability
 from paribus.analysis.verdicts import Verdict
+from paribus.metrics.metric import Metric
 from paribus.study.words import FAILED_TO_TRAIN, Arm, TrialResult
 
 Floats = NDArray[np.float64]
@@ -112,26 +112,26 @@ def values_of(arm: Arm, metric: Metric, trials: Trials, replicates: Sequence[int
 def example_differences(pairs: Pairs, metric: Metric, trials: Trials) -> Floats | None:
     """Differences per evaluation example (n, n_eval) over the surviving pairs, in the metric's unit.
 
-    None without arrays, and where trials were judged on other examples: those cannot be paired.
+    None where the metric has no value per example or what it needs was not kept, and where trials were judged on other
+    examples: those cannot be paired.
     """
     if num_test_sets(pairs, trials) > 1:
         return None
     rows = []
     for replicate in pairs.survived:
-        arm, baseline = (trials[side, replicate] for side in (pairs.arm, pairs.baseline))
-        if metric.name == "top1" and arm.correct is not None and baseline.correct is not None:
-            rows.append(100.0 * (arm.correct.astype(np.float64) - baseline.correct))
-        elif metric.name == "log_likelihood" and arm.log_likelihood is not None and baseline.log_likelihood is not None:
-            rows.append(arm.log_likelihood.astype(np.float64) - baseline.log_likelihood)
-        else:
+        arm, baseline = (trials[side, replicate].examples for side in (pairs.arm, pairs.baseline))
+        row = metric.differences(arm, baseline) if arm is not None and baseline is not None else None
+        if row is None:
             return None
+        rows.append(row)
     return np.stack(rows) if len({row.size for row in rows}) == 1 else None
 
 
 def num_test_sets(pairs: Pairs, trials: Trials) -> int:
     """How many lists of evaluation examples the surviving trials were judged on, as far as they tell; order counts."""
     sides = (pairs.arm, pairs.baseline)
-    return len({trials[side, r].keys_digest for side in sides for r in pairs.survived} - {""})
+    examples = (trials[side, r].examples for side in sides for r in pairs.survived)
+    return len({found.keys_digest for found in examples if found is not None} - {""})
 
 
 def contrast_notes(

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paribus.analysis.contrasts import Contrast, values_of
-from paribus.analysis.metrics import Metric
 from paribus.analysis.statistics.stability import excluded_excess
 from paribus.analysis.study_data import StudyData
+from paribus.metrics.metric import Metric
 
 # A gap this many times the spread within the two groups parts them, and this many times the margin matters. Without the
 # second, normal noise alone would do in 21 % of arms of 4 replicates, 12 % of 5, 2 % of 8 (20,000 simulated each).

@@ -12,12 +12,14 @@ from paribus.analysis.claims import ClaimOutcome, describe_setting, judge_claim
 from paribus.analysis.conditions import conditioned
 from paribus.analysis.contrasts import Contrast, values_of
 from paribus.analysis.looks import Looks
-from paribus.analysis.metrics import METRICS, Metric, check_margin, metric_called
+from paribus.analysis.metrics import check_margin
 from paribus.analysis.rule_notes import rule_notes
 from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import VERDICTS
+from paribus.metrics.known import METRICS, metric_called
+from paribus.metrics.metric import Metric
 from paribus.study.study import Study
 from paribus.study.words import Outcome, TrialResult
 
@@ -71,7 +73,7 @@ def analyse(
     judge on, if not all of them.
 
     Raises:
-        AnalysisError: a margin below one evaluation example, a metric of unknown unit, two results for one arm and
+        AnalysisError: a margin below one evaluation example, two results for one arm and
             replicate, or results judged on test sets of different sizes.
     """
     known = [r for r in results if r.arm in study.arms and (not replicates or r.replicate in replicates)]
@@ -140,7 +142,7 @@ def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult]
     if stuck:
         why = f"; the first: {stuck[0].reason}" if stuck[0].reason else ""
         notes.append(f"{len(stuck)} trials are stuck at chance and count as failures to train{why}")
-    if metric.is_accuracy and data.num_eval is None:
+    if metric.step and data.num_eval is None:
         notes.append("the number of evaluation examples is unknown: the margin could not be checked against it")
     notes.append("intervals cover training chance (other seeds, this test set) unless they say otherwise")
     return tuple(notes)

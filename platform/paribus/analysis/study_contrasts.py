@@ -17,7 +17,6 @@ from paribus.analysis.contrasts import (
     pairs_of,
     values_of,
 )
-from paribus.analysis.metrics import Metric, resolution_of
 from paribus.analysis.same_training import SENTENCE, is_same_training
 from paribus.analysis.sentences import Need, interval_note, need_of, stability_note, unresolved_note
 from paribus.analysis.statistics.crossed import crossed_interval
@@ -27,6 +26,7 @@ from paribus.analysis.statistics.simultaneous import critical_value
 from paribus.analysis.statistics.stability import MIN_INFORMATIVE, Stability, stability_of
 from paribus.analysis.study_data import StudyData
 from paribus.analysis.verdicts import SAME_TRAINING, UNRESOLVED, VERDICTS, Judged, judge
+from paribus.metrics.metric import Metric
 from paribus.recipe.seeds import key
 from paribus.study.words import Arm
 
@@ -43,7 +43,7 @@ def contrasts_on(data: StudyData, metric: Metric, primary: bool) -> list[Contras
         metric.sign * deltas,
         margin=study.margin,
         alpha=study.alpha,
-        resolution=resolution_of(metric, data.num_eval),
+        resolution=metric.resolution(data.num_eval),
         arm_failed=[pair.arm_failed.sum() for pair in pairs],
         baseline_failed=[pair.baseline_failed.sum() for pair in pairs],
         ended=[len(pair.ended) for pair in pairs],
@@ -85,7 +85,7 @@ def _contrast(
     stability = _stability(data, pairs, judged, index)
     verdict = VERDICTS[judged.codes[index]] if primary else None
     need = _need(data, judged, index, stability) if primary and not withheld else Need(quality=None, stability=None)
-    resolution = resolution_of(metric, data.num_eval)
+    resolution = metric.resolution(data.num_eval)
     seed = key("analysis", "bootstrap", study.name, pairs.arm.name, metric.name)
     nan = float("nan")
     return Contrast(
@@ -145,7 +145,7 @@ def _both_chances(pairs: Pairs, metric: Metric, data: StudyData, half_width: flo
 
 def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int) -> list[str]:
     """What a reader must know before believing the numbers; on the primary metric, also what they leave open."""
-    resolution = resolution_of(contrast.metric, data.num_eval)
+    resolution = contrast.metric.resolution(data.num_eval)
     notes = contrast_notes(pairs, contrast, len(data.replicates), num_test_sets(pairs, data.trials), resolution)
     if not contrast.primary:
         return notes

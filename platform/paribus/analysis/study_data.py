@@ -51,8 +51,9 @@ def index_results(
 
 
 def _num_eval(results: Sequence[TrialResult], stated: int | None) -> int | None:
-    arrays = [array for result in results for array in (result.correct, result.log_likelihood) if array is not None]
-    sizes = {array.size for array in arrays} | ({stated} if stated else set())
+    sizes = {result.examples.n for result in results if result.examples and result.examples.n} | (
+        {stated} if stated else set()
+    )
     if len(sizes) > 1:
         raise AnalysisError(
             f"results were judged on test sets of different sizes ({sorted(sizes)}): they can't be paired"

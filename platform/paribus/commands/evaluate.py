@@ -6,15 +6,18 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from paribus.host.say import say, warn
+from paribus.metrics.known import METRICS
 
 if TYPE_CHECKING:
     from paribus.analysis.statistics.examples import Estimate
     from paribus.evaluation.evaluated import Evaluated, Evaluation, Gain
+    from paribus.metrics.metric import Metric
     from paribus.tracking.ledger import Ledger
 
 _EXAMPLES = """examples:
@@ -25,6 +28,8 @@ _EXAMPLES = """examples:
 
 crops: 1 (as training evaluates), 10 (AlexNet), 12, 144 (GoogLeNet), dense (whole images, five scales).
 The geometry is at the top of paribus/training/evaluation/views.py."""
+# Metrics beside one another in a line.
+_ABREAST = 3
 _QUIET_S, _TERMINAL_S, _FILE_S = 2.0, 0.5, 20.0
 
 
@@ -41,6 +46,7 @@ def register(subparsers: Any) -> None:
     add = evaluate.add_argument
     add("trials", metavar="TRIAL", nargs="+", help="a trial's id or its beginning, a run's id, STUDY:best or STUDY:RUN")
     add("--crops", metavar="1|10|12|144|dense", default="1", type=_protocol, help="looks at each image (default 1)")
+    add("--classes", action="store_true", help="the accuracy of each class too")
     add("--exclude", metavar="FILE", type=Path, help="leave these keys out: one a line, or ILSVRC numbers")
     add("--device", metavar="cpu|cuda", default="", help="where to compute (default: a GPU where there is one)")
     add("--cpus", metavar="N", type=int, help="threads (default: as many as the trial trained with)")
@@ -81,7 +87,7 @@ def _evaluated(args: argparse.Namespace) -> int:
             asked = {"data.shards": args.shards, "resources.cpus": args.cpus}
             changes = {path: value for path, value in asked.items() if value is not None}
             members = open_members(ledger, records, home(), changes)
-            found = evaluate(ledger, members, args.crops, args.exclude, args.device, watch)
+            found = evaluate(ledger, members, args.crops, args.exclude, args.device, watch, args.classes)
             say(json.dumps(found.as_dict(), indent=2) if args.json else evaluation_text(found))
             _record(ledger, found)
     return 0
@@ -95,7 +101,7 @@ def _record(ledger: Ledger, found: Evaluation) -> None:
 
     for member in found.members:
         assert member.record is not None
-        estimates = {"top1": member.top1, "top5": member.top5, "log_likelihood": member.log_likelihood}
+        estimates = member.estimates
         # MLflow's pages slow down with the number of metrics, so that only the whole set gets its own.
         metrics = {} if found.subset.digest else {key: estimate.value for key, estimate in estimates.items()}
         document = {
@@ -121,29 +127,65 @@ def evaluation_text(found: Evaluation) -> str:
     if found.ensemble:
         rows[f"{found.ensemble.name} of {len(found.members)}"] = found.ensemble
     width = max(map(len, rows)) + 2
-    lines.append(f"{'':<{width}}{'top-1, %':<26}{'top-5, %':<26}log-likelihood, nats")
-    lines += [f"{name:<{width}}{_metrics(row)}" for name, row in rows.items()]
+    lines += _tables(rows, width)
     lines += [_gain_line(gain) for gain in found.gains]
     lines.append(f"[95 % intervals over the {n:,} images: another test set of this size, not another training]")
+    if bare := _without_interval(rows.values()):
+        lines.append(f"note: {bare} is no mean over images and has no interval over them; replicates give it one")
     if found.ensemble:
         lines.append("note: the best was picked on these images, which makes the ensemble's gain over it look smaller")
     lines += [f"note: {note}" for note in found.notes]
+    for name, row in rows.items():
+        lines += _class_lines(name, row, found.class_names)
     return "\n".join(lines)
 
 
-def _metrics(row: Evaluated) -> str:
-    return f"{_shown(row.top1, '.2f'):<26}{_shown(row.top5, '.2f'):<26}{_shown(row.log_likelihood, '.4f')}"
+def _tables(rows: Mapping[str, Evaluated], width: int) -> list[str]:
+    """The metrics of all rows, a few beside one another."""
+    lines = []
+    there = [metric for metric in METRICS.values() if any(metric.name in row.estimates for row in rows.values())]
+    for some in (there[start : start + _ABREAST] for start in range(0, len(there), _ABREAST)):
+        heads = [f"{metric.short}, {metric.of_level}" for metric in some]
+        lines.append(_aligned("", width, heads))
+        for name, row in rows.items():
+            cells = [_shown(metric, one) if (one := row.estimates.get(metric.name)) else "-" for metric in some]
+            lines.append(_aligned(name, width, cells))
+    return lines
+
+
+def _aligned(name: str, width: int, cells: Sequence[str]) -> str:
+    return f"{name:<{width}}{''.join(f'{cell:<26}' for cell in cells)}".rstrip()
+
+
+def _without_interval(rows: Iterable[Evaluated]) -> str:
+    bare = {name for row in rows for name, one in row.estimates.items() if one.interval is None and isfinite(one.value)}
+    return ", ".join(metric.short for metric in METRICS.values() if metric.name in bare and not metric.per_example)
 
 
 def _gain_line(gain: Gain) -> str:
-    points, nats = _shown(gain.top1, "+.2f"), _shown(gain.log_likelihood, "+.4f")
-    return f"{gain.of} over {gain.over}: top-1 {points} points, log-likelihood {nats} nats, paired"
+    told = [metric for metric in METRICS.values() if metric.headline and metric.name in gain.estimates]
+    parts = [f"{metric.short} {_shown(metric, gain.estimates[metric.name], '+')} {metric.unit}" for metric in told]
+    return f"{gain.of} over {gain.over}: {', '.join(parts)}, paired"
 
 
-def _shown(estimate: Estimate, digits: str) -> str:
+def _shown(metric: Metric, estimate: Estimate, sign: str = "") -> str:
+    value = metric.show(estimate.value, sign)
     if estimate.interval is None:
-        return f"{estimate.value:{digits}}"
-    return f"{estimate.value:{digits}} [{estimate.interval.low:{digits}}, {estimate.interval.high:{digits}}]"
+        return value
+    return f"{value} [{metric.show(estimate.interval.low, sign)}, {metric.show(estimate.interval.high, sign)}]"
+
+
+def _class_lines(name: str, row: Evaluated, class_names: Sequence[str]) -> list[str]:
+    """`horse   88.40 [86.26, 90.25] of 1,000, most often taken for deer`, a class a line, with Wilson's interval."""
+    from paribus.analysis.statistics.examples import accuracy
+
+    lines = [f"{name}, top-1 of each class, %"] if row.classes else []
+    width = max((len(class_names[one.label]) for one in row.classes), default=0) + 2
+    for one in row.classes:
+        share = accuracy([True] * one.right + [False] * (one.n - one.right))
+        other = "" if one.taken_for is None else f", most often taken for {class_names[one.taken_for]}"
+        lines.append(f"  {class_names[one.label]:<{width}}{_shown(METRICS['top1'], share)} of {one.n:,}{other}")
+    return lines
 
 
 def watch(name: str, num_images: int, out: TextIO | None = None) -> Callable[[int], object]:

@@ -39,7 +39,8 @@ class Originals:
         self._part, self._seen, self._threads = part, seen, threads
         self._colour = Colour.of(manifest, normalise)
         self.name, self.digest = manifest.name, manifest.digest
-        self.num_classes, self.channels = len(manifest.classes), manifest.channels
+        self.classes, self.channels = tuple(manifest.classes), manifest.channels
+        self.num_classes = len(self.classes)
         self.size = seen.size
         self.keys, self.labels = tuple(part.index.keys), part.index.labels.astype(np.int64)
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.variables import check_variables
+from paribus.metrics.known import metric_called
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
-from paribus.study.power import DEFAULT_SD, Power, power_of_study
+from paribus.study.power import Power, power_of_study
 from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
-from paribus.study.words import IN_NATS
 
 if TYPE_CHECKING:
     from paribus.study.words import Arm
@@ -174,16 +174,18 @@ def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
     for data in {study.recipe_of(arm).data for arm in study.arms}:
         split = read_manifest(locate(data, home)).split(data.eval_split)
         samples.append(split.samples)
-        if check and study.metric not in IN_NATS and study.margin * split.samples < 100:
+        metric = metric_called(study.metric)
+        if check and study.margin < metric.resolution(split.samples):
             # It says why; imported only here, for a plan starts in under a second.
-            from paribus.analysis.metrics import check_margin, metric_called
+            from paribus.analysis.metrics import check_margin
 
-            check_margin(study.margin, metric_called(study.metric), split.samples)
+            check_margin(study.margin, metric, split.samples)
     return samples
 
 
 def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
     """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
+    metric = metric_called(study.metric)
     by_arm: dict[Arm, dict[int, float]] = {}
     for trial in drawn:
         record = measured.get(trial.id)
@@ -194,7 +196,7 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
         sd = sorted(spreads)[len(spreads) // 2]
         source = f"the median over {len(spreads)} contrasts in the ledger"
     else:
-        sd, source = DEFAULT_SD[study.metric] * 2**0.5, "assumed, until the ledger has replicates"
+        sd, source = metric.sd * 2**0.5, "assumed, until the ledger has replicates"
     return power_of_study(
         sd,
         source,
@@ -202,7 +204,7 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
         num_contrasts=len(study.arms) - len(study.baselines),
         alpha=study.alpha,
         margin=study.margin,
-        step=0.0 if study.metric in IN_NATS else 100 / num_eval,
+        step=metric.resolution(num_eval),
     )
 
 

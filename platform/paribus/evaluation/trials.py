@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from paribus.analysis.statistics.examples import accuracy_difference, mean_difference
 from paribus.data import open_originals
 from paribus.evaluation.evaluated import Evaluated, Evaluation, Gain
 from paribus.evaluation.excluded import Subset, subset
 from paribus.evaluation.trial_names import SHORT_ID, TrialError, describe, run_name
+from paribus.metrics.examples import Examples
 from paribus.recipe import Recipe
 from paribus.tracking import LedgerError
 from paribus.tracking import tags as words
 from paribus.tracking.outbox.artifacts import keys_digest
-from paribus.training.evaluation.scores import Floats, Marks, Trained, device_called, scores
+from paribus.training.evaluation.scores import Floats, Trained, device_called, examples_of, scores
 
 if TYPE_CHECKING:
     from paribus.data import Originals
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from paribus.tracking.ledger_records import TrialRecord
 
 ENSEMBLE = "ensemble"
+# The best of several, as `STUDY:best` has it.
+_BEST_BY = ("top1", "log_likelihood")
 # Called before each trial with its name and the number of images; gives what hears of every batch done.
 Watch = Callable[[str, int], Callable[[int], object]]
 
@@ -63,9 +65,15 @@ def open_members(
 
 
 def evaluate(
-    ledger: Ledger, members: Sequence[Member], crops: str, exclude: Path | None, device: str, watch: Watch
+    ledger: Ledger,
+    members: Sequence[Member],
+    crops: str,
+    exclude: Path | None,
+    device: str,
+    watch: Watch,
+    classes: bool = False,
 ) -> Evaluation:
-    """Each member, and where there are several the mean of their probabilities.
+    """Each member, and where there are several the mean of their probabilities; with `classes` also class by class.
 
     Raises:
         TrainingError: no such device, or weights that do not fit.
@@ -82,13 +90,13 @@ def evaluate(
         trained = Trained(member.recipe, weights, member.originals, device_called(device, member.recipe))
         advance = watch(run_name(member.record), len(chosen.rows))
         found = scores(trained, member.originals, chosen.rows, crops, advance)
-        judged.append(Evaluated.of(_name(member, members), member.record, Marks.of(found, labels)))
+        judged.append(Evaluated.of(_name(member, members), member.record, examples_of(found, labels), classes))
         total = found if total is None else np.add(total, found, out=total)
     assert total is not None
     together = None
     if len(members) > 1:
         total /= len(members)
-        together = Evaluated.of(ENSEMBLE, None, Marks.of(total, labels))
+        together = Evaluated.of(ENSEMBLE, None, examples_of(total, labels), classes)
     return Evaluation(
         data=first.originals.name,
         split=first.recipe.data.eval_split,
@@ -99,6 +107,7 @@ def evaluate(
         ensemble=together,
         gains=tuple(_gains(ledger, members, judged, together, crops, chosen)),
         notes=tuple(_notes(members, crops)),
+        class_names=first.originals.classes,
     )
 
 
@@ -163,23 +172,14 @@ def _gains(
         for member, found in zip(members, judged, strict=True):
             single = _single_crop(ledger, member, chosen)
             if single is not None:
-                gains.append(_gain(found.name, "its single crop", found.marks, single))
+                gains.append(Gain.between(found.name, "its single crop", found.examples, single))
     if together is not None:
-        best = max(judged, key=lambda one: (one.top1.value, one.log_likelihood.value))
-        gains.append(_gain(together.name, f"its best, {best.name}", together.marks, best.marks))
+        best = max(judged, key=lambda one: tuple(one.estimates[name].value for name in _BEST_BY))
+        gains.append(Gain.between(together.name, f"its best, {best.name}", together.examples, best.examples))
     return gains
 
 
-def _gain(of: str, over: str, first: Marks, second: Marks) -> Gain:
-    return Gain(
-        of=of,
-        over=over,
-        top1=accuracy_difference(first.correct, second.correct),
-        log_likelihood=mean_difference(first.log_likelihood, second.log_likelihood),
-    )
-
-
-def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Marks | None:
+def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Examples | None:
     """What the trial's own evaluation found of the same examples; None where the ledger lacks it."""
     try:
         kept = ledger.examples(member.record.run_id)
@@ -189,10 +189,7 @@ def _single_crop(ledger: Ledger, member: Member, chosen: Subset) -> Marks | None
         raise
     if kept.keys_digest != keys_digest(member.originals.keys):
         return None
-    correct = kept.correct[chosen.rows]
-    likelihood = kept.log_likelihood[chosen.rows].astype(np.float64)
-    # The ledger keeps no top-5 of each example, and no gain asks for it.
-    return Marks(correct=correct, among5=correct, log_likelihood=likelihood)
+    return kept.taken(chosen.rows)
 
 
 def _notes(members: Sequence[Member], crops: str) -> list[str]:

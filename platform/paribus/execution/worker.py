@@ -17,6 +17,7 @@ from paribus.execution import crashes
 from paribus.execution.failures import classify, reason
 from paribus.execution.feed_reader import consumer_of, sharing_faults, sharing_tags
 from paribus.execution.trial_spec import Context, decode, params_of
+from paribus.metrics.known import METRICS
 from paribus.plugins import feed_sources_of
 from paribus.recipe import trial_id
 from paribus.recipe.code import feed_code_of
@@ -26,7 +27,7 @@ from paribus.study.plan import Trial
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
 _FLUSH_S = 10.0
 # What is stored as final results, over which MLflow's page sorts; with the curves a run stays below 30 metric keys.
-_RESULTS = ("top1", "top5", "log_likelihood", "eval_loss", "train_loss", "dead_channels")
+_RESULTS = (*METRICS, "train_loss", "dead_channels")
 _FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
 # The file beside a trial's checkpoints that counts its attempts.
 _ATTEMPT = "attempt"
@@ -172,15 +173,13 @@ class TrialWorker(tune.Trainable):
         return self._feeds[key]
 
     def _finish(self, result: Result) -> dict[str, Any]:
-        from paribus.tracking.outbox.artifacts import encode_curves, encode_examples, keys_digest
+        from paribus.tracking.outbox.artifacts import EXAMPLES, encode_curves, encode_examples
 
         assert self._log is not None
         trial = self._step.trial
         self._log.artifact("curves.parquet", encode_curves(result.curves))
         if result.examples is not None:
-            kept = result.examples
-            data = encode_examples(kept.correct, kept.log_likelihood, keys_digest(kept.keys))
-            self._log.artifact("examples.npz", data)
+            self._log.artifact(EXAMPLES, encode_examples(result.examples))
         tags = {
             **self._keep_weights(result.weights),
             "paribus.data": self._feed(trial).digest,

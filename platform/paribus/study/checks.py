@@ -8,10 +8,11 @@ from math import isfinite, prod
 from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, get_args
 
+from paribus.metrics.known import METRICS, metric_called
 from paribus.recipe import Recipe
 from paribus.recipe.errors import nearest
 from paribus.study.designs import StudyError
-from paribus.study.words import IN_NATS, METRICS, Claim, Direction
+from paribus.study.words import Claim, Direction
 
 if TYPE_CHECKING:
     from paribus.study.study import Study
@@ -32,7 +33,8 @@ def check_fields(study: Study) -> None:
         raise StudyError(f"base = {brief(study.base)}: give a preset's name, such as 'digits', or a Recipe")
     _check_types(study)
     _check_numbers(study)
-    _check_word("metric", study.metric, METRICS)
+    _check_word("metric", study.metric, tuple(METRICS))
+    _check_margin_is_stated(study)
     _check_word("design", study.design, DESIGNS)
     _check_size(study)
     if study.design == "explicit" and (study.factors or not study.arms_listed):
@@ -79,7 +81,7 @@ def _check_claim_words(claim: Claim) -> None:
             raise StudyError(f"the claim's {what} = {brief(text)}: give it as text")
     if not claim.text.strip():
         raise StudyError("the claim's text is empty: say what the source claims")
-    _check_word("the claim's metric", claim.metric, METRICS)
+    _check_word("the claim's metric", claim.metric, tuple(METRICS))
     _check_word("the claim's direction", claim.direction, get_args(Direction))
     if not isinstance(claim.arms, Mapping):
         raise StudyError(
@@ -187,10 +189,15 @@ def _check_numbers(study: Study) -> None:
         raise StudyError(
             f"margin = {brief(study.margin)}: the smallest effect of interest is positive, such as 0.5 points"
         )
-    if study.metric in IN_NATS and study.margin == type(study).margin:
+
+
+def _check_margin_is_stated(study: Study) -> None:
+    """The default margin is in points, and no smallest effect of a metric in another unit."""
+    metric = metric_called(study.metric)
+    if metric.unit != "points" and study.margin == type(study).margin:
         raise StudyError(
-            f"{study.metric} is in nats, where the default margin of {study.margin:g} would call nearly everything "
-            "equivalent: state the smallest effect of interest, such as margin=0.02"
+            f"{study.metric} is in {metric.unit}, where the default margin of {study.margin:g} would call nearly "
+            f"everything equivalent: state the smallest effect of interest, such as margin={metric.sd:g}"
         )
 
 

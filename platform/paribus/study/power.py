@@ -9,10 +9,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import comb
 
-# Where the ledger knows no spread yet. Top-1: CIFAR-10 ResNets after 4 to 64 epochs have 0.56 to 0.15 points between
-# runs (Jordan 2023, section 3); a proxy trial sits at the noisy end, and unpaired deltas have sqrt(2) of that.
-DEFAULT_SD = {"top1": 0.8, "top5": 0.8, "log_likelihood": 0.02, "eval_loss": 0.02}
-
 _MOST_REPLICATES = 10_000
 _MOST_TABLES = 60
 

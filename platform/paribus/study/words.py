@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.host.secrets import without_secrets
 
-if TYPE_CHECKING:  # a plan starts in under a second, so it does not wait for numpy
-    import numpy as np
-    from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from paribus.metrics.examples import Examples
 
 Level = str | int | float | bool | tuple[int | float | str, ...] | None
 # How the reason of a trial begins whose own doing a signal was.
@@ -22,8 +21,6 @@ Outcome = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed"]
 # that came to its end at chance. `failed` is another thing: no result at all.
 FAILED_TO_TRAIN: frozenset[Outcome] = frozenset({"diverged", "dead", "stuck"})
 Direction = Literal["better", "worse", "no harm", "stabler"]
-METRICS = ("top1", "top5", "log_likelihood", "eval_loss")
-IN_NATS = METRICS[2:]
 
 # Paths that the literature writes with a letter.
 _SYMBOLS = {"model.width": "k"}
@@ -124,9 +121,8 @@ class Claim:
 class TrialResult:
     """How one trial ended: what analysis reads.
 
-    `metrics` holds final values: top1 and top5 in percent, log_likelihood and eval_loss in nats per example. `correct`
-    is (n_eval,) bool and `log_likelihood` (n_eval,) float32, in the dataset's order of evaluation keys, whose digest is
-    `keys_digest`. `weights` is the digest of the final weights. Both are "" where they are not known.
+    `metrics` holds final values, by the names of the room `metrics`. `examples` are those of its last evaluation, None
+    where they were not kept or not read. `weights` is the digest of the final weights, "" where it is not known.
     """
 
     trial_id: str
@@ -139,9 +135,7 @@ class TrialResult:
     reason: str = ""
     run_id: str = ""
     weights: str = ""
-    keys_digest: str = ""
-    correct: NDArray[np.bool_] | None = field(default=None, repr=False, compare=False)
-    log_likelihood: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    examples: Examples | None = field(default=None, repr=False, compare=False)
 
     @property
     def survived(self) -> bool:

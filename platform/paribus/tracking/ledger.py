@@ -8,13 +8,21 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
+from paribus.metrics.examples import Examples
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.history import Point, read_histories
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord, study_record, trial_record
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, search_runs
-from paribus.tracking.outbox.artifacts import CURVES, EXAMPLES, WEIGHTS, Examples, decode_curves, decode_examples
+from paribus.tracking.outbox.artifacts import (
+    CURVES,
+    EXAMPLES,
+    PACKED_EXAMPLES,
+    WEIGHTS,
+    decode_curves,
+    decode_examples,
+)
 from paribus.tracking.study_choice import chosen, study_runs
 from paribus.tracking.study_runs import run_url
 
@@ -122,14 +130,21 @@ class Ledger:
         """The trial's dense curves: (num_steps,) arrays `step`, `loss`, `lr`, `grad_norm`."""
         return decode_curves(self.artifact(run_id, CURVES))
 
-    def examples(self, run_id: str) -> Examples:
-        """The trial's per-example results."""
-        data = self.artifact(run_id, EXAMPLES)
+    def examples(self, run_id: str, *, with_keys: bool = False) -> Examples:
+        """The trial's per-example results, of whatever release; `with_keys` reads the examples' keys too."""
+        name = EXAMPLES
         try:
-            return decode_examples(data)
+            data = self.artifact(run_id, name)
+        except LedgerError as error:
+            if error.status != 404:
+                raise
+            name = PACKED_EXAMPLES
+            data = self.artifact(run_id, name)
+        try:
+            return decode_examples(data, with_keys=with_keys)
         except ValueError as error:
             raise LedgerDamaged(
-                f"{EXAMPLES} of the run {run_id} is damaged ({error}): delete this file from the artifact store, and "
+                f"{name} of the run {run_id} is damaged ({error}): delete this file from the artifact store, and "
                 "the study is judged without the interval that needs it"
             ) from None
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 from paribus.tracking import tags as words
 from paribus.tracking.lease import Driver, driver_of
 from paribus.tracking.mlflow.runs import Latest, Run
-from paribus.tracking.outbox.artifacts import Examples
 from paribus.tracking.study_runs import run_url
 from paribus.tracking.tag_values import TagValues
 from paribus.tracking.trial_runs import attempts_of
 
 if TYPE_CHECKING:
+    from paribus.metrics.examples import Examples
     from paribus.study.settings import Settings
     from paribus.study.words import Arm, Outcome, TrialResult
 
@@ -132,9 +132,7 @@ class TrialRecord:
             reason=self.reason,
             run_id=self.run_id,
             weights=self.tags.get(words.WEIGHTS, ""),
-            keys_digest=examples.keys_digest if examples else "",
-            correct=examples.correct if examples else None,
-            log_likelihood=examples.log_likelihood if examples else None,
+            examples=examples,
         )
 
 

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from paribus.metrics.examples import Examples
     from paribus.training.checkpoints.checkpoint import Checkpoints
     from paribus.training.errors import CheckpointError, RankLostError, TrainingError
     from paribus.training.feed_protocol import Batch, Feed
     from paribus.training.loop import epochs, fit
-    from paribus.training.result import Epoch, Examples, Result
+    from paribus.training.result import Epoch, Result
 
 __all__ = [
     "Batch",

@@ -10,18 +10,20 @@ from itertools import islice
 
 import torch
 
+from paribus.metrics.examples import Examples
+from paribus.metrics.known import values_of
 from paribus.recipe import Recipe, Seeds, trial_id
 from paribus.training.checkpoints.checkpoint import Checkpoints
 from paribus.training.checkpoints.checkpointer import Checkpointer
 from paribus.training.checkpoints.weights import encode_weights
 from paribus.training.errors import TooFewSamplesError
 from paribus.training.evaluation.chance import is_stuck, stuck_reason
-from paribus.training.evaluation.evaluate import evaluate
+from paribus.training.evaluation.evaluate import evaluate, torch_mean
 from paribus.training.feed_protocol import Feed
 from paribus.training.progress import Progress
 from paribus.training.ranks.group import ALONE, Ranks
 from paribus.training.ranks.launch import launch
-from paribus.training.result import Epoch, Examples, Result
+from paribus.training.result import Epoch, Result
 from paribus.training.schedules import lr_at
 from paribus.training.train_state import TrainState, ready_device
 
@@ -166,7 +168,7 @@ def _stuck(progress: Progress, examples: Examples | None) -> str:
     """Why a trial that came to its end is stuck; "" for one that is not, or that ended before."""
     if progress.ended or examples is None:
         return ""
-    seen = (progress.metrics["top1"], len(examples.correct), examples.most_frequent)
+    seen = (progress.metrics["top1"], examples.n, examples.most_frequent)
     return stuck_reason(*seen) if is_stuck(*seen) else ""
 
 
@@ -179,12 +181,13 @@ def _result(
 ) -> Result:
     durations = {**progress.durations, "total_s": sum(progress.durations.values())}
     stuck = _stuck(progress, examples)
+    ended = examples if progress.outcome == "finished" else None
     return Result(
         outcome="stuck" if stuck else progress.outcome,
         outcome_step=progress.outcome_step,
         num_steps=progress.step,
-        metrics=dict(progress.metrics),
-        examples=examples if progress.outcome == "finished" else None,
+        metrics={**(values_of(ended, torch_mean) if ended else {}), **progress.metrics},
+        examples=ended,
         curves=progress.curves_since(0),
         stream_hashes=tuple(progress.stream_hashes),
         durations=durations,

@@ -1,24 +1,15 @@
 """What a trial gives back: an `Epoch` at every epoch's end and one `Result`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paribus.metrics.examples import Examples
+
 Outcome = Literal["finished", "diverged", "dead", "stuck"]
 Curves = dict[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Examples:
-    """The last evaluation per sample, in the order of `keys`, for paired analysis."""
-
-    keys: Sequence[str]
-    correct: NDArray[np.bool_]  # (n,) top-1
-    log_likelihood: NDArray[np.float32]  # (n,) nats, of the true class
-    most_frequent: int  # how many of the n are of the class that most are of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +17,9 @@ class Epoch:
     """One epoch done.
 
     `metrics`: train_loss, lr (of the last step), grad_norm (mean, before clipping), images_per_s, data_wait (share of
-    the time), and where this epoch was evaluated top1 and top5 (percent), log_likelihood (mean, nats), eval_loss
-    (nats), dead_channels (share of the features before the pool that no evaluation image activates) and
-    predicted_classes (a net that gives constant logits predicts 1). `curve` has one value for each step of the epoch:
+    the time), and where this epoch was evaluated the metrics of the room `metrics` that are logged at every evaluation,
+    dead_channels (share of the features before the pool that no evaluation image activates) and predicted_classes (a
+    net that gives constant logits predicts 1). `curve` has one value for each step of the epoch:
     step (1-based), loss, lr, grad_norm. `stream_hash` runs over the sample keys of every batch since the first.
     """
 
@@ -43,7 +34,8 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A trial's end. A diverged or dead trial has the metrics that were measured before, or none.
+    """A trial's end. A diverged or dead trial has the metrics that were measured before, or none; one that came to its
+    end has every metric of the room `metrics`, and of its last evaluation each example, for paired analysis.
 
     A trial that is `stuck` came to its end with a top-1 that is not above what guessing gives (`chance.py`); `reason`
     says so with its numbers, and it has all that a finished one has.

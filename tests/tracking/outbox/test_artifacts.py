@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from packed import packed
 
+from paribus.metrics.examples import COLUMNS, Examples
 from paribus.tracking.environment import environment
 from paribus.tracking.history import Point, cut
-from paribus.tracking.outbox.artifacts import decode_curves, decode_examples, encode_curves, encode_examples
+from paribus.tracking.outbox.artifacts import (
+    decode_curves,
+    decode_examples,
+    encode_curves,
+    encode_examples,
+    keys_digest,
+)
 
 
 def test_curves_come_back_bit_for_bit_and_small() -> None:
@@ -37,18 +47,60 @@ def test_curves_of_unequal_length_are_refused() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 8, 397])
 def test_examples_come_back_bit_for_bit(count: int) -> None:
+    given = drawn(count)
+    data = encode_examples(given)
+    for read in (decode_examples(data), decode_examples(data, with_keys=True)):
+        assert read.columns.keys() == given.columns.keys() == set(COLUMNS)
+        for name, column in given.columns.items():
+            assert read.column(name).dtype == column.dtype
+            assert read.column(name).tobytes() == column.tobytes()
+        assert read.keys_digest == (keys_digest(given.keys) if count else "")
+    assert list(read.keys) == list(given.keys)
+
+
+def drawn(count: int) -> Examples:
+    """Examples of 1,000 classes with keys as ImageNet's."""
     draw = np.random.default_rng(count)
-    correct, nats = draw.random(count) < 0.5, draw.normal(size=count).astype(np.float32)
-    read = decode_examples(encode_examples(correct, nats, "digest"))
-    assert np.array_equal(read.correct, correct)
-    assert read.correct.dtype == bool
-    assert np.array_equal(read.log_likelihood, nats)
+    label = draw.integers(0, 1000, count).astype(np.int32)
+    predicted = np.where(draw.random(count) < 0.7, label, draw.integers(0, 1000, count)).astype(np.int32)
+    floats = ("log_likelihood", "top_probability", "brier")
+    return Examples(
+        label=label,
+        predicted=predicted,
+        correct=label == predicted,
+        among5=draw.random(count) < 0.9,
+        **{name: draw.random(count).astype(np.float32) for name in floats},
+        keys=[f"n{number:08d}/ILSVRC2012_val_{number:08d}" for number in range(count)],
+    )
+
+
+def test_fifty_thousand_examples_take_a_few_bytes_each() -> None:
+    assert len(encode_examples(drawn(50_000))) < 22 * 50_000
+
+
+def test_anybody_reads_them_as_a_table() -> None:
+    given = drawn(40)
+    table = pd.read_parquet(io.BytesIO(encode_examples(given)))
+    assert list(table.columns) == ["key", *COLUMNS]
+    assert (table.groupby("label").correct.mean() >= 0).all()
+    assert table.key[7] == "n00000007/ILSVRC2012_val_00000007"
+
+
+@pytest.mark.parametrize("count", [0, 1, 8, 397])
+def test_packed_arrays_of_an_earlier_release_stay_readable(count: int) -> None:
+    given = drawn(count)
+    read = decode_examples(packed(given.column("correct"), given.column("log_likelihood"), "digest"))
+    assert set(read.columns) == {"correct", "log_likelihood"}
+    assert np.array_equal(read.column("correct"), given.column("correct"))
+    assert read.column("log_likelihood").tobytes() == given.column("log_likelihood").tobytes()
     assert read.keys_digest == "digest"
 
 
-def test_examples_of_unequal_length_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"correct \(2,\)"):
-        encode_examples(np.zeros(2, dtype=bool), np.zeros(3, dtype=np.float32))
+def test_a_file_that_is_cut_short_or_altered_is_a_value_error() -> None:
+    data = encode_examples(drawn(40))
+    for broken in (b"", b"PAR1", data[:200], data[:-9], b"PAR1" + bytes(200) + b"PAR1", b"x" * 99):
+        with pytest.raises(ValueError, match=r"."):
+            decode_examples(broken)
 
 
 def test_history_is_cut_back_to_each_later_attempts_checkpoint() -> None:

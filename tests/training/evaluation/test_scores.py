@@ -11,6 +11,7 @@ from torch import Tensor
 
 from paribus.data import Originals, open_feed, open_originals
 from paribus.images.decode import resize, sides
+from paribus.metrics.known import METRICS, values_of
 from paribus.models.build import build
 from paribus.recipe import Recipe, Seeds
 from paribus.shards.making.shards import make_shards
@@ -18,7 +19,7 @@ from paribus.shards.sources.image_folder import image_folder
 from paribus.training import TrainingError, fit
 from paribus.training.checkpoints.weights import encode_weights
 from paribus.training.evaluation.evaluate import evaluate
-from paribus.training.evaluation.scores import Marks, Trained, device_called, scores
+from paribus.training.evaluation.scores import Trained, device_called, examples_of, scores
 from paribus.training.evaluation.views import LOOKS, PROTOCOLS, views
 
 CPU = torch.device("cpu")
@@ -137,11 +138,14 @@ def test_a_single_crop_gives_what_training_measured(recipe: Recipe, crop: str, s
     assert result.examples is not None
     originals = open_originals(recipe)
     trained = Trained(recipe, result.weights, originals, CPU)
-    marks = Marks.of(scores(trained, originals, np.arange(6)), originals.labels)
+    marks = examples_of(scores(trained, originals, np.arange(6)), originals.labels)
     assert list(originals.keys) == list(result.examples.keys)
     np.testing.assert_array_equal(marks.correct, result.examples.correct)
     np.testing.assert_allclose(marks.log_likelihood, result.examples.log_likelihood, rtol=1e-5)
-    assert 100 * marks.among5.mean() == pytest.approx(result.metrics["top5"])
+    again = values_of(marks)
+    assert again.keys() == METRICS.keys()
+    for name, value in again.items():
+        assert value == pytest.approx(result.metrics[name], rel=1e-4, abs=1e-5), name
 
 
 def test_marks_are_those_of_the_evaluation_ties_too(feed) -> None:  # type: ignore[no-untyped-def]
@@ -150,21 +154,24 @@ def test_marks_are_those_of_the_evaluation_ties_too(feed) -> None:  # type: igno
     labels = torch.cat([batch.labels for batch in feed.evaluation()])
     given = iter(logits.split(100))
     metrics, examples = evaluate(lambda batch: (torch.ones(len(batch.labels), 1), next(given)), feed)
-    marks = Marks.of(logits.double().softmax(1).numpy(), labels.numpy())
-    np.testing.assert_array_equal(marks.correct, examples.correct)
-    np.testing.assert_allclose(marks.log_likelihood, examples.log_likelihood, rtol=1e-6)
-    # Among the first five only up to ties, where torch's topk takes any of them.
-    own = logits.gather(1, labels[:, None])
-    above, level = (logits > own).sum(1), (logits == own).sum(1)
-    sure = (above + level <= 5).numpy() | (above >= 5).numpy()
-    np.testing.assert_array_equal(marks.among5[sure], (above < 5).numpy()[sure])
-    assert 100 * marks.among5.mean() == pytest.approx(metrics["top5"], abs=30)
+    marks = examples_of(logits.double().softmax(1).numpy(), labels.numpy())
+    for name in ("label", "predicted", "correct", "among5"):
+        np.testing.assert_array_equal(marks.column(name), examples.column(name))
+    for name in ("log_likelihood", "top_probability", "brier"):
+        np.testing.assert_allclose(marks.column(name), examples.column(name), rtol=1e-5)
+    # Ties, slowly: the classes by falling score, of equal ones by number.
+    for row, label, among, predicted in zip(logits.tolist(), labels, marks.among5, marks.predicted, strict=True):
+        order = sorted(range(10), key=lambda number: (-row[number], number))
+        assert predicted == order[0]
+        assert among == (label in order[:5])
+    assert metrics["top5"] == pytest.approx(100 * marks.among5.mean())
 
 
 def test_a_class_that_was_held_impossible_has_no_finite_log_likelihood() -> None:
-    marks = Marks.of(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1, 1]))
+    marks = examples_of(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1, 1]))
     assert marks.log_likelihood.tolist() == [-np.inf, np.log(0.5)]
     assert marks.correct.tolist() == [False, False]
+    assert marks.brier.tolist() == [2.0, 0.5]
 
 
 def test_bfloat16_and_channels_last_compute_as_the_recipe_says(

@@ -1,27 +1,25 @@
-"""Dense results as compact files: curves as Parquet, per-example results as packed arrays."""
+"""Dense results as compact files, in Parquet: curves a row a step, results a row an example."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from paribus.metrics.examples import COLUMNS, Examples
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 CURVES = "curves.parquet"
-EXAMPLES = "examples.npz"
+EXAMPLES = "examples.parquet"
+# What earlier releases called it; `decode_examples` reads both.
+PACKED_EXAMPLES = "examples.npz"
 WEIGHTS = "weights.pt"
 
-
-class Examples(NamedTuple):
-    """Per-example results in the order of the dataset's evaluation keys, whose digest is `keys_digest`."""
-
-    correct: NDArray[np.bool_]  # (n_eval,)
-    log_likelihood: NDArray[np.float32]  # (n_eval,), nats
-    keys_digest: str
+_DIGEST = "paribus.keys_digest"
+_TYPES = {"correct": "bool", "among5": "bool"}
 
 
 def encode_curves(curves: Mapping[str, NDArray[Any]]) -> bytes:
@@ -50,26 +48,58 @@ def keys_digest(keys: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()
 
 
-def encode_examples(correct: NDArray[np.bool_], log_likelihood: NDArray[np.float32], digest: str = "") -> bytes:
-    """Per-example results in about 4 bytes each. Raises ValueError if the two arrays differ in shape."""
-    import numpy as np
+def encode_examples(examples: Examples) -> bytes:
+    """Per-example results as Parquet: a row an example, its key and every column that there is; about 15 bytes a row.
 
-    if correct.ndim != 1 or correct.shape != log_likelihood.shape:
-        raise ValueError(
-            f"correct {correct.shape} and log_likelihood {log_likelihood.shape} must be two vectors of one length"
-        )
+    The digest of the keys stands in the file's metadata, so that pairing is checked without reading them.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    keys = {"key": pa.array(examples.keys, pa.string())} if len(examples.keys) else {}
+    table = pa.table({**keys, **{name: pa.array(array) for name, array in examples.columns.items()}})
+    digest = examples.keys_digest or (keys_digest(examples.keys) if keys else "")
     sink = io.BytesIO()
-    np.savez_compressed(
+    # Neighbours' keys share their beginnings; probabilities share nothing, and a dictionary of them would only add.
+    pq.write_table(
+        table.replace_schema_metadata({_DIGEST: digest}),
         sink,
-        correct=np.packbits(correct.astype(bool)),
-        log_likelihood=log_likelihood.astype(np.float32),
-        keys_digest=np.frombuffer(digest.encode(), dtype=np.uint8),
+        compression="zstd",
+        use_dictionary=["label", "predicted"],
+        column_encoding={"key": "DELTA_BYTE_ARRAY"} if keys else None,
     )
     return sink.getvalue()
 
 
-def decode_examples(data: bytes) -> Examples:
-    """What `encode_examples` was given. Raises ValueError for anything else."""
+def decode_examples(data: bytes, *, with_keys: bool = False) -> Examples:
+    """What `encode_examples` was given, or the packed arrays of an earlier release; keys are read where asked for.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if not data.startswith(b"PAR1"):
+        return _unpacked(data)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        there = [name for name in COLUMNS if name in file.schema_arrow.names]
+        keys = ["key"] if with_keys and "key" in file.schema_arrow.names else []
+        table = file.read([*there, *keys])
+        digest = (file.schema_arrow.metadata or {}).get(_DIGEST.encode(), b"").decode()
+        columns = {name: table.column(name).to_numpy() for name in there}
+        return Examples(
+            keys=table.column("key").to_pylist() if keys else (),
+            keys_digest=digest,
+            **{name: column.astype(_TYPES.get(name, column.dtype)) for name, column in columns.items()},
+        )
+    except (pa.ArrowException, OSError, TypeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from None
+
+
+def _unpacked(data: bytes) -> Examples:
+    """Packed arrays, which trials kept until there was Parquet: the bits of `correct`, and `log_likelihood`."""
     import zlib
     from zipfile import BadZipFile
 
@@ -84,4 +114,4 @@ def decode_examples(data: bytes) -> Examples:
         raise ValueError(f"{type(error).__name__}: {error}") from None
     if log_likelihood.ndim != 1 or not 0 <= correct.size - log_likelihood.size < 8:
         raise ValueError(f"{correct.size} answers for log-likelihoods of shape {log_likelihood.shape}")
-    return Examples(correct[: log_likelihood.size], log_likelihood, digest)
+    return Examples(correct=correct[: log_likelihood.size], log_likelihood=log_likelihood, keys_digest=digest)

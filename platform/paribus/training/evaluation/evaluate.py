@@ -1,15 +1,20 @@
 """The evaluation split, every key once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from paribus.metrics.examples import Examples
+from paribus.metrics.known import values_of
 from paribus.training.errors import TrainingError
+from paribus.training.evaluation.marks import Marks
 from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.ranks.group import ALONE, Ranks
-from paribus.training.result import Examples
 
 Predict = Callable[[Batch], tuple[Tensor, Tensor]]
 
@@ -18,7 +23,7 @@ Predict = Callable[[Batch], tuple[Tensor, Tensor]]
 def evaluate(predict: Predict, feed: Feed, ranks: Ranks = ALONE) -> tuple[dict[str, float], Examples]:
     """Metrics and per-sample results; `predict` gives a batch's (pooled features (N, F), logits (N, K) float32).
 
-    A tie between logits goes to the class of lower number, so that a net with constant logits is no better than chance.
+    The metrics are those that are logged at every evaluation; `values_of` has all of them from the samples' results.
     Each of the `ranks` asks about its share, and all get the results of all.
 
     Raises:
@@ -29,44 +34,31 @@ def evaluate(predict: Predict, feed: Feed, ranks: Ranks = ALONE) -> tuple[dict[s
         keys, judged = _of_all(ranks, feed, keys, judged)
     _check_keys(keys, feed)
     assert judged is not None, "a feed without evaluation samples is no feed"
-    likelihood = judged.log_likelihood
-    mean = float(likelihood.double().mean())
+    examples = judged.marks.examples(feed.eval_keys)
     metrics = {
-        "top1": 100 * float(judged.top1.double().mean()),
-        "top5": 100 * float(judged.top5.double().mean()),
-        "log_likelihood": mean,
-        "eval_loss": -mean,
+        **values_of(examples, torch_mean, every_epoch=True),
         "dead_channels": float((judged.peaks.amax(0) == 0).double().mean()),
-        "predicted_classes": float(len(set(judged.guess.tolist()))),
+        "predicted_classes": float(len(set(judged.marks.predicted.tolist()))),
     }
-    return metrics, Examples(
-        keys=feed.eval_keys,
-        correct=judged.top1.numpy(),
-        log_likelihood=likelihood.numpy(),
-        most_frequent=int(judged.labels.bincount().max()),
-    )
+    return metrics, examples
+
+
+def torch_mean(values: NDArray[Any]) -> float:
+    """The mean in float64 as torch sums it: results of every release so far are to the last bit."""
+    return float(torch.from_numpy(np.ascontiguousarray(values)).double().mean())
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """What a net makes of n samples: (n,) each, on the CPU; `peaks` (m, F) the largest features of m batches."""
+    """What a net makes of n samples, on the CPU; `peaks` (m, F) are the largest features of m batches."""
 
-    top1: Tensor
-    top5: Tensor
-    log_likelihood: Tensor
-    guess: Tensor
-    labels: Tensor
+    marks: Marks
     peaks: Tensor
 
     @classmethod
     def joined(cls, parts: Sequence["_Judged"]) -> "_Judged":
         """One after the other."""
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]).cpu() for field in fields(cls)))
-
-    def taken(self, order: list[int]) -> "_Judged":
-        """The samples in another order."""
-        of_each = {field.name: getattr(self, field.name)[order] for field in fields(self) if field.name != "peaks"}
-        return replace(self, **of_each)
+        return cls(Marks.joined([part.marks for part in parts]), torch.cat([part.peaks for part in parts]).cpu())
 
 
 def _judge(predict: Predict, feed: Feed) -> tuple[list[str], _Judged | None]:
@@ -76,12 +68,11 @@ def _judge(predict: Predict, feed: Feed) -> tuple[list[str], _Judged | None]:
     for batch in feed.evaluation():
         pooled, logits = predict(batch)
         labels = batch.labels.to(logits.device, non_blocking=True)
-        guess = logits.argmax(1)
-        hit = guess == labels
-        among = logits.topk(min(5, feed.num_classes)).indices == labels[:, None]
-        likelihood = logits.log_softmax(1).gather(1, labels[:, None]).squeeze(1).float()
+        log_probabilities = logits.log_softmax(1)
+        likelihood = log_probabilities.gather(1, labels[:, None]).squeeze(1).float()
         # Dead is zero: nets that end in a sum or a tanh gate have channels below zero that learn.
-        parts.append(_Judged(hit, among.any(1) | hit, likelihood, guess, labels, pooled.abs().amax(0)[None]))
+        peaks = pooled.abs().amax(0)[None]
+        parts.append(_Judged(Marks.of(logits, log_probabilities.exp(), likelihood, labels), peaks))
         keys.extend(batch.keys)
     return keys, _Judged.joined(parts) if parts else None
 
@@ -93,7 +84,10 @@ def _of_all(ranks: Ranks, feed: Feed, keys: list[str], judged: _Judged | None) -
     keys = [key for share, _ in shares for key in share]
     order = sorted(range(len(keys)), key=lambda row: place.get(keys[row], len(place)))
     parts = [part for _, part in shares if part is not None]
-    return [keys[row] for row in order], _Judged.joined(parts).taken(order) if parts else None
+    if not parts:
+        return [keys[row] for row in order], None
+    joined = _Judged.joined(parts)
+    return [keys[row] for row in order], replace(joined, marks=joined.marks.taken(order))
 
 
 def _check_keys(keys: list[str], feed: Feed) -> None:

@@ -1,8 +1,7 @@
 """A trained net asked about the evaluation split, with as many views at an image as a protocol has."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -11,10 +10,12 @@ from torch import Tensor
 
 from paribus.data import Originals
 from paribus.images.decode import Pixels, resize, sides
+from paribus.metrics.examples import Examples
 from paribus.models.build import build
 from paribus.recipe import Recipe
 from paribus.training.checkpoints.weights import decode_weights
 from paribus.training.errors import TrainingError
+from paribus.training.evaluation.marks import Marks
 from paribus.training.evaluation.views import View, views
 
 Floats = NDArray[np.float64]
@@ -22,6 +23,8 @@ Floats = NDArray[np.float64]
 Weighed = tuple[Pixels, float]
 # Images of a batch where each is looked at often; more would only take memory.
 _MOST_LOOKS = {"1": 1, "10": 10, "12": 12, "144": 144, "dense": 36}
+# Of probabilities that are marked at once: of 1,000 classes they take 32 MiB.
+_ROWS = 4096
 
 
 def device_called(name: str, recipe: Recipe) -> torch.device:
@@ -74,23 +77,14 @@ class Trained:
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Marks:
-    """What probabilities (n, K) come to, per example: `correct` and `among5` (n,) bool, `log_likelihood` (n,) nats."""
-
-    correct: NDArray[np.bool_]
-    among5: NDArray[np.bool_]
-    log_likelihood: Floats
-
-    @classmethod
-    def of(cls, probabilities: Floats, labels: NDArray[np.int64]) -> "Marks":
-        """Ties go to the class of lower number, as in training's own evaluation."""
-        own = probabilities[np.arange(len(labels)), labels]
-        above = (probabilities > own[:, None]).sum(1)
-        tied_before = (np.arange(probabilities.shape[1]) < labels[:, None]) & (probabilities == own[:, None])
-        rank = above + tied_before.sum(1)
-        with np.errstate(divide="ignore"):
-            return cls(correct=rank < 1, among5=rank < 5, log_likelihood=np.log(own))
+def examples_of(probabilities: Floats, labels: NDArray[np.int64], keys: Sequence[str] = ()) -> Examples:
+    """What probabilities (n, K) come to, per example; nats are -inf of a class that was held impossible."""
+    own = probabilities[np.arange(len(labels)), labels]
+    with np.errstate(divide="ignore"):
+        log_likelihood = torch.from_numpy(np.log(own))
+    found, truth = torch.from_numpy(probabilities), torch.from_numpy(labels)
+    parts = zip(*(torch.split(tensor, _ROWS) for tensor in (found, log_likelihood, truth)), strict=True)
+    return Marks.joined([Marks.of(rows, rows, nats, label) for rows, nats, label in parts]).examples(keys)
 
 
 def scores(
