@@ -123,8 +123,13 @@ def test_lists_of_examples_are_counted_over_both_sides_and_one_that_nobody_told_
     trials = judged_examples(study, results_of)
     pairs = pairs_of(study.arms[1], study.arms[0], trials, (1, 2))
     assert num_test_sets(pairs, trials) == 0
+
+    def telling(trial: TrialResult, digest: str) -> TrialResult:
+        assert trial.examples is not None
+        return replace(trial, examples=replace(trial.examples, keys_digest=digest))
+
     for side in study.arms[:2]:
-        told = {**trials, (side, 1): replace(trials[side, 1], examples=Examples(keys_digest="a"))}
+        told = {**trials, (side, 1): telling(trials[side, 1], "a")}
         assert num_test_sets(pairs, told) == 1
         other = {**told, (side, 2): replace(told[side, 2], examples=Examples(keys_digest="b"))}
         assert num_test_sets(pairs, other) == 2

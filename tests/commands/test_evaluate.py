@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from sandbox import Sandbox, Stack, environment, wait_for
 
 from paribus.commands.main import main
 from paribus.data import open_feed
+from paribus.metrics.examples import COLUMNS
+from paribus.metrics.known import METRICS
+from paribus.metrics.per_class import per_class
 from paribus.recipe import Recipe, Seeds, preset
 from paribus.tracking import Recorder, TrialHeader
 from paribus.tracking.ledger import Ledger
@@ -110,6 +114,24 @@ def test_a_single_crop_gives_what_the_trial_reported(
             assert row[metric]["n"] == 32
 
 
+def test_the_trials_own_file_of_examples_gives_what_is_found_again_class_by_class(
+    office: Sandbox, trials: list[TrialRecord], capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = trials[0]
+    with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:
+        kept = ledger.examples(trial.run_id, with_keys=True)
+    assert set(kept.columns) == set(COLUMNS)
+    assert list(kept.keys) == list(open_feed(preset("synthetic"), office.home).eval_keys)
+    (row,) = evaluated(capsys, trial.trial_id, "--classes")["trials"]
+    for name, metric in METRICS.items():
+        assert metric.of(kept) == pytest.approx(trial.metrics[name])
+        if not metric.negative_of:
+            assert row[name]["value"] == pytest.approx(trial.metrics[name], rel=1e-4, abs=1e-4)
+            assert (row[name]["low"] is None) == (metric.per_example is None)
+    assert [(one["n"], one["right"]) for one in row["classes"]] == [(one.n, one.right) for one in per_class(kept)]
+    assert sum(one["n"] for one in row["classes"]) == 32
+
+
 def test_an_ensemble_of_two_architectures_with_144_crops(
     office: Sandbox, trials: list[TrialRecord], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,9 +162,14 @@ def test_an_ensemble_of_two_architectures_with_144_crops(
 @pytest.mark.parametrize("crops", ["10", "dense"])
 def test_as_text(crops: str, study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [f"{study}:k=0.5 · r1", f"{study.stem}:k=0.25 · r2", "--crops", crops, "--device", "cpu"]
-    assert main(["evaluate", *words]) == 0
+    assert main(["evaluate", *words, "--classes"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
+    for metric in METRICS.values():
+        assert (f"{metric.short}, {metric.of_level}" in said.out) != bool(metric.negative_of)
+    assert said.out.count(", top-1 of each class, %") == 3
+    assert len(re.findall(r"\] of 8(, most often taken for \w+)?$", said.out, re.MULTILINE)) == 3 * 4
+    assert "note: ECE is no mean over images and has no interval over them" in said.out
     assert "synthetic, test split" in said.out
     assert "32 images" in said.out
     assert "ensemble of 2" in said.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -59,7 +60,7 @@ def test_every_metric_is_what_another_implementation_says(probabilities: np.ndar
 def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
     """Bin by bin, as Guo et al. (2017) write it in equations 2 and 3."""
     total, edges = 0.0, np.arange(16) / 15
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         inside = [row for row in range(len(truth)) if low < probabilities[row].max() <= high]
         if inside:
             accuracy = np.mean([probabilities[row].argmax() == truth[row] for row in inside])

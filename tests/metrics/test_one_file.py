@@ -14,7 +14,7 @@ from sandbox import environment
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # The median log-likelihood: in no table of ours, smaller for a worse net, in a unit of its own name.
-MEDIAN = '''
+MEDIAN = """
 import numpy as np
 
 from paribus.metrics.metric import Metric
@@ -29,7 +29,7 @@ METRIC = Metric(
     needs=("log_likelihood",),
     overall=lambda examples: float(np.median(examples.column("log_likelihood"))),
 )
-'''
+"""
 # One process, in the order of a study's life; what it prints is asserted on below.
 LIFE = """
 import json, sys

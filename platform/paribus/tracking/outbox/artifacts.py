@@ -49,7 +49,7 @@ def keys_digest(keys: Sequence[str]) -> str:
 
 
 def encode_examples(examples: Examples) -> bytes:
-    """Per-example results as Parquet: a row an example, its key and every column that there is; about 15 bytes a row.
+    """Per-example results as Parquet: a row an example, its key and every column that there is; about 14 bytes a row.
 
     The digest of the keys stands in the file's metadata, so that pairing is checked without reading them.
     """
