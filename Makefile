@@ -8,13 +8,14 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.stamp
 STUDY ?= studies/residual_scale.py
+DIST ?= dist
 PYTEST = $(BIN)/python -m pytest --durations=15
 
 export UV_PYTHON_DOWNLOADS := never
 # A study and its servers are a dozen Python processes: without written bytecode each compiles Ray and torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env study up down doctor test check bench lock browser
+.PHONY: help env study up down doctor test check bench dist lock browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,7 +73,6 @@ check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
 	@echo "mypy --strict"; $(BIN)/mypy
-	@MYPYPATH=platform:dashboards $(BIN)/mypy --explicit-package-bases $(wildcard dashboards/*.py dashboards/pages/*.py)
 	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
 	@echo "tests, the README's tables among them"; $(PYTEST)
 
@@ -82,6 +82,13 @@ bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
 	  if grep -q '^def test_' "$$file"; then $(BIN)/python -m pytest -q -s --timeout=1800 "$$file"; \
 	  else $(BIN)/python "$$file"; fi; \
 	done
+
+# setuptools keeps what it built last: a file that is gone from here would still be in the wheel.
+dist: env ## build a wheel in DIST (dist): the package, the dashboard, the lock and infra
+	@rm -rf build
+	@$(BIN)/uv build --quiet --wheel --offline --no-build-isolation --python $(BIN)/python --out-dir $(DIST)
+	@rm -rf build
+	@ls $(DIST)/*.whl
 
 lock: env ## resolve pyproject.toml afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev \

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import streamlit as st
-from ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
-from parts import FIRST_STUDY, address_of, badge, begin, plain, say_down, show_progress, state_of, verdict_badges
-from progress import Progress, counted, progress_of, show_ago
 from streamlit.delta_generator import DeltaGenerator
 
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.ledger_records import StudyRecord
+from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
+from paribus_dashboards.parts import (
+    FIRST_STUDY,
+    address_of,
+    badge,
+    begin,
+    plain,
+    say_down,
+    show_progress,
+    state_of,
+    verdict_badges,
+)
+from paribus_dashboards.progress import Progress, counted, progress_of, show_ago
 
 PER_PAGE = 10
 # A page link has the size of running text; a card's name is its heading.

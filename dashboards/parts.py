@@ -7,12 +7,13 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 import streamlit as st
-from progress import Progress
 
+from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
 from paribus.report.markup import as_plain_markdown
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.ledger_records import StudyRecord
+from paribus_dashboards.progress import Progress
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.
 SIGNS = {
@@ -36,7 +37,7 @@ SIGNS = {
 }
 HEX = {"green": "#00714f", "orange": "#a94400", "blue": "#00588a", "gray": "#555555", "red": "#b3261e"}
 
-FIRST_STUDY = """**The ledger holds no study yet.** In the checkout's folder, type
+_IN_A_CHECKOUT = """In the checkout's folder, type
 
 ```
 make study
@@ -46,7 +47,13 @@ which trains `studies/residual_scale.py` on the embedded digits, or, with the lo
 
 ```
 ray job submit studies/width.py
+```"""
+_ELSEWHERE = """In the folder in which you called `paribus init`, type
+
 ```
+ray job submit mine.py
+```"""
+FIRST_STUDY = f"""**The ledger holds no study yet.** {_IN_A_CHECKOUT if checkout() else _ELSEWHERE}
 
 The study appears here as soon as it has started."""
 
@@ -131,7 +138,7 @@ def say_down(error: LedgerError, uri: str, kept: str = "") -> None:
     if isinstance(error, LedgerUnreachable):
         what = f"**No MLflow server answers at {uri}.**"
         todo = (
-            "Start the local stack with `make up`, or, if MLflow runs elsewhere, set `MLFLOW_TRACKING_URI` to its "
+            "Start the local stack with `paribus up`, or, if MLflow runs elsewhere, set `MLFLOW_TRACKING_URI` to its "
             "address and start the dashboard again. `paribus doctor` says what is wrong."
         )
     else:

@@ -6,9 +6,6 @@ import time
 
 import pandas as pd
 import streamlit as st
-from ledger_view import StudyView, compare_url
-from parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, state_of, verdict_badges
-from progress import show_ago
 
 from paribus.analysis import StudyAnalysis
 from paribus.analysis.contrasts import Contrast
@@ -16,6 +13,9 @@ from paribus.metrics.known import METRICS
 from paribus.report.plots import effects_figure
 from paribus.report.tables import as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus.study.words import FAILED_TO_TRAIN
+from paribus_dashboards.ledger_view import StudyView, compare_url
+from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, state_of, verdict_badges
+from paribus_dashboards.progress import show_ago
 
 MOST_WARNINGS = 5
 

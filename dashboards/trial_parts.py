@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
-from ledger_view import StudyView, Version, ledger, version
-from parts import show_figure, signed
 
 from paribus.metrics.known import METRICS
 from paribus.report.plots import PALETTE, Curve, learning_curves_figure
 from paribus.tracking.history import Point
 from paribus.tracking.ledger_records import TrialRecord
+from paribus_dashboards.ledger_view import StudyView, Version, ledger, version
+from paribus_dashboards.parts import show_figure, signed
 
 MAX_POINTS = 2000
 # What a worker logs every epoch, as people call it.

@@ -18,10 +18,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def checkout() -> Iterator[Path]:
     """A copy of what a study needs of the repository, at a short path: Ray's sockets lie below it."""
     folder = Path(tempfile.mkdtemp(prefix="pb", dir="/tmp"))
+    # What it links to, the dashboard's pages among it, is copied too.
     shutil.copytree(REPOSITORY / "platform", folder / "platform", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "studies").mkdir()
-    (folder / "dashboards").mkdir()
-    (folder / "dashboards" / "home.py").write_text("import streamlit\n")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import time
 
 import streamlit as st
-import study_parts as show
-from ledger_view import LIVE_S, StudyView, ledger, stamp, studies, study_view, tracking_uri, trials_of
-from parts import FIRST_STUDY, address_of, begin, plain, say_down, show_progress
-from progress import progress_of
-from trial_parts import show_curves, show_failed, show_trials
 
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.ledger_records import StudyRecord
+from paribus_dashboards import study_parts as show
+from paribus_dashboards.ledger_view import (
+    LIVE_S,
+    StudyView,
+    ledger,
+    stamp,
+    studies,
+    study_view,
+    tracking_uri,
+    trials_of,
+)
+from paribus_dashboards.parts import FIRST_STUDY, address_of, begin, plain, say_down, show_progress
+from paribus_dashboards.progress import progress_of
+from paribus_dashboards.trial_parts import show_curves, show_failed, show_trials
 
 WATCH_S = 5.0
 KEPT = "kept_views"

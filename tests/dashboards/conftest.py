@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,8 +35,6 @@ NUM_EPOCHS = 8
 STEPS_PER_EPOCH = 11
 SCALE = "model.residual_scale"
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
-# Streamlit puts the script's own folder there too.
-sys.path.insert(0, str(DASHBOARDS))
 
 Fate = Callable[[Arm, int], str]
 Tags = Callable[[Arm, int], dict[str, str]]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from ledger_view import judgement, studies
 from streamlit.testing.v1 import AppTest
 
 from paribus.study import Study
@@ -18,6 +17,7 @@ from paribus.tracking import MlflowRest
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import get_run, log_batch
 from paribus.tracking.mlflow.server import ServerProcess
+from paribus_dashboards.ledger_view import judgement, studies
 
 pytestmark = pytest.mark.cluster
 

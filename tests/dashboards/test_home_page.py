@@ -87,7 +87,7 @@ def test_an_outage_is_told_with_the_address_and_what_to_do_and_ends_by_itself(
     time.sleep(1.6)  # what was read a second ago is shown again
     text = said(app.run())
     assert f"No MLflow server answers at {wire.uri}" in text
-    assert "make up" in text
+    assert "paribus up" in text
     wire.mend()
     text = said(app.run())
     assert whole_study.question in text

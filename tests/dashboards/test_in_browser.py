@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
 
 from paribus.study import Study
 from paribus.study.words import Arm
 from paribus.tracking.mlflow.server import ServerProcess
+from paribus_dashboards.screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
 

@@ -6,12 +6,12 @@ import os
 import platform
 
 import pytest
-from progress import counted, progress_of, show_ago, show_duration
 
 from paribus.host.processes import start_of
 from paribus.study.words import Arm
 from paribus.tracking.lease import Driver
 from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus_dashboards.progress import counted, progress_of, show_ago, show_duration
 
 NOW_S = 1_000_000.0
 

@@ -64,7 +64,7 @@ def test_the_command_as_the_user_types_it(stack: Stack, lone_sandbox: Sandbox) -
     assert alone.returncode == 0, alone.stdout + alone.stderr
     assert "a Ray of its own on 2 CPUs" in alone.stdout
     assert "[2/2]" in alone.stdout
-    assert "`make up` keeps one up" in alone.stderr
+    assert "`paribus up` keeps one up" in alone.stderr
     assert "Traceback" not in alone.stdout + alone.stderr
     assert at_home(lone_sandbox.home) == []
     again = lone_sandbox.run("studies/typed.py")

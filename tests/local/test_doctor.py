@@ -65,7 +65,6 @@ class TestExamine:
         env = {"PARIBUS_RAY_PORT": "many", "MLFLOW_TRACKING_URI": "sqlite:///x.db", "http_proxy": "http://proxy:3128"}
         checks = {check.name: check for check in doctor.examine(home=tmp_path, folder=tmp_path, env=env)}
         assert checks["studies"].level == "problem"
-        assert checks["packages"].level == "warning"
         assert checks["ports"].level == "problem"
         assert checks["MLflow"].level == "problem"
         assert checks["proxy"].level == "warning"
@@ -112,6 +111,17 @@ class TestMachine:
         assert doctor_machine.packages(lock).level == "problem"
         lock.write_text(f"no-such-package-here==1.0 ; sys_platform == 'nowhere' \\\n{held}")
         assert doctor_machine.packages(lock).level == "ok"
+        assert doctor_machine.packages(tmp_path / "none").level == "warning"
+
+    def test_a_wheel_needs_what_it_depends_on_and_none_of_a_checkouts_tools(self, tmp_path: Path) -> None:
+        assert {"torch", "streamlit", "ray"} <= doctor_machine.required()
+        assert not {"ruff", "mypy", "pytest"} & doctor_machine.required()
+        lock = tmp_path / "requirements.lock"
+        lock.write_text("no-such-package-here==1.0 \\\n    --hash=sha256:0\n")
+        assert doctor_machine.packages(lock, {"torch"}).level == "ok"
+        missing = doctor_machine.packages(lock, {"torch", "no-such-package-here"})
+        assert missing.level == "problem"
+        assert "make" not in missing.remedy
 
     def test_every_pin_of_our_lock_is_read(self) -> None:
         text = (ROOT / "requirements.lock").read_text()

@@ -328,8 +328,8 @@ class TestRecord:
                 stack_record.read(tmp_path)
 
     def test_a_missing_dashboard_is_said_before_anything_starts(self, tmp_path: Path) -> None:
-        settings = Settings(home=tmp_path / "home", folder=tmp_path)
-        with pytest.raises(StackError, match=r"dashboards/home\.py is missing"):
+        settings = Settings(home=tmp_path / "home", folder=tmp_path, page=tmp_path / "dashboards" / "home.py")
+        with pytest.raises(StackError, match=r"dashboards/home\.py, .* is missing"):
             stack.up(settings)
         assert not stack_record.path(settings.home).exists()
 

@@ -95,7 +95,7 @@ def test_a_server_that_was_never_there_costs_a_bounded_wait_and_a_replay_brings_
     assert time.monotonic() - before < 5
     there = replay(outbox, "http://127.0.0.1:9", budget_s=0.3)
     assert (there.num_sent, there.num_left) == (0, 1)
-    assert "make up" in there.trouble
+    assert "paribus up" in there.trouble
     assert replay(outbox, uri).num_sent == 1
     assert [result.outcome for result in ledger.results(study)] == ["finished"]
 
@@ -180,5 +180,8 @@ def test_a_full_disk_stops_nobody_and_what_was_held_is_written_when_there_is_roo
 
 def test_an_unreachable_server_is_named_with_what_to_do() -> None:
     unreachable = MlflowRest("http://127.0.0.1:9", budget_s=0.2)
-    with unreachable, pytest.raises(LedgerUnreachable, match=r"http://127\.0\.0\.1:9 .*make up.*MLFLOW_TRACKING_URI"):
+    with (
+        unreachable,
+        pytest.raises(LedgerUnreachable, match=r"http://127\.0\.0\.1:9 .*paribus up.*MLFLOW_TRACKING_URI"),
+    ):
         unreachable.get("experiments/get-by-name", experiment_name="x")

@@ -155,10 +155,12 @@ def _parser() -> argparse.ArgumentParser:
         study_verb.set_defaults(run=_file_verb)
     from paribus.commands.data_hash import register as register_data
     from paribus.commands.evaluate import register as register_evaluate
+    from paribus.commands.init import register as register_init
     from paribus.commands.ledger import register as register_ledger
     from paribus.commands.models import register as register_models
     from paribus.commands.shards import register as register_shards
 
+    register_init(verbs)
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)

@@ -163,7 +163,7 @@ def _run(study: Study, options: Options, only: frozenset[Action] | None) -> int:
 def _planned(study: Study, options: Options, uri: str | None, check: bool = True) -> Preview:
     """The plan against the ledger, or as if nothing had run where none can be asked."""
     if uri is None:
-        note = "no ledger is up, so nothing counts as done (make up)"
+        note = "no ledger is up, so nothing counts as done (paribus up)"
         return make_preview(study, home(), None, options, note=note, check=check)
     return make_preview(study, home(), _records(study, uri), options, check=check)
 

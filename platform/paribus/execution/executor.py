@@ -110,7 +110,7 @@ def _join(address: str, modules: Sequence[str] = ()) -> None:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
     except (OSError, ValueError, RuntimeError) as error:
         raise ClusterError(
-            f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (make up), or unset "
+            f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (paribus up), or unset "
             "RAY_ADDRESS to train on a Ray of its own"
         ) from None
 

@@ -1,4 +1,4 @@
-"""Where Paribus keeps what it makes on this machine: data, checkpoints, the outbox, the local ledger."""
+"""Where a person works, and where Paribus keeps what it makes there: data, checkpoints, outbox, local ledger."""
 
 import errno
 import os
@@ -11,12 +11,17 @@ _PLACE = (
 )
 
 
+# Inside the folder of a project, and of a user without one. `paribus init` makes it, as `git init` makes `.git`.
+FOLDER = ".paribus"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
 class HomeError(RuntimeError):
     """The place that PARIBUS_HOME names, or that was chosen, cannot hold what Paribus makes."""
 
 
 def home() -> Path:
-    """PARIBUS_HOME; else `.paribus` in the checkout around the working directory; else `~/.paribus`.
+    """PARIBUS_HOME; else `.paribus` in the project around the working directory; else `~/.paribus`.
 
     Raises:
         HomeError: something is there, or on the way there, that is no folder.
@@ -29,6 +34,37 @@ def home() -> Path:
     if not there.is_dir():
         raise HomeError(f"PARIBUS_HOME={folder}: {there} is no folder. Name one, or unset it")
     return folder
+
+
+def project() -> Path | None:
+    """The nearest folder around the working directory that is a checkout or was made a project by `paribus init`."""
+    here = Path.cwd().resolve()
+    return next((folder for folder in (here, *here.parents) if is_project(folder)), None)
+
+
+def is_project(folder: Path) -> bool:
+    """A checkout, or a folder with a `.paribus` of this user.
+
+    That of another user says nothing, or whoever may write to /tmp could have us keep our results with him; nor does
+    the one in the user's own folder, where everything lies that belongs to no project.
+    """
+    if (folder / "platform" / "paribus").is_dir():
+        return True
+    made = folder / FOLDER
+    try:
+        return made.is_dir() and made.stat().st_uid == os.getuid() and folder != Path.home().resolve()
+    except OSError:
+        return False
+
+
+def checkout() -> Path | None:
+    """The checkout that this package runs from; None where a wheel brought it."""
+    return _PACKAGE.parents[1] if _PACKAGE.parent.name == "platform" else None
+
+
+def lock() -> Path:
+    """The versions that this package is tested with, pinned: a file of the checkout, and of the wheel."""
+    return _PACKAGE / "requirements.lock"
 
 
 def place_fault(error: OSError) -> str:
@@ -48,11 +84,7 @@ def _chosen() -> Path:
             return Path(named).expanduser().resolve()
         except RuntimeError as error:  # ~somebody who is nobody here
             raise HomeError(f"PARIBUS_HOME={named}: {error}. Name a folder, or unset it") from None
-    here = Path.cwd().resolve()
-    for folder in (here, *here.parents):
-        if (folder / "platform" / "paribus").is_dir():
-            return folder / ".paribus"
-    return Path.home() / ".paribus"
+    return (project() or Path.home()) / FOLDER
 
 
 def _sentence(folder: Path, error: OSError) -> str:

@@ -8,31 +8,31 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from paribus.host.home import HomeError, place_fault
+from paribus.host.home import HomeError, checkout, lock, place_fault
 from paribus.host.home import home as default_home
 from paribus.local import doctor_machine as machine
 from paribus.local import doctor_services as services
-from paribus.local import settings as stack_settings
 from paribus.local import stack
 from paribus.local.doctor_check import Check, problem
+from paribus.local.settings import default_folder
 
 __all__ = ["Check", "examine", "main", "render"]
 
 _SIGNS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 
 
-def examine(
-    home: Path | None = None, folder: Path = stack_settings.CHECKOUT, env: Mapping[str, str] | None = None
-) -> list[Check]:
+def examine(home: Path | None = None, folder: Path | None = None, env: Mapping[str, str] | None = None) -> list[Check]:
     """Look at everything, side by side: about a second, never more than three."""
     env = os.environ if env is None else env
+    folder = folder or default_folder()
+    at_work = checkout() is not None
     looks: list[Callable[[], Check | list[Check]]] = [
         machine.python,
-        partial(machine.packages, folder / "requirements.lock"),
+        partial(machine.packages, lock(), None if at_work else machine.required()),
         machine.shared_memory,
         machine.gpu,
         machine.git,
-        machine.browser,
+        *([machine.browser] if at_work else []),  # for tests alone
         partial(machine.studies, folder),
         partial(machine.proxy, env),
         partial(_at_home, home, env),

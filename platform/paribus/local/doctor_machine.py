@@ -6,10 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 from packaging.markers import Marker
+from packaging.requirements import Requirement
 
 from paribus.local.doctor_check import Check, ok, problem, warning
 
@@ -26,24 +27,37 @@ def python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
     return ok("python", text)
 
 
-def packages(lock: Path) -> Check:
-    """The installed versions against the pins of `lock` that apply to this machine."""
+def packages(lock: Path, needed: Set[str] | None = None) -> Check:
+    """The installed versions against the pins of `lock` that apply to this machine.
+
+    From a wheel, `needed` are the packages that have to be there, without the tools of a checkout, and no `make`
+    mends what is wrong.
+    """
     if not lock.is_file():
-        return warning("packages", f"{lock} is missing", "work in a whole checkout of Paribus")
+        return warning("packages", f"{lock} is missing", "install Paribus again, or work in a whole checkout of it")
     missing, other = [], []
     for name, version in pins(lock).items():
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
+            if needed is None or name in needed:
+                missing.append(name)
             continue
         if installed != version:
             other.append(f"{name} {installed} (locked: {version})")
     if missing:
-        return problem("packages", f"not installed: {_some(missing)}", "make env")
+        remedy = "make env" if needed is None else "install Paribus again, with what it depends on"
+        return problem("packages", f"not installed: {_some(missing)}", remedy)
     if other:
-        return warning("packages", f"not as locked: {_some(other)}", "make env")
-    return ok("packages", f"all {len(pins(lock))} as in {lock.name}")
+        remedy = "make env" if needed is None else f"the versions that Paribus is tested with are in {lock}"
+        return warning("packages", f"not as locked: {_some(other)}", remedy)
+    return ok("packages", f"all {len(pins(lock) if needed is None else needed)} as in {lock.name}")
+
+
+def required() -> set[str]:
+    """The packages that the installed Paribus depends on itself, without extras."""
+    asked = [Requirement(text) for text in importlib.metadata.requires("paribus") or ()]
+    return {each.name for each in asked if each.marker is None or each.marker.evaluate({"extra": ""})}
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -102,11 +116,15 @@ def browser() -> Check:
 
 def studies(folder: Path) -> Check:
     """`ray job submit studies/x.py` runs the file itself: it has to be executable and name its interpreter."""
-    wrong = [path.name for path in sorted((folder / "studies").glob("*.py")) if not _runs_by_itself(path)]
+    if (folder / "studies").is_dir():
+        found = sorted((folder / "studies").glob("*.py"))
+    else:
+        found = [path for path in sorted(folder.glob("*.py")) if b"Study(" in path.read_bytes()]
+    wrong = [path.name for path in found if not _runs_by_itself(path)]
     if wrong:
-        remedy = "chmod +x studies/*.py, and `#!/usr/bin/env python` as the first line"
+        remedy = f"chmod +x {found[0].parent}/*.py, and `#!/usr/bin/env python` as the first line"
         return problem("studies", f"cannot be submitted: {_some(wrong)}", remedy)
-    return ok("studies", f"{len(list((folder / 'studies').glob('*.py')))} files, each can be submitted")
+    return ok("studies", f"{len(found)} files in {found[0].parent if found else folder}, each can be submitted")
 
 
 def proxy(env: Mapping[str, str]) -> Check:

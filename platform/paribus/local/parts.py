@@ -22,8 +22,11 @@ _HEALTH = {"ray": "/api/jobs/", "mlflow": "/health", "dashboard": "/_stcore/heal
 
 def require(settings: Settings) -> None:
     """Raises StackError where something is missing that a part needs, before any of them is started."""
-    if not _home_page(settings.folder).is_file():
-        raise StackError(f"{_home_page(settings.folder)} is missing: start the stack from a whole checkout of Paribus")
+    if not settings.page.is_file():
+        raise StackError(
+            f"{settings.page}, the dashboard's first page, is missing: install Paribus again, or work in a whole "
+            "checkout of it"
+        )
 
 
 def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
@@ -37,7 +40,7 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
         module = "paribus.local.mlflow_server"
         command = [sys.executable, "-m", module, str(settings.ledger), str(ports["mlflow"]), str(log)]
     else:
-        command = _dashboard(settings.folder, ports["dashboard"])
+        command = _dashboard(settings.page, ports["dashboard"])
     return Entry(
         process=stack_process.start(command, folder=settings.folder, env=env, log=log),
         port=ports[name],
@@ -80,18 +83,18 @@ def mlflow_process(home: Path, mark: str) -> stack_process.Process | None:
 
 
 def _environment(settings: Settings, tracking_uri: str) -> dict[str, str]:
-    """A study's `#!/usr/bin/env python` has to find this environment's Python: hence its bin folder first in PATH."""
-    path = os.pathsep.join([str(stack_ray.BIN), os.environ.get("PATH", os.defpath)])
+    """What all parts, and so every job, find in PATH.
+
+    A study's `#!/usr/bin/env python` has to find this environment's Python: hence its bin folder first. `ray job submit
+    mine.py` has a shell run `mine.py`, which looks there alone: hence the project's folder, last.
+    """
+    path = os.pathsep.join([str(stack_ray.BIN), os.environ.get("PATH", os.defpath), str(settings.folder)])
     return child_environment({"PATH": path, "PARIBUS_HOME": str(settings.home), "MLFLOW_TRACKING_URI": tracking_uri})
 
 
-def _dashboard(folder: Path, port: int) -> list[str]:
+def _dashboard(page: Path, port: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "streamlit", "run", str(_home_page(folder))),
+        *(sys.executable, "-m", "streamlit", "run", str(page)),
         *("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"),
         *("--browser.gatherUsageStats", "false"),
     ]
-
-
-def _home_page(folder: Path) -> Path:
-    return folder / "dashboards" / "home.py"

@@ -1,17 +1,31 @@
 """Where a stack lives and what it listens on: all that tells two stacks on one machine apart."""
 
 import hashlib
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from paribus.host.home import checkout, project
 from paribus.host.home import home as default_home
 from paribus.local import ports as stack_ports
 from paribus.tracking.address import folder_of
 
-# The checkout that this package runs from: jobs start in it, and its dashboard is the one that is shown.
-CHECKOUT = Path(__file__).resolve().parents[3]
+
+def default_folder() -> Path:
+    """Where jobs start, so that `ray job submit` takes names from there.
+
+    The project around the working directory, else the checkout that we run from, else the working directory itself.
+    """
+    return project() or checkout() or Path.cwd().resolve()
+
+
+def home_page() -> Path:
+    """The dashboard's first page: the checkout's, or the one that the wheel brought."""
+    found = importlib.util.find_spec("paribus_dashboards")
+    package = Path(found.origin) if found and found.origin else Path("paribus_dashboards", "__init__.py")
+    return package.resolve().with_name("home.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +33,8 @@ class Settings:
     """`ports` holds only the ports asked for (keys of `stack_ports.DEFAULTS`); the others are chosen."""
 
     home: Path = field(default_factory=default_home)
-    folder: Path = CHECKOUT
+    folder: Path = field(default_factory=default_folder)
+    page: Path = field(default_factory=home_page)
     ports: Mapping[str, int] = field(default_factory=stack_ports.from_environment)
     ray_temp: Path | None = None
     num_cpus: int | None = None

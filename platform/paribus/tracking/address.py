@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _USERS, _STARTING, _OURS = "users.lock", "starting.lock", "temporary"
 # Seconds for the requests under way: SQLite loses nothing, whenever its server ends.
 _STOP_S, _AT_ONCE_S = 3.0, 1.0
-_ENDED = "The ledger's server ends with this command, and its addresses with it: `make up` keeps one up."
+_ENDED = "The ledger's server ends with this command, and its addresses with it: `paribus up` keeps one up."
 _STARTED = "No ledger is up: starting one for this command ..."
 
 

@@ -14,13 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from paribus.host import home
 from paribus.host.secrets import without_secrets_in_code
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerError
 
 PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
 LONGEST_DIFF = 500_000
-LOCK = "requirements.lock"
 KEEP_DIFF = "PARIBUS_KEEP_DIFF"
 _YES, _NO = ("yes", "true", "1", "on", ""), ("no", "false", "0", "off")
 
@@ -28,10 +28,9 @@ _YES, _NO = ("yes", "true", "1", "on", ""), ("no", "false", "0", "off")
 def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str, Any]:
     """A JSON-ready description of this process's surroundings; `gpus` are device names, which only torch could tell.
 
-    `root` is the checkout (by default the one that this file or the working directory is in). Cached per process.
+    `root` is the repository that `git` tells of. Cached per process.
     """
-    found = root or checkout()
-    return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(found), "git": _git(found)}
+    return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(), "git": _git(root or repository())}
 
 
 @cache
@@ -43,13 +42,13 @@ def trial_tags() -> dict[str, str]:
 
 
 @cache
-def checkout() -> Path | None:
-    """The enclosing repository, from this file's folder or else the working directory; None outside of one."""
-    for start in (Path(__file__).resolve().parent, Path.cwd()):
-        for folder in (start, *start.parents):
-            if (folder / LOCK).exists() or (folder / ".git").exists():
-                return folder
-    return None
+def repository() -> Path | None:
+    """The checkout that we run from; from a wheel, whose version and lock say what it is, that of the study.
+
+    None where a wheel's user keeps no repository around the working directory.
+    """
+    here = Path.cwd()
+    return home.checkout() or next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), None)
 
 
 @cache
@@ -83,9 +82,8 @@ def _cpu_name() -> str:
 
 
 @cache
-def _lock_digest(root: Path | None) -> str | None:
-    lock = root / LOCK if root else None
-    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock and lock.exists() else None
+def _lock_digest() -> str | None:
+    return hashlib.sha256(home.lock().read_bytes()).hexdigest() if home.lock().exists() else None
 
 
 @cache

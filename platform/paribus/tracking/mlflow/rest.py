@@ -44,7 +44,7 @@ def check_uri(uri: str) -> str:
         problem = f"that is no address ({error})"
     raise LedgerError(
         f"The tracking address is {without_secrets(uri)!r}; {problem}. "
-        "Put a server in front of a database or folder: `make up`, or "
+        "Put a server in front of a database or folder: `paribus up`, or "
         "`mlflow server --backend-store-uri sqlite:///mlflow.db --serve-artifacts`, "
         "then set MLFLOW_TRACKING_URI=http://127.0.0.1:PORT"
     )
@@ -137,7 +137,7 @@ class MlflowRest:
             )
         return LedgerUnreachable(
             f"No MLflow server answers at {self.uri} ({problem}; tried for {self.budget_s:.0f} s). "
-            "Start the local stack with `make up`, or check MLFLOW_TRACKING_URI."
+            "Start the local stack with `paribus up`, or check MLFLOW_TRACKING_URI."
         )
 
     def healthy(self) -> bool:
