@@ -91,6 +91,45 @@ def test_every_command_in_a_readme_is_one(readme: Path) -> None:
             assert (ROOT / words[0]).is_file(), command
 
 
+def spans(page: Path) -> list[str]:
+    """What a page sets as code, outside of blocks."""
+    return _CODE.findall(re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL))
+
+
+def paths(page: Path) -> list[str]:
+    """The paths among them."""
+    found = [span for span in spans(page) if " " not in span and not span.startswith(("-", "#"))]
+    return [span for span in found if "/" in span or (span.endswith((".md", ".toml", ".py")) and "NAME" not in span)]
+
+
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+
+
+@pytest.mark.parametrize("path", sorted(set(paths(CONTRIBUTING))))
+def test_every_path_in_contributing_is_there(path: str) -> None:
+    """Of a file that is to be written (`NAME`) the folder is there, and others of its kind."""
+    place = ROOT / path.replace("NAME", "*")
+    assert list(place.parent.glob(place.name)), path
+
+
+def test_every_command_in_contributing_is_one() -> None:
+    commands = [shlex.split(span) for span in spans(CONTRIBUTING)]
+    assert {words[1] for words in commands if words[0] == "make"} <= make_targets()
+    assert {words[1] for words in commands if words[0] == "paribus" and len(words) > 1} <= verbs()
+    tests = [words[3] for words in commands if words[1:3] == ["-m", "pytest"]]
+    assert tests
+    assert all((ROOT / name).is_dir() for name in tests)
+
+
+def test_contributing_says_how_to_add_each_thing_and_its_links_lead_somewhere() -> None:
+    text = CONTRIBUTING.read_text()
+    rows = re.findall(r"^\| (?:a|an) ([\w ]+) \|", text, re.MULTILINE)
+    assert {"model family", "metric", "dataset source", "page of the dashboard"} <= set(rows)
+    assert {"sampler of searches", "scheduler of trials"} <= set(rows)
+    headings = {re.sub(r"\W+", "-", title.lower()) for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([\w-]+)\)", text)) <= headings
+
+
 def test_every_make_target_is_listed_and_has_a_recipe() -> None:
     text = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)[1].split())  # type: ignore[index]
