@@ -123,7 +123,7 @@ def ran(up: Outside) -> Outside:
     """After `paribus run mine.py`, shortened."""
     told = up.said("paribus", "run", "mine.py", *QUICK, "2")
     assert f"MLflow: http://127.0.0.1:{up.ports['PARIBUS_MLFLOW_PORT']}" in told
-    assert "width=2" in told
+    assert "2 arms x 2 replicates" in told
     return up
 
 
@@ -183,8 +183,9 @@ def test_up_keeps_everything_in_the_projects_folder(up: Outside) -> None:
 
 def test_the_study_is_submitted_literally_and_completes_what_was_run_here(ran: Outside) -> None:
     told = ran.said("ray", "job", "submit", "mine.py", "run", *QUICK, "3")
-    assert "4 finished" in told or "4 done" in told, told
-    assert "training 2 trials on the Ray cluster" in told
+    assert "training 2 trials on the Ray cluster" in told, told
+    trials = json.loads(ran.said("paribus", "status", "mine.py", *QUICK, "3", "--json", below="notes/.."))
+    assert [trial["outcome"] in ("finished", "stuck") for trial in trials] == [True] * 6
 
 
 def test_the_dashboard_shows_the_study(ran: Outside) -> None:
