@@ -54,7 +54,7 @@ def stale_text(preview: Preview) -> str:
     """What to do about results of other code."""
     count = preview.plan.counts()["stale"]
     return (
-        f"{count} of {len(preview.plan.steps)} trials are done, but by other code than this checkout's. Their results "
+        f"{count} of {len(preview.plan.steps)} trials are done, but by other code than is here. Their results "
         "may not be comparable with new ones: say --accept-code to reuse them, or --redo to train them again"
     )
 
