@@ -21,7 +21,6 @@ import pytest
 from sandbox import PORTS, free_ports
 
 ROOT = Path(__file__).parents[2]
-QUICK = ("--set", "budget=20 steps", "--set", "data.train_fraction=0.2", "--replicates")
 PAGE = """
 from streamlit.testing.v1 import AppTest
 import paribus_dashboards.home as page
@@ -63,6 +62,12 @@ class Outside:
         done = self.run(*words, below=below)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def change(self, old: str, new: str) -> None:
+        """Edit the study."""
+        text = (self.folder / "mine.py").read_text()
+        assert old in text
+        (self.folder / "mine.py").write_text(text.replace(old, new))
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +125,10 @@ def up(begun: Outside) -> Outside:
 
 @pytest.fixture(scope="module")
 def ran(up: Outside) -> Outside:
-    """After `paribus run mine.py`, shortened."""
-    told = up.said("paribus", "run", "mine.py", *QUICK, "2")
+    """After `paribus run mine.py`, once a person has made the study smaller."""
+    up.change("replicates=5", "replicates=2")
+    up.change('"budget.amount": 20.0', '"budget.amount": 2.0')
+    told = up.said("paribus", "run", "mine.py")
     assert f"MLflow: http://127.0.0.1:{up.ports['PARIBUS_MLFLOW_PORT']}" in told
     assert "2 arms x 2 replicates" in told
     return up
@@ -182,18 +189,19 @@ def test_up_keeps_everything_in_the_projects_folder(up: Outside) -> None:
 
 
 def test_the_study_is_submitted_literally_and_completes_what_was_run_here(ran: Outside) -> None:
-    told = ran.said("ray", "job", "submit", "mine.py", "run", *QUICK, "3")
+    ran.change("replicates=2", "replicates=3")
+    told = ran.said("ray", "job", "submit", "mine.py")
     assert "training 2 trials on the Ray cluster" in told, told
-    trials = json.loads(ran.said("paribus", "status", "mine.py", *QUICK, "3", "--json", below="notes/.."))
+    trials = json.loads(ran.said("paribus", "status", "../mine.py", "--json", below="notes"))
     assert [trial["outcome"] in ("finished", "stuck") for trial in trials] == [True] * 6
 
 
 def test_the_dashboard_shows_the_study(ran: Outside) -> None:
-    assert "mine" in ran.said("python", "-c", PAGE, below="notes")
+    assert "twice as wide" in ran.said("python", "-c", PAGE, below="notes")
 
 
 def test_a_report_is_written_as_one_page(ran: Outside) -> None:
-    ran.said("paribus", "report", "mine.py", *QUICK, "2", "--html", "mine.html")
+    ran.said("paribus", "report", "mine.py", "--html", "mine.html")
     assert "twice as wide" in (ran.folder / "mine.html").read_text()
 
 

@@ -16,7 +16,8 @@ _TEXT = '''#!/usr/bin/env python
 
 from paribus import Study, main
 
-study = Study(name="mine", factors={"model.width": (1.0, 2.0)}, replicates=5, margin=1.0)  # margin: points of top-1
+little = {"data.train_fraction": 0.2, "budget.amount": 20.0}  # on all of digits both reach the ceiling
+study = Study(name="mine", factors={"model.width": (1.0, 2.0)}, fixed=little, replicates=5, margin=1.0)
 
 if __name__ == "__main__":
     main(study)
