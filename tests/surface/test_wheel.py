@@ -29,7 +29,7 @@ assert not app.exception, app.exception
 print(*[each.value for each in (*app.title, *app.markdown)])
 """
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
 @dataclass(frozen=True, kw_only=True)
