@@ -1,26 +1,28 @@
-"""What `code` would have been by releases that wrote another one, computed by `code_of` from their own sources.
+"""What `code` is, by schema 2, of results of releases that wrote another one.
 
-A release before schema 2 hashed all files by name and byte. The tables hold, for each such digest, what `code_of` finds
-in a checkout of that release: `code_of(recipe, sources=Sources(CHECKOUT / "platform" / "paribus"))`, which follows from
-the family and the kind of schedule alone. Nothing is claimed of results: a record is current where its sources are.
+A release before schema 2 hashed all files by name and byte. The tables hold, for each such digest, what `code_of` found
+in the first sources after that release that train the same numbers, bit for bit, in other words and rooms: golden files
+and the six contrasts of `residual_scale` were compared on one machine. It follows from the family and the kind of
+schedule alone, for no recipe of those releases held more. The tables are history and are not computed again when the
+sources change: a record is current as long as what trains it is what it was then.
 """
 
 from paribus.recipe.recipe import Recipe
 
 _SCHEDULES = ("step", "exponential", "cosine", "one_cycle")
-# The release at 5885a4d: a family's codes in the order of _SCHEDULES.
+# The release at 5885a4d, as first found in the sources of 2026-11-29: a family's codes in the order of _SCHEDULES.
 _AT_5885A4D = {
-    "wide_resnet": "de067c1823b8996f de067c1823b8996f de067c1823b8996f c8f395994147cd92",
-    "resnet": "d1f605adbfe7b14b d1f605adbfe7b14b d1f605adbfe7b14b e0338f9958fe7317",
-    "resnext": "a01cd924dedecd27 a01cd924dedecd27 a01cd924dedecd27 a956fac40a64ccf1",
-    "senet": "9c1f38c31ed0d823 9c1f38c31ed0d823 9c1f38c31ed0d823 eed4a1c25dbbb561",
-    "nin": "53698badb92f8664 53698badb92f8664 53698badb92f8664 e7422a551164199d",
-    "inception_v1": "ca37fe40529f38af ca37fe40529f38af ca37fe40529f38af 7a4bb79b1349c27a",
-    "inception_v2": "6661c790b8ab10e1 6661c790b8ab10e1 6661c790b8ab10e1 e5dcda081ac7f9fe",
-    "xception": "9bcb084b3a93848d 9bcb084b3a93848d 9bcb084b3a93848d 18ff867d1119baca",
-    "inception_v4": "d19395f312317cd5 d19395f312317cd5 d19395f312317cd5 6f6cdfb6e998d7cb",
-    "inception_resnet": "fd785ac821216011 fd785ac821216011 fd785ac821216011 50298ab6736d9a7f",
-    "inception_v3": "21618c07c069ebe5 21618c07c069ebe5 21618c07c069ebe5 ccdb4b86f4233f58",
+    "wide_resnet": "5cba6da7b05c0f56 5cba6da7b05c0f56 5cba6da7b05c0f56 5cba6da7b05c0f56",
+    "resnet": "9c81f555cab47220 9c81f555cab47220 9c81f555cab47220 9c81f555cab47220",
+    "resnext": "b0bf5eeb4c38b3d6 b0bf5eeb4c38b3d6 b0bf5eeb4c38b3d6 b0bf5eeb4c38b3d6",
+    "senet": "fe8bfe6362954f21 fe8bfe6362954f21 fe8bfe6362954f21 fe8bfe6362954f21",
+    "nin": "b19e293687d121fb b19e293687d121fb b19e293687d121fb b19e293687d121fb",
+    "inception_v1": "15cb421a4ca56451 15cb421a4ca56451 15cb421a4ca56451 15cb421a4ca56451",
+    "inception_v2": "f931156f9de72851 f931156f9de72851 f931156f9de72851 f931156f9de72851",
+    "xception": "4a7f665333243ca7 4a7f665333243ca7 4a7f665333243ca7 4a7f665333243ca7",
+    "inception_v4": "af5ac168ec3c7035 af5ac168ec3c7035 af5ac168ec3c7035 af5ac168ec3c7035",
+    "inception_resnet": "9086e82f52f0a53f 9086e82f52f0a53f 9086e82f52f0a53f 9086e82f52f0a53f",
+    "inception_v3": "c0e5577610a3c4f5 c0e5577610a3c4f5 c0e5577610a3c4f5 c0e5577610a3c4f5",
 }
 _RELEASES = {"bfdc29694eb4939d": _AT_5885A4D}
 KNOWN = frozenset(_RELEASES)
