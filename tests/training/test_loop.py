@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from paribus.metrics.known import METRICS, values_of
 from paribus.recipe import Recipe, Seeds
 from paribus.training import Epoch, TrainingError, epochs, fit
+from paribus.training.evaluation.evaluate import torch_mean
 
 
 def test_a_trial_learns_digits_and_reports_every_epoch(feed: object, seeds: Seeds) -> None:
@@ -18,7 +20,10 @@ def test_a_trial_learns_digits_and_reports_every_epoch(feed: object, seeds: Seed
     result = fit(Recipe(budget="8 epochs"), seeds, feed, seen.append)  # type: ignore[arg-type]
     assert result.outcome == "finished"
     assert [epoch.epoch for epoch in seen] == list(range(1, 9))
-    assert result.metrics == seen[-1].metrics
+    assert result.examples is not None
+    # At its end a trial has every metric; an epoch has those that are logged at every evaluation.
+    assert result.metrics == {**values_of(result.examples, torch_mean), **seen[-1].metrics}
+    assert result.metrics.keys() - seen[-1].metrics.keys() == {n for n, m in METRICS.items() if not m.every_epoch}
     assert result.metrics["top1"] > 80
     assert result.metrics["train_loss"] < seen[0].metrics["train_loss"]
     assert set(result.metrics) >= {"train_loss", "top1", "top5", "log_likelihood", "eval_loss", "lr", "grad_norm"}
