@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from paribus.recipe.code.kept import kept
 from paribus.recipe.code.modules import Module
 from paribus.recipe.code.names import EFFECTS, WHOLE, CodeError, Definition, Own, Place
-from paribus.recipe.code.roots import FEED, READERS, TRAINING, is_left_out, place_of
+from paribus.recipe.code.roots import FEED, METRICS, READERS, TRAINING, is_left_out, place_of
 from paribus.recipe.code.sources import Sources
 from paribus.recipe.code.tokens import Writer
 from paribus.recipe.recipe import Recipe
@@ -28,7 +28,7 @@ def code_of(recipe: Recipe, own: Sequence[Own] = (), sources: Sources | None = N
     Raises:
         CodeError: a file that is not there, or is no Python.
     """
-    return _code(sources or _installed(), _classes(recipe), (*TRAINING, *FEED, *READERS), tuple(own))
+    return _code(sources or _installed(), _classes(recipe), (*TRAINING, *METRICS, *FEED, *READERS), tuple(own))
 
 
 def feed_code_of(recipe: Recipe, own: Sequence[Own] = (), sources: Sources | None = None) -> str:
@@ -39,7 +39,7 @@ def feed_code_of(recipe: Recipe, own: Sequence[Own] = (), sources: Sources | Non
 
 def reached_by(recipe: Recipe, own: Sequence[Own] = (), sources: Sources | None = None) -> set[Place]:
     """The definitions that `code_of` is made of."""
-    return set(_walk(sources or _installed(), _classes(recipe), (*TRAINING, *FEED, *READERS), tuple(own)))
+    return set(_walk(sources or _installed(), _classes(recipe), (*TRAINING, *METRICS, *FEED, *READERS), tuple(own)))
 
 
 @cache

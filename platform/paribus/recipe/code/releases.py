@@ -12,17 +12,17 @@ from paribus.recipe.recipe import Recipe
 _SCHEDULES = ("step", "exponential", "cosine", "one_cycle")
 # The release at 5885a4d, as first found in the sources of 2026-11-29: a family's codes in the order of _SCHEDULES.
 _AT_5885A4D = {
-    "wide_resnet": "5cba6da7b05c0f56 5cba6da7b05c0f56 5cba6da7b05c0f56 5cba6da7b05c0f56",
-    "resnet": "9c81f555cab47220 9c81f555cab47220 9c81f555cab47220 9c81f555cab47220",
-    "resnext": "b0bf5eeb4c38b3d6 b0bf5eeb4c38b3d6 b0bf5eeb4c38b3d6 b0bf5eeb4c38b3d6",
-    "senet": "fe8bfe6362954f21 fe8bfe6362954f21 fe8bfe6362954f21 fe8bfe6362954f21",
-    "nin": "b19e293687d121fb b19e293687d121fb b19e293687d121fb b19e293687d121fb",
-    "inception_v1": "15cb421a4ca56451 15cb421a4ca56451 15cb421a4ca56451 15cb421a4ca56451",
-    "inception_v2": "f931156f9de72851 f931156f9de72851 f931156f9de72851 f931156f9de72851",
-    "xception": "4a7f665333243ca7 4a7f665333243ca7 4a7f665333243ca7 4a7f665333243ca7",
-    "inception_v4": "af5ac168ec3c7035 af5ac168ec3c7035 af5ac168ec3c7035 af5ac168ec3c7035",
-    "inception_resnet": "9086e82f52f0a53f 9086e82f52f0a53f 9086e82f52f0a53f 9086e82f52f0a53f",
-    "inception_v3": "c0e5577610a3c4f5 c0e5577610a3c4f5 c0e5577610a3c4f5 c0e5577610a3c4f5",
+    "wide_resnet": "f75022670fe9b7c9 f75022670fe9b7c9 f75022670fe9b7c9 f75022670fe9b7c9",
+    "resnet": "f8d8afca997fc603 f8d8afca997fc603 f8d8afca997fc603 f8d8afca997fc603",
+    "resnext": "19b43164f65f21d5 19b43164f65f21d5 19b43164f65f21d5 19b43164f65f21d5",
+    "senet": "8a94ef96ea1d3162 8a94ef96ea1d3162 8a94ef96ea1d3162 8a94ef96ea1d3162",
+    "nin": "83a458746818ff30 83a458746818ff30 83a458746818ff30 83a458746818ff30",
+    "inception_v1": "aae900e313913d4e aae900e313913d4e aae900e313913d4e aae900e313913d4e",
+    "inception_v2": "52e15f10d7d55dd5 52e15f10d7d55dd5 52e15f10d7d55dd5 52e15f10d7d55dd5",
+    "xception": "a05a28976ffa840b a05a28976ffa840b a05a28976ffa840b a05a28976ffa840b",
+    "inception_v4": "81b102464d487891 81b102464d487891 81b102464d487891 81b102464d487891",
+    "inception_resnet": "b79b11c43783cf1c b79b11c43783cf1c b79b11c43783cf1c b79b11c43783cf1c",
+    "inception_v3": "46b407dd799c5a5f 46b407dd799c5a5f 46b407dd799c5a5f 46b407dd799c5a5f",
 }
 _RELEASES = {"bfdc29694eb4939d": _AT_5885A4D}
 KNOWN = frozenset(_RELEASES)

@@ -4,11 +4,14 @@ from paribus.recipe.code.names import Place
 
 # What an executor calls for a trial; the other ranks and the node's reader are processes of their own.
 TRAINING = ("training.loop:epochs", "training.ranks.rank:main")
+# What results are judged by. Training finds them by listing their room, which no walk over sources sees.
+METRICS = ("metrics.top1:METRIC", "metrics.top5:METRIC", "metrics.log_likelihood:METRIC", "metrics.eval_loss:METRIC")
 FEED = ("data.feed:open_feed", "data.sharing.recipes:Sources", "data.sharing.recipes:stream_of")
 READERS = ("data.sharing.server:Server", "data.sharing.client:Client", "data.sharing.cohorts:Limits")
 
 # Definitions ("module:name") and modules, with all in them, that cannot change the result of a trial, and why.
 LEFT_OUT = {
+    "metrics": "can be had again from the examples that are kept with a trial, but for those of `METRICS`",
     "recipe.recipe:Recipe": "holds a trial's settings, every one of which is in the trial's id",
     "recipe.seeds:Seeds": "a trial's seeds, all of which are in its id; what is drawn from one is not left out",
     "recipe.part:is_neutral": "for the name of a trial",
@@ -37,6 +40,10 @@ def place_of(text: str, package: str) -> Place:
     return Place(f"{package}.{module}", name)
 
 
+# What all metrics are made of.
+_NOT_LEFT_OUT = frozenset({"metrics.examples", "metrics.known", "metrics.metric"})
+
+
 def is_left_out(place: Place, package: str) -> bool:
     """Whether a definition stands in `LEFT_OUT`."""
     return reason_of(place, package) is not None
@@ -46,6 +53,8 @@ def reason_of(place: Place, package: str) -> str | None:
     """Why a definition is left out; None where it is not."""
     module = place.module.removeprefix(f"{package}.")
     if module == place.module:
+        return None
+    if module in _NOT_LEFT_OUT or module in {metric.partition(":")[0] for metric in METRICS}:
         return None
     names = [f"{module}:{place.name}"]
     while module:
