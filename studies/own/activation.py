@@ -4,7 +4,7 @@
 An example of components from beside the study: `my_parts.py`.
 """
 
-from paribus.study import Study
+from paribus import Study, main
 
 study = Study(
     name="own_activation",
@@ -14,4 +14,4 @@ study = Study(
 )
 
 if __name__ == "__main__":
-    study.main()
+    main(study)
