@@ -11,7 +11,7 @@ from trial_records import record_of
 
 from paribus.analysis import AnalysisError
 from paribus.data import DataError
-from paribus.engine.code_digest import code_digest
+from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
 from paribus.report.texts import plan_text
@@ -222,7 +222,7 @@ def actions(found: Preview) -> dict[str, int]:
 def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_person_says_so(home: Path) -> None:
     mine, theirs, failed = drawn(STUDY, home)[:3]
     records = [
-        replace(ended(mine, 50.0, 1.0), tags={"paribus.code": code_digest()}),
+        replace(ended(mine, 50.0, 1.0), tags={"paribus.code": trial_code(mine.recipe)}),
         replace(ended(theirs, 50.0, 1.0), tags={"paribus.code": "other"}, attempt=3, run_id="theirs"),
         replace(ended(failed, 50.0, 1.0), outcome="failed"),
     ]
@@ -238,7 +238,7 @@ def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_p
 def test_a_verb_that_keeps_to_some_actions_leaves_the_others(home: Path) -> None:
     done, failed, running = drawn(STUDY, home)[:3]
     records = [
-        replace(ended(done, 50.0, 1.0), tags={"paribus.code": code_digest()}),
+        replace(ended(done, 50.0, 1.0), tags={"paribus.code": trial_code(done.recipe)}),
         replace(ended(failed, 50.0, 1.0), outcome="failed"),
         replace(ended(running, 50.0, 1.0), outcome=None),
     ]

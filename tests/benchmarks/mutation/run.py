@@ -26,7 +26,7 @@ from patch import forget, patch
 
 ROOT = Path("platform/paribus")
 # Of the folder's tests those that start servers, draw or simulate for long say nothing of a number that others do not.
-TESTS = ("tests/analysis", "tests/study", "tests/orchestration")
+TESTS = ("tests/analysis", "tests/study", "tests/engine", "tests/report")
 LEFT_OUT = ("test_error_rates", "test_plots")
 SLOW_S, LIMIT_S = 2.0, 5.0
 _MEMORY = 6 << 30
