@@ -202,7 +202,7 @@ def test_the_interval_for_another_test_set_keeps_the_floor_of_one_example(study:
         width = result.arm.as_dict()["model.width"]
         correct = right[width].copy()
         correct[gained.get((width, result.replicate), [])] = True
-        return replace(result, correct=correct)
+        return replace(result, examples=Examples(correct=correct))
 
     results = [judged(r) for r in results_of(study, {1.0: [90.0] * 6, 2.0: [90.5] * 5 + [91.0]})]
     found = analyse(study.vary(replicates=6), results).contrasts[0]

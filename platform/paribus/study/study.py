@@ -4,14 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
 from paribus.recipe.component import Component, as_text, components
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
-from paribus.study.checks import check_claim, check_fields
+from paribus.study.checks import MOST_ARMS, check_claim, check_fields
 from paribus.study.designs import StudyError, check_arms, check_factors, explicit, factorial, one_at_a_time
 from paribus.study.words import Arm, Claim, Level
 
@@ -145,12 +145,12 @@ class Study:
 
         if isinstance(self.factors, Mapping):
             factors = {
-                path: type(levels)(map(_level, levels)) if isinstance(levels, (tuple, list)) else levels
+                path: type(levels)(map(_level, levels)) if _is_short(levels) else levels
                 for path, levels in self.factors.items()
             }
             object.__setattr__(self, "factors", factors)
         object.__setattr__(self, "baseline", texts(self.baseline))
-        if isinstance(self.arms_listed, (tuple, list)):
+        if _is_short(self.arms_listed):
             object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
 
     def _base_levels(self) -> dict[str, Level]:
@@ -204,6 +204,11 @@ class Study:
                     f"the arm {arm.name!r} has no baseline to be compared with: "
                     f"{self.baseline_of(arm).name!r} is no arm; add it, or name another baseline"
                 )
+
+
+def _is_short(listed: object) -> TypeGuard[tuple[Any, ...] | list[Any]]:
+    """Whether levels or arms are a list that will not be refused for its length, or for being none, in a moment."""
+    return isinstance(listed, (tuple, list)) and len(listed) <= MOST_ARMS
 
 
 def _level(level: Any) -> Any:
