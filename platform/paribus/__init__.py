@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from paribus.commands.answer import Answer
 
-__all__ = ["Claim", "Recipe", "Study", "main", "plan", "preset", "report", "run", "status"]
+__all__ = ["Claim", "Recipe", "Study", "main", "plan", "preset", "run", "status", "verdicts"]
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> None:
     """The study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`.
 
     In a notebook or at a prompt, where the arguments of the process are not the person's, it runs the study unless
-    it is given some, and comes back; `run` and `report` give objects there.
+    it is given some, and comes back; `run` and `verdicts` give objects there.
 
     Raises:
         SystemExit: with the command's exit code, unless a person works in this process.
@@ -42,7 +42,7 @@ def plan(study: Study, **options: Any) -> Answer:
 
 
 def run(study: Study, **options: Any) -> Answer:
-    """Complete the study, and give what `report` gives; `code` is 0 if every trial has a result."""
+    """Complete the study, and give what `verdicts` gives; `code` is 0 if every trial has a result."""
     return _answer(study, "run", options)
 
 
@@ -51,8 +51,8 @@ def status(study: Study, **options: Any) -> Answer:
     return _answer(study, "status", options)
 
 
-def report(study: Study, **options: Any) -> Answer:
-    """Effects with intervals, verdicts and the claim, a row a contrast; `html="FILE"` writes one page."""
+def verdicts(study: Study, **options: Any) -> Answer:
+    """What `paribus report` prints: effects with intervals, verdicts, the claim; `html="FILE"` writes one page."""
     return _answer(study, "report", options)
 
 

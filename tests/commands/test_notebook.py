@@ -91,7 +91,7 @@ def test_a_study_is_planned_run_and_reported_in_a_notebook(kernel: Kernel) -> No
     status = kernel.cell("paribus.status(study)")
     assert "6 of 6 trials have ended" in status.shown["text/plain"]
     assert status.shown["text/html"].count("<td>finished</td>") == 6
-    report = kernel.cell("print(paribus.report(study, html='page.html'))")
+    report = kernel.cell("print(paribus.verdicts(study, html='page.html'))")
     assert report.error == "", report.traceback
     assert "verdict" in report.streams["stdout"]
     assert "page.html" in report.streams["stderr"]
@@ -104,7 +104,7 @@ def test_a_study_is_planned_run_and_reported_in_a_notebook(kernel: Kernel) -> No
     wrong = kernel.cell("paribus.main(study, ['statsu'])")
     assert wrong.error == ""
     assert "invalid choice: 'statsu'" in wrong.streams["stderr"]
-    refused = kernel.cell("paribus.report(study, htm='page.html')")
+    refused = kernel.cell("paribus.verdicts(study, htm='page.html')")
     assert refused.error == "StudyError: report has no option 'htm': it takes ledger, fresh, html, markdown"
     assert kernel.cell("1 + 1").shown["text/plain"] == "2"
 

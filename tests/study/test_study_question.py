@@ -48,7 +48,7 @@ def test_a_wrong_study_is_refused_before_anything_starts(tmp_path: Path) -> None
 
 def test_what_a_study_once_did_itself_says_where_it_is_now() -> None:
     study = Study(name="wide", factors={"model.width": (1.0, 2.0)})
-    with pytest.raises(AttributeError, match=r"from paribus import report`, and write report\(study\)"):
+    with pytest.raises(AttributeError, match=r"from paribus import verdicts`, and write verdicts\(study\)"):
         study.report()
     with pytest.raises(AttributeError, match="a Study has no 'repport'"):
         study.repport()

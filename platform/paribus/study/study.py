@@ -18,7 +18,7 @@ from paribus.study.words import Arm, Claim, Level
 Design = Literal["factorial", "one_at_a_time", "explicit"]
 _ABSENT = object()
 # What a study did itself in the first release: now functions of the front door, so that `study` imports no command.
-_CALLS = ("main", "plan", "run", "status", "report")
+_CALLS = {"main": "main", "plan": "plan", "run": "run", "status": "status", "report": "verdicts"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,9 @@ class Study:
 
     def __getattr__(self, name: str) -> Any:
         if name in _CALLS:
-            raise AttributeError(f"a study is data: `from paribus import {name}`, and write {name}(study)")
+            raise AttributeError(
+                f"a study is data: `from paribus import {_CALLS[name]}`, and write {_CALLS[name]}(study)"
+            )
         raise AttributeError(f"a Study has no {name!r}")
 
     def _write_components(self) -> None:
