@@ -148,9 +148,12 @@ def test_retry_with_nothing_failed_trains_nothing(office: Sandbox, study: Path, 
 def test_results_of_other_code_are_not_reused_silently(office: Sandbox, study: Path, grown: Done, stack: Stack) -> None:
     changed = office.folder / "other" / "platform"
     shutil.copytree(stack.checkout / "platform", changed)
-    loop = changed / "paribus" / "training" / "loop.py"
-    loop.write_text(loop.read_text() + "\n# Another comment is other code.\n")
+    sources = changed / "paribus" / "training" / "progress.py"
     other = {"PYTHONPATH": str(changed)}
+    sources.write_text(sources.read_text() + "\n# Another comment is no other code.\n")
+    assert json.loads(office.run(study, "plan", "--json", **other).stdout)["counts"] == {"skip": 4}
+    assert sources.read_text().count("DEAD_STEPS = 20") == 1
+    sources.write_text(sources.read_text().replace("DEAD_STEPS = 20", "DEAD_STEPS = 21"))
     refused = office.run(study, **other)
     assert refused.returncode == 3
     assert "--accept-code" in refused.stderr
