@@ -66,15 +66,23 @@ down: ## end what `up` started, and nothing else
 doctor: env ## say what is missing, busy or wrong, and what to do
 	@$(BIN)/paribus doctor
 
+# Tests that start servers mostly wait for them: the others run meanwhile, and what they print comes after.
+define SUITE
+log=$$(mktemp); $(PYTEST) -m "not cluster and not gpu" >"$$log" 2>&1 & others=$$!; \
+trap 'kill $$others; exit 130' INT TERM; status=0; \
+$(PYTEST) -m "cluster and not gpu" || status=$$?; \
+wait $$others || status=$$?; cat "$$log"; rm -f "$$log"; exit $$status
+endef
+
 test: env ## run every test but those that need a GPU
-	@$(PYTEST)
+	@$(SUITE)
 
 check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
 	@echo "mypy --strict"; $(BIN)/mypy
 	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
-	@echo "tests, the README's tables among them"; $(PYTEST)
+	@echo "tests, the README's tables among them"; $(SUITE)
 
 bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
 	@set -e; for file in $$(find tests/benchmarks -name 'bench_*.py' | sort); do \
