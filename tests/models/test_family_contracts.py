@@ -66,7 +66,8 @@ def test_no_two_published_nets_share_a_name() -> None:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 def test_each_family_has_its_row_in_both_readmes(family: type[Family]) -> None:
     for module, folder in ((family.__module__, families), (NETS[family].__module__, paribus.models)):
-        row = f"| `{module.rpartition('.')[2]}.py` |"
+        file = module.removeprefix(f"{folder.__name__}.").replace(".", "/")
+        row = f"| `{file}.py` |"
         assert row in (Path(folder.__file__).parent / "README.md").read_text()
 
 
