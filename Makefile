@@ -66,12 +66,17 @@ down: ## end what `up` started, and nothing else
 doctor: env ## say what is missing, busy or wrong, and what to do
 	@$(BIN)/paribus doctor
 
-# Tests that start servers mostly wait for them: the others run meanwhile, and what they print comes after.
+# Tests that start servers mostly wait for them: the others run meanwhile, and what they print comes after. Some measure
+# how long processes wait for one another, so that what failed in that company is run once more, alone, and must pass then.
 define SUITE
-log=$$(mktemp); $(PYTEST) -m "not cluster and not gpu" >"$$log" 2>&1 & others=$$!; \
-trap 'kill $$others; exit 130' INT TERM; status=0; \
-$(PYTEST) -m "cluster and not gpu" || status=$$?; \
-wait $$others || status=$$?; cat "$$log"; rm -f "$$log"; exit $$status
+log=$$(mktemp); servers="-o cache_dir=.pytest_cache/servers"; plain="-o cache_dir=.pytest_cache/plain"; \
+$(PYTEST) $$plain -m "not cluster and not gpu" >"$$log" 2>&1 & others=$$!; \
+trap 'kill $$others; exit 130' INT TERM; first=0; second=0; \
+$(PYTEST) $$servers -m "cluster and not gpu" || first=$$?; \
+wait $$others || second=$$?; cat "$$log"; rm -f "$$log"; \
+if [ $$first = 1 ]; then echo "once more, alone:"; first=0; $(PYTEST) $$servers --last-failed -m "cluster and not gpu" || first=$$?; fi; \
+if [ $$second = 1 ]; then echo "once more, alone:"; second=0; $(PYTEST) $$plain --last-failed -m "not cluster and not gpu" || second=$$?; fi; \
+[ $$first = 0 ] && [ $$second = 0 ]
 endef
 
 test: env ## run every test but those that need a GPU
