@@ -101,7 +101,8 @@ def _words(args: argparse.Namespace) -> tuple[dict[str, str], Path]:
 
 
 def _asked(args: argparse.Namespace) -> "Asked":
-    from paribus.shards.in_place.indexing import MAX_LEFT_OUT, Asked
+    from paribus.shards.in_place.indexing import Asked
+    from paribus.shards.in_place.layout import MAX_LEFT_OUT
 
     hold_out = None
     if args.hold_out is not None:

@@ -15,7 +15,7 @@ from paribus.host.atomic import lock, new_file
 from paribus.host.plain_files import read_document
 from paribus.host.progress_bar import ByteMeter
 from paribus.shards.in_place.found import Shards, find_shards
-from paribus.shards.in_place.layout import Layout, is_text, layout_of
+from paribus.shards.in_place.layout import MAX_LEFT_OUT, Layout, is_text, layout_of
 from paribus.shards.in_place.roll import Roll
 from paribus.shards.in_place.scan import HoldOut, Note, Scan, ShardJob
 from paribus.shards.in_place.tar_stream import Forward, Sample, read_samples
@@ -27,7 +27,6 @@ from paribus.shards.storage.locations import ShardLocation
 
 TRAIN = "train"
 LEFT_OUT = "left_out.txt"
-MAX_LEFT_OUT = 0.01
 _WORK, _PLAN, _NOTES = ".paribus-index", "plan.json", "notes"
 _LOOKED_AT, _LOOKS = 200, 32
 

@@ -16,10 +16,27 @@ _LABEL_PARTS = (("cls",), ("label", "class", "target"), ("cls.txt", "label.txt",
 _FIELDS = ("label", "cls", "class", "class_id", "label_id", "class_label", "target", "class_name", "label_name")
 MAX_LABEL = 200
 _LISTED = 12
+# The share of a split that may be left out where nobody says another.
+MAX_LEFT_OUT = 0.01
+# So many of them are named.
+NAMED = 3
 
 
 class SampleError(ValueError):
     """What is wrong with one sample, which is left out."""
+
+
+def may_leave_out(num: int, share: float) -> int:
+    """How many of the `num` samples of a split may be left out: `share` of them, and always one."""
+    return max(1, int(share * num))
+
+
+def left_out_text(split: str, left_out: Sequence[str], num: int, share: float) -> str:
+    """That more than `share` of the `num` samples of a split cannot be used, and the first of them."""
+    return (
+        f"{len(left_out):,} of the {num:,} samples of split {split!r} cannot be used, and --max-left-out "
+        f"{share:g} allows {may_leave_out(num, share):,}: {'; '.join(left_out[:NAMED])}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paribus.errors import DataError
-from paribus.shards.in_place.layout import Layout
+from paribus.shards.in_place.layout import NAMED, Layout, left_out_text, may_leave_out
 from paribus.shards.in_place.scan import Note, ShardJob
 from paribus.shards.index import Rows, index_bytes, index_files, keys_bytes
 from paribus.shards.making.plan import checked_ids
@@ -70,12 +70,9 @@ class Roll:
         """DataError where more of a split was left out than `share` of its samples; one is always allowed."""
         for split, names in self.left_out.items():
             num = len(names) + len(self.splits[split].keys)
-            allowed = max(1, int(share * num))
-            if len(names) > allowed:
-                shown = "; ".join(names[:3])
+            if len(names) > may_leave_out(num, share):
                 raise DataError(
-                    f"{len(names):,} of the {num:,} samples of split {split!r} cannot be used, and --max-left-out "
-                    f"{share:g} allows {allowed:,}: {shown}{' ...' if len(names) > 3 else ''}. If --image and "
+                    f"{left_out_text(split, names, num, share)}{' ...' if len(names) > NAMED else ''}. If --image and "
                     "--label name the right files, mend the shards, or allow more: what was read is kept"
                 )
 

@@ -200,7 +200,8 @@ def _any_torchvision(spec: str, args: argparse.Namespace) -> "Source":
 
 
 def _webdataset(spec: str, args: argparse.Namespace) -> "Source":
-    from paribus.shards.sources.webdataset_shards import MAX_LEFT_OUT, Taken, webdataset_shards
+    from paribus.shards.in_place.layout import MAX_LEFT_OUT
+    from paribus.shards.sources.webdataset_shards import Taken, webdataset_shards
 
     _takes(args, "add_split", "label_field", "image", "label", "max_left_out", "class_numbers")
     others = _pairs("--add-split", args.add_split or ())

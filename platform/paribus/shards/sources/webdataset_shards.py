@@ -8,16 +8,23 @@ from pathlib import Path
 
 from paribus.errors import DataError
 from paribus.shards.in_place.found import find_shards
-from paribus.shards.in_place.layout import Layout, SampleError, is_text, layout_of
+from paribus.shards.in_place.layout import (
+    MAX_LEFT_OUT,
+    NAMED,
+    Layout,
+    SampleError,
+    is_text,
+    layout_of,
+    left_out_text,
+    may_leave_out,
+)
 from paribus.shards.in_place.tar_stream import Part, Sample, is_meta, split_name
 from paribus.shards.sources.class_names import ClassNumbers, class_numbers
 from paribus.shards.sources.names import Names
 from paribus.shards.sources.source import Listing, Source, tidy_key
 from paribus.shards.sources.tar_members import Found, Member, members, opened
 
-MAX_LEFT_OUT = 0.01
 _LOOKED_AT = 200
-_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +113,14 @@ class _Scan:
     def check_left_out(self, split: str, share: float) -> None:
         """DataError where more samples were left out than `share` of the split; one is always allowed."""
         num = len(self.left_out) + len(self.keys)
-        allowed = max(1, int(share * num))
-        if len(self.left_out) > allowed or not self.keys:
-            raise DataError(
-                f"{len(self.left_out):,} of the {num:,} samples of split {split!r} cannot be used, and --max-left-out "
-                f"{share:g} allows {allowed:,}: {'; '.join(self.left_out[:_NAMED])}"
-            )
+        if len(self.left_out) > may_leave_out(num, share) or not self.keys:
+            raise DataError(left_out_text(split, self.left_out, num, share))
 
     def notes(self, split: str) -> Iterator[str]:
         """What was left out, for people."""
         if self.left_out:
-            more = f"; and {len(self.left_out) - _NAMED} more" if len(self.left_out) > _NAMED else ""
-            yield f"{len(self.left_out)} samples of {split} are left out: {'; '.join(self.left_out[:_NAMED])}{more}"
+            more = f"; and {len(self.left_out) - NAMED} more" if len(self.left_out) > NAMED else ""
+            yield f"{len(self.left_out)} samples of {split} are left out: {'; '.join(self.left_out[:NAMED])}{more}"
 
 
 def _layout(path: Path, taken: Taken) -> Layout:
