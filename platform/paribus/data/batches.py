@@ -338,16 +338,16 @@ class Feed:
         if isinstance(pixel_source, Staged):
             pixel_source = pixel_source.drawing(draw)
         good = pixel_source.fill(positions, out, self.crops(positions, draw))
-        self._augmented(out, draw, out)
+        if (images := self._augmented(out, draw)) is not out:
+            out[:] = images
         return good
 
-    def _augmented(self, images: Pixels, draw: Draw, out: Pixels) -> None:
-        """Write viewed or cropped training images to `out`: padded, flipped, and through the recipe's transforms."""
+    def _augmented(self, images: Pixels, draw: Draw) -> Pixels:
+        """Viewed or cropped training images, padded, flipped, and through the recipe's transforms; the same if none."""
         augment = self._recipe.augment
         if augment.crop == "pad" or (augment.flip and augment.crop != "random_resized"):
-            out[:] = images = varied(images, augment, draw)
-        if is_transformed(augment):
-            out[:] = transformed(images, augment, draw)
+            images = varied(images, augment, draw)
+        return transformed(images, augment, draw)
 
     def crops(self, positions: Positions, draw: Draw) -> Crops | None:
         """Where the training images at `positions` are cut, if they are cut from the stored ones."""
@@ -367,9 +367,7 @@ class Feed:
     def batch_of(self, loaded: PixelBatch, seed: int, epoch: int) -> Batch:
         """The batch of training images that were viewed or cropped, but not yet padded, flipped or transformed."""
         draw = Draw(self._train.index.ids[loaded.positions], seed, epoch)
-        images = loaded.images.copy()
-        self._augmented(images, draw, images)
-        loaded = replace(loaded, images=images)
+        loaded = replace(loaded, images=self._augmented(loaded.images, draw))
         return self._batch(self._train.index, _Loaded.of(loaded), draw)
 
     def _batch(self, index: Index, loaded: _Loaded, draw: Draw | None) -> Batch:

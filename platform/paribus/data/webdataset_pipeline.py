@@ -11,7 +11,7 @@ import numpy as np
 from paribus.data.augment import Draw
 from paribus.data.batches import Batch, Feed, PixelBatch
 from paribus.data.feed import open_feed
-from paribus.data.own_stages import STEP, Ordered, Sample, sample_stages
+from paribus.data.own_stages import STEP, Sample, Staged
 from paribus.recipe.recipe import Recipe
 from paribus.recipe.seeds import Seeds
 
@@ -26,23 +26,14 @@ def pipeline(recipe: Recipe, seeds: Seeds, epoch: int, home: Path | None = None,
     Raises:
         DataError: what `open_feed` raises.
     """
-    from webdataset.pipeline import DataPipeline
-
     feed = open_feed(recipe.replace({"resources.gpus": 0.0}), home, threads=0)
     steps = feed.positions(seeds.order, epoch, start_step)
     rows = np.ascontiguousarray(steps).reshape(-1)
     reading = feed.train_reading
     draw = Draw(reading.reader.index.ids[rows], seeds.augment, epoch)
-    first = Ordered(
-        reader=reading.reader,
-        split=recipe.data.train_split,
-        rows=rows,
-        draw=draw,
-        crops=feed.crops(rows, draw),
-        step_size=recipe.data.batch_size,
-    )
-    stages = sample_stages(reading.viewing, reading.reader, reading.own)
-    return DataPipeline(first, *stages, Batched(feed, seeds.augment, epoch))
+    source = Staged(reading.reader, recipe.data.train_split, reading.viewing, reading.own, draw)
+    samples = source.samples(rows, feed.crops(rows, draw), recipe.data.batch_size)
+    return samples.compose(Batched(feed, seeds.augment, epoch))
 
 
 @dataclass(frozen=True)
