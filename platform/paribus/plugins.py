@@ -9,6 +9,8 @@ from importlib import invalidate_caches
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import BaseModel
+
 from paribus.recipe import Recipe
 from paribus.recipe.code import Own
 from paribus.recipe.component import STAGE, own_of
@@ -35,9 +37,9 @@ def stand_beside(*folders: Path) -> None:
     invalidate_caches()
 
 
-def has_own(recipe: Recipe) -> bool:
-    """Whether anything in `recipe` comes from outside."""
-    return any(True for _ in own_of(recipe))
+def has_own(part: BaseModel) -> bool:
+    """Whether anything in a recipe, or in a part of one, comes from outside."""
+    return any(True for _ in own_of(part))
 
 
 def files_of(recipe: Recipe) -> tuple[Path, ...]:

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from paribus.keyed_draws import global_draws, keyed
 from paribus.models.build import build, outline
 from paribus.models.layers import activation, attention, norm
+from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import as_text, components, kind_of, own_of
+from paribus.recipe.component import as_text, components, kind_of
 from paribus.recipe.own import is_own
 
 __all__ = [
@@ -212,7 +213,7 @@ def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], object]]]:
 
         yield recipe.data.stages, partial(load_stages, recipe.data.stages)
     size = recipe.data.size or max(32, recipe.model.min_size)
-    if any(True for _ in own_of(recipe.model)):
+    if has_own(recipe.model):
         yield (recipe.model.model_dump_json(), size), partial(_check_net, recipe, size)
 
 

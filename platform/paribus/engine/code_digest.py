@@ -2,11 +2,11 @@
 
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 
 from paribus.plugins import sources_of
 from paribus.recipe import Recipe
 from paribus.recipe.code import code_of
+from paribus.tracking.environment import version_of
 
 # Another version of these computes other numbers.
 _COMPARED = ("paribus", "torch")
@@ -23,7 +23,7 @@ def trial_code(recipe: Recipe) -> str:
 
 def versions() -> dict[str, str]:
     """The versions of ourselves and of torch, without importing it; "" where one is not installed."""
-    return {name: _version(name) for name in _COMPARED}
+    return {name: version_of(name) or "" for name in _COMPARED}
 
 
 def check_node(recipe: Recipe, code: str, expected: Mapping[str, str]) -> None:
@@ -42,10 +42,3 @@ def check_node(recipe: Recipe, code: str, expected: Mapping[str, str]) -> None:
             f"{'; '.join(differing)} (there: where the study was started). Install the same paribus and torch on "
             "every node, start its Ray again, then say retry"
         )
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""

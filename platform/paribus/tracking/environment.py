@@ -60,11 +60,12 @@ def _machine() -> dict[str, Any]:
         "host": platform.node(),
         "cpu": _cpu_name(),
         "num_cpus": os.cpu_count(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := version_of(name))},
     }
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package, without importing it; None where it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
