@@ -24,17 +24,21 @@ GIVEN = frozenset({"channels", "num_channels", "num_features", "num_classes"})
 CALLED_WITH = frozenset({"logits", "targets", "done", "images", "labels", "image", "params"})
 
 
-class Component(Part):
-    """A component with arguments; they are its further fields."""
+class WithArguments(Part):
+    """A part whose further fields are the arguments of what it names."""
 
     model_config = ConfigDict(extra="allow")
-
-    kind: str
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Arguments by name."""
         return dict(self.__pydantic_extra__ or {})
+
+
+class Component(WithArguments):
+    """A component with arguments."""
+
+    kind: str
 
     def __str__(self) -> str:
         return as_text(self)

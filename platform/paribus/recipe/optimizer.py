@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from paribus.recipe.component import OWN, checked, tag_of
+from paribus.recipe.component import OWN, WithArguments, checked, tag_of
 from paribus.recipe.own import accepts, arguments, canonical, is_own, load
 from paribus.recipe.part import Part
 
@@ -79,22 +79,16 @@ class Muon(_Optimizer):
     epsilon: float = Field(1e-8, gt=0)
 
 
-class OwnOptimizer(_Optimizer):
+class OwnOptimizer(_Optimizer, WithArguments):
     """A class with the interface of torch.optim's, `"torch:NAdam"` or `"my_parts:Sophia"`; its arguments are further
     fields. `lr` is set at every step as the schedule says; `weight_decay` and `lr` have the class's own defaults.
     """
 
-    model_config = ConfigDict(extra="allow")
     own_place: ClassVar[str] = "optimizer"
 
     kind: str
     lr: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Arguments by name, beside rate and decay."""
-        return dict(self.__pydantic_extra__ or {})
 
     @model_validator(mode="before")
     @classmethod

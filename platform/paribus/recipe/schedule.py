@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from paribus.recipe.component import CALLED_WITH, OWN, checked, tag_of
+from paribus.recipe.component import CALLED_WITH, OWN, WithArguments, checked, tag_of
 from paribus.recipe.own import arguments, canonical, is_own, load
 from paribus.recipe.part import Part
 
@@ -59,19 +59,13 @@ class OneCycle(_Schedule):
     final_fraction: float = Field(0.0, ge=0, lt=1)
 
 
-class OwnSchedule(_Schedule):
+class OwnSchedule(_Schedule, WithArguments):
     """A user's: `factor(done)` gives the rate as a multiple of the optimizer's, of the part of the budget that is done
     (0 to 1). A function of `done` and its arguments, or a class whose objects are called with `done`."""
 
-    model_config = ConfigDict(extra="allow")
     own_place: ClassVar[str] = "schedule"
 
     kind: str
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Arguments by name."""
-        return dict(self.__pydantic_extra__ or {})
 
     @model_validator(mode="before")
     @classmethod

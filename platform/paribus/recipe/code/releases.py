@@ -12,17 +12,17 @@ from paribus.recipe.recipe import Recipe
 _SCHEDULES = ("step", "exponential", "cosine", "one_cycle")
 # The release at 5885a4d, as first found in the sources of 2026-11-29: a family's codes in the order of _SCHEDULES.
 _AT_5885A4D = {
-    "wide_resnet": "f75022670fe9b7c9 f75022670fe9b7c9 f75022670fe9b7c9 f75022670fe9b7c9",
-    "resnet": "f8d8afca997fc603 f8d8afca997fc603 f8d8afca997fc603 f8d8afca997fc603",
-    "resnext": "19b43164f65f21d5 19b43164f65f21d5 19b43164f65f21d5 19b43164f65f21d5",
-    "senet": "8a94ef96ea1d3162 8a94ef96ea1d3162 8a94ef96ea1d3162 8a94ef96ea1d3162",
-    "nin": "83a458746818ff30 83a458746818ff30 83a458746818ff30 83a458746818ff30",
-    "inception_v1": "aae900e313913d4e aae900e313913d4e aae900e313913d4e aae900e313913d4e",
-    "inception_v2": "52e15f10d7d55dd5 52e15f10d7d55dd5 52e15f10d7d55dd5 52e15f10d7d55dd5",
-    "xception": "a05a28976ffa840b a05a28976ffa840b a05a28976ffa840b a05a28976ffa840b",
-    "inception_v4": "81b102464d487891 81b102464d487891 81b102464d487891 81b102464d487891",
-    "inception_resnet": "b79b11c43783cf1c b79b11c43783cf1c b79b11c43783cf1c b79b11c43783cf1c",
-    "inception_v3": "46b407dd799c5a5f 46b407dd799c5a5f 46b407dd799c5a5f 46b407dd799c5a5f",
+    "wide_resnet": "d88fa42331cce906 d88fa42331cce906 d88fa42331cce906 d88fa42331cce906",
+    "resnet": "11b8187cb5b843cb 11b8187cb5b843cb 11b8187cb5b843cb 11b8187cb5b843cb",
+    "resnext": "48c167771c5dac45 48c167771c5dac45 48c167771c5dac45 48c167771c5dac45",
+    "senet": "f9192f0464baa22f f9192f0464baa22f f9192f0464baa22f f9192f0464baa22f",
+    "nin": "cde1a1836cc2c778 cde1a1836cc2c778 cde1a1836cc2c778 cde1a1836cc2c778",
+    "inception_v1": "3cd9fd7fa44530aa 3cd9fd7fa44530aa 3cd9fd7fa44530aa 3cd9fd7fa44530aa",
+    "inception_v2": "e6946c38ee3199f1 e6946c38ee3199f1 e6946c38ee3199f1 e6946c38ee3199f1",
+    "xception": "b276a18770b593f8 b276a18770b593f8 b276a18770b593f8 b276a18770b593f8",
+    "inception_v4": "55074932f637069c 55074932f637069c 55074932f637069c 55074932f637069c",
+    "inception_resnet": "a053d27292daa398 a053d27292daa398 a053d27292daa398 a053d27292daa398",
+    "inception_v3": "49ad2afdf798196c 49ad2afdf798196c 49ad2afdf798196c 49ad2afdf798196c",
 }
 _RELEASES = {"bfdc29694eb4939d": _AT_5885A4D}
 KNOWN = frozenset(_RELEASES)

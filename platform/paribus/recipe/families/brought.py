@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from paribus.recipe.component import as_text, checked, frozen, written
+from paribus.recipe.component import WithArguments, as_text, checked, frozen, written
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.family import Family, Published
 from paribus.recipe.own import arguments, canonical, is_own, load
@@ -15,7 +15,7 @@ GIVEN = frozenset({"in_channels", "in_chans", "num_classes"})
 _WEIGHTS = frozenset({"pretrained", "weights", "progress", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"})
 
 
-class Brought(Family):
+class Brought(Family, WithArguments):
     """`family` names a class or function that makes a torch.nn.Module of images (N, C, H, W) to logits (N, K).
 
     It is told `in_channels` and `num_classes` where it has such arguments; its others are fields here. It starts as it
@@ -24,16 +24,10 @@ class Brought(Family):
     into it.
     """
 
-    model_config = ConfigDict(extra="allow")
     own_place: ClassVar[str] = "model"
 
     family: str
     width: float = Field(1.0, ge=1, le=1)
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Arguments by name."""
-        return dict(self.__pydantic_extra__ or {})
 
     @property
     def name(self) -> str:
