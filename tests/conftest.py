@@ -6,11 +6,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from sandbox import PORTS, Sandbox, Stack, environment, free_ports
 
-pytest_plugins = ["shard_sets", "shelf"]
+pytest_plugins = ["shard_sets"]
+if TYPE_CHECKING:
+    from shelf import Shelf
+
+    from paribus.tracking.mlflow.server import ServerProcess
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -51,3 +57,26 @@ def lone_sandbox(checkout: Path, tmp_path: Path) -> Iterator[Sandbox]:
     made = Sandbox(folder=tmp_path / "work", env=environment(checkout, tmp_path / "home"))
     yield made
     made.end()
+
+
+@pytest.fixture(scope="session")
+def shelf_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    from paribus.tracking.mlflow.server import start_server
+
+    server = start_server(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def shelf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def shelf(shelf_server: ServerProcess, shelf_home: Path) -> Iterator[Shelf]:
+    from shelf import Shelf
+
+    made = Shelf(shelf_server.uri, shelf_home)
+    yield made
+    made.close()

@@ -1,15 +1,15 @@
-"""Small shard sets as fixtures, and servers of them: stripes, and crops of the photographs that scikit-learn brings."""
+"""Small shard sets as fixtures, and servers of them: stripes, and crops of the photographs that scikit-learn brings.
+
+Every run of pytest loads this file, so that what takes long to import is imported where it is needed.
+"""
 
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from data_servers import Nginx, object_server, serve
-from foreign_shards import photo, write
 from PIL import Image
-from sklearn.datasets import load_sample_images
 
 from paribus.shards.making.shards import make_shards
 from paribus.shards.sources.image_folder import image_folder
@@ -32,6 +32,8 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 + 8 JPEG crops, of many sizes, of two real photographs: china and flower."""
+    from sklearn.datasets import load_sample_images
+
     root = tmp_path_factory.mktemp("images") / "photos"
     generator = np.random.Generator(np.random.Philox(key=7))
     for name, picture in zip(("china", "flower"), load_sample_images().images, strict=True):
@@ -57,6 +59,8 @@ def photos(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three training shards of four samples and a validation shard of four, with keys in folders with dots."""
+    from foreign_shards import photo, write
+
     folder = tmp_path_factory.mktemp("foreign") / "set"
     for shard in range(3):
         numbers = range(4 * shard, 4 * shard + 4)
@@ -90,9 +94,3 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
         "GOOGLE_SKIP_SIGNATURE": "true",
     }.items():
         monkeypatch.setenv(name, value)
-
-
-def jpeg(pixels: np.ndarray) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG")
-    return buffer.getvalue()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
@@ -22,7 +21,6 @@ from paribus.study.plan import Trial, trials
 from paribus.study.settings import Settings, settings_of
 from paribus.tracking import Recorder, TrialHeader
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.mlflow.server import ServerProcess, start_server
 
 # Top-1 of a trial, or how else it ended; None: it has not run.
 Fate = Callable[[Trial], float | str | None]
@@ -91,22 +89,3 @@ class Shelf:
         """Close what a test has opened."""
         while self.open:
             self.open.pop().close()
-
-
-@pytest.fixture(scope="session")
-def shelf_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    server = start_server(tmp_path_factory.mktemp("mlflow"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def shelf_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture
-def shelf(shelf_server: ServerProcess, shelf_home: Path) -> Iterator[Shelf]:
-    made = Shelf(shelf_server.uri, shelf_home)
-    yield made
-    made.close()

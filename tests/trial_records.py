@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from paribus.study import Arm
 from paribus.study.plan import Trial
 from paribus.tracking.ledger_records import TrialRecord
 
 
 def record_of(trial: Trial, **fields: Any) -> TrialRecord:
     """The record of a finished trial; `fields` are what is to be otherwise."""
+    return ended(trial.arm, trial.replicate, **{"trial_id": trial.id, "study": "plan", **fields})
+
+
+def ended(arm: Arm, replicate: int, **fields: Any) -> TrialRecord:
+    """The record of a trial of a plan that is not at hand."""
     made: dict[str, Any] = {
         "run_id": "run",
-        "trial_id": trial.id,
-        "study": "plan",
-        "arm": trial.arm,
-        "arm_name": trial.arm.name,
-        "replicate": trial.replicate,
+        "trial_id": f"{arm.name}-{replicate}",
+        "study": "",
+        "arm": arm,
+        "arm_name": arm.name,
+        "replicate": replicate,
         "outcome": "finished",
         "interrupted": False,
         "status": "FINISHED",

@@ -6,6 +6,7 @@ import os
 import platform
 
 import pytest
+from trial_records import ended
 
 from paribus.host.processes import start_of
 from paribus.study.words import Arm
@@ -35,29 +36,13 @@ def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
 
 
 def a_trial(began_s: float, ended_s: float | None) -> TrialRecord:
-    return TrialRecord(
-        run_id="",
-        trial_id="",
-        study="s",
-        arm=Arm(()),
-        arm_name="",
-        replicate=1,
+    return ended(
+        Arm(()),
+        1,
         outcome=None if ended_s is None else "finished",
-        interrupted=False,
         status="RUNNING" if ended_s is None else "FINISHED",
-        attempt=1,
-        attempts={},
-        metrics={},
-        latest={},
-        params={},
-        outcome_step=None,
-        num_steps=0,
-        total_steps=0,
-        reason="",
         started_ms=int(1000 * (NOW_S + began_s)),
         ended_ms=0 if ended_s is None else int(1000 * (NOW_S + ended_s)),
-        url="",
-        tags={},
     )
 
 

@@ -1,9 +1,3 @@
-"""Torch has one thread here: more would change nothing but the load."""
+"""Torch has one thread here."""
 
-import pytest
-import torch
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+from one_thread import one_thread  # noqa: F401  a fixture

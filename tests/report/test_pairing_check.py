@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from trial_records import ended
 
 from paribus.execution.crashes import Crash, explanation
 from paribus.report.pairing_check import stream_hashes, stream_notes, stream_tag
@@ -22,30 +23,7 @@ def study() -> Study:
 
 
 def record(arm: Arm, replicate: int, hashes: list[str]) -> TrialRecord:
-    return TrialRecord(
-        run_id="run",
-        trial_id=f"{arm.name}-{replicate}",
-        study="streams",
-        arm=arm,
-        arm_name=arm.name,
-        replicate=replicate,
-        outcome="finished",
-        interrupted=False,
-        status="FINISHED",
-        attempt=1,
-        attempts={},
-        metrics={},
-        latest={},
-        params={},
-        outcome_step=None,
-        num_steps=8,
-        total_steps=8,
-        reason="",
-        started_ms=0,
-        ended_ms=1,
-        url="",
-        tags={"paribus.stream_hash": json.dumps(hashes)} if hashes else {},
-    )
+    return ended(arm, replicate, tags={"paribus.stream_hash": json.dumps(hashes)} if hashes else {})
 
 
 def test_equal_streams_need_no_note_and_a_trial_that_ended_early_is_compared_as_far_as_it_came(study: Study) -> None:

@@ -1,0 +1,9 @@
+"""Torch has one thread here: more would change nothing but the load."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
