@@ -165,7 +165,7 @@ BAD_STUDIES = [
     ({"factors": {"model.depth": {16, 40}}}, "give a tuple of them"),
     ({"factors": {"model.block": ([3, 3], [3])}}, "has the level [3, 3]: a level is one value, or a tuple"),
     ({"factors": [1]}, "map paths to levels"),
-    ({"factors": {}}, "takes factors, and at least one"),
+    ({"factors": {}}, "the factorial design takes factors"),
     # parts, twins
     ({"factors": {"optimizer": (1, 2)}}, "'optimizer' is a part of the recipe, not a field: name one of its fields"),
     ({"factors": {"budget": ("6 epochs", "9 epochs")}}, "'budget' is a part of the recipe, not a field"),
@@ -178,8 +178,8 @@ BAD_STUDIES = [
     ),
     # designs
     ({"design": "factoral"}, "did you mean 'factorial'?"),
-    ({"design": "explicit"}, "the explicit design takes its arms"),
-    ({**EXPLICIT, "factors": DEPTHS, "arms_listed": ({},)}, "and no factors"),
+    ({"design": "explicit"}, "the explicit design takes arms_listed"),
+    ({**EXPLICIT, "factors": DEPTHS, "arms_listed": ({},)}, "and neither of the others"),
     ({"arms_listed": ({},)}, "arms_listed is for 'explicit'"),
     (
         {**EXPLICIT, "arms_listed": ({"model.depth": 16}, {"model.depth": 16})},

@@ -12,6 +12,7 @@ from paribus.metrics.known import METRICS, metric_called
 from paribus.recipe import Recipe
 from paribus.recipe.errors import nearest
 from paribus.study.designs import StudyError
+from paribus.study.fractions import RESOLUTIONS
 from paribus.study.words import Claim, Direction
 
 if TYPE_CHECKING:
@@ -23,7 +24,14 @@ MOST_NAME_BYTES = 120
 MOST_ARMS = 1_000
 MOST_TRIALS = 100_000
 
-DESIGNS = ("factorial", "one_at_a_time", "explicit")
+LEAVE_OUT = ("leave_one_out", "leave_two_out")
+DESIGNS = ("factorial", "one_at_a_time", "fractional", "latin_square", "explicit", *LEAVE_OUT)
+_EXCLUDED = (
+    "give a tuple of mappings from paths to tuples of levels that are no arm together, such as "
+    "({'model.norm': ('none',), 'model.dropout': (0.3,)},)"
+)
+# A fraction of more would have more arms than a study may, or take long to find.
+MOST_FRACTIONAL = 15
 
 
 def check_fields(study: Study) -> None:
@@ -37,12 +45,33 @@ def check_fields(study: Study) -> None:
     _check_margin_is_stated(study)
     _check_word("design", study.design, DESIGNS)
     _check_size(study)
-    if study.design == "explicit" and (study.factors or not study.arms_listed):
-        raise StudyError("the explicit design takes its arms, arms_listed=({...}, {...}), and no factors")
-    if study.design != "explicit" and (study.arms_listed or not study.factors):
-        raise StudyError(f"the {study.design} design takes factors, and at least one; arms_listed is for 'explicit'")
+    _check_sources(study)
     if study.baseline is not None and not study.baseline:
         raise StudyError("the baseline is empty: leave it out to compare with the base recipe, or name its levels")
+
+
+def _check_sources(study: Study) -> None:
+    """That the design has what it makes arms from, and nothing that it would pass over."""
+    given = {"factors": bool(study.factors), "arms_listed": bool(study.arms_listed), "ablate": bool(study.ablate)}
+    wanted = {"explicit": "arms_listed", **dict.fromkeys(LEAVE_OUT, "ablate")}.get(study.design, "factors")
+    if not given[wanted] or sum(given.values()) > 1:
+        shapes = {"factors": "{'model.depth': (16, 40)}", "arms_listed": "({'model.depth': 40},)"}
+        shape = shapes.get(wanted, "{'model.dropout': 0.0}")
+        raise StudyError(
+            f"the {study.design} design takes {wanted}, such as {shape}, and neither of the others: factors are for "
+            "designs that cross them, arms_listed is for 'explicit', ablate for 'leave_one_out' and 'leave_two_out'"
+        )
+    if study.design in LEAVE_OUT and study.baseline is not None:
+        raise StudyError("the full recipe is what an ablation compares with: give its levels in fixed, not in baseline")
+    if study.exclude and study.design not in ("factorial", "one_at_a_time"):
+        raise StudyError(
+            f"exclude would take arms out of the {study.design} design that its effects rest on: it goes with "
+            "'factorial' and 'one_at_a_time'"
+        )
+    if not _is_whole(study.resolution) or study.resolution not in RESOLUTIONS:
+        raise StudyError(f"resolution = {brief(study.resolution)}: allowed are {', '.join(map(str, RESOLUTIONS))}")
+    if study.design == "fractional" and len(study.factors) > MOST_FRACTIONAL:
+        raise StudyError(f"{len(study.factors)} factors: a fractional design takes at most {MOST_FRACTIONAL}")
 
 
 def check_claim(study: Study) -> None:
@@ -138,6 +167,13 @@ def _check_types(study: Study) -> None:
             raise StudyError(
                 f"arms_listed has {brief(arm)}: an arm maps paths to levels, such as {{'model.depth': 40}}"
             )
+    excluded: Any = study.exclude
+    if not isinstance(excluded, Sequence) or isinstance(excluded, (str, bytes)):
+        raise StudyError(f"exclude = {brief(excluded)}: {_EXCLUDED}")
+    for pattern in excluded:
+        fits = isinstance(pattern, Mapping) and bool(pattern)
+        if not fits or not all(isinstance(levels, tuple) for levels in pattern.values()):
+            raise StudyError(f"exclude has {brief(pattern)}: {_EXCLUDED}")
     # What `fixed` may hold, the recipe says.
     for path, level in ((path, level) for each in (study.baseline or {}, *arms) for path, level in each.items()):
         _check_level(path, level)
@@ -163,8 +199,7 @@ def _check_size(study: Study) -> None:
             for level in levels:
                 if not isinstance(level, (list, dict, set)):
                     _check_level(path, level)
-    sizes = [len(levels) for levels in study.factors.values()]
-    num_arms = {"factorial": prod(sizes), "one_at_a_time": sum(sizes), "explicit": len(study.arms_listed)}[study.design]
+    num_arms = _num_arms(study)
     if num_arms > MOST_ARMS:
         raise StudyError(
             f"{num_arms:,} arms: at most {MOST_ARMS:,} in one study; give fewer levels, or design='one_at_a_time'"
@@ -173,6 +208,21 @@ def _check_size(study: Study) -> None:
         raise StudyError(
             f"{num_arms:,} arms x {study.replicates:,} replicates: at most {MOST_TRIALS:,} trials in one study"
         )
+
+
+def _num_arms(study: Study) -> int:
+    """How many arms there will be at most; a baseline that is not among the levels is not counted."""
+    sizes = [len(levels) for levels in study.factors.values()]
+    num = len(study.ablate)
+    return {
+        "factorial": prod(sizes),
+        "one_at_a_time": sum(sizes),
+        "fractional": 1,
+        "latin_square": max(sizes, default=0) ** 2,
+        "explicit": len(study.arms_listed),
+        "leave_one_out": 1 + num,
+        "leave_two_out": 1 + num + num * (num - 1) // 2,
+    }[study.design]
 
 
 def _check_numbers(study: Study) -> None:

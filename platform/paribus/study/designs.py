@@ -33,6 +33,27 @@ def explicit(arms: Sequence[Mapping[str, Level]], baseline: Mapping[str, Level])
     return tuple(Arm.of({path: arm.get(path, baseline[path]) for path in paths}) for arm in arms)
 
 
+def without_excluded(arms: Sequence[Arm], exclude: Sequence[Mapping[str, tuple[Level, ...]]]) -> tuple[Arm, ...]:
+    """The arms that no mapping of `exclude` describes: one whose levels are all among those that it allows.
+
+    Raises:
+        StudyError: a mapping that describes no arm, or none that is left.
+    """
+    gone: set[Arm] = set()
+    for pattern in exclude:
+        found = [arm for arm in arms if pattern and all(arm.as_dict().get(path) in pattern[path] for path in pattern)]
+        if not found:
+            paths = dict(arms[0].levels)
+            unknown = [path for path in pattern if path not in paths]
+            why = f"{unknown[0]!r} is no factor" if unknown else "no arm has such levels together"
+            raise StudyError(f"exclude has {dict(pattern)!r}: {why}; factors are {', '.join(paths)}")
+        gone.update(found)
+    left = tuple(arm for arm in arms if arm not in gone)
+    if not left:
+        raise StudyError(f"exclude leaves none of the {len(arms)} arms: take one of its mappings out")
+    return left
+
+
 def check_factors(factors: Factors) -> None:
     """Raise StudyError for a factor without levels, with one given twice, or not given as a tuple."""
     if not isinstance(factors, Mapping):

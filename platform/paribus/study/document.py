@@ -33,6 +33,11 @@ def read_study(text: str | bytes) -> Study:
         document["fixed"] = _by_path(document["fixed"])
         document["baseline"] = None if document["baseline"] is None else _by_path(document["baseline"])
         document["arms_listed"] = tuple(_by_path(arm) for arm in document["arms_listed"])
+        if "ablate" in document:  # not in what earlier releases wrote
+            document["ablate"] = {name: _by_path(fields) for name, fields in document["ablate"].items()}
+            document["exclude"] = tuple(
+                {path: _levels(levels) for path, levels in pattern.items()} for pattern in document["exclude"]
+            )
         if claim := document["claim"]:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)
@@ -61,7 +66,9 @@ def read_places(document: Any, study: Study) -> dict[str, Place]:
         if all(isinstance(row, str) for row in document):
             grid = [(arm, replicate) for replicate in range(1, study.replicates + 1) for arm in study.arms]
             return dict(zip(document, grid, strict=True))
-        return {row["id"]: (_arm(row["arm"]), int(row["replicate"])) for row in document}
+        own = {arm: arm for arm in study.arms}  # these have their labels
+        rows = [(row["id"], _arm(row["arm"]), int(row["replicate"])) for row in document]
+        return {name: (own.get(arm, arm), replicate) for name, arm, replicate in rows}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StudyError(f"this is no list of the study's trials ({error}); run the study's command again") from None
 

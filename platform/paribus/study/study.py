@@ -4,18 +4,30 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal, TypeGuard, cast
 
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
 from paribus.recipe.component import Component, as_text, components
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
+from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields
-from paribus.study.designs import StudyError, check_arms, check_factors, explicit, factorial, one_at_a_time
+from paribus.study.designs import (
+    StudyError,
+    check_arms,
+    check_factors,
+    explicit,
+    factorial,
+    one_at_a_time,
+    without_excluded,
+)
+from paribus.study.fractions import fractional, latin_square
 from paribus.study.words import Arm, Claim, Level
 
-Design = Literal["factorial", "one_at_a_time", "explicit"]
+Design = Literal[
+    "factorial", "one_at_a_time", "fractional", "latin_square", "explicit", "leave_one_out", "leave_two_out"
+]
 _ABSENT = object()
 # What a study did itself in the first release: now functions of the front door, so that `study` imports no command.
 _CALLS = {"main": "main", "plan": "plan", "run": "run", "status": "status", "report": "verdicts"}
@@ -35,8 +47,15 @@ class Study:
         replicates: draws of chance per arm; replicate r has the same seeds in every arm.
         baseline: levels that the other arms are compared with. A factor that it does not name stratifies: each arm is
             compared with the baseline at the arm's own level of it. None: the base recipe's level of every factor.
-        design: how factors become arms; `explicit` takes `arms_listed`.
+        design: how factors become arms. `factorial` has every combination, `fractional` a fraction of those of
+            two-level factors, `latin_square` n x n arms of three or four factors of n levels; `explicit` takes
+            `arms_listed`; `leave_one_out`, and `leave_two_out` also in pairs, take `ablate`.
         arms_listed: for the explicit design, one mapping of levels per arm.
+        ablate: components that are taken away from the base, each by the field that does it, or a name with several
+            fields; the design is then `leave_one_out` unless it is named.
+        exclude: combinations that are no arms (factorial, one_at_a_time): mappings from paths to tuples of levels.
+        resolution: of the fraction: 3 mixes main effects with interactions of two factors, 4 keeps them apart, 5 also
+            those from each other.
         metric: the primary metric, which verdicts are about.
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
         alpha: family-wise error of false verdicts of each kind.
@@ -57,6 +76,9 @@ class Study:
     baseline: Mapping[str, Level] | None = None
     design: Design = "factorial"
     arms_listed: Sequence[Mapping[str, Level]] = ()
+    ablate: Mapping[str, Level | Mapping[str, Level]] = field(default_factory=dict)
+    exclude: Sequence[Mapping[str, tuple[Level, ...]]] = ()
+    resolution: int = 4
     metric: str = "top1"
     margin: float = 0.5
     alpha: float = 0.05
@@ -72,6 +94,7 @@ class Study:
         object.__setattr__(self, "factors", {path: tuple(levels) for path, levels in self.factors.items()})
         object.__setattr__(self, "fixed", dict(self.fixed))
         object.__setattr__(self, "arms_listed", tuple(dict(arm) for arm in self.arms_listed))
+        object.__setattr__(self, "exclude", tuple(dict(pattern) for pattern in self.exclude))
         check_arms(self.arms)
         if clash := set(self.arms[0].as_dict()) & set(self.fixed):
             path = min(clash)
@@ -91,21 +114,37 @@ class Study:
         """The arms, a baseline that is not among the levels first."""
         levels = self._base_levels()
         centre = {**levels, **(self.baseline or {})}
-        if self.design == "explicit":
-            return explicit(self.arms_listed, centre)
-        if self.design == "one_at_a_time":
-            return one_at_a_time(self.factors, centre)
+        match self.design:
+            case "explicit":
+                return explicit(self.arms_listed, centre)
+            case "leave_one_out" | "leave_two_out":
+                return left_out(self._components, levels, pairs=self.design == "leave_two_out")
+            case "fractional":
+                return fractional(self.factors, centre, self.resolution)
+            case "latin_square":
+                return latin_square(self.factors, centre)
+            case "one_at_a_time":
+                return without_excluded(one_at_a_time(self.factors, centre), self.exclude)
         arms = factorial(self.factors)
         default = Arm.of({path: levels[path] for path in self.factors})
-        return arms if self.baseline is not None or default in arms else (default, *arms)
+        own = self.baseline is not None or default in arms
+        return without_excluded(arms if own else (default, *arms), self.exclude)
 
     def baseline_of(self, arm: Arm) -> Arm:
         """The arm that `arm` is compared with; a baseline is compared with itself, which is to say not at all."""
         if self.baseline is None:
-            return arm.replace(self._base_levels())
-        # One at a time has one centre: a factor that stratified would leave its arms nothing to be compared with.
-        rest = self._base_levels() if self.design == "one_at_a_time" else {}
-        return arm.replace({**rest, **self.baseline})
+            return self._own(arm.replace(self._base_levels()))
+        # These have one centre: a factor that stratified would leave arms nothing to be compared with.
+        central = self.design in ("one_at_a_time", "fractional", "latin_square")
+        return self._own(arm.replace({**(self._base_levels() if central else {}), **self.baseline}))
+
+    def _own(self, arm: Arm) -> Arm:
+        """The study's arm of these levels, which may have a label; an arm that it lacks as it is."""
+        return self._by_content.get(arm, arm)
+
+    @cached_property
+    def _by_content(self) -> dict[Arm, Arm]:
+        return {arm: arm for arm in self.arms}
 
     @cached_property
     def baselines(self) -> tuple[Arm, ...]:
@@ -152,12 +191,26 @@ class Study:
             }
             object.__setattr__(self, "factors", factors)
         object.__setattr__(self, "baseline", texts(self.baseline))
+        self._write_ablations()
         if _is_short(self.arms_listed):
             object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
 
+    def _write_ablations(self) -> None:
+        """Components to take away with their fields and names, whatever was left out; they say what the design is."""
+        found = written_out(self.ablate).items()
+        ablate = {name: {path: _level(level) for path, level in fields.items()} for name, fields in found}
+        object.__setattr__(self, "ablate", ablate)
+        if ablate and self.design == "factorial":
+            object.__setattr__(self, "design", "leave_one_out")
+
+    @property
+    def _components(self) -> Ablations:
+        return cast(Ablations, self.ablate)  # since it was written out
+
     def _base_levels(self) -> dict[str, Level]:
         known = dict(leaves(self.base_recipe.model_dump()))
-        paths = [*self.factors, *(path for arm in self.arms_listed for path in arm)]
+        named = (self.factors, *self.arms_listed, *self._components.values())
+        paths = list(dict.fromkeys(path for each in named for path in each))
         if MODEL in paths:
             known[MODEL] = name_of(self.base_recipe.model)
         written = {path: place.short(value) for path, place, value in components(self.base_recipe)}

@@ -53,9 +53,13 @@ def show_level(level: Level) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One assignment of the scientific factors, as (path, level) pairs; the order is for its name, not for equality."""
+    """One assignment of the scientific factors, as (path, level) pairs; the order is for its name, not for equality.
+
+    `label` names the arm where its levels would say less (`without warm-up`); it is not for equality either.
+    """
 
     levels: tuple[tuple[str, Level], ...]
+    label: str = ""
 
     def __eq__(self, other: object) -> bool:
         return self._content == other._content if isinstance(other, Arm) else NotImplemented
@@ -74,7 +78,9 @@ class Arm:
 
     @cached_property
     def name(self) -> str:
-        """`residual_scale=0.1 · depth=16`: short names, or whole paths where two share a last part."""
+        """`residual_scale=0.1 · depth=16`: short names, or whole paths where two share a last part; or its label."""
+        if self.label:
+            return self.label
         pairs = zip(column_names([path for path, _ in self.levels]), self.levels, strict=True)
         return " · ".join(f"{name}={show_level(level)}" for name, (_, level) in pairs) or "base recipe"
 
