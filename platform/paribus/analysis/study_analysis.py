@@ -11,6 +11,7 @@ from paribus.analysis.arms import ArmSummary, summarise
 from paribus.analysis.claims import ClaimOutcome, describe_setting, judge_claim
 from paribus.analysis.conditions import conditioned
 from paribus.analysis.contrasts import Contrast, values_of
+from paribus.analysis.effects import Effect, effect_notes, effects_on
 from paribus.analysis.looks import Looks
 from paribus.analysis.metrics import check_margin
 from paribus.analysis.rule_notes import rule_notes
@@ -28,7 +29,8 @@ from paribus.study.words import Outcome, TrialResult
 class StudyAnalysis:
     """Everything that a report, a dashboard or a terminal shows of a study; partial results give partial answers.
 
-    `contrasts` are on the primary metric and carry verdicts; `secondary` ones carry intervals alone. `exploratory`
+    `contrasts` are on the primary metric and carry verdicts; `secondary` ones carry intervals alone, and so do the
+    `effects` of factors over all arms, on the primary metric, where the design tells them apart. `exploratory`
     says that a scheduler cut trials: print the word beside every number.
     """
 
@@ -42,6 +44,7 @@ class StudyAnalysis:
     arms: tuple[ArmSummary, ...]
     contrasts: tuple[Contrast, ...]
     secondary: tuple[Contrast, ...]
+    effects: tuple[Effect, ...]
     claim: ClaimOutcome | None
     pairing: Pairing | None
     exploratory: bool
@@ -87,6 +90,7 @@ def analyse(
     reported = {name for result in known for name in result.metrics}
     others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False)]
+    effects = effects_on(data, metric)
     setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
     exploratory = any(result.outcome == "stopped" for result in known)
     return StudyAnalysis(
@@ -103,13 +107,19 @@ def analyse(
         ),
         contrasts=tuple(contrasts),
         secondary=tuple(secondary),
+        effects=effects,
         claim=conditioned(judge_claim(study.claim, contrasts, setting) if study.claim else None, seen, broken),
         pairing=_pairing_of_study(data, metric, contrasts),
         exploratory=exploratory,
         outcomes=dict(Counter(result.outcome for result in known)),
         num_expected=len(study.arms) * data.num_asked,
         caveats=study.caveats(),
-        notes=(*told, *_study_notes(data, metric, known, exploratory), *rule_notes(data, metric, contrasts)),
+        notes=(
+            *told,
+            *_study_notes(data, metric, known, exploratory),
+            *rule_notes(data, metric, contrasts),
+            *effect_notes(data, effects),
+        ),
         looks=seen,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,10 @@ from paribus.engine.variables import check_variables
 from paribus.metrics.known import metric_called
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
+from paribus.study.effects import differences_in, questions_of
+from paribus.study.fractions import aliases
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
-from paribus.study.power import Power, power_of_study
+from paribus.study.power import EffectPower, Power, power_of_effects, power_of_study
 from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 
@@ -46,6 +48,12 @@ class Preview:
         """The study's name, and its settings where they are others than its file's."""
         return self.settings.title(self.plan.study.name)
 
+    @property
+    def aliases(self) -> tuple[tuple[str, ...], ...]:
+        """What the design cannot tell apart: main effects and interactions of two factors, a chain each."""
+        study = self.plan.study
+        return aliases(study.factors, study.resolution) if study.design == "fractional" else ()
+
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain data, for `--json`."""
         return {
@@ -58,6 +66,8 @@ class Preview:
             "replicates_for_equivalence": self.power.enough,
             "failures_needed": self.power.failures,
             "failure_rate_found": self.power.failure_rate,
+            "effects": asdict(self.power.effects) if self.power.effects else None,
+            "aliases": self.aliases,
             "sd": self.power.sd,
             "sd_source": self.power.source,
             "worker_seconds": self.seconds,
@@ -197,7 +207,7 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
         source = f"the median over {len(spreads)} contrasts in the ledger"
     else:
         sd, source = metric.sd * 2**0.5, "assumed, until the ledger has replicates"
-    return power_of_study(
+    found = power_of_study(
         sd,
         source,
         replicates=study.replicates,
@@ -205,6 +215,18 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
         alpha=study.alpha,
         margin=study.margin,
         step=metric.resolution(num_eval),
+    )
+    return replace(found, effects=_power_of_effects(study, found.sd))
+
+
+def _power_of_effects(study: Study, sd: float) -> EffectPower | None:
+    """Of the main effect that rests on the fewest differences; None for a design without main effects."""
+    questions = questions_of(study, lambda arm: True)
+    main = [differences_in(question) for question in questions if question.kind == "main"]
+    if not main:
+        return None
+    return power_of_effects(
+        sd, replicates=study.replicates, num_effects=len(questions), num_backgrounds=min(main), alpha=study.alpha
     )
 
 

@@ -44,6 +44,7 @@ def plan_text(preview: Preview) -> str:
     lines += [f"    {count:>4} {_ACTIONS[action]}" for action, count in plan.counts().items()]
     lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.arms]
     lines += [f"  fixed {path} = {level}" for path, level in study.fixed.items()]
+    lines += [f"  cannot tell apart {', '.join(chain)}" for chain in preview.aliases]
     lines += [f"  detects {line}" for line in _detects(preview)]
     lines.append(f"  costs {_cost(preview)}")
     lines += [f"  note: {note}" for note in (preview.note, preview.look) if note]
@@ -122,7 +123,18 @@ def _detects(preview: Preview) -> list[str]:
     """What the study can tell: a difference, the lack of one, and failures to train."""
     if not preview.power.num_contrasts:
         return ["nothing: there is no arm beside the baseline"]
-    return [*_detects_quality(preview), _detects_failures(preview)]
+    return [*_detects_quality(preview), *_detects_effects(preview), _detects_failures(preview)]
+
+
+def _detects_effects(preview: Preview) -> list[str]:
+    """What a design of several factors tells of each of them, over all arms."""
+    power, unit = preview.power.effects, metric_called(preview.plan.study.metric).unit
+    if power is None:
+        return []
+    return [
+        f"a main effect of {power.detectable:.2g} {unit} with 80 % power, as the mean of {power.num_backgrounds} "
+        f"differences whose chances are independent (one of {power.num_effects} effects, Holm-corrected)"
+    ]
 
 
 def _detects_quality(preview: Preview) -> list[str]:

@@ -31,6 +31,31 @@ class Power:
     enough: int | None
     failures: int | None
     failure_rate: float | None
+    effects: "EffectPower | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectPower:
+    """The smallest main effect of `num_effects` effects that is found with 80 % power, each over `num_backgrounds`.
+
+    It takes the backgrounds' chances for independent: what they share, a mean over them does not narrow.
+    """
+
+    detectable: float
+    num_effects: int
+    num_backgrounds: int
+
+
+def power_of_effects(
+    sd: float, *, replicates: int, num_effects: int, num_backgrounds: int, alpha: float
+) -> EffectPower | None:
+    """The power of a main effect that averages as many differences of the sd `sd`; None where R < 3 tells nothing."""
+    found = detectable(sd / num_backgrounds**0.5, replicates, alpha / num_effects)
+    return (
+        found
+        if found is None
+        else EffectPower(detectable=found, num_effects=num_effects, num_backgrounds=num_backgrounds)
+    )
 
 
 def power_of(effect: float, sd: float, replicates: int, alpha: float = 0.05) -> float:
