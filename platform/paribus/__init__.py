@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paribus.recipe import Recipe, preset
-from paribus.study import Claim, Study
+from paribus.study import Adaptive, Claim, Study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paribus.commands.answer import Answer
 
-__all__ = ["Claim", "Recipe", "Study", "main", "plan", "preset", "run", "status", "verdicts"]
+__all__ = ["Adaptive", "Claim", "Recipe", "Study", "main", "plan", "preset", "run", "status", "verdicts"]
 
 
 def main(study: Study, arguments: Sequence[str] | None = None) -> None:

@@ -15,6 +15,7 @@ from paribus.analysis.effects import Effect, effect_notes, effects_on
 from paribus.analysis.looks import Looks
 from paribus.analysis.metrics import check_margin
 from paribus.analysis.rule_notes import rule_notes
+from paribus.analysis.stages import stage_notes, stage_of, trials_asked
 from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
@@ -83,14 +84,18 @@ def analyse(
     metric = metric_called(study.metric)
     data = index_results(study, known, num_eval, replicates)
     check_margin(study.margin, metric, data.num_eval)
-    contrasts = contrasts_on(data, metric, primary=True)
+    # Replicates that are judged alone, after a look that nobody planned, are a fixed number of them.
+    stage = stage_of(data, metric, study.adaptive) if study.adaptive and not replicates else None
+    contrasts = contrasts_on(data, metric, primary=True, stage=stage)
     most = max((contrast.stability.n for contrast in contrasts), default=0)
     seen = looks.before(most) if looks else Looks()
     told = (seen.sentence(most, len(data.compared), study.alpha),) if seen else ()
     reported = {name for result in known for name in result.metrics}
     others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
-    secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False)]
-    effects = effects_on(data, metric)
+    secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
+    # Where cells stop at different replicates, for what they showed, a mean over them is not theirs.
+    effects = () if stage else effects_on(data, metric)
+    expected = trials_asked(data, stage) if stage else len(study.arms) * data.num_asked
     setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
     exploratory = any(result.outcome == "stopped" for result in known)
     return StudyAnalysis(
@@ -112,11 +117,12 @@ def analyse(
         pairing=_pairing_of_study(data, metric, contrasts),
         exploratory=exploratory,
         outcomes=dict(Counter(result.outcome for result in known)),
-        num_expected=len(study.arms) * data.num_asked,
+        num_expected=expected,
         caveats=study.caveats(),
         notes=(
             *told,
-            *_study_notes(data, metric, known, exploratory),
+            *(stage_notes(study.adaptive, stage) if study.adaptive and stage else ()),
+            *_study_notes(data, metric, known, expected),
             *rule_notes(data, metric, contrasts),
             *effect_notes(data, effects),
         ),
@@ -136,13 +142,11 @@ def _pairing_of_study(data: StudyData, metric: Metric, contrasts: Sequence[Contr
     return pairing_between(data, metric, [arm for arm, values in counts.items() if (~np.isnan(values)).sum() == most])
 
 
-def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult], exploratory: bool) -> tuple[str, ...]:
-    notes = []
-    expected, there = len(data.study.arms) * data.num_asked, len(results)
+def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult], expected: int) -> tuple[str, ...]:
+    notes, there = [], len(results)
     if there < expected:
         notes.append(f"{there} of {expected} trials have ended: numbers and verdicts may still change")
-    if exploratory:
-        stopped = sum(result.outcome == "stopped" for result in results)
+    if stopped := sum(result.outcome == "stopped" for result in results):
         notes.append(f"exploratory: a scheduler stopped {stopped} trials, which are in no mean and no contrast")
     if failed := sum(result.outcome == "failed" for result in results):
         notes.append(

@@ -14,55 +14,45 @@ from paribus.analysis.contrasts import (
     contrast_notes,
     example_differences,
     num_test_sets,
-    pairs_of,
     values_of,
 )
-from paribus.analysis.same_training import SENTENCE, is_same_training
+from paribus.analysis.same_training import SENTENCE
 from paribus.analysis.sentences import Need, interval_note, need_of, stability_note, unresolved_note
+from paribus.analysis.stages import Stage, judge_at, look_note
 from paribus.analysis.statistics.crossed import crossed_interval
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval, bootstrap_interval, hedges_g
 from paribus.analysis.statistics.pairing import Pairing, pairing_of
 from paribus.analysis.statistics.simultaneous import critical_value
 from paribus.analysis.statistics.stability import MIN_INFORMATIVE, Stability, stability_of
 from paribus.analysis.study_data import StudyData
-from paribus.analysis.verdicts import SAME_TRAINING, UNRESOLVED, VERDICTS, Judged, judge
+from paribus.analysis.verdicts import SAME_TRAINING, UNRESOLVED, VERDICTS, Judged
 from paribus.metrics.metric import Metric
 from paribus.recipe.seeds import key
 from paribus.study.words import Arm
 
 
-def contrasts_on(data: StudyData, metric: Metric, primary: bool) -> list[Contrast]:
-    """Every arm against its baseline on one metric; only on the primary one do they carry verdicts."""
+def contrasts_on(data: StudyData, metric: Metric, primary: bool, stage: Stage | None = None) -> list[Contrast]:
+    """Every arm against its baseline on one metric; only on the primary one do they carry verdicts.
+
+    With a `stage` each is judged at its own planned look.
+    """
     if not data.compared:
         return []
-    study = data.study
-    pairs = [pairs_of(arm, study.baseline_of(arm), data.trials, data.replicates) for arm in data.compared]
-    values = {arm: values_of(arm, metric, data.trials, data.replicates) for arm in study.arms}
-    deltas = np.stack([values[pair.arm] - values[pair.baseline] for pair in pairs])
-    judged = judge(
-        metric.sign * deltas,
-        margin=study.margin,
-        alpha=study.alpha,
-        resolution=metric.resolution(data.num_eval),
-        arm_failed=[pair.arm_failed.sum() for pair in pairs],
-        baseline_failed=[pair.baseline_failed.sum() for pair in pairs],
-        ended=[len(pair.ended) for pair in pairs],
-        same_training=[is_same_training(pair, data.trials) for pair in pairs],
-    )
-    critical = _critical_values(pairs, judged, data.level)
+    pairs, deltas, judged = judge_at(data, metric, stage)
+    critical = _critical_values(pairs, judged)
     rows = zip(pairs, deltas, critical, strict=True)
-    found = [_contrast(data, metric, primary, i, judged, *row) for i, row in enumerate(rows)]
+    found = [_contrast(data, metric, primary, i, judged, *row, stage is not None) for i, row in enumerate(rows)]
     both = zip(found, pairs, judged.quality, strict=True)
-    return [replace(one, notes=tuple(_notes(data, one, pair, int(quality)))) for one, pair, quality in both]
+    return [replace(one, notes=tuple(_notes(data, one, pair, int(quality), stage))) for one, pair, quality in both]
 
 
-def _critical_values(pairs: Sequence[Pairs], judged: Judged, level: float) -> list[float]:
+def _critical_values(pairs: Sequence[Pairs], judged: Judged) -> list[float]:
     """Dunnett-type critical values per contrast, each for its own n; nan where a contrast has no interval."""
     usable = (judged.moments.n >= MIN_PAIRS) & ~np.isnan(judged.moments.se) & (judged.codes != SAME_TRAINING)
     sharing = Counter(pair.baseline for pair, use in zip(pairs, usable, strict=True) if use)
     return [
-        critical_value(sharing[pair.baseline], int(n), level) if use else float("nan")
-        for pair, n, use in zip(pairs, judged.moments.n, usable, strict=True)
+        critical_value(sharing[pair.baseline], int(n), float(level)) if use else float("nan")
+        for pair, n, level, use in zip(pairs, judged.moments.n, judged.level, usable, strict=True)
     ]
 
 
@@ -75,8 +65,9 @@ def _contrast(
     pairs: Pairs,
     deltas: NDArray[np.float64],
     critical: float,
+    planned: bool,
 ) -> Contrast:
-    study, found = data.study, judged.moments
+    study, found, level = data.study, judged.moments, float(judged.level[index])
     there = ~np.isnan(deltas)
     present = deltas[there]
     mean, sd = metric.sign * float(found.mean[index]), float(found.sd[index])
@@ -84,7 +75,9 @@ def _contrast(
     half_width = float("nan") if withheld else float(judged.half_width[index])
     stability = _stability(data, pairs, judged, index)
     verdict = VERDICTS[judged.codes[index]] if primary else None
-    need = _need(data, judged, index, stability) if primary and not withheld else Need(quality=None, stability=None)
+    # How far planned looks go is settled before.
+    open_to_more = primary and not withheld and not planned
+    need = _need(data, judged, index, stability) if open_to_more else Need(quality=None, stability=None)
     resolution = metric.resolution(data.num_eval)
     seed = key("analysis", "bootstrap", study.name, pairs.arm.name, metric.name)
     nan = float("nan")
@@ -97,10 +90,10 @@ def _contrast(
         deltas=tuple(float(delta) for delta in present),
         mean=mean,
         sd=sd,
-        interval=_around(mean, half_width, data.level),
-        bootstrap=None if withheld else bootstrap_interval(present, seed, resolution, data.level),
-        crossed=_both_chances(pairs, metric, data, half_width),
-        simultaneous=_around(mean, critical * float(found.se[index]), data.level),
+        interval=_around(mean, half_width, level),
+        bootstrap=None if withheld else bootstrap_interval(present, seed, resolution, level),
+        crossed=_both_chances(pairs, metric, data, half_width, level),
+        simultaneous=_around(mean, critical * float(found.se[index]), level),
         hedges_g=metric.sign * float(hedges_g(found.mean, found.sd, found.n)[index]),
         p_superiority=float(judged.p_superiority[index]),
         p_superiority_holm=float(judged.p_superiority_holm[index]) if primary else nan,
@@ -136,17 +129,18 @@ def _need(data: StudyData, judged: Judged, index: int, stability: Stability) -> 
     return need if judged.quality[index] == UNRESOLVED else replace(need, quality=None)
 
 
-def _both_chances(pairs: Pairs, metric: Metric, data: StudyData, half_width: float) -> Interval | None:
+def _both_chances(pairs: Pairs, metric: Metric, data: StudyData, half_width: float, level: float) -> Interval | None:
     differences = example_differences(pairs, metric, data.trials)
     if differences is None or np.isnan(half_width):
         return None
-    return crossed_interval(differences, data.level, at_least=half_width)
+    return crossed_interval(differences, level, at_least=half_width)
 
 
-def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int) -> list[str]:
+def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int, stage: Stage | None) -> list[str]:
     """What a reader must know before believing the numbers; on the primary metric, also what they leave open."""
     resolution = contrast.metric.resolution(data.num_eval)
-    notes = contrast_notes(pairs, contrast, len(data.replicates), num_test_sets(pairs, data.trials), resolution)
+    asked = stage.replicates_of(contrast.arm) if stage else len(data.replicates)
+    notes = contrast_notes(pairs, contrast, asked, num_test_sets(pairs, data.trials), resolution)
     if not contrast.primary:
         return notes
     if contrast.verdict == "same training":
@@ -157,6 +151,7 @@ def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int) -> l
         margin = f"{study.margin:g} {contrast.metric.unit}"
         found.append(unresolved_note(quality, stability, contrast.half_width, margin, contrast.further_replicates))
     found.append(interval_note(contrast, study.margin))
+    found.append(look_note(stage, contrast.arm) if stage else None)
     return [*notes, *(note for note in found if note)]
 
 

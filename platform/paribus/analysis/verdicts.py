@@ -13,6 +13,7 @@ from paribus.analysis.statistics.boschloo import boschloo
 from paribus.analysis.statistics.equivalence import superiority_p, tost_p
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Moments, moments, t_half_width
 from paribus.analysis.statistics.multiplicity import holm
+from paribus.analysis.statistics.spending import PlannedLooks
 
 Verdict = Literal[
     "unresolved",
@@ -40,12 +41,15 @@ Flags = NDArray[np.bool_]
 class Judged:
     """What the rule found, every array of shape (..., A); p values are two-sided, `_holm` ones corrected.
 
+    `level` is that of each contrast's interval.
+
     `num_difference` and `num_equivalence` (...) are the numbers of tests in the two Holm families. `quality` are the
     verdicts that the survivors alone would have had.
     """
 
     moments: Moments
     half_width: Floats
+    level: Floats
     p_superiority: Floats
     p_superiority_holm: Floats
     p_equivalence: Floats
@@ -72,13 +76,15 @@ def judge(
     baseline_failed: ArrayLike = 0,
     ended: ArrayLike | None = None,
     same_training: ArrayLike = False,
+    planned: PlannedLooks | None = None,
 ) -> Judged:
     """Judge the contrasts of one or many studies.
 
     `deltas` (..., A, R) are arm minus baseline in units where larger is better, nan where a pair is missing or one of
     the two failed to train; `margin` is in the same unit. Of the `ended` pairs (..., A; None: those that have a delta)
     the arm failed to train in `arm_failed`, the baseline in `baseline_failed`. Contrasts of arms that are the
-    `same_training` are withheld.
+    `same_training` are withheld. With `planned` looks every p is the repeated one of its contrast's look, and intervals
+    are the repeated ones: over all looks together, each verdict has the error of one.
 
     Everything that can say "this arm differs" is one Holm family: the superiority tests over at least three surviving
     pairs, and Boschloo's tests of the contrasts in which a run failed. Equivalence over at least three surviving pairs
@@ -92,7 +98,10 @@ def judge(
     judged = (found.n >= MIN_PAIRS) & ~withheld
     failing = (arm + baseline > 0) & ~withheld
     superiority, equivalence = superiority_p(found), tost_p(found, margin, resolution)
-    stability = boschloo(arm, baseline, pairs)
+    stability, level = boschloo(arm, baseline, pairs), np.asarray(1 - alpha)
+    if planned is not None:
+        superiority, stability = (planned.repeated_p(p, sides=2) for p in (superiority, stability))
+        equivalence, level = planned.repeated_p(equivalence, sides=1), planned.level(alpha)
     difference = holm(
         np.concatenate([superiority, stability], axis=-1), family=np.concatenate([judged, failing], axis=-1)
     )
@@ -103,7 +112,8 @@ def judge(
     codes = np.select([withheld, pairs == 0], [SAME_TRAINING, NO_DATA], default=codes)
     return Judged(
         moments=found,
-        half_width=t_half_width(found, 1 - alpha),
+        half_width=t_half_width(found, level),
+        level=np.broadcast_to(level, shape),
         p_superiority=superiority,
         p_superiority_holm=superiority_holm,
         p_equivalence=equivalence,

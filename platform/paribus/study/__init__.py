@@ -1,7 +1,8 @@
 """Studies as data: factors, designs, arms, replicates, plans, power and cost. Imports no torch and no Ray."""
 
+from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
 from paribus.study.study import Study
 from paribus.study.words import Arm, Claim, TrialResult
 
-__all__ = ["Arm", "Claim", "Study", "StudyError", "TrialResult"]
+__all__ = ["Adaptive", "Arm", "Claim", "Study", "StudyError", "TrialResult"]

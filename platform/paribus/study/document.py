@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from paribus.recipe import Recipe, RecipeError, preset
+from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
 from paribus.study.plan import Place
 from paribus.study.study import Study
@@ -17,7 +18,9 @@ def write_study(study: Study) -> str:
     base = preset(study.base) if isinstance(study.base, str) else study.base
     plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in ("base", "claim")}
     claim = asdict(study.claim) if study.claim else None
-    return json.dumps({**plain, "base": base.model_dump(), "claim": claim}, indent=2, default=dict)
+    adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
+    whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive}
+    return json.dumps(whole, indent=2, default=dict)
 
 
 def read_study(text: str | bytes) -> Study:
@@ -38,6 +41,8 @@ def read_study(text: str | bytes) -> Study:
             document["exclude"] = tuple(
                 {path: _levels(levels) for path, levels in pattern.items()} for pattern in document["exclude"]
             )
+        if adaptive := document.pop("adaptive", None):
+            document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
         if claim := document["claim"]:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)

@@ -10,7 +10,7 @@ from paribus.recipe import Recipe, Seeds, trial_id
 from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
 
-Action = Literal["skip", "start", "resume", "retry", "stale", "leave"]
+Action = Literal["skip", "start", "resume", "retry", "stale", "leave", "later"]
 # Where a trial stands in a study: its arm and its replicate.
 Place = tuple[Arm, int]
 
@@ -100,6 +100,7 @@ def make_plan(
     accept_code: bool = False,
     redo: bool = False,
     only: frozenset[Action] | None = None,
+    wanted: Callable[[Trial], bool] = lambda trial: True,
 ) -> Plan:
     """Compare the trials of a study with what the ledger knows.
 
@@ -108,6 +109,7 @@ def make_plan(
             reused, unless `accept_code`; `redo` trains it again instead.
         known: the ledger's records by trial id; None where the ledger could not be asked.
         only: keep to these actions (`retry` alone, say); what is left to do otherwise is `leave`.
+        wanted: whether a trial is asked for by now; of those that are not, what is left to do is `later`.
     """
     steps = []
     code_of = cache(code)
@@ -117,7 +119,9 @@ def make_plan(
         action = _action(record, own, accept_code)
         if redo and action == "stale":
             action = "retry"
-        if only is not None and action not in {*only, "skip"}:
+        if action != "skip" and not wanted(trial):
+            action = "later"
+        if only is not None and action not in {*only, "skip", "later"}:
             action = "leave"
         run_id = None if known is None else record.run_id if record else ""
         attempt = record.attempt + 1 if record else 1

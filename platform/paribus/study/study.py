@@ -12,6 +12,7 @@ from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
 from paribus.study.ablations import Ablations, left_out, written_out
+from paribus.study.adaptive import Adaptive
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields
 from paribus.study.designs import (
     StudyError,
@@ -44,7 +45,8 @@ class Study:
         base: a preset's name, or a recipe.
         factors: dotted paths into the recipe with their levels; the scientific factors.
         fixed: dotted paths set once for all arms; they and the rest of the base are the caveats of a report.
-        replicates: draws of chance per arm; replicate r has the same seeds in every arm.
+        replicates: draws of chance per arm; replicate r has the same seeds in every arm. `Adaptive()`, which is
+            the most that an arm can get, asks for more only where a contrast is unresolved.
         baseline: levels that the other arms are compared with. A factor that it does not name stratifies: each arm is
             compared with the baseline at the arm's own level of it. None: the base recipe's level of every factor.
         design: how factors become arms. `factorial` has every combination, `fractional` a fraction of those of
@@ -108,6 +110,11 @@ class Study:
         """The base with `fixed` applied: what every arm varies."""
         base = preset(self.base) if isinstance(self.base, str) else self.base
         return base.replace(self.fixed)
+
+    @property
+    def adaptive(self) -> Adaptive | None:
+        """The planned looks by which the replicates are reached; None where each arm gets all of them."""
+        return self.replicates if isinstance(self.replicates, Adaptive) else None
 
     @cached_property
     def arms(self) -> tuple[Arm, ...]:

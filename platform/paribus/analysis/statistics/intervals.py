@@ -65,10 +65,10 @@ def moments(deltas: ArrayLike, resolution: ArrayLike = 0.0) -> Moments:
     return Moments(n=n, mean=mean, sd=sd, se=sd / np.sqrt(np.maximum(n, 1)))
 
 
-def t_half_width(found: Moments, level: float = 0.95) -> Floats:
+def t_half_width(found: Moments, level: ArrayLike = 0.95) -> Floats:
     """Half-width of the two-sided paired t interval, n - 1 degrees of freedom; nan with fewer than three pairs."""
     freedom = np.maximum(found.n - 1, 1)
-    width = special.stdtrit(freedom, 0.5 + level / 2) * found.se
+    width = special.stdtrit(freedom, 0.5 + np.asarray(level) / 2) * found.se
     return np.asarray(np.where(found.n >= MIN_PAIRS, width, np.nan))
 
 

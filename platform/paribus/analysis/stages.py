@@ -1,0 +1,186 @@
+"""How far an adaptive study is: at which planned look each contrast is judged, and which arms go on.
+
+A stage is a function of the results alone. Whoever asks, the driver, a report or the dashboard, and however often the
+driver was killed in between, comes to the same one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from paribus.analysis.contrasts import Pairs, pairs_of, values_of
+from paribus.analysis.same_training import is_same_training
+from paribus.analysis.statistics.intervals import MIN_PAIRS
+from paribus.analysis.statistics.spending import PlannedLooks, last_levels
+from paribus.analysis.study_data import StudyData
+from paribus.analysis.verdicts import NO_DATA, UNRESOLVED, Judged, judge
+from paribus.metrics.metric import Metric
+from paribus.study.adaptive import Adaptive
+from paribus.study.words import Arm
+
+# An arm that will be resolved by the last look with a lower chance than this gets no more replicates. It costs 1 to 2
+# points of power and one trial in a hundred; boundaries do not rest on it, so that it may be overruled.
+FUTILE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Where every compared arm stands. `at` is the index of its look, -1 before the first one.
+
+    `going` are those that the next look is for; `futile` stopped unresolved, since the last look would hardly resolve
+    them; `spent` says that the budget of trials ends the study although some are going.
+    """
+
+    looks: tuple[int, ...]
+    at: Mapping[Arm, int]
+    going: tuple[Arm, ...]
+    futile: frozenset[Arm]
+    spent: bool
+
+    def replicates_of(self, arm: Arm) -> int:
+        """The replicates on which a compared arm is judged; 0 before its first look."""
+        return self.looks[self.at[arm]] if self.at[arm] >= 0 else 0
+
+    def asked_of(self, arm: Arm) -> int:
+        """The replicates that a compared arm is to have by now, those of the next look included."""
+        more = arm in self.going and not self.spent
+        return self.looks[self.at[arm] + more] if self.at[arm] + more >= 0 else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further trial is asked for."""
+        return self.spent or not self.going
+
+    def planned(self, arms: Sequence[Arm]) -> PlannedLooks:
+        """The looks as the rule takes them."""
+        return PlannedLooks(replicates=self.looks, at=np.array([self.at[arm] for arm in arms], dtype=np.int64))
+
+
+def stage_of(data: StudyData, metric: Metric, adaptive: Adaptive) -> Stage:
+    """The stage of an adaptive study: one look after another, as far as the results go."""
+    arms, looks = data.compared, adaptive.looks
+    stage = Stage(looks=looks, at=dict.fromkeys(arms, -1), going=tuple(arms), futile=frozenset(), spent=False)
+    for index, replicates in enumerate(looks):
+        if not stage.going:
+            return stage
+        if adaptive.trials is not None and trials_asked(data, stage) > adaptive.trials:
+            return replace(stage, spent=True)
+        if not _complete(data, stage.going, replicates):
+            return stage
+        stage = _after(data, metric, replace(stage, at={**stage.at, **dict.fromkeys(stage.going, index)}))
+    return stage
+
+
+def judge_at(data: StudyData, metric: Metric, stage: Stage | None) -> tuple[list[Pairs], NDArray[np.float64], Judged]:
+    """Every contrast's pairs and deltas (A, R), judged together; each at its own look where there is a `stage`."""
+    study = data.study
+    pairs, rows = [], []
+    for arm in data.compared:
+        there = [r for r in data.replicates if stage is None or r <= stage.replicates_of(arm)]
+        pair = pairs_of(arm, study.baseline_of(arm), data.trials, there)
+        own, other = (values_of(side, metric, data.trials, data.replicates) for side in (pair.arm, pair.baseline))
+        pairs.append(pair)
+        rows.append(np.where(np.isin(data.replicates, there), own - other, np.nan))
+    deltas = np.stack(rows)
+    judged = judge(
+        metric.sign * deltas,
+        margin=study.margin,
+        alpha=study.alpha,
+        resolution=metric.resolution(data.num_eval),
+        arm_failed=[pair.arm_failed.sum() for pair in pairs],
+        baseline_failed=[pair.baseline_failed.sum() for pair in pairs],
+        ended=[len(pair.ended) for pair in pairs],
+        same_training=[is_same_training(pair, data.trials) for pair in pairs],
+        planned=stage.planned(data.compared) if stage else None,
+    )
+    return pairs, deltas, judged
+
+
+def stage_notes(study_looks: Adaptive, stage: Stage) -> list[str]:
+    """Where an adaptive study is, for people."""
+    looks = ", ".join(map(str, stage.looks))
+    notes = [
+        f"planned looks at {looks} replicates: the error is spent over all of them (Lan and DeMets), so that verdicts "
+        "hold at any; intervals are repeated ones, and hold at every look at once"
+    ]
+    names = ", ".join(arm.name for arm in stage.going)
+    if stage.going and stage.spent:
+        notes.append(
+            f"the budget of {study_looks.trials} trials ends the study before the next look; unresolved: {names}"
+        )
+    elif stage.going and stage.at[stage.going[0]] + 1 < len(stage.looks):
+        notes.append(f"the next look is at {stage.looks[stage.at[stage.going[0]] + 1]} replicates, for {names}")
+    return notes
+
+
+def look_note(stage: Stage, arm: Arm) -> str:
+    """At which look a contrast is judged, and why it got no more."""
+    if stage.at[arm] < 0:
+        return f"before the first look, at {stage.looks[0]} replicates"
+    where = f"the look at {stage.replicates_of(arm)} replicates"
+    if arm in stage.futile:
+        return (
+            f"stopped at {where} as futile: less than {100 * FUTILE:.0f} % chance of any verdict by {stage.looks[-1]}"
+        )
+    return f"judged at {where}" + (", the last" if stage.at[arm] + 1 == len(stage.looks) else "")
+
+
+def _after(data: StudyData, metric: Metric, stage: Stage) -> Stage:
+    """The stage once the arms that went on are judged: who is resolved or futile goes no further."""
+    _, _, judged = judge_at(data, metric, stage)
+    chance = _chance_of_verdict(data, judged, stage)
+    going, futile = [], set(stage.futile)
+    for arm, code, likely in zip(data.compared, judged.codes, chance, strict=True):
+        if arm not in stage.going or code not in (UNRESOLVED, NO_DATA):
+            continue
+        if stage.at[arm] + 1 == len(stage.looks):
+            continue
+        if likely < FUTILE:
+            futile.add(arm)
+        else:
+            going.append(arm)
+    return replace(stage, going=tuple(going), futile=frozenset(futile))
+
+
+def _chance_of_verdict(data: StudyData, judged: Judged, stage: Stage) -> NDArray[np.float64]:
+    """The predictive probability (flat prior, sd as seen) that quality will be resolved at the last look.
+
+    1 where it cannot be told, or where failures are what is open.
+    """
+    found, last, study = judged.moments, stage.looks[-1], data.study
+    n = np.maximum(found.n, 1)
+    share = n / np.maximum([stage.replicates_of(arm) for arm in data.compared], 1)
+    final = np.maximum(share * last, n + 1e-9)
+    difference, equivalence = last_levels(stage.looks, study.alpha / len(data.compared))
+    se, spread = found.sd / final**0.5, found.sd * np.sqrt(1 / n - 1 / final)
+    freedom = np.maximum(final - 1, 1)
+    far = special.stdtrit(freedom, 1 - difference / 2) * se
+    near = study.margin - special.stdtrit(freedom, 1 - equivalence) * se
+    mean = found.mean
+    resolved = special.ndtr((mean - far) / spread) + special.ndtr((-mean - far) / spread)
+    same = np.where(near > 0, special.ndtr((near - mean) / spread) - special.ndtr((-near - mean) / spread), 0.0)
+    known = (found.n >= MIN_PAIRS) & ~np.isnan(found.sd) & (judged.quality == UNRESOLVED)
+    return np.where(known, np.minimum(resolved + same, 1.0), 1.0)
+
+
+def _complete(data: StudyData, going: Sequence[Arm], replicates: int) -> bool:
+    """Whether every trial that this look judges has ended, if without a result."""
+    sides = {side for arm in going for side in (arm, data.study.baseline_of(arm))}
+    return all((side, r) in data.trials for side in sides for r in range(1, replicates + 1))
+
+
+def trials_asked(data: StudyData, stage: Stage) -> int:
+    """How many trials the study has once the next look has all that it asks for; all that it had, where it ended."""
+    return sum(replicates_asked(data, stage).values())
+
+
+def replicates_asked(data: StudyData, stage: Stage) -> dict[Arm, int]:
+    """The replicates that every arm is to have by now; a baseline has those of whoever is compared with it."""
+    asked = dict.fromkeys(data.study.arms, 0)
+    for arm in data.compared:
+        for side in (arm, data.study.baseline_of(arm)):
+            asked[side] = max(asked[side], stage.asked_of(arm))
+    return asked

@@ -1,0 +1,64 @@
+"""Replication that goes only where a contrast is unresolved, with looks that are planned and so paid for."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from reprlib import repr as brief
+from typing import Any
+
+from paribus.study.designs import StudyError
+
+# Below three pairs nothing can be judged; a look after every replicate spends the error on looks that tell nothing new.
+FEWEST, MOST_LOOKS = 3, 12
+
+
+class Adaptive(int):
+    """A number of replicates that is reached by planned looks (Lan and DeMets 1983): the most that an arm can get.
+
+    An arm that is resolved at a look gets no more, and neither does one that could hardly be resolved by the last.
+
+    Args:
+        looks: replicates at which every arm that goes on is judged, rising; the last is the number itself.
+        trials: the most trials of the whole study; at a look after which the next would need more, it ends.
+
+    Raises:
+        StudyError: looks that do not rise, start below 3 or are more than 12, or no positive number of trials.
+    """
+
+    looks: tuple[int, ...]
+    trials: int | None
+
+    def __new__(cls, looks: Sequence[int] = (4, 6, 9, 13, 20, 30), *, trials: int | None = None) -> "Adaptive":
+        """The last look, which knows the others."""
+        _check(looks, trials)
+        made = super().__new__(cls, looks[-1])
+        made.looks, made.trials = tuple(looks), trials
+        return made
+
+    def __repr__(self) -> str:
+        """As it is written in a study."""
+        return f"Adaptive({self.looks}" + (f", trials={self.trials})" if self.trials else ")")
+
+    def __str__(self) -> str:
+        """The number, as texts and tables have it."""
+        return str(int(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it was made."""
+        return _again, (self.looks, self.trials)
+
+
+def _again(looks: tuple[int, ...], trials: int | None) -> Adaptive:
+    return Adaptive(looks, trials=trials)
+
+
+def _check(looks: Any, trials: Any) -> None:
+    if not isinstance(looks, (tuple, list)) or not all(type(look) is int for look in looks):
+        raise StudyError(f"looks = {brief(looks)}: give numbers of replicates, such as (4, 6, 9, 13, 20)")
+    rising = all(one < two for one, two in pairwise(looks))
+    if not 2 <= len(looks) <= MOST_LOOKS or looks[0] < FEWEST or not rising:
+        raise StudyError(
+            f"looks = {tuple(looks)!r}: two to {MOST_LOOKS} numbers of replicates that rise, the first at least "
+            f"{FEWEST}, such as (4, 6, 9, 13, 20); a single look is replicates={looks[0] if looks else 5}"
+        )
+    if trials is not None and (type(trials) is not int or trials < 1):
+        raise StudyError(f"trials = {trials!r}: the most trials of the whole study, a whole number above 0")
