@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,7 @@ def make_preview(
         check_inputs(map(study.recipe_of, study.arms), home)
     samples = _num_eval(study, home, check)
     drawn = trials(study, digest_of)
+    own = None if records is None else of_plan(records, places(drawn))
     plan = make_plan(
         study,
         drawn,
@@ -122,8 +123,8 @@ def make_preview(
         accept_code=options.accept_code,
         redo=options.redo,
         only=only,
+        wanted=_wanted(study, own or (), min(samples)),
     )
-    own = None if records is None else of_plan(records, places(drawn))
     measured = {record.trial_id: record for record in own or ()}
     seconds, num_untimed = _seconds(plan, measured)
     return Preview(
@@ -136,6 +137,18 @@ def make_preview(
         settings=settings_of(study, options.declared),
         look="",
     )
+
+
+def _wanted(study: Study, own: Sequence[TrialRecord], num_eval: int) -> Callable[[Trial], bool]:
+    """Which trials are asked for by now: all, or those of the next planned look."""
+    if study.adaptive is None:
+        return lambda trial: True
+    from paribus.analysis.stages import replicates_asked, stage_of
+    from paribus.analysis.study_data import index_results
+
+    data = index_results(study, [record.result() for record in own if record.outcome], num_eval)
+    asked = replicates_asked(data, stage_of(data, metric_called(study.metric), study.adaptive))
+    return lambda trial: trial.replicate <= asked[trial.arm]
 
 
 def check_own(study: Study) -> None:

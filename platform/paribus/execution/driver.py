@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from paribus.engine.code_digest import versions
@@ -54,8 +57,8 @@ def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger
     ended: dict[str, str] = {}
     try:
         ledger.open(preview)
-        _train(preview, options, folder, ledger, ended)
-        if len(ended) == len(preview.plan.todo):
+        preview = _train(preview, options, folder, ledger, ended)
+        if all(step.trial.id in ended for step in preview.plan.todo):
             return _conclude(preview, ledger, folder, ended, fresh=options.fresh)
     except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
         pass
@@ -65,15 +68,18 @@ def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger
         ledger.finish("FAILED", ended)
         raise
     ledger.finish("KILLED", ended)
-    left = len(preview.plan.todo) - len(ended)
+    left = sum(step.trial.id not in ended for step in preview.plan.todo)
     where = f"with {left} trials to go" if left else "before the verdicts"
     raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
 
 
-def _train(preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str]) -> None:
-    """Run the trials that are left; `ended` receives each one's outcome by trial id as it ends."""
+def _train(preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str]) -> Preview:
+    """Run the trials that are left, with planned looks those of one look after another; returns the last plan.
+
+    `ended` receives each one's outcome by trial id as it ends.
+    """
     if not preview.plan.todo:
-        return
+        return preview
     from paribus.execution.executor import cluster, execute
 
     study = preview.plan.study
@@ -85,15 +91,55 @@ def _train(preview: Preview, options: Options, folder: Path, ledger: StudyLedger
         checkpoint_s=seconds(*CHECKPOINT_S),
         settings=preview.settings,
     )
-    recipes = [step.trial.recipe for step in preview.plan.todo]
+    recipes = [study.recipe_of(arm) for arm in study.arms]
     with packed(recipes) as modules, cluster(options.cpus, modules) as where:
         check_nodes(references(recipes))
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.execution.progress import Progress
 
-        say(f"\ntraining {len(preview.plan.todo)} trials on {where}; MLflow: {ledger.uri}")
-        progress = Progress(preview.plan, ended, beat=lambda: ledger.beat(ended), lost=ledger.record_lost)
-        execute(preview.plan, context, [progress])
+        while preview.plan.todo:
+            now: dict[str, str] = {}
+            say(f"\ntraining {len(preview.plan.todo)} trials on {where}; MLflow: {ledger.uri}")
+            try:
+                beat = partial(_beat, ledger, ended, now)
+                execute(preview.plan, context, [Progress(preview.plan, now, beat=beat, lost=ledger.record_lost)])
+            finally:
+                ended.update(now)
+            whole = len(now) == len(preview.plan.todo)
+            if study.adaptive is None or not whole or "leave" in preview.plan.counts():
+                break  # a retry alone goes no further, and neither does what was interrupted
+            preview = _next_look(preview, options, folder, ledger, ended)
+    return preview
+
+
+def _beat(ledger: StudyLedger, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    ledger.beat({**before, **now})
+
+
+def _next_look(
+    preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: Mapping[str, str]
+) -> Preview:
+    """The plan after a look at what has ended: what the next one asks for, or nothing more.
+
+    What ended in this run is not tried again in it, whatever the ledger has of it.
+
+    Raises:
+        LedgerError: it refuses results that the look needs.
+    """
+    study = preview.plan.study
+    ledger.drain(seconds(*DRAIN_S))
+    records = ledger.known()
+    if records is None:
+        warn(f"\nMLflow at {ledger.uri} does not answer, and the next look needs it: the same command goes on")
+        return replace(preview, plan=replace(preview.plan, steps=()))
+    found = make_preview(study, folder, records, options, check=False)
+    again = {step.trial.id for step in found.plan.todo} & set(ended)
+    steps = [replace(step, action="leave") if step.trial.id in again else step for step in found.plan.steps]
+    found = replace(found, plan=replace(found.plan, steps=tuple(steps)))
+    if found.plan.todo:
+        arms = {step.trial.arm for step in found.plan.todo}
+        say(f"\na look: {len(arms)} of {len(study.arms)} arms go on (a baseline as long as any other does)")
+    return found
 
 
 def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[str, str], *, fresh: bool) -> int:

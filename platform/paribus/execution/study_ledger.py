@@ -173,7 +173,8 @@ class StudyLedger:
         run.artifact(STUDY_FILE, write_study(self.study).encode())
         own = places(step.trial for step in self._preview.plan.steps)
         run.artifact(TRIALS_FILE, write_places(own).encode())
-        run.refuse_shared([step.trial.id for step in self._preview.plan.todo])
+        asked = {"start", "resume", "retry", "later"}
+        run.refuse_shared([step.trial.id for step in self._preview.plan.steps if step.action in asked])
         run.artifact("environment.json", json.dumps(environment(), indent=2).encode())
         if self._preview.settings.declared:
             rename_others(self._rest, run.experiment_id, run.run_id, self.study)

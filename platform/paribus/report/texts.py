@@ -22,6 +22,7 @@ _ACTIONS = {
     "retry": "to try again, failed before",
     "skip": "done, skipped",
     "leave": "not done, left alone by retry",
+    "later": "at most, as the looks to come decide",
     "stale": "done by other code, not reused",
 }
 ADVICE: dict[FailureClass, str] = {
