@@ -85,12 +85,11 @@ def make_preview(
     *,
     only: frozenset[Action] | None = None,
     note: str = "",
-    check: bool = True,
 ) -> Preview:
     """The plan of a study given the ledger's records; None where the ledger could not be asked.
 
     Raises:
-        DataError, AnalysisError: with `check`, what training or the verdicts would refuse.
+        DataError, AnalysisError: what training or the verdicts would refuse.
     """
     from paribus.shards.catalog import check_inputs, data_digest
     from paribus.tracking.planned import of_plan
@@ -99,10 +98,9 @@ def make_preview(
         return data_digest(recipe, home)
 
     check_variables()
-    if check:
-        check_own(study)
-        check_inputs(map(study.recipe_of, study.arms), home)
-    samples = _num_eval(study, home, check)
+    check_own(study)
+    check_inputs(map(study.recipe_of, study.arms), home)
+    samples = _num_eval(study, home)
     drawn = trials(study, digest_of)
     plan = make_plan(
         study,
@@ -159,10 +157,8 @@ def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     }
 
 
-def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
-    """How many evaluation examples each data set of the arms has.
-
-    With `check` it refuses before training what the report would refuse after it.
+def _num_eval(study: Study, home: Path) -> list[int]:
+    """How many evaluation examples each data set of the arms has: what the report would refuse is refused here.
 
     Raises:
         AnalysisError: the margin is below one evaluation example.
@@ -175,7 +171,7 @@ def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
         split = read_manifest(locate(data, home)).split(data.eval_split)
         samples.append(split.samples)
         metric = metric_called(study.metric)
-        if check and study.margin < metric.resolution(split.samples):
+        if study.margin < metric.resolution(split.samples):
             # It says why; imported only here, for a plan starts in under a second.
             from paribus.analysis.metrics import check_margin
 

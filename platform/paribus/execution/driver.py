@@ -106,12 +106,13 @@ def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[s
         )
         ledger.finish("KILLED", ended)
         return 1
-    from paribus.report.study_report import judge, show
+    from paribus.report.reading import judge
+    from paribus.report.terminal import show
 
-    judged = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
+    report = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
     say()
-    show(judged)
-    ledger.publish(judged)
+    show(report)
+    ledger.publish(report)
     failures = Counter(ended.values())["failed"]
     # A retry alone leaves the rest of the study to the next run.
     left = preview.plan.counts().get("leave", 0)
