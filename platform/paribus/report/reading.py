@@ -19,7 +19,7 @@ from paribus.report.chance import judged_when_read
 from paribus.report.curves import Curve, curve_of
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
-from paribus.report.study_report import VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
+from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
@@ -225,11 +225,13 @@ class LedgerReader:
         )
 
     def written(self, record: StudyRecord) -> Judgement | None:
-        """The judgement as the driver wrote it down at its end; None where it wrote none that can be read."""
+        """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""
         if record.status not in ("FINISHED", "FAILED"):
             return None
         with suppress(LedgerDamaged, TypeError, KeyError, AttributeError, ValueError, OverflowError):
             document = self._ledger.json(record.run_id, VERDICTS_FILE)
+            if document.get("rule") != RULE:
+                return None
             return Judgement(
                 counts={str(word): int(count) for word, count in document["counts"].items()},
                 claim=str((document.get("claim") or {}).get("outcome", "")),

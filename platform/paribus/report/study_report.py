@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 State = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed", "running", "interrupted", "waiting"]
 # Where the driver keeps a report's `as_dict` with the study.
 VERDICTS_FILE = "verdicts.json"
+# By which rule verdicts are reached; those that an earlier release wrote down by another are reached anew when read.
+RULE = 2
 # Trained through their budget, so that their time is an arm's cost.
 _TO_THEIR_END = ("finished", "stuck")
 
@@ -165,6 +167,7 @@ class StudyReport:
         return {
             "study": self.name,
             "settings": self.settings.name,
+            "rule": RULE,
             "looks": self._looks(found),
             "question": found.question,
             "verdicts": verdict_rows(found),
