@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from paribus.tracking.errors import LedgerError, LedgerUnreachable
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.report.progress import Progress, counted, progress_of, show_ago
+from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
+from paribus.report.study_report import standing_of
 from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from paribus_dashboards.parts import (
     FIRST_STUDY,
@@ -16,10 +17,8 @@ from paribus_dashboards.parts import (
     plain,
     say_down,
     show_progress,
-    state_of,
     verdict_badges,
 )
-from paribus_dashboards.progress import Progress, counted, progress_of, show_ago
 
 PER_PAGE = 10
 # A page link has the size of running text; a card's name is its heading.
@@ -72,7 +71,7 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
         st.session_state["num_shown"] = len(shown) + PER_PAGE
         st.rerun(scope="fragment")
     for record, bar, verdicts in places:
-        progress = progress_of(record, trials_of(uri, record).own) if record.live else counted(record)
+        progress = progress_of(record, trials_of(uri, record).rows) if record.live else counted(record)
         text = verdicts_of(uri, record)
         with bar:
             show_progress(progress)
@@ -104,7 +103,7 @@ def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"name-{record.run_id}", width="content"):
                 st.page_link("pages/study.py", label=f"**{plain(record.title)}**", query_params=address_of(record))
-            st.markdown(badge(state_of(record)), width="content")
+            st.markdown(badge(standing_of(record)), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
         st.markdown(plain(record.question) or ":gray[no question stated]")

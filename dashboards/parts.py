@@ -8,12 +8,10 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 import streamlit as st
 
-from paribus.host.home import checkout
-from paribus.host.secrets import without_secrets
-from paribus.report.markup import as_plain_markdown
-from paribus.tracking.errors import LedgerError, LedgerUnreachable
-from paribus.tracking.ledger_records import StudyRecord
-from paribus_dashboards.progress import Progress
+from paribus.report.markup import as_safe_markdown
+from paribus.report.progress import Progress
+from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
+from paribus.report.texts import first_steps
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.
 SIGNS = {
@@ -37,23 +35,7 @@ SIGNS = {
 }
 HEX = {"green": "#00714f", "orange": "#a94400", "blue": "#00588a", "gray": "#555555", "red": "#b3261e"}
 
-_IN_A_CHECKOUT = """In the checkout's folder, type
-
-```
-make study
-```
-
-which trains `studies/residual_scale.py` on the embedded digits, or, with the local stack up,
-
-```
-ray job submit studies/width.py
-```"""
-_ELSEWHERE = """In the folder in which you called `paribus init`, type
-
-```
-ray job submit mine.py
-```"""
-FIRST_STUDY = f"""**The ledger holds no study yet.** {_IN_A_CHECKOUT if checkout() else _ELSEWHERE}
+FIRST_STUDY = f"""**The ledger holds no study yet.** {first_steps()}
 
 The study appears here as soon as it has started."""
 
@@ -75,7 +57,7 @@ _STREAMLIT = re.compile(r"\$|(?<![\w:]):(?=[a-z][\w+/-]*[:\[])")
 
 def plain(text: str) -> str:
     """Text of people and of the ledger such that a page shows it as it is, without the secrets of addresses."""
-    return _STREAMLIT.sub(r"\\\g<0>", as_plain_markdown(without_secrets(text)))
+    return _STREAMLIT.sub(r"\\\g<0>", as_safe_markdown(text))
 
 
 def sentence(note: str) -> str:
@@ -99,13 +81,6 @@ def badge(word: str, text: str = "") -> str:
     sign, colour = sign_of(word)
     shown = plain(text or word).replace("[", r"\[").replace("]", r"\]")
     return f":{colour}-badge[{sign} {shown}]"
-
-
-def state_of(record: StudyRecord) -> str:
-    """`running`, `finished`, `failed (trials without a result)` or `interrupted`."""
-    if record.live:
-        return "running"
-    return {"FINISHED": "finished", "FAILED": "failed (trials without a result)"}.get(record.status, "interrupted")
 
 
 def verdict_badges(counts: Mapping[str, int], claim: str = "", looks: str = "") -> str:
@@ -134,7 +109,7 @@ def show_figure(figure: go.Figure, key: str) -> None:
 
 def say_down(error: LedgerError, uri: str, kept: str = "") -> None:
     """Say that the ledger can't be read and what to do; `kept` says what is shown meanwhile."""
-    uri = without_secrets(uri)
+    uri = plain(uri)
     if isinstance(error, LedgerUnreachable):
         what = f"**No MLflow server answers at {uri}.**"
         todo = (

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from paribus.analysis import StudyAnalysis
-from paribus.analysis.contrasts import Contrast
-from paribus.metrics.known import METRICS
+from paribus.report.effect_tables import effect_display_rows
 from paribus.report.plots import effects_figure
-from paribus.report.tables import as_csv, as_markdown, contrast_lines, display_rows, show_p
-from paribus.study.words import FAILED_TO_TRAIN
-from paribus_dashboards.ledger_view import StudyView, compare_url
-from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, state_of, verdict_badges
-from paribus_dashboards.progress import show_ago
+from paribus.report.progress import show_ago
+from paribus.report.study_report import standing_of
+from paribus.report.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows, show_p
+from paribus_dashboards.ledger_view import StudyView, reader
+from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, verdict_badges
+
+if TYPE_CHECKING:
+    from paribus.report.study_report import Contrast, StudyAnalysis
 
 MOST_WARNINGS = 5
 
@@ -27,10 +29,10 @@ def kept_sentence(view: StudyView) -> str:
 
 def show_heading(view: StudyView) -> None:
     """Name, question, state, verdict counts and the claim."""
-    record, analysis = view.record, view.analysis
+    record, report, analysis = view.record, view.report, view.report.analysis
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(plain(record.title), width="content")
-        st.markdown(badge(state_of(record)), width="content")
+        st.markdown(badge(standing_of(record)), width="content")
         st.space("stretch")
         st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
     if record.question:
@@ -48,13 +50,13 @@ def show_heading(view: StudyView) -> None:
     show_warnings(view)
     if analysis.exploratory:
         st.warning("Exploratory: a scheduler cut trials early, so every number here is a hint and not a finding.")
-    if view.num_foreign:
-        st.caption(f"{view.num_foreign} more trials go by this name and have other settings; they are left out.")
+    if report.num_foreign:
+        st.caption(f"{report.num_foreign} more trials go by this name and have other settings; they are left out.")
 
 
 def show_warnings(view: StudyView) -> None:
     """What a report says of the records: the first few in one box, so that many damaged ones push nothing away."""
-    lines = [f"- {plain(sentence(line))}" for line in view.warnings]
+    lines = [f"- {plain(sentence(line))}" for line in view.report.notes]
     if lines:
         st.warning("\n".join(lines[:MOST_WARNINGS]))
     if len(lines) > MOST_WARNINGS:
@@ -75,10 +77,20 @@ def show_claim(analysis: StudyAnalysis) -> None:
                 st.markdown("\n".join(f"- {plain(reason)}" for reason in found.reasons[1:]))
 
 
+def show_factors(analysis: StudyAnalysis) -> None:
+    """What each factor does over all arms, where the design crosses them."""
+    if not analysis.effects:
+        return
+    st.subheader("Effects of factors")
+    st.caption("Over all arms that train; intervals rest on the replicates, and p are corrected over these effects.")
+    st.dataframe(pd.DataFrame(effect_display_rows(analysis)), hide_index=True)
+
+
 def choose_metric(analysis: StudyAnalysis) -> str:
     """The metric whose effects are shown: the one that is judged, or a secondary one."""
     st.header("Effects")
-    names = list(dict.fromkeys(contrast.metric.name for contrast in (*analysis.contrasts, *analysis.secondary)))
+    labels = {each.metric.name: each.metric.label for each in (*analysis.contrasts, *analysis.secondary)}
+    names = list(labels)
     if len(names) < 2:
         return analysis.metric.name
     picked = st.segmented_control(
@@ -86,7 +98,7 @@ def choose_metric(analysis: StudyAnalysis) -> str:
         names,
         default=names[0],
         required=True,
-        format_func=lambda name: METRICS[name].label + ("" if name == analysis.metric.name else " (secondary)"),
+        format_func=lambda name: labels[name] + ("" if name == analysis.metric.name else " (secondary)"),
         label_visibility="collapsed",
         key="metric",
     )
@@ -141,8 +153,8 @@ def _verdict_frame(uri: str, view: StudyView, analysis: StudyAnalysis, contrasts
         row = dict(shown[contrast.arm, contrast.metric.name])
         verdict = row.pop("verdict")
         sides = {contrast.arm, contrast.baseline}
-        runs = [trial for trial in view.trials if trial.arm in sides and trial.replicate in contrast.replicates]
-        link = compare_url(uri, runs, view.record.experiment_id) if runs else None
+        runs = [row for row in view.report.begun if row.arm in sides and row.replicate in contrast.replicates]
+        link = reader(uri).compare_url(runs, view.record) if runs else None
         rows.append({"verdict": signed(verdict), **row, "MLflow": link})
     return pd.DataFrame(rows)
 
@@ -167,9 +179,31 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
             st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
+def show_arms(view: StudyView, analysis: StudyAnalysis) -> None:
+    """Each arm by itself: mean and spread, failures, and what it costs."""
+    st.header("Arms")
+    rows = pd.DataFrame(arm_display_rows(analysis, view.report.arms))
+    st.dataframe(
+        rows,
+        hide_index=True,
+        column_config={name: st.column_config.Column(help=text) for name, text in _HELP_ARMS.items()},
+        key="arms-by-themselves",
+    )
+
+
+_HELP_ARMS = {
+    "n": "Trials that were trained to the end: mean and sd are theirs",
+    "failed to train": "Trials that diverged, died or are stuck at chance, of those that ended",
+    "no result": "Trials that failed outside of training",
+    "parameters": "Trainable numbers",
+    "FLOPs an image": "Forward, two per multiply-add, in convolutions and the classifier alone",
+    "seconds a trial": "Of a worker, the mean of the trials that were trained to the end",
+}
+
+
 def show_stability(analysis: StudyAnalysis) -> None:
     """How often arms failed to train, against their baselines."""
-    ended = sum(analysis.outcomes.get(word, 0) for word in ("finished", *FAILED_TO_TRAIN))
+    ended = analysis.num_own_ends
     if not ended:
         return
     st.header("Stability")
@@ -203,14 +237,14 @@ def _stability_row(contrast: Contrast) -> dict[str, str]:
 def show_caveats(view: StudyView) -> None:
     """What the findings are conditional on."""
     st.header("Fixed in every arm")
-    if view.analysis is None:
+    if view.report.analysis is None:
         st.markdown(
             "\n".join(f"- {plain(caveat)}" for caveat in view.record.caveats) or "The ledger names no fixed factor."
         )
         return
     st.caption("The findings hold for these settings; nothing here says that they hold for others.")
     parts: dict[str, list[str]] = {}
-    for path, value in view.analysis.caveats.items():
+    for path, value in view.report.analysis.caveats.items():
         part, _, name = path.partition(".")
         parts.setdefault(part, []).append(f"{name} = {value}")
     st.markdown("\n".join(f"- **{part}**: {plain(', '.join(settings))}" for part, settings in parts.items()))

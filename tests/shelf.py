@@ -47,7 +47,14 @@ class Shelf:
     def trials(self, study: Study) -> tuple[Trial, ...]:
         return trials(study, lambda recipe: data_digest(recipe, self.home))
 
-    def fill(self, study: Study, fate: Fate = drawn_at, declared: Study | None = None, **tags: str) -> None:
+    def fill(
+        self,
+        study: Study,
+        fate: Fate = drawn_at,
+        declared: Study | None = None,
+        metrics: Callable[[Trial], dict[str, float]] = lambda trial: {},
+        **tags: str,
+    ) -> None:
         """Record the trials of `study`, a variation of `declared`, that the ledger lacks."""
         self.settings[study.name] = settings_of(study, declared)
         with Ledger(self.uri) as ledger:
@@ -55,10 +62,17 @@ class Shelf:
         with Recorder(self.outbox, self.uri, flush_s=0.05) as recorder:
             for trial in self.trials(study):
                 if trial.id not in there and (end := fate(trial)) is not None:
-                    self.record(recorder, study, trial, end, tags)
+                    self.record(recorder, study, trial, end, tags, metrics=metrics(trial))
 
     def record(
-        self, recorder: Recorder, study: Study, trial: Trial, end: float | str, tags: dict[str, str], **more: Any
+        self,
+        recorder: Recorder,
+        study: Study,
+        trial: Trial,
+        end: float | str,
+        tags: dict[str, str],
+        metrics: dict[str, float] | None = None,
+        **more: Any,
     ) -> None:
         header: dict[str, Any] = {"tags": {"paribus.code": trial_code(trial.recipe), **tags}, "run_id": ""}
         settings = self.settings[study.name]
@@ -74,7 +88,8 @@ class Shelf:
             )
         )
         if end != "running":
-            log.finish("finished" if isinstance(end, float) else end, {"top1": end} if isinstance(end, float) else {})
+            final = {"top1": end, **(metrics or {})} if isinstance(end, float) else {}
+            log.finish("finished" if isinstance(end, float) else end, final)
 
     def opened(self, study: Study, **options: Any) -> StudyLedger:
         """The study's ledger as its driver opens it before the first trial starts."""

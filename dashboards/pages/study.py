@@ -6,13 +6,13 @@ import time
 
 import streamlit as st
 
-from paribus.tracking.errors import LedgerError
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.report.progress import progress_of
+from paribus.report.reading import LedgerError, StudyRecord
 from paribus_dashboards import study_parts as show
 from paribus_dashboards.ledger_view import (
     LIVE_S,
     StudyView,
-    ledger,
+    reader,
     stamp,
     studies,
     study_view,
@@ -20,7 +20,6 @@ from paribus_dashboards.ledger_view import (
     trials_of,
 )
 from paribus_dashboards.parts import FIRST_STUDY, address_of, begin, plain, say_down, show_progress
-from paribus_dashboards.progress import progress_of
 from paribus_dashboards.trial_parts import show_curves, show_failed, show_trials
 
 WATCH_S = 5.0
@@ -90,7 +89,7 @@ def at_settings(records: list[StudyRecord], settings: str) -> StudyRecord:
 @st.fragment(run_every=LIVE_S)
 def wait_for(uri: str, error: LedgerError, since_s: float) -> None:
     """Say that the ledger can't be read, and try again every few seconds once it answers."""
-    if time.monotonic() - since_s > LIVE_S / 2 and ledger(uri).rest.healthy():
+    if time.monotonic() - since_s > LIVE_S / 2 and reader(uri).answers():
         st.rerun()
     st.title("Study")
     say_down(error, uri)
@@ -103,23 +102,26 @@ def watch(uri: str, view: StudyView) -> None:
         if stamp(now) != stamp(view.record):
             st.rerun()
         if now.live or now.num_planned > sum(now.counts.values()):
-            show_progress(progress_of(now, trials_of(uri, now).own))
+            show_progress(progress_of(now, trials_of(uri, now).rows))
     except LedgerError as error:
         say_down(error, uri, show.kept_sentence(view))
 
 
 def show_sections(uri: str, view: StudyView) -> None:
     """Everything below the progress bar. A section that can't be read says so, and the others stay."""
-    if view.analysis is not None:
-        show.show_effects(uri, view, view.analysis, show.choose_metric(view.analysis))
+    analysis = view.report.analysis
+    if analysis is not None:
+        show.show_effects(uri, view, analysis, show.choose_metric(analysis))
+        show.show_factors(analysis)
+        show.show_arms(view, analysis)
     else:
-        st.warning(plain(f"There are no verdicts: {view.trouble}."))
+        st.warning(plain(f"There are no verdicts: {view.report.trouble}."))
     try:
         show_curves(uri, view)
     except LedgerError as error:
         st.info(plain(f"The learning curves can't be read now: {error}"))
-    if view.analysis is not None:
-        show.show_stability(view.analysis)
+    if analysis is not None:
+        show.show_stability(analysis)
     show_failed(view)
     show_trials(view)
     show.show_caveats(view)

@@ -11,6 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from paribus.report.study_report import RULE
 from paribus.study import Study
 from paribus.study.words import Arm, Claim
 from paribus.tracking import MlflowRest
@@ -30,7 +31,13 @@ NO_PLACE = {"id": "a", "arm": [["model.depth", {}]], "replicate": 1}
 DAMAGE = {
     "trials.json": [b"{", b"7", json.dumps([NO_PLACE]).encode()],
     "study.json": [b"{", b"\xff"],
-    "verdicts.json": [b"{", b"[]", b'{"counts": {"better": "x"}}', b'{"counts": {}, "claim": "x"}'],
+    "verdicts.json": [
+        b"{",
+        b"[]",
+        json.dumps({"rule": RULE, "counts": {"better": "x"}}).encode(),
+        json.dumps({"rule": RULE, "counts": {}, "claim": "x"}).encode(),
+        json.dumps({"counts": {"better": 9}}).encode(),  # by the rule of an earlier release
+    ],
 }
 
 
@@ -73,7 +80,7 @@ def test_a_damaged_file_of_a_study_is_a_sentence_on_both_pages(
         put(mlflow_server.uri, run_id, name, kept)
 
 
-def test_damaged_verdicts_are_judged_anew(
+def test_damaged_verdicts_and_those_of_an_earlier_rule_are_judged_anew(
     open_home: OpenHome, said: Said, sound: Any, mlflow_server: ServerProcess
 ) -> None:
     _, run_id = sound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from paribus.analysis import analyse
+from paribus.report.study_report import RULE
 from paribus.study import Study
 from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, StudyHeader
@@ -60,7 +62,8 @@ def test_verdicts_that_the_driver_wrote_down_are_shown_without_reading_a_trial(
 ) -> None:
     rest = MlflowRest(mlflow_server.uri)
     run = open_study_run(rest, StudyHeader(name="home_written", num_planned=40))
-    run.artifact("verdicts.json", b'{"counts": {"better": 7}, "claim": {"outcome": "contradicted"}}')
+    written = {"rule": RULE, "counts": {"better": 7}, "claim": {"outcome": "contradicted"}}
+    run.artifact("verdicts.json", json.dumps(written).encode())
     run.finish("FINISHED", {"finished": 40})
     rest.close()
     text = said(open_home(mlflow_server.uri))

@@ -15,7 +15,9 @@ from shelf import Shelf, drawn_at
 from paribus.commands import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
-from paribus.report.study_report import judge, write_html
+from paribus.report.html_page import write_html
+from paribus.report.markdown import markdown
+from paribus.report.reading import judge
 from paribus.study import Claim, Study
 from paribus.study.document import write_study
 from paribus.study.plan import Trial
@@ -72,7 +74,7 @@ def test_replicates_that_were_added_when_verdicts_could_be_had_are_a_look(
     assert "(after a look at 6)" in shown.replace("\n", " ")
     assert "claim reproduced, after looking" in shown
     judged = judge(more, shelf.uri, shelf.home)
-    assert "better (after a look at 6)" in judged.markdown()
+    assert "better (after a look at 6)" in markdown(judged)
     assert "better (after a look at 6)" in write_html(judged, tmp_path / "page.html").read_text()
     data = judged.as_dict()
     assert data["claim"]["outcome"] == "reproduced, after looking"

@@ -37,7 +37,7 @@ import json, sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 import numpy as np
 from ledger_view import StudyView  # noqa: F401
-from trial_parts import _NUMBERS
+from trial_parts import NUMBER_FORMATS
 
 from paribus import Study, plan
 from paribus.analysis import analyse
@@ -86,7 +86,7 @@ print(json.dumps({
     "table": as_markdown(judged, secondary=True),
     "text": as_text(judged),
     "evaluated": shown.estimates["median_nats"].value,
-    "dashboard": _NUMBERS["median_nats"],
+    "dashboard": NUMBER_FORMATS["median (median nats)"],
 }))
 """
 
@@ -116,7 +116,7 @@ def test_a_study_lives_from_plan_to_verdict_on_a_metric_that_is_one_file(checkou
         assert word in found["table"]
     assert "median nats" in found["text"]
     assert found["evaluated"] == found["kept"][-1]
-    assert found["dashboard"] == ["median (median nats)", "%.3f"]
+    assert found["dashboard"] == "%.3f"
 
 
 def test_a_file_whose_metric_has_another_name_is_refused_with_both(checkout: Path) -> None:

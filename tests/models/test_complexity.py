@@ -5,8 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 
-from paribus.models.complexity import count, stages
+from paribus.models.complexity import count, quick_count, stages
 from paribus.models.named import NAMED, named
 from paribus.recipe import RecipeError, WideResNet
 from paribus.recipe.model import FAMILIES
@@ -22,6 +23,15 @@ PUBLISHED = json.loads((Path(__file__).parents[1] / "golden" / "published.json")
 def test_a_named_network_counts_as_the_golden_table_says(name: str) -> None:
     entry = NAMED[name]
     assert asdict(count(entry.model, entry.size, entry.channels, entry.num_classes)) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", [name for name, row in GOLDEN.items() if row["flops"] < 1.2e9])
+def test_what_a_trial_records_of_its_net_is_what_the_table_has(name: str) -> None:
+    entry, row = NAMED[name], GOLDEN[name]
+    state = torch.get_rng_state()
+    found = quick_count(entry.model, entry.size, entry.channels, entry.num_classes)
+    assert found == {"num_params": row["params"], "flops": row["flops"]}
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_the_golden_table_holds_the_named_networks_and_no_other() -> None:

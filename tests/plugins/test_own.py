@@ -1,10 +1,12 @@
 """Components from beside a study: how they are written, found, shared, resumed and refused."""
 
+import json
 import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from paribus.recipe.component import as_text
 from paribus.recipe.paths import leaves
 from paribus.shards.counters import sample_ids
 from paribus.study import Study, StudyError
+from paribus.study.document import read_study, write_study
+from paribus.study.plan import trials
 from paribus.study.study_file import load_study
 
 EXAMPLES = Path(__file__).parents[2] / "studies" / "own"
@@ -202,3 +206,56 @@ def test_plan_refuses_what_does_not_fit_its_place_before_anything_trains(tmp_pat
         assert str(refusal.value).startswith("study 'a', arm 'batch_size=")
         assert told in str(refusal.value)
     check_own(Study(name="a", fixed={"model.activation": SNAKE}, factors={"data.batch_size": (32, 64)}))
+
+
+BROUGHT: list[dict[str, Any]] = [
+    {"factors": {"model.activation": ("relu", SNAKE, {"kind": SNAKE, "alpha": 2})}},
+    {"factors": {"optimizer.kind": ("sgd", "torch:NAdam", "torch:Rprop", "my_parts:SignSGD")}},
+    {"factors": {"model": ("my_net:TinyNet", "my_net:TinyNet(num_blocks=3)")}, "baseline": {"model": "my_net:TinyNet"}},
+    {
+        "factors": {"schedule.kind": ("step", "my_parts:poly_rate")},
+        "fixed": {
+            "loss": "my_parts:poly_loss",
+            "augment.policy": "my_parts:Grain(sd=4)",
+            "model.norm": "torch:Identity",
+        },
+    },
+]
+
+
+@pytest.mark.parametrize("fields", BROUGHT, ids=lambda fields: next(iter(fields["factors"])))
+def test_a_document_is_read_where_the_files_of_its_components_are_not_and_imports_nothing(
+    fields: dict[str, Any],
+) -> None:
+    study = Study(name="mine", base="synthetic", margin=4.0, replicates=2, **fields)
+    text, ids = write_study(study), [trial.id for trial in trials(study, lambda recipe: "d")]
+    more = [trial.id for trial in trials(replace(study, replicates=3), lambda recipe: "d")]
+    caveats = study.caveats()
+    code = (
+        "import sys, json; from dataclasses import replace; from paribus.study.document import *\n"
+        "from paribus.study.plan import trials; text = sys.stdin.read(); read = read_study(text)\n"
+        "ids = [[t.id for t in trials(s, lambda r: 'd')] for s in (read, replace(read, replicates=3))]\n"
+        "loaded = sorted({'my_parts', 'my_net', 'torch'} & set(sys.modules))\n"
+        "print(json.dumps([ids, [a.name for a in read.arms], read.caveats(), write_study(read) == text, loaded]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, cwd="/")
+    assert found.returncode == 0, found.stderr
+    told = json.loads(found.stdout)
+    names = [arm.name for arm in study.arms]
+    assert told == [[ids, more], names, json.loads(json.dumps(caveats)), True, []]
+
+
+def test_a_document_with_damaged_components_is_a_sentence() -> None:
+    document = json.loads(write_study(Study(name="mine", base="synthetic", margin=4.0, **BROUGHT[0])))
+    for damage in (
+        7,
+        {f"activation {SNAKE}": 7},
+        {f"activation {SNAKE}": {"a": 1}},
+    ):
+        with pytest.raises(StudyError, match="no study document"):
+            read_study(json.dumps(document | {"components": damage}))
+    del document["components"]  # as the last release wrote it
+    assert [arm.name for arm in read_study(json.dumps(document)).arms][1:] == [
+        "activation=my_parts:Snake",
+        "activation=my_parts:Snake(alpha=2)",
+    ]

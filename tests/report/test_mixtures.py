@@ -14,7 +14,7 @@ from shelf import Shelf
 from paribus.commands import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.report.mixtures import mixtures
-from paribus.report.study_report import judge
+from paribus.report.reading import judge
 from paribus.study import Claim, Study
 from paribus.study.plan import Trial
 from paribus.tracking import Recorder

@@ -1,5 +1,6 @@
 """The house: no circle of files, and no folder in which nobody finds anything."""
 
+import ast
 from pathlib import Path
 
 import grimp
@@ -23,3 +24,24 @@ def test_no_files_import_one_another_in_a_circle(graph: grimp.ImportGraph) -> No
     )
     assert len(arrows) > 200
     assert [sorted(files) for files in nx.strongly_connected_components(arrows) if len(files) > 1] == []
+
+
+def test_dashboards_see_paribus_through_the_room_report_alone() -> None:
+    """What a page shows is decided once, for the terminal, the files and the pages alike."""
+    pages = sorted((Path(__file__).parents[2] / "dashboards").rglob("*.py"))
+    assert len(pages) > 5
+    seen = {
+        f"{page.name}: {name}"
+        for page in pages
+        for node in ast.walk(ast.parse(page.read_text()))
+        for name in _imported(node)
+        if name.partition(".")[0] == "paribus"
+    }
+    assert len(seen) > 10
+    assert [each for each in sorted(seen) if not each.partition(": ")[2].startswith("paribus.report.")] == []
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

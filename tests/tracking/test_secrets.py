@@ -13,7 +13,11 @@ import httpx
 import pytest
 
 from paribus.execution.trial_spec import params_of
-from paribus.report.study_report import Judged, judge, show, write_html, write_markdown
+from paribus.report.html_page import write_html
+from paribus.report.markdown import write_markdown
+from paribus.report.reading import judge
+from paribus.report.study_report import StudyReport
+from paribus.report.terminal import show
 from paribus.shards.catalog import data_digest
 from paribus.study import Claim, Study
 from paribus.study.plan import trials
@@ -64,7 +68,7 @@ def guarded(uri: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def judged(guarded: str, outbox: Path, study: str, tmp_path: Path) -> Judged:
+def judged(guarded: str, outbox: Path, study: str, tmp_path: Path) -> StudyReport:
     """A study of nasty names and secret addresses, recorded and judged through the guarded address."""
     asked = Study(
         name=study,
@@ -101,7 +105,7 @@ def judged(guarded: str, outbox: Path, study: str, tmp_path: Path) -> Judged:
 
 
 def test_a_password_in_an_address_opens_the_ledger_and_is_kept_and_shown_nowhere(
-    judged: Judged,
+    judged: StudyReport,
     guarded: str,
     ledger: Ledger,
     mlflow_server: ServerProcess,
@@ -129,7 +133,7 @@ def test_no_error_about_an_address_holds_its_password(address: str, capsys: pyte
 
 
 def test_what_others_wrote_is_text_in_the_report_and_an_outcome_that_is_none_is_named(
-    judged: Judged, tmp_path: Path
+    judged: StudyReport, tmp_path: Path
 ) -> None:
     page = write_html(judged, tmp_path / "report.html").read_text()
     for nasty in ("<script>alert", "<img src=x"):

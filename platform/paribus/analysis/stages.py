@@ -15,11 +15,13 @@ from paribus.analysis.contrasts import Pairs, pairs_of, values_of
 from paribus.analysis.same_training import is_same_training
 from paribus.analysis.statistics.intervals import MIN_PAIRS
 from paribus.analysis.statistics.spending import PlannedLooks, last_levels
-from paribus.analysis.study_data import StudyData
+from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import NO_DATA, UNRESOLVED, Judged, judge
+from paribus.metrics.known import metric_called
 from paribus.metrics.metric import Metric
 from paribus.study.adaptive import Adaptive
-from paribus.study.words import Arm
+from paribus.study.study import Study
+from paribus.study.words import Arm, TrialResult
 
 # An arm that will be resolved by the last look with a lower chance than this gets no more replicates. It costs 1 to 2
 # points of power and one trial in a hundred; boundaries do not rest on it, so that it may be overruled.
@@ -175,6 +177,14 @@ def _complete(data: StudyData, going: Sequence[Arm], replicates: int) -> bool:
 def trials_asked(data: StudyData, stage: Stage) -> int:
     """How many trials the study has once the next look has all that it asks for; all that it had, where it ended."""
     return sum(replicates_asked(data, stage).values())
+
+
+def asked_by_looks(study: Study, results: Sequence[TrialResult], num_eval: int | None) -> dict[Arm, int]:
+    """The replicates that every arm is to have by now, of the study that these results are of; all, without looks."""
+    if study.adaptive is None:
+        return dict.fromkeys(study.arms, study.replicates)
+    data = index_results(study, results, num_eval)
+    return replicates_asked(data, stage_of(data, metric_called(study.metric), study.adaptive))
 
 
 def replicates_asked(data: StudyData, stage: Stage) -> dict[Arm, int]:

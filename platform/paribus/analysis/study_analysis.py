@@ -23,7 +23,7 @@ from paribus.analysis.verdicts import VERDICTS
 from paribus.metrics.known import METRICS, metric_called
 from paribus.metrics.metric import Metric
 from paribus.study.study import Study
-from paribus.study.words import Outcome, TrialResult
+from paribus.study.words import FAILED_TO_TRAIN, Outcome, TrialResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,12 @@ class StudyAnalysis:
     caveats: Mapping[str, Any]
     notes: tuple[str, ...]
     looks: Looks
+
+    @property
+    def num_own_ends(self) -> int:
+        """Trials that came to an end of their own: trained to it, or failed to train."""
+        words: tuple[Outcome, ...] = ("finished", *FAILED_TO_TRAIN)
+        return sum(self.outcomes.get(word, 0) for word in words)
 
     def verdict_counts(self) -> dict[str, int]:
         """How many contrasts came to each verdict, in the order of the verdict words."""

@@ -28,6 +28,7 @@ _VERBS = {
     "retry": "run the failed trials alone",
     "export": "every trial's result as CSV (or --json): one row a trial",
 }
+_FILE = "a study file, such as studies/width.py; or the study.json that a ledger keeps of one"
 _EXAMPLES = """examples:
   paribus plan studies/width.py                       what would run, and what it can tell
   paribus run studies/width.py --set budget="2 epochs" --replicates 3
@@ -152,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in _VERBS.items():
         study_verb = _add_verb(verbs, verb, text, f"paribus {verb} studies/width.py")
-        study_verb.add_argument("file", metavar="FILE", help="a study file, such as studies/width.py")
+        study_verb.add_argument("file", metavar="FILE", help=_FILE)
         study_verb.set_defaults(run=_file_verb)
     from paribus.commands.data_hash import register as register_data
     from paribus.commands.evaluate import register as register_evaluate

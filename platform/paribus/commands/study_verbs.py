@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -17,14 +15,14 @@ from paribus.engine.preview import Preview, make_preview
 from paribus.execution.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
-from paribus.report.texts import plan_text, status_text
+from paribus.report.texts import plan_text
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
 from paribus.tracking.address import ledger_at
 
 if TYPE_CHECKING:
-    from paribus.report.study_report import Judged
+    from paribus.report.study_report import StudyReport
     from paribus.tracking.ledger_records import TrialRecord
 
 
@@ -50,7 +48,7 @@ def status(study: Study, options: Options) -> int:
 
 def report(study: Study, options: Options) -> int:
     """Print effects with intervals, verdicts and the claim; also as a page or Markdown where asked."""
-    from paribus.report.study_report import show
+    from paribus.report.terminal import show
 
     found = _judged(study, options)
     if options.json:
@@ -77,22 +75,24 @@ def planned(study: Study, options: Options) -> Answer:
 
 def recorded(study: Study, options: Options) -> Answer:
     """How far the study is; one row a trial."""
-    with ledger_at(home(), options.ledger, start=True) as uri:
-        preview = _planned(study, options, uri, check=False)
-    text = "\n".join([status_text(preview), *(f"  {line}" for line in _unsent(study, options))])
-    rows = [_row(record) for record in preview.records or ()]
+    from paribus.report.export import trials_as_rows
+    from paribus.report.terminal import status_text
+
+    found = _standing(study, options)
+    text = "\n".join([status_text(found), *(f"  {line}" for line in _unsent(study, options))])
+    rows = trials_as_rows(found)
     title, *notes = text.splitlines()
     return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)
 
 
 def judged(study: Study, options: Options) -> Answer:
     """Effects, verdicts and the claim; one row a contrast."""
-    from paribus.report.study_report import notes_of, text_of
     from paribus.report.tables import display_rows
+    from paribus.report.terminal import text_of
 
     found = _judged(study, options)
     title = f"{found.title}: {study.question}"
-    rows, notes = display_rows(found.analysis), notes_of(found)
+    rows, notes = display_rows(found.judged), found.lines()
     return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=notes)
 
 
@@ -103,17 +103,21 @@ def ran(study: Study, options: Options) -> Answer:
     return replace(judged(study, options), code=code)
 
 
-def _judged(study: Study, options: Options) -> Judged:
+def _judged(study: Study, options: Options) -> StudyReport:
     """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
-    from paribus.report.study_report import judge, write_html, write_markdown
+    from paribus.report.reading import judge
 
     _check_places(options)
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
         if options.html:
+            from paribus.report.html_page import write_html
+
             warn(f"wrote {write_html(found, Path(options.html))}")
         if options.markdown:
+            from paribus.report.markdown import write_markdown
+
             warn(f"wrote {write_markdown(found, Path(options.markdown))}")
     return found
 
@@ -138,17 +142,10 @@ def _printed(answer: Answer, options: Options) -> int:
 
 def export(study: Study, options: Options) -> int:
     """Print every trial of the study that has a run, one row each."""
-    with ledger_at(home(), options.ledger, start=True) as uri:
-        rows = [_row(record) for record in _planned(study, options, uri, check=False).records or ()]
-    if options.json:
-        say(json.dumps(rows, indent=2))
-        return 0
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    say(table.getvalue().rstrip("\n"))
+    from paribus.report.export import trials_as_csv, trials_as_rows
+
+    found = _standing(study, options)
+    say(json.dumps(trials_as_rows(found), indent=2) if options.json else trials_as_csv(found))
     return 0
 
 
@@ -160,12 +157,21 @@ def _run(study: Study, options: Options, only: frozenset[Action] | None) -> int:
         return drive(study, options, uri, only)
 
 
-def _planned(study: Study, options: Options, uri: str | None, check: bool = True) -> Preview:
+def _standing(study: Study, options: Options) -> StudyReport:
+    """What the ledger holds of the study's trials, not judged."""
+    from paribus.report.reading import standing
+
+    with ledger_at(home(), options.ledger, start=True) as uri:
+        assert uri is not None
+        return standing(study, uri, home(), settings_of(study, options.declared))
+
+
+def _planned(study: Study, options: Options, uri: str | None) -> Preview:
     """The plan against the ledger, or as if nothing had run where none can be asked."""
     if uri is None:
         note = "no ledger is up, so nothing counts as done (paribus up)"
-        return make_preview(study, home(), None, options, note=note, check=check)
-    return make_preview(study, home(), _records(study, uri), options, check=check)
+        return make_preview(study, home(), None, options, note=note)
+    return make_preview(study, home(), _records(study, uri), options)
 
 
 def _look(study: Study, options: Options, uri: str) -> str:
@@ -184,32 +190,9 @@ def _look(study: Study, options: Options, uri: str) -> str:
         return raise_note(history, study, ledger.trials(study.name), lambda recipe: data_digest(recipe, home()))
 
 
-def _records(study: Study, uri: str | None) -> list[TrialRecord]:
+def _records(study: Study, uri: str) -> list[TrialRecord]:
     from paribus.report.chance import judged_when_read
     from paribus.tracking.ledger import Ledger
 
-    assert uri is not None
-    ledger = Ledger(uri, judge=judged_when_read(home()))
-    try:
+    with Ledger(uri, judge=judged_when_read(home())) as ledger:
         return ledger.trials(study.name)
-    finally:
-        ledger.close()
-
-
-def _row(record: TrialRecord) -> dict[str, object]:
-    from paribus.report.mixtures import made_with
-
-    levels = {path: str(level) for path, level in record.arm.levels}
-    return {
-        "arm": record.arm_name,
-        **levels,
-        "replicate": record.replicate,
-        "outcome": record.outcome or ("running" if record.running else "interrupted"),
-        "outcome_step": "" if record.outcome_step is None else record.outcome_step,
-        **record.metrics,
-        "attempt": record.attempt,
-        **made_with(record),
-        "reason": record.reason,
-        "trial_id": record.trial_id,
-        "run": record.url,
-    }

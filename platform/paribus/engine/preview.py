@@ -95,12 +95,11 @@ def make_preview(
     *,
     only: frozenset[Action] | None = None,
     note: str = "",
-    check: bool = True,
 ) -> Preview:
     """The plan of a study given the ledger's records; None where the ledger could not be asked.
 
     Raises:
-        DataError, AnalysisError: with `check`, what training or the verdicts would refuse.
+        DataError, AnalysisError: what training or the verdicts would refuse.
     """
     from paribus.shards.catalog import check_inputs, data_digest
     from paribus.tracking.planned import of_plan
@@ -109,10 +108,9 @@ def make_preview(
         return data_digest(recipe, home)
 
     check_variables()
-    if check:
-        check_own(study)
-        check_inputs(map(study.recipe_of, study.arms), home)
-    samples = _num_eval(study, home, check)
+    check_own(study)
+    check_inputs(map(study.recipe_of, study.arms), home)
+    samples = _num_eval(study, home)
     drawn = trials(study, digest_of)
     own = None if records is None else of_plan(records, places(drawn))
     plan = make_plan(
@@ -143,11 +141,9 @@ def _wanted(study: Study, own: Sequence[TrialRecord], num_eval: int) -> Callable
     """Which trials are asked for by now: all, or those of the next planned look."""
     if study.adaptive is None:
         return lambda trial: True
-    from paribus.analysis.stages import replicates_asked, stage_of
-    from paribus.analysis.study_data import index_results
+    from paribus.analysis.stages import asked_by_looks
 
-    data = index_results(study, [record.result() for record in own if record.outcome], num_eval)
-    asked = replicates_asked(data, stage_of(data, metric_called(study.metric), study.adaptive))
+    asked = asked_by_looks(study, [record.result() for record in own if record.outcome], num_eval)
     return lambda trial: trial.replicate <= asked[trial.arm]
 
 
@@ -182,10 +178,8 @@ def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     }
 
 
-def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
-    """How many evaluation examples each data set of the arms has.
-
-    With `check` it refuses before training what the report would refuse after it.
+def _num_eval(study: Study, home: Path) -> list[int]:
+    """How many evaluation examples each data set of the arms has: what the report would refuse is refused here.
 
     Raises:
         AnalysisError: the margin is below one evaluation example.
@@ -198,7 +192,7 @@ def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
         split = read_manifest(locate(data, home)).split(data.eval_split)
         samples.append(split.samples)
         metric = metric_called(study.metric)
-        if check and study.margin < metric.resolution(split.samples):
+        if study.margin < metric.resolution(split.samples):
             # It says why; imported only here, for a plan starts in under a second.
             from paribus.analysis.metrics import check_margin
 

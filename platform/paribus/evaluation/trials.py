@@ -15,6 +15,7 @@ from paribus.evaluation.excluded import Subset, subset
 from paribus.evaluation.trial_names import SHORT_ID, TrialError, describe, run_name
 from paribus.metrics.examples import Examples
 from paribus.recipe import Recipe
+from paribus.report.study_report import state_of
 from paribus.tracking import LedgerError
 from paribus.tracking import tags as words
 from paribus.tracking.outbox.artifacts import keys_digest
@@ -113,9 +114,8 @@ def evaluate(
 
 def _require_weights(record: TrialRecord) -> None:
     if record.outcome not in ("finished", "stuck"):
-        state = record.outcome or ("still running" if record.running else "interrupted")
         raise TrialError(
-            f"the trial {describe(record)} is {state}: only trials that came to their end can be evaluated"
+            f"the trial {describe(record)} is {state_of(record)}: only trials that came to their end can be evaluated"
         )
     if not record.tags.get(words.WEIGHTS):
         raise TrialError(

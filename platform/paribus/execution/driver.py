@@ -132,7 +132,7 @@ def _next_look(
     if records is None:
         warn(f"\nMLflow at {ledger.uri} does not answer, and the next look needs it: the same command goes on")
         return replace(preview, plan=replace(preview.plan, steps=()))
-    found = make_preview(study, folder, records, options, check=False)
+    found = make_preview(study, folder, records, options)
     again = {step.trial.id for step in found.plan.todo} & set(ended)
     steps = [replace(step, action="leave") if step.trial.id in again else step for step in found.plan.steps]
     found = replace(found, plan=replace(found.plan, steps=tuple(steps)))
@@ -152,12 +152,13 @@ def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[s
         )
         ledger.finish("KILLED", ended)
         return 1
-    from paribus.report.study_report import judge, show
+    from paribus.report.reading import judge
+    from paribus.report.terminal import show
 
-    judged = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
+    report = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
     say()
-    show(judged)
-    ledger.publish(judged)
+    show(report)
+    ledger.publish(report)
     failures = Counter(ended.values())["failed"]
     # A retry alone leaves the rest of the study to the next run.
     left = preview.plan.counts().get("leave", 0)

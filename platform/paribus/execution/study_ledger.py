@@ -49,7 +49,7 @@ from paribus.tracking.study_choice import STUDY_FILE, rename_others
 from paribus.tracking.study_runs import TRIALS_FILE
 
 if TYPE_CHECKING:
-    from paribus.report.study_report import Judged
+    from paribus.report.study_report import StudyReport
     from paribus.tracking.ledger_records import TrialRecord
 
 
@@ -234,14 +234,18 @@ class StudyLedger:
                 return None
         return [trial_id for trial_id in ended if trial_id not in there]
 
-    def publish(self, judged: Judged) -> None:
+    def publish(self, report: StudyReport) -> None:
         """Keep the verdicts with the study: as data, and as Markdown that a person reads in MLflow."""
+        from paribus.report.markdown import markdown
+        from paribus.report.study_report import VERDICTS_FILE
+
+        text = markdown(report)
 
         def store(run: StudyRun) -> None:
             self._describe(run)
-            run.artifact("verdicts.json", json.dumps(judged.as_dict(), indent=2).encode())
-            run.artifact("report.md", judged.markdown().encode())
-            run.set_tags({"mlflow.note.content": judged.markdown()})
+            run.artifact(VERDICTS_FILE, json.dumps(report.as_dict(), indent=2).encode())
+            run.artifact("report.md", text.encode())
+            run.set_tags({words.NOTE: text})
 
         self._try(store)
 

@@ -71,6 +71,7 @@ class TrialWorker(tune.Trainable):
         self._home = Path(context.home)
         self._recorder = Recorder(context.outbox, context.uri)
         self._feeds: dict[str, Feed] = {}
+        self._sizes: dict[tuple[object, ...], dict[str, int]] = {}
         self._shared: Client | None = None
         self._crash_log: crashes.CrashLog | None = None
         self.reset_config(config)
@@ -201,6 +202,7 @@ class TrialWorker(tune.Trainable):
             tags["paribus.warnings"] = "\n".join(warnings)[:_MOST_TEXT]
         found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
         metrics = {name: found[name] for name in _FINAL if name in found}
+        metrics |= self._size(trial)
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
         self._log.finish(result.outcome, metrics, tags)
         (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
@@ -215,6 +217,16 @@ class TrialWorker(tune.Trainable):
             seconds=result.durations["total_s"],
             warnings=warnings[:1],
         )
+
+    def _size(self, trial: Trial) -> dict[str, float]:
+        """The net's parameters and FLOPs, counted once in this process."""
+        from paribus.models.complexity import quick_count
+
+        feed = self._feed(trial)
+        name = (trial.recipe.model.model_dump_json(), feed.size, feed.channels, feed.num_classes)
+        if name not in self._sizes:
+            self._sizes[name] = quick_count(trial.recipe.model, feed.size, feed.channels, feed.num_classes)
+        return {word: float(number) for word, number in self._sizes[name].items()}
 
     def _end_sharing(self) -> None:
         """Let no other trial wait for this one."""

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, core_schema
 
 from paribus.recipe.errors import RecipeError, nearest, readable
-from paribus.recipe.own import arguments, canonical, is_own, load
+from paribus.recipe.own import canonical, is_own
 from paribus.recipe.part import Part
+from paribus.recipe.recorded import taken
 
 _TEXT = re.compile(r"\s*([\w.:]+)\s*\((.*)\)\s*", re.DOTALL)
 # What Paribus passes itself to a component that has such a parameter: the channels of the map that it works on, the
@@ -107,7 +108,7 @@ def component_of(value: Any, place: str, kinds: Mapping[str, type[BaseModel]]) -
         raise RecipeError(f"{value!r} is no {place}: give its name, or its name and arguments as {{'kind': 'name', …}}")
     if is_own(kind):
         kind = canonical(kind, place)
-        allowed = arguments(load(kind, place), GIVEN | CALLED_WITH)
+        allowed = taken(kind, place, GIVEN | CALLED_WITH)
     elif kind in kinds:
         allowed = kinds[kind]
     else:

@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from paribus.recipe.component import OWN, WithArguments, checked, tag_of
-from paribus.recipe.own import accepts, arguments, canonical, is_own, load
+from paribus.recipe.own import accepts, canonical, is_own, load
 from paribus.recipe.part import Part
+from paribus.recipe.recorded import is_recorded, taken
 
 
 class _Optimizer(Part):
@@ -96,14 +97,14 @@ class OwnOptimizer(_Optimizer, WithArguments):
         if not isinstance(value, Mapping) or not is_own(value.get("kind")):
             return value
         kind = canonical(value["kind"], "optimizer")
-        target, whose = load(kind, "optimizer"), f"optimizer {kind!r}"
-        if not accepts(target, "params") or not accepts(target, "lr"):
+        target, whose = None if is_recorded() else load(kind, "optimizer"), f"optimizer {kind!r}"
+        if target is not None and not (accepts(target, "params") and accepts(target, "lr")):
             raise ValueError(f"{whose} should take params and lr, as the classes of torch.optim do")
         chosen = {name: each for name, each in value.items() if name not in ("kind", "decay_norms_and_biases")}
-        decays = accepts(target, "weight_decay")
+        decays = target is None or accepts(target, "weight_decay")
         if not decays and chosen.pop("weight_decay", 0) != 0:
             raise ValueError(f"{whose} has no weight_decay: set optimizer.weight_decay to 0, or leave it out")
-        given = {"kind": kind, **checked(arguments(target, frozenset({"params"})), chosen, whose)}
+        given = {"kind": kind, **checked(taken(kind, "optimizer", frozenset({"params"})), chosen, whose)}
         if "decay_norms_and_biases" in value:
             given["decay_norms_and_biases"] = value["decay_norms_and_biases"]
         return given if decays else given | {"weight_decay": 0.0}

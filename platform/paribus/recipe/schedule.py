@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from paribus.recipe.component import CALLED_WITH, OWN, WithArguments, checked, tag_of
-from paribus.recipe.own import arguments, canonical, is_own, load
+from paribus.recipe.own import canonical, is_own
 from paribus.recipe.part import Part
+from paribus.recipe.recorded import taken
 
 
 class _Schedule(Part):
@@ -75,7 +76,7 @@ class OwnSchedule(_Schedule, WithArguments):
         kind = canonical(value["kind"], "schedule")
         warm = {name: value[name] for name in _Schedule.model_fields if name in value}
         chosen = {name: each for name, each in value.items() if name != "kind" and name not in warm}
-        return {"kind": kind, **warm, **checked(arguments(load(kind), CALLED_WITH), chosen, f"schedule {kind!r}")}
+        return {"kind": kind, **warm, **checked(taken(kind, "schedule", CALLED_WITH), chosen, f"schedule {kind!r}")}
 
 
 Schedule = Annotated[

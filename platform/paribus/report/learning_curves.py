@@ -2,12 +2,13 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+
+from paribus.report.curves import Curve
 
 # Okabe and Ito (2008): told apart by colour-blind readers too.
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -18,25 +19,18 @@ _MARKS: Final[Mapping[str, tuple[str, str]]] = {
     "stuck": ("diamond-open", "stuck at chance"),
     "stopped": ("line-ns-open", "stopped by a scheduler (censored)"),
     "failed": ("square-open", "failed without a result"),
+    "interrupted": ("line-ns-open", "interrupted, to be resumed"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One replicate of one arm: `y` against `x` (epochs or steps), and how the trial ended ("running" if it hasn't)."""
-
-    arm: str
-    replicate: int
-    x: Sequence[float]
-    y: Sequence[float]
-    outcome: str = "finished"
+# Cut off, but not by anything that it did: up to there an interrupted trial is one that trains.
+_IN_MEANS = ("finished", "running", "interrupted")
 
 
 def learning_curves_figure(curves: Sequence[Curve], y_label: str, x_label: str = "epoch") -> go.Figure:
     """Learning curves: per arm a mean over replicates, a band from the lowest to the highest, and every replicate thin.
 
-    Mean and band are over trials that train or finished, at each x with all of those that got so far; trials that
-    diverged, died, are stuck at chance or were stopped are drawn to their last point, marked there, and in no mean.
+    Mean and band are over trials that train, are to be resumed or finished, at each x with all of those that got so
+    far; trials that diverged, died, are stuck at chance or were stopped are drawn to their last point, marked there,
+    and in no mean.
     """
     figure = go.Figure()
     arms = list(dict.fromkeys(curve.arm for curve in curves))
@@ -44,7 +38,7 @@ def learning_curves_figure(curves: Sequence[Curve], y_label: str, x_label: str =
     for index, arm in enumerate(arms):
         colour, dash = PALETTE[index % len(PALETTE)], _DASHES[index // len(PALETTE) % len(_DASHES)]
         own = [curve for curve in curves if curve.arm == arm]
-        _draw_band(figure, arm, [curve for curve in own if curve.outcome not in _MARKS], colour, dash)
+        _draw_band(figure, arm, [curve for curve in own if curve.outcome in _IN_MEANS], colour, dash)
         for curve in own:
             _draw_curve(figure, curve, colour, shown)
     figure.update_layout(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from paribus.engine.code_digest import trial_code
+from paribus.study.document import RecordedStudy
 from paribus.study.study import Study
 from paribus.study.words import Arm
 from paribus.tracking import tags as words
@@ -24,7 +25,7 @@ def mixtures(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """A sentence for each thing that the trials of a contrast do not have in common; () where all agree."""
     judged = [record for record in records if record.outcome not in _NO_RESULT]
     compared = {arm: study.baseline_of(arm) for arm in study.arms if arm not in study.baselines}
-    facts = {"code": _program(study), **_FACTS}
+    facts = {"code": _program(study, judged), **_FACTS}
     found = (_sentence(name, {r.trial_id: told(r) for r in judged}, judged, compared) for name, told in facts.items())
     return tuple(sentence for sentence in found if sentence)
 
@@ -82,12 +83,17 @@ def _of_attempts(record: TrialRecord, tag: str, fact: str) -> list[str]:
     return list(dict.fromkeys(told or filter(None, [record.tags.get(tag, "")])))
 
 
-def _program(study: Study) -> Callable[[TrialRecord], str]:
+def _program(study: Study, judged: Sequence[TrialRecord]) -> Callable[[TrialRecord], str]:
     """What tells the programs of a study's trials apart: their code, where all arms run through the same.
 
-    Arms that run through different modules have different codes by one program; then each is held against its own.
+    Arms that run through different modules have different codes by one program; then each is held against its own. Of
+    a study whose own components are not at hand, against that of its arm's trial that started last.
     """
-    own = {arm: trial_code(study.recipe_of(arm)) for arm in study.arms}
+    if isinstance(study, RecordedStudy):
+        last = sorted(judged, key=lambda record: record.started_ms)
+        own = {record.arm: record.tags.get(words.CODE, "") for record in last}
+    else:
+        own = {arm: trial_code(study.recipe_of(arm)) for arm in study.arms}
     alike = len(set(own.values())) == 1
 
     def told(record: TrialRecord) -> str:

@@ -1,208 +1,240 @@
-"""A study's judgement: read from the ledger, judged by analysis, shown as text, Markdown or one page."""
+"""What people read of a study: one type, made of its plan and of what the ledger holds. Drawers draw it alone.
+
+`reading` makes one from a ledger; `terminal`, `html_page`, `markdown`, `export` and the dashboard's pages draw it.
+"""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from io import StringIO
-from pathlib import Path
-from typing import IO, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Literal
 
-from paribus.analysis import StudyAnalysis, analyse
-from paribus.engine.looks import first_fresh, fresh_note, held_note, history_of, looks_before
 from paribus.host.secrets import without_secrets
-from paribus.recipe import Recipe
-from paribus.report.chance import judged_when_read
-from paribus.report.files import write_whole
-from paribus.report.markup import as_plain_markdown
-from paribus.report.pairing_check import stream_notes
-from paribus.report.plots import Curve, effects_figure, learning_curves_figure
-from paribus.report.tables import as_markdown, display_rows, rich_table, summary, verdict_rows
-from paribus.report.texts import record_notes
-from paribus.shards.catalog import data_digest
-from paribus.study.plan import places, trials
-from paribus.study.settings import Settings, settings_of
-from paribus.study.study import Study
-from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.report.effect_tables import effect_rows
+from paribus.report.tables import summary, verdict_rows
+from paribus.study.settings import Settings
+from paribus.study.words import FAILED_TO_TRAIN, Arm
 from paribus.tracking.planned import of_plan
 
-_STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
-table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;
-text-align: left } h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem } .quiet { color: #666 }"""
+if TYPE_CHECKING:
+    from paribus.analysis.contrasts import Contrast as Contrast
+    from paribus.analysis.study_analysis import StudyAnalysis as StudyAnalysis
+    from paribus.metrics.examples import Examples as Examples
+    from paribus.report.curves import Curve
+    from paribus.study.plan import Place
+    from paribus.study.study import Study
+    from paribus.tracking.ledger_records import StudyRecord as StudyRecord
+    from paribus.tracking.ledger_records import TrialRecord as TrialRecord
+
+# An outcome, or how a trial stands that has none: at work, cut off before its end, not begun.
+State = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed", "running", "interrupted", "waiting"]
+# Where the driver keeps a report's `as_dict` with the study.
+VERDICTS_FILE = "verdicts.json"
+# By which rule verdicts are reached; those that an earlier release wrote down by another are reached anew when read.
+RULE = 2
+# Trained through their budget, so that their time is an arm's cost.
+_TO_THEIR_END = ("finished", "stuck")
+
+
+def state_of(record: TrialRecord | None, live: bool | None = None) -> State:
+    """The one word for how a trial stands; None: the ledger has no run of it.
+
+    `live` says whether a driver is at work on its study: one that was killed left its trials marked as running. None
+    where that is not known: then a trial is taken for what its run says.
+    """
+    if record is None:
+        return "waiting"
+    if record.outcome is not None:
+        return record.outcome
+    return "running" if record.running and live is not False else "interrupted"
+
+
+def standing_of(record: StudyRecord) -> str:
+    """The word for how a study stands: `running`, `finished`, `failed (trials without a result)` or `interrupted`."""
+    if record.live:
+        return "running"
+    return {"FINISHED": "finished", "FAILED": "failed (trials without a result)"}.get(record.status, "interrupted")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A study, its analysis, the records that it rests on, and each trial's validation curve."""
+class TrialRow:
+    """A trial of the study's plan; `record` is None as long as the ledger has no run of it."""
 
-    study: Study
-    analysis: StudyAnalysis
-    records: Sequence[TrialRecord]
-    curves: Sequence[Curve]
-    notes: tuple[str, ...]
+    trial_id: str
+    arm: Arm
+    replicate: int
+    state: State
+    record: TrialRecord | None
+
+    @property
+    def name(self) -> str:
+        """`residual_scale=0.1 · r2`."""
+        return f"{self.arm.name} · r{self.replicate}"
+
+    @property
+    def logged(self) -> frozenset[str]:
+        """The metrics of which there is a learning curve."""
+        return frozenset(self.record.latest if self.record else ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmRow:
+    """What one arm did and cost: `n` trials trained to their end, with `mean` and `sd` of the primary metric.
+
+    `ended` counts its trials with any outcome, `failed_to_train` those that diverged, died or are stuck, `failed` those
+    without a result. `params`, `flops` (of one image forward, two per multiply-add) and `seconds` (of a worker, the
+    mean of the trials that were trained to their end) are None where no trial tells them.
+    """
+
+    arm: Arm
+    is_baseline: bool
+    n: int
+    mean: float | None
+    sd: float | None
+    ended: int
+    failed_to_train: int
+    failed: int
+    params: int | None
+    flops: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyReport:
+    """A study as the ledger has it: its trials, its arms, and what was concluded.
+
+    `analysis` is None where nothing was judged, `trouble` says why if it should have been; `study` is None where the
+    ledger holds no document of it that can be read. `num_foreign` trials go by the study's name and are none of its
+    plan. `notes` are on pairing, code, machines, looks and what is damaged or lost; `curves` the primary metric's.
+    """
+
+    name: str
     url: str
+    study: Study | None
+    trials: tuple[TrialRow, ...]
+    analysis: StudyAnalysis | None = None
+    arms: tuple[ArmRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    curves: Sequence[Curve] = ()
     settings: Settings = field(default_factory=Settings)
+    num_foreign: int = 0
+    trouble: str = ""
 
     @property
     def title(self) -> str:
         """The study's name, and its settings where they are others than its file's."""
-        return self.settings.title(self.study.name)
+        return self.settings.title(self.name)
+
+    @property
+    def judged(self) -> StudyAnalysis:
+        """The analysis, of a report that has one."""
+        if self.analysis is None:
+            raise ValueError(f"{self.title} was not judged: {self.trouble or 'it was asked how far it is'}")
+        return self.analysis
+
+    @property
+    def begun(self) -> tuple[TrialRow, ...]:
+        """The trials that have a run."""
+        return tuple(row for row in self.trials if row.record is not None)
+
+    @property
+    def records(self) -> tuple[TrialRecord, ...]:
+        """The records of the trials that have a run, in the plan's order."""
+        return tuple(row.record for row in self.trials if row.record is not None)
+
+    def compared(self) -> dict[str, list[str]]:
+        """The arms by the baseline that they are compared with, itself first; under "" where the study is not known."""
+        if self.study is None:
+            return {"": sorted({row.arm.name for row in self.trials})}
+        groups = {arm.name: [arm.name] for arm in self.study.baselines}
+        for arm in self.study.arms:
+            if (baseline := self.study.baseline_of(arm)) != arm:
+                groups[baseline.name].append(arm.name)
+        return groups
+
+    def counts(self) -> dict[State, int]:
+        """How many trials stand how."""
+        return dict(Counter(row.state for row in self.trials))
+
+    def lines(self) -> list[str]:
+        """What stands below the tables: the claim, what pairing bought, every note."""
+        return [*(summary(self.analysis) if self.analysis else ()), *self.notes]
 
     def as_dict(self) -> dict[str, Any]:
-        """Machine-readable verdicts: one row per contrast, the claim's outcome, counts and notes."""
-        claim = self.analysis.claim
+        """Machine-readable verdicts: one row per contrast and per arm, the claim's outcome, counts and notes."""
+        found, claim = self.judged, self.judged.claim
         return {
-            "study": self.study.name,
+            "study": self.name,
             "settings": self.settings.name,
-            "looks": self._looks(),
-            "question": self.study.question,
-            "verdicts": verdict_rows(self.analysis),
-            "counts": self.analysis.verdict_counts(),
-            "outcomes": dict(self.analysis.outcomes),
+            "rule": RULE,
+            "looks": self._looks(found),
+            "question": found.question,
+            "verdicts": verdict_rows(found),
+            "effects": effect_rows(found),
+            "arms": [{**asdict(row), "arm": row.arm.name} for row in self.arms],
+            "counts": found.verdict_counts(),
+            "outcomes": dict(found.outcomes),
             "claim": {"text": claim.claim.text, "source": claim.claim.source, "outcome": claim.outcome}
             if claim
             else None,
-            "caveats": {path: without_secrets(str(value)) for path, value in self.analysis.caveats.items()},
-            "notes": [*summary(self.analysis), *self.notes],
+            "caveats": {path: without_secrets(str(value)) for path, value in found.caveats.items()},
+            "notes": self.lines(),
         }
 
-    def _looks(self) -> dict[str, Any] | None:
-        looks, contrasts = self.analysis.looks, self.analysis.contrasts
+    @staticmethod
+    def _looks(analysis: StudyAnalysis) -> dict[str, Any] | None:
+        looks, contrasts = analysis.looks, analysis.contrasts
         if not looks:
             return None
         most = max(contrast.stability.n for contrast in contrasts)
-        rates = looks.rates(most, len(contrasts), self.analysis.alpha)
+        rates = looks.rates(most, len(contrasts), analysis.alpha)
         return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, **asdict(rates)}
 
-    def markdown(self) -> str:
-        """Question, table, claim, notes and what was fixed."""
-        plain = as_plain_markdown
-        lines = [f"**{plain(self.study.question)}**", ""]
-        if self.settings.name:
-            lines += [f"At other settings than the study's file: {plain(self.settings.name)}", ""]
-        lines += [as_markdown(self.analysis), ""]
-        lines += [f"- {plain(line.strip())}" for line in (*summary(self.analysis), *self.notes)]
-        fixed = (f"`{path}` {plain(str(value))}" for path, value in self.study.caveats().items())
-        return without_secrets("\n".join([*lines, "", "Fixed: " + ", ".join(fixed)]) + "\n")
+
+def trial_rows(
+    everything: Iterable[TrialRecord], places: Mapping[str, Place], live: bool | None
+) -> tuple[TrialRow, ...]:
+    """Which trials are a study's own, those at `places`, and how each stands; in the plan's order."""
+    own = {record.trial_id: record for record in of_plan(everything, places)}
+    return tuple(
+        TrialRow(trial_id=name, arm=arm, replicate=replicate, record=own.get(name), state=state_of(own.get(name), live))
+        for name, (arm, replicate) in places.items()
+    )
 
 
-def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, *, fresh: bool = False) -> Judged:
-    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers.
-
-    `settings` name the study's; by default they are those that its file declares. `fresh` judges on the replicates
-    alone that were added since the last look.
-    """
-    settings = settings or settings_of(study)
-
-    def digest(recipe: Recipe) -> str:
-        return data_digest(recipe, home)
-
-    ledger = Ledger(uri, judge=judged_when_read(home))
-    try:
-        everything = ledger.trials(study.name)
-        records = of_plan(everything, places(trials(study, digest)))
-        results = ledger.results_of(records, per_example=True)
-        histories = ledger.histories(records, study.metric)
-        parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
-        known = history_of(ledger, parent).replication
-        notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
-    finally:
-        ledger.close()
-    curves = [
-        Curve(
-            arm=record.arm_name,
-            replicate=record.replicate,
-            x=[point.step for point in histories[record.run_id]],
-            y=[point.value for point in histories[record.run_id]],
-            outcome=record.outcome or "running",
+def arm_rows(analysis: StudyAnalysis, trials: Sequence[TrialRow]) -> tuple[ArmRow, ...]:
+    """The arms of a judged study, with what its trials say of their cost."""
+    rows = []
+    for found in analysis.arms:
+        own = [row for row in trials if row.arm == found.arm]
+        states = Counter(row.state for row in own)
+        mean = found.means.get(analysis.metric.name)
+        rows.append(
+            ArmRow(
+                arm=found.arm,
+                is_baseline=found.is_baseline,
+                n=mean.n if mean else 0,
+                mean=mean.mean if mean and mean.n else None,
+                sd=mean.sd if mean and mean.n > 1 else None,
+                ended=sum(found.outcomes.values()),
+                failed_to_train=sum(states[word] for word in FAILED_TO_TRAIN),
+                failed=states["failed"],
+                params=_size(own, "num_params"),
+                flops=_size(own, "flops"),
+                seconds=_seconds(own),
+            )
         )
-        for record in records
-        if histories.get(record.run_id)
-    ]
-    broken = stream_notes(study, records)
-    replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
-    looks = None if fresh else looks_before(known, study)
-    return Judged(
-        study=study,
-        analysis=analyse(study, results, looks=looks, broken=broken, replicates=replicates),
-        records=records,
-        curves=curves,
-        notes=(*record_notes(study, records, broken), *notes),
-        url=parent.url if parent else without_secrets(uri),
-        settings=settings,
-    )
+    return tuple(rows)
 
 
-def notes_of(judged: Judged) -> list[str]:
-    """The lines below the table: claim, counts, notes."""
-    return [*summary(judged.analysis), *judged.notes]
+def _size(rows: Sequence[TrialRow], name: str) -> int | None:
+    told = (row.record.metrics.get(name) for row in rows if row.record)
+    return next((int(number) for number in told if number is not None), None)
 
 
-def text_of(judged: Judged) -> str:
-    """What `show` prints where there is no terminal."""
-    text = StringIO()
-    show(judged, text)
-    return text.getvalue()
-
-
-def show(judged: Judged, file: IO[str] | None = None) -> None:
-    """Print the verdict table, the claim and the notes to the terminal, or to `file`."""
-    from rich.console import Console
-
-    # A job's log and a pipe have no width; a table folded at 80 columns is no table. In a notebook rich would show
-    # HTML, whatever it prints to.
-    probe = Console(file=file, force_jupyter=False)
-    console = probe if probe.is_terminal else Console(file=file, width=160, highlight=False, force_jupyter=False)
-    if judged.settings.name:
-        console.print(without_secrets(judged.title), markup=False, highlight=False)
-    console.print(rich_table(judged.analysis))
-    for line in notes_of(judged):
-        console.print(without_secrets(line), markup=False, highlight=False, soft_wrap=not probe.is_terminal)
-    console.print(f"\nMLflow: {judged.url}", markup=False, highlight=False, soft_wrap=True)
-
-
-def write_markdown(judged: Judged, path: Path) -> Path:
-    """Write the tables as Markdown."""
-    return write_whole(path, judged.markdown())
-
-
-def write_html(judged: Judged, path: Path) -> Path:
-    """Write one self-contained page: no server, no network, no script from elsewhere."""
-    effects = effects_figure(judged.analysis.contrasts, judged.analysis.exploratory)
-    learning = learning_curves_figure(judged.curves, judged.study.metric, "step")
-    rows = [
-        f"<tr><td>{html.escape(record.arm_name)}</td><td>{record.replicate}</td>"
-        f"<td>{html.escape(record.outcome or 'running')}</td>"
-        f"<td>{record.metrics.get(judged.study.metric, float('nan')):.4g}</td>"
-        f'<td><a href="{html.escape(record.url)}">run</a></td></tr>'
-        for record in judged.records
-    ]
-    notes = "".join(
-        f"<li>{html.escape(without_secrets(line))}</li>" for line in (*summary(judged.analysis), *judged.notes)
-    )
-    fixed = "".join(
-        f"<tr><td>{html.escape(path)}</td><td>{html.escape(without_secrets(str(value)))}</td></tr>"
-        for path, value in judged.study.caveats().items()
-    )
-    title = html.escape(without_secrets(f"{judged.title}: {judged.study.question}"))
-    return write_whole(
-        path,
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1>{_table(display_rows(judged.analysis))}<ul>{notes}</ul>"
-        f"{effects.to_html(full_html=False, include_plotlyjs=True)}"
-        f"{learning.to_html(full_html=False, include_plotlyjs=False)}"
-        f"<h2>Every trial</h2><table><tr><th>arm<th>replicate<th>outcome"
-        f"<th>{html.escape(judged.study.metric)}<th>MLflow</tr>"
-        f'{"".join(rows)}</table><h2>Fixed in every arm</h2><table class="quiet">{fixed}</table></html>',
-    )
-
-
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
-    """The rows of a table as HTML."""
-    if not rows:
-        return "<p>No contrasts yet.</p>"
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
-    cells = ("".join(f"<td>{html.escape(cell)}</td>" for cell in row.values()) for row in rows)
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
+def _seconds(rows: Sequence[TrialRow]) -> float | None:
+    through = (row.record.metrics.get("total_s") for row in rows if row.record and row.state in _TO_THEIR_END)
+    told = [seconds for seconds in through if seconds is not None]
+    return fmean(told) if told else None

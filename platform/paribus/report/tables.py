@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from paribus.report.markup import as_markdown_cell
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
+
+    from paribus.report.study_report import ArmRow
 
 Value = str | int | float | None
 
@@ -124,6 +126,44 @@ def _show_failures(contrast: Contrast) -> str:
     return f"{stability.arm_failed} vs {stability.baseline_failed} of {stability.n}"
 
 
+def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[dict[str, str]]:
+    """The arms by themselves, for people: mean and sd of the primary metric with n, failures and cost.
+
+    A column in which no arm has anything to tell is left out.
+    """
+    metric = analysis.metric
+    rows = [
+        {
+            "arm": f"{row.arm.name}{' (baseline)' if row.is_baseline else ''}",
+            f"mean {metric.short} ({metric.of_level})": _level(row.mean, metric.digits),
+            "sd": _level(row.sd, metric.digits),
+            "n": str(row.n),
+            "failed to train": f"{row.failed_to_train} of {row.ended}",
+            "no result": str(row.failed) if row.failed else "-",
+            "parameters": _counted(row.params),
+            "FLOPs an image": _counted(row.flops),
+            "seconds a trial": "-" if row.seconds is None else f"{row.seconds:.3g}",
+        }
+        for row in arms
+    ]
+    told = {column for row in rows for column, cell in row.items() if cell != "-"}
+    return [{column: cell for column, cell in row.items() if column in told} for row in rows]
+
+
+def _level(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _counted(number: int | None) -> str:
+    """`175 k`, `36.5 M`, `5.2 G`."""
+    if number is None:
+        return "-"
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return str(number)
+
+
 def frame(analysis: StudyAnalysis, secondary: bool = True) -> "pd.DataFrame":
     """The rows of `verdict_rows` as a pandas frame."""
     import pandas as pd
@@ -144,9 +184,18 @@ def as_csv(analysis: StudyAnalysis, secondary: bool = True) -> str:
 
 def as_markdown(analysis: StudyAnalysis, secondary: bool = False) -> str:
     """The table for people in Markdown."""
-    rows = display_rows(analysis, secondary)
+    return markdown_table(display_rows(analysis, secondary)) or "No contrasts yet.\n"
+
+
+def arms_as_markdown(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> str:
+    """The rows of `arm_display_rows` in Markdown."""
+    return markdown_table(arm_display_rows(analysis, arms))
+
+
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows as a table in Markdown; "" where there are none."""
     if not rows:
-        return "No contrasts yet.\n"
+        return ""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "".join(f"| {' | '.join(map(as_markdown_cell, line))} |\n" for line in lines)
 
@@ -177,6 +226,20 @@ def rich_table(analysis: StudyAnalysis, secondary: bool = False) -> "Table":
         style = next((colour for word, colour in _COLOURS.items() if row["verdict"].startswith(word)), "dim")
         cells: Sequence[Text] = [Text(cell, style=style if column == "verdict" else "") for column, cell in row.items()]
         table.add_row(*cells)
+    return table
+
+
+def rich_arms(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> "Table":
+    """The rows of `arm_display_rows` as a rich table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="arms by themselves", title_justify="left")
+    rows = arm_display_rows(analysis, arms)
+    for column in rows[0] if rows else ("No arms",):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row.values()))
     return table
 
 

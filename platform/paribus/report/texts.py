@@ -1,16 +1,16 @@
-"""Plans and states in words, for the terminal."""
+"""Plans, what is to be said of records, and first steps, in words."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from paribus.engine.preview import Preview
+from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
 from paribus.metrics.known import metric_called
 from paribus.study.study import Study
-from paribus.study.words import KILLS, FailureClass
+from paribus.study.words import KILLS
 from paribus.tracking.ledger_records import faults_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,6 @@ _ACTIONS = {
     "leave": "not done, left alone by retry",
     "later": "at most, as the looks to come decide",
     "stale": "done by other code, not reused",
-}
-ADVICE: dict[FailureClass, str] = {
-    "preempted": "its node was taken back; the same command resumes it",
-    "node": "mend the node that it names, or look at the log of the one that was lost; then run the same command again",
-    "oom": "ask for a smaller data.batch_size or a larger device; it is not tried again until you say retry",
-    "data": "mend the data (paribus shards verify names every fault), then say retry",
-    "code": "mend the code, then say retry",
 }
 
 
@@ -61,31 +54,6 @@ def stale_text(preview: Preview) -> str:
     )
 
 
-def status_text(preview: Preview) -> str:
-    """How far the study is, as `status` prints it."""
-    from paribus.report.mixtures import mixtures
-
-    records = preview.records or ()
-    ended = Counter(record.outcome for record in records if record.outcome)
-    lines = [f"{preview.title}: {sum(ended.values())} of {len(preview.plan.steps)} trials have ended"]
-    lines += [f"    {count:>4} {outcome}" for outcome, count in sorted(ended.items())]
-    lines += [f"  damaged  {fault}" for fault in faults_of(records)]
-    for record in records:
-        name = f"{record.arm_name} · r{record.replicate}"
-        if record.outcome == "failed":
-            kind = record.tags.get("paribus.failure", "code")
-            lines.append(f"  failed   {name}: {record.reason}; {ADVICE.get(kind, '')}")  # type: ignore[call-overload]
-        elif record.outcome == "stuck":
-            lines.append(f"  stuck    {name}: {record.reason}")
-        elif record.outcome is None:
-            share = "" if record.progress is None else f" {100 * record.progress:.0f} %"
-            state = "running" if record.running else "cut off; the same command resumes it"
-            lines.append(f"  {name}: {state}{share}, attempt {record.attempt}")
-    lines += [f"  {note}" for note in lost_notes(records)]
-    lines += [f"  note: {line}" for line in mixtures(preview.plan.study, records)]
-    return "\n".join(lines)
-
-
 def record_notes(study: Study, records: Sequence[TrialRecord], broken: Sequence[str]) -> tuple[str, ...]:
     """What a report and the dashboard say of the records that a judgement rests on; `broken` are its broken pairs."""
     from paribus.report.mixtures import mixtures
@@ -114,6 +82,29 @@ def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
         if restored := record.tags.get("paribus.restored"):
             found.append(f"{name}: {restored}")
     return tuple(found)
+
+
+def first_steps() -> str:
+    """What to type where the ledger holds no study yet, in Markdown."""
+    return _IN_A_CHECKOUT if checkout() else _ELSEWHERE
+
+
+_IN_A_CHECKOUT = """In the checkout's folder, type
+
+```
+make study
+```
+
+which trains `studies/residual_scale.py` on the embedded digits, or, with the local stack up,
+
+```
+ray job submit studies/width.py
+```"""
+_ELSEWHERE = """In the folder in which you called `paribus init`, type
+
+```
+ray job submit mine.py
+```"""
 
 
 def _role(study: Study, arm: object) -> str:

@@ -2,36 +2,76 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from paribus.recipe import Recipe, RecipeError, preset
+from paribus.recipe.component import own_of
+from paribus.recipe.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
 from paribus.study.plan import Place
 from paribus.study.study import Study
-from paribus.study.words import Arm, Claim, level_from_json
+from paribus.study.words import Arm, Claim, Level, level_from_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedStudy(Study):
+    """A study out of a document, with components of its own that are taken as they were `recorded`, and not imported.
+
+    It has the arms, recipes and trial ids of the study that was written. Nothing can be trained by it.
+    """
+
+    recorded: Recorded = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with as_recorded(self.recorded):
+            super().__post_init__()
+
+    def recipe_of(self, arm: Arm) -> Recipe:
+        with as_recorded(self.recorded):
+            return super().recipe_of(arm)
+
+    def _base_levels(self) -> dict[str, Level]:
+        with as_recorded(self.recorded):
+            return super()._base_levels()
 
 
 def write_study(study: Study) -> str:
-    """The study as JSON; its base is written out whole, because presets may change."""
+    """The study as JSON; its base is written out whole, because presets may change, and so is what its own components
+    take, because their files may be gone."""
     base = preset(study.base) if isinstance(study.base, str) else study.base
     plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in ("base", "claim")}
     claim = asdict(study.claim) if study.claim else None
     adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
-    whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive}
+    own = {"components": components} if (components := _components(study)) else {}
+    whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **own}
     return json.dumps(whole, indent=2, default=dict)
 
 
+def _components(study: Study) -> Recorded:
+    """What each component from outside takes, found by checking all of them once more."""
+    if isinstance(study, RecordedStudy):
+        return study.recorded
+    recipes = (study.recipe_of(arm) for arm in study.arms)
+    if not any(True for recipe in recipes for _ in own_of(recipe)):
+        return {}
+    with noted() as found:
+        replace(study)
+    return found
+
+
 def read_study(text: str | bytes) -> Study:
-    """The study that `write_study` wrote.
+    """The study that `write_study` wrote, a `RecordedStudy` where it has components of its own: none is imported.
 
     Raises:
         StudyError: the text is no such document.
     """
     try:
         document: dict[str, Any] = json.loads(text)
-        document["base"] = Recipe.read(json.dumps(document["base"]))
+        recorded = document.pop("components", {})
+        with as_recorded(recorded):
+            document["base"] = Recipe.read(json.dumps(document["base"]))
         document["factors"] = {path: _levels(levels) for path, levels in document["factors"].items()}
         document["fixed"] = _by_path(document["fixed"])
         document["baseline"] = None if document["baseline"] is None else _by_path(document["baseline"])
@@ -46,7 +86,9 @@ def read_study(text: str | bytes) -> Study:
         if claim := document["claim"]:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)
-        return Study(**document)
+        read = RecordedStudy(**document, recorded=recorded)
+        has_own = any(True for arm in read.arms for _ in own_of(read.recipe_of(arm)))
+        return read if has_own else Study(**document)
     except (StudyError, RecipeError):
         raise
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, ValueError) as error:

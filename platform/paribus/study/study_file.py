@@ -16,16 +16,19 @@ from types import CodeType, ModuleType
 
 from paribus.plugins import has_own, stand_beside
 from paribus.study import Study, StudyError
+from paribus.study.document import read_study
 from paribus.study.study import printable, question_of
 
 # Set while a command reads a study file: the command runs the study, the file must not.
 READING: ContextVar[bool] = ContextVar("READING", default=False)
 _NOT_THEIRS = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"))
 _NAMED = 20
+# What the ledger keeps with a study: enough to judge it where its file, or those of its components, are not.
+_DOCUMENT = ".json"
 
 
 def load_study(file: str) -> Study:
-    """The study in a file, its question taken from the file's docstring.
+    """The study in a file, its question taken from the file's docstring; or in a `study.json` out of a ledger.
 
     The file is run as `python FILE` runs it, with the modules beside it, and in a package with relative imports too;
     what it imported from there is forgotten afterwards, since a study is data and another file may come next.
@@ -36,6 +39,9 @@ def load_study(file: str) -> Study:
     """
     path = Path(file)
     _check_place(file, path)
+    if path.suffix == _DOCUMENT:
+        stand_beside()
+        return read_study(_bytes(file, path))
     code = _compiled(file, path)
     stand_beside()
     with _module(path) as module, _told(file, path):
@@ -66,7 +72,7 @@ def _check_place(file: str, path: Path) -> None:
         raise StudyError(f"{file!r} is a folder: name one study file{_nearby(path)}")
     if not stat.S_ISREG(mode):
         raise StudyError(f"{file!r} is no plain file: a study is one short Python file, such as studies/width.py")
-    if path.suffix != ".py":
+    if path.suffix not in (".py", _DOCUMENT):
         raise StudyError(f"{file!r} is no Python file: a study is one short Python file, such as studies/width.py")
 
 
@@ -77,16 +83,22 @@ def _nearby(folder: Path) -> str:
 
 
 def _compiled(file: str, path: Path) -> CodeType:
+    source = _bytes(file, path)
     try:
-        return compile(importlib.util.decode_source(path.read_bytes()), str(path), "exec", dont_inherit=True)
-    except OSError as error:
-        raise StudyError(f"{file!r} cannot be read: {error.strerror or error}") from None
+        return compile(importlib.util.decode_source(source), str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
         raise StudyError(_unparsed(file, error)) from None
     except UnicodeDecodeError as error:
         raise StudyError(f"{file} is not {error.encoding} ({error.reason}): save it as UTF-8") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise StudyError(f"{file} does not parse: {error or 'it is nested too deeply'}") from None
+
+
+def _bytes(file: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"{file!r} cannot be read: {error.strerror or error}") from None
 
 
 def _unparsed(file: str, error: SyntaxError) -> str:

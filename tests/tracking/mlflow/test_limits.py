@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from paribus.engine.options import Options
-from paribus.engine.preview import make_preview
-from paribus.report.study_report import judge
-from paribus.report.texts import status_text
+from paribus.report.reading import judge, standing
+from paribus.report.terminal import status_text
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
@@ -188,7 +186,7 @@ def test_a_damaged_tag_costs_its_own_trial_alone_and_is_named(
         log_batch(rest, runs[trial.id], tags={tag: value})
     records = {record.trial_id: record for record in ledger.trials(study)}
     judged = "\n".join(judge(asked, uri, home).notes)
-    status = status_text(make_preview(asked, home, list(records.values()), Options(declared=asked), check=False))
+    status = status_text(standing(asked, uri, home))
     for trial, (tag, _, said) in zip(drawn, DAMAGE, strict=False):
         for text in (judged, status):
             lines = [line for line in text.splitlines() if f"(run {runs[trial.id]}): " in line]

@@ -8,7 +8,8 @@ from pydantic import Field, ValidationError, model_validator
 from paribus.recipe.component import WithArguments, as_text, checked, frozen, written
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.family import Family, Published
-from paribus.recipe.own import arguments, canonical, is_own, load
+from paribus.recipe.own import canonical, is_own, load
+from paribus.recipe.recorded import taken
 
 # What Paribus passes itself, under the names that nets have for it; and what would bring weights that no seed draws.
 GIVEN = frozenset({"in_channels", "in_chans", "num_classes"})
@@ -55,8 +56,7 @@ def _chosen(family: str, own: Mapping[str, Any]) -> dict[str, Any]:
     if family.startswith("timm:"):
         check_timm(family)
         return frozen(own)
-    allowed = arguments(load(family, "model"), GIVEN | _WEIGHTS)
-    return checked(allowed, own, f"model {family!r}")
+    return checked(taken(family, "model", GIVEN | _WEIGHTS), own, f"model {family!r}")
 
 
 def check_timm(family: str) -> None:

@@ -6,8 +6,10 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+if TYPE_CHECKING:
+    from paribus.report.study_report import StudyRecord, TrialRecord, TrialRow
 
 # The latest trials tell best how long the next ones take: machines and arms change on the way.
 NUM_TIMED = 20
@@ -53,11 +55,12 @@ def counted(record: StudyRecord) -> Progress:
     return Progress(num_planned=num_planned, outcomes=record.counts, num_running=0, left_s=None)
 
 
-def progress_of(record: StudyRecord, trials: Sequence[TrialRecord], now_s: float | None = None) -> Progress:
+def progress_of(record: StudyRecord, rows: Sequence[TrialRow], now_s: float | None = None) -> Progress:
     """From the trials themselves, with an estimate while a driver is at work."""
     now_ms = 1000 * (time.time() if now_s is None else now_s)
+    trials = [row.record for row in rows if row.record]
     ended = [trial for trial in trials if trial.outcome is not None]
-    running = [trial for trial in trials if trial.outcome is None and trial.running] if record.live else []
+    running = [row.record for row in rows if row.record and row.state == "running"]
     num_planned = max(record.num_planned, len(ended))
     return Progress(
         num_planned=num_planned,

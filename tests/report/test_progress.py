@@ -9,10 +9,11 @@ import pytest
 from trial_records import ended
 
 from paribus.host.processes import start_of
+from paribus.report.progress import counted, progress_of, show_ago, show_duration
+from paribus.report.study_report import TrialRow, state_of
 from paribus.study.words import Arm
 from paribus.tracking.lease import Driver
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
-from paribus_dashboards.progress import counted, progress_of, show_ago, show_duration
+from paribus.tracking.ledger_records import StudyRecord
 
 NOW_S = 1_000_000.0
 
@@ -35,8 +36,8 @@ def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
     )
 
 
-def a_trial(began_s: float, ended_s: float | None) -> TrialRecord:
-    return ended(
+def a_trial(began_s: float, ended_s: float | None, live: bool = True) -> TrialRow:
+    record = ended(
         Arm(()),
         1,
         outcome=None if ended_s is None else "finished",
@@ -44,6 +45,7 @@ def a_trial(began_s: float, ended_s: float | None) -> TrialRecord:
         started_ms=int(1000 * (NOW_S + began_s)),
         ended_ms=0 if ended_s is None else int(1000 * (NOW_S + ended_s)),
     )
+    return TrialRow(trial_id=record.trial_id, arm=record.arm, replicate=1, state=state_of(record, live), record=record)
 
 
 def test_what_is_left_is_trials_left_times_time_each_over_those_that_run_at_once() -> None:
@@ -58,7 +60,8 @@ def test_what_is_left_is_trials_left_times_time_each_over_those_that_run_at_once
 def test_an_overdue_trial_and_a_study_that_nobody_runs_have_no_estimate() -> None:
     overdue = [a_trial(-100, -90), a_trial(-50, None)]
     assert progress_of(a_study(2), overdue, NOW_S).left_s is None
-    idle = progress_of(a_study(2, live=False), overdue, NOW_S)
+    left = [a_trial(-100, -90, live=False), a_trial(-50, None, live=False)]
+    idle = progress_of(a_study(2, live=False), left, NOW_S)
     assert (idle.left_s, idle.num_running) == (None, 0)
 
 

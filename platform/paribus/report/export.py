@@ -1,0 +1,93 @@
+"""The trials of a study report as plain data: one row a trial that has a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from paribus.metrics.known import METRICS
+from paribus.report.mixtures import made_with
+
+if TYPE_CHECKING:
+    from paribus.report.study_report import StudyReport, TrialRow
+
+# Final metrics of a trial as a table shows them: the head of the column, and printf's format.
+_NUMBERS = {
+    **{name: (f"{one.short} ({one.of_level})", f"%.{one.digits}f") for name, one in METRICS.items()},
+    "total_s": ("time (s)", "%.1f"),
+    "peak_memory_mib": ("peak memory (MiB)", "%.0f"),
+}
+NUMBER_FORMATS = dict(_NUMBERS.values())
+
+
+def trials_as_rows(report: StudyReport) -> list[dict[str, object]]:
+    """Arm, levels, how it stands, final metrics, what it was made with, and where its run is."""
+    return [_row(row) for row in report.begun]
+
+
+def trials_as_csv(report: StudyReport) -> str:
+    """The rows as CSV, with the columns of all of them."""
+    rows = trials_as_rows(report)
+    table = io.StringIO()
+    writer = csv.DictWriter(
+        table, list(dict.fromkeys(column for row in rows for column in row)), restval="", lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue().rstrip("\n")
+
+
+def trials_as_table(report: StudyReport) -> list[dict[str, object]]:
+    """Every trial that has a run with what people look at: `NUMBER_FORMATS` says how its numbers are written."""
+    return [_shown(row) for row in report.begun]
+
+
+def unfinished_as_table(report: StudyReport, *, interrupted: bool) -> list[dict[str, object]]:
+    """The trials that failed, and where asked for those that were cut off, with their reasons."""
+    wanted = ("failed", "interrupted") if interrupted else ("failed",)
+    rows = sorted((row for row in report.begun if row.state in wanted), key=lambda row: wanted.index(row.state))
+    return [
+        {
+            "trial": row.name,
+            "outcome": row.state,
+            "reason": row.record.reason or "its driver or worker ended before it did",
+            "attempts": row.record.attempt,
+            "MLflow": row.record.url,
+        }
+        for row in rows
+        if row.record
+    ]
+
+
+def _shown(row: TrialRow) -> dict[str, object]:
+    record = row.record
+    assert record is not None
+    return {
+        "arm": row.arm.name,
+        "replicate": row.replicate,
+        "outcome": row.state,
+        **{label: record.metrics.get(name) for name, (label, _) in _NUMBERS.items()},
+        "steps": record.num_steps or record.step,
+        "failed to train at step": record.outcome_step,
+        "attempt": record.attempt,
+        "MLflow": record.url,
+    }
+
+
+def _row(row: TrialRow) -> dict[str, object]:
+    record = row.record
+    assert record is not None
+    return {
+        "arm": row.arm.name,
+        **{path: str(level) for path, level in row.arm.levels},
+        "replicate": row.replicate,
+        "outcome": row.state,
+        "outcome_step": "" if record.outcome_step is None else record.outcome_step,
+        **record.metrics,
+        "attempt": record.attempt,
+        **made_with(record),
+        "reason": record.reason,
+        "trial_id": row.trial_id,
+        "run": record.url,
+    }

@@ -1,0 +1,326 @@
+"""From a ledger to a `StudyReport`: of a study that is at hand, or of one that the ledger alone knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paribus.engine.looks import first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.errors import DataError
+from paribus.host.home import home as paribus_home
+from paribus.host.secrets import without_secrets
+from paribus.recipe import RecipeError
+from paribus.report.chance import judged_when_read
+from paribus.report.curves import Curve, curve_of
+from paribus.report.mixtures import mixtures
+from paribus.report.pairing_check import stream_notes
+from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
+from paribus.report.texts import lost_notes, record_notes
+from paribus.shards.catalog import data_digest
+from paribus.study import Study, StudyError
+from paribus.study.document import read_places, read_study
+from paribus.study.plan import Place, places, trials
+from paribus.study.settings import Settings, settings_of
+from paribus.tracking.address import folder_of
+from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord, faults_of
+from paribus.tracking.mlflow.server import running_server
+from paribus.tracking.replication import Replication, read_replication
+from paribus.tracking.study_choice import STUDY_FILE
+from paribus.tracking.study_runs import TRIALS_FILE
+from paribus.tracking.tags import REPLICATION
+
+if TYPE_CHECKING:
+    from paribus.metrics.examples import Examples
+    from paribus.study.words import TrialResult
+
+__all__ = [
+    "Judgement",
+    "LedgerError",
+    "LedgerReader",
+    "LedgerUnreachable",
+    "StudyRecord",
+    "Trials",
+    "judge",
+    "standing",
+    "usual_address",
+]
+DEFAULT_URI = "http://127.0.0.1:5000"
+# Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
+# them.
+MAX_PER_EXAMPLE = 200
+
+
+def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, *, fresh: bool = False) -> StudyReport:
+    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers.
+
+    `settings` name the study's; by default they are those that its file declares. `fresh` judges on the replicates
+    alone that were added since the last look.
+    """
+    from paribus.analysis import analyse
+
+    settings = settings or settings_of(study)
+    digest = partial(data_digest, home=home)
+    with Ledger(uri, judge=judged_when_read(home)) as ledger:
+        everything, parent = ledger.trials(study.name), _parent(ledger, study.name, settings)
+        planned = places(trials(study, digest))
+        rows = asked_for(study, trial_rows(everything, planned, parent.live if parent else None))
+        records = [row.record for row in rows if row.record]
+        results = ledger.results_of(records, per_example=True)
+        curves = _curves(ledger, rows, study.metric)
+        known = history_of(ledger, parent).replication
+        notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
+    broken = stream_notes(study, records)
+    replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
+    looks = None if fresh else looks_before(known, study)
+    analysis = analyse(study, results, looks=looks, broken=broken, replicates=replicates)
+    return StudyReport(
+        name=study.name,
+        url=parent.url if parent else without_secrets(uri),
+        study=study,
+        trials=rows,
+        analysis=analysis,
+        arms=arm_rows(analysis, rows),
+        notes=(*record_notes(study, records, broken), *notes),
+        curves=curves,
+        settings=settings,
+        num_foreign=len(everything) - len(records),
+    )
+
+
+def standing(study: Study, uri: str, home: Path, settings: Settings | None = None) -> StudyReport:
+    """How far the study is, its trials alone: nothing is judged, and no result is read."""
+    settings = settings or settings_of(study)
+    with Ledger(uri, judge=judged_when_read(home)) as ledger:
+        everything, parent = ledger.trials(study.name), _parent(ledger, study.name, settings)
+    planned = places(trials(study, partial(data_digest, home=home)))
+    rows = asked_for(study, trial_rows(everything, planned, parent.live if parent else None))
+    records = [row.record for row in rows if row.record]
+    return StudyReport(
+        name=study.name,
+        url=parent.url if parent else without_secrets(uri),
+        study=study,
+        trials=rows,
+        notes=(*mixtures(study, records), *faults_of(records), *lost_notes(records)),
+        settings=settings,
+        num_foreign=len(everything) - len(records),
+    )
+
+
+def asked_for(study: Study, rows: tuple[TrialRow, ...]) -> tuple[TrialRow, ...]:
+    """The trials that are begun, or asked for by now: those of looks to come may never be."""
+    if study.adaptive is None:
+        return rows
+    from paribus.analysis.stages import asked_by_looks
+
+    results = [row.record.result() for row in rows if row.record and row.record.outcome]
+    asked = asked_by_looks(study, results, None)
+    return tuple(row for row in rows if row.record or row.replicate <= asked[row.arm])
+
+
+def usual_address() -> str:
+    """The ledger's address: MLFLOW_TRACKING_URI, else that of the server on this home, else the usual port."""
+    if named := os.environ.get("MLFLOW_TRACKING_URI"):
+        return named
+    server = running_server(folder_of(paribus_home()))
+    return server.uri if server else DEFAULT_URI
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trials:
+    """What the ledger holds by a study's name, and of it the rows of the study's own plan.
+
+    `study` is None where its document can't be read; `trouble` says why its plan can't: then all are taken for its own.
+    """
+
+    everything: tuple[TrialRecord, ...]
+    rows: tuple[TrialRow, ...]
+    study: Study | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none."""
+
+    counts: Mapping[str, int]
+    claim: str = ""
+    trouble: str = ""
+    looks: str = ""
+
+    @classmethod
+    def of(cls, report: StudyReport) -> Judgement:
+        """Of a report; nothing is counted as long as no trial has ended."""
+        analysis = report.analysis
+        if analysis is None or not analysis.outcomes:
+            return cls(counts={}, trouble="" if analysis else report.trouble)
+        claim = analysis.claim.outcome if analysis.claim else ""
+        return cls(counts=analysis.verdict_counts(), claim=claim, looks=analysis.looks.phrase())
+
+
+class LedgerReader:
+    """Reads studies that the ledger alone knows: by the documents that their drivers wrote, and by no file of a user's.
+
+    It keeps nothing, so that whoever shows what it reads decides for how long. Raises LedgerError.
+    """
+
+    def __init__(self, uri: str, *, budget_s: float) -> None:
+        self._home = paribus_home()
+        self._ledger = Ledger(uri, budget_s=budget_s, judge=judged_when_read(self._home))
+        self.address = without_secrets(uri)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._ledger.close()
+
+    def answers(self) -> bool:
+        """Whether the server answers."""
+        return self._ledger.rest.healthy()
+
+    def studies(self) -> tuple[StudyRecord, ...]:
+        """Every study, the latest touched first. Two small requests, however many trials there are."""
+        return tuple(self._ledger.studies())
+
+    def trials(self, record: StudyRecord) -> Trials:
+        """The trials of a study's own plan, among all that the ledger has under its name."""
+        found = tuple(self._ledger.trials(record.name))
+        all_of = {trial.trial_id: (trial.arm, trial.replicate) for trial in found}
+        study, trouble = None, ""
+        own: Mapping[str, Place] = all_of
+        try:
+            try:
+                study = self._document(record.run_id)
+            except (StudyError, RecipeError) as error:
+                trouble = str(error)
+            own = self._places(record.run_id, study, all_of)
+        except (LedgerDamaged, StudyError) as error:
+            trouble = str(error)
+        rows = trial_rows(found, own, record.live)
+        rows = asked_for(study, rows) if study is not None and not trouble else rows
+        return Trials(everything=found, rows=rows, study=study, trouble=trouble)
+
+    def report(
+        self, record: StudyRecord, trials: Trials, examples: Callable[[str], Examples | None] | None = None
+    ) -> StudyReport:
+        """The study judged, or why it can't be; `examples` gives a run's per-example results, by default read anew."""
+        from paribus.analysis import AnalysisError, analyse
+
+        study, analysis, trouble = trials.study, None, trials.trouble
+        notes: tuple[str, ...] = ()
+        records = [row.record for row in trials.rows if row.record]
+        if study is not None:
+            known = read_replication(record.tags.get(REPLICATION, ""))
+            broken = stream_notes(study, records)
+            notes = (*record_notes(study, records, broken), *self._held(study, trials, known))
+            if not trouble:
+                try:
+                    results = self._results(records, examples or self.examples)
+                    analysis = analyse(study, *results, looks=looks_before(known, study), broken=broken)
+                except (AnalysisError, StudyError, RecipeError, LedgerDamaged) as error:
+                    trouble = str(error)
+        return StudyReport(
+            name=record.name,
+            url=record.url,
+            study=study,
+            trials=trials.rows,
+            analysis=analysis,
+            arms=arm_rows(analysis, trials.rows) if analysis else (),
+            notes=notes,
+            settings=record.settings,
+            num_foreign=len(trials.everything) - len(records),
+            trouble=trouble,
+        )
+
+    def written(self, record: StudyRecord) -> Judgement | None:
+        """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""
+        if record.status not in ("FINISHED", "FAILED"):
+            return None
+        with suppress(LedgerDamaged, TypeError, KeyError, AttributeError, ValueError, OverflowError):
+            document = self._ledger.json(record.run_id, VERDICTS_FILE)
+            if document.get("rule") != RULE:
+                return None
+            return Judgement(
+                counts={str(word): int(count) for word, count in document["counts"].items()},
+                claim=str((document.get("claim") or {}).get("outcome", "")),
+                looks=str((document.get("looks") or {}).get("phrase", "")),
+            )
+        return None
+
+    def curves(self, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
+        """The learning curves of these trials, of those that have points."""
+        return _curves(self._ledger, rows, metric)
+
+    def examples(self, run_id: str) -> Examples | None:
+        """A trial's per-example results; None where it has none."""
+        try:
+            return self._ledger.examples(run_id)
+        except LedgerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
+        """MLflow's page that compares the trials' runs side by side."""
+        runs = ",".join(f'"{row.record.run_id}"' for row in rows if row.record)
+        return f'{self.address}/#/compare-runs?runs=[{runs}]&experiments=["{record.experiment_id}"]'
+
+    def _places(self, run_id: str, study: Study | None, all_of: Mapping[str, Place]) -> Mapping[str, Place]:
+        """Where the study's own trials stand, as its driver wrote it down; as each says itself where none did."""
+        plan = self._ledger.json(run_id, TRIALS_FILE)
+        if plan is None:
+            return all_of
+        if not (isinstance(plan, list) and all(isinstance(row, (str, dict)) for row in plan)):
+            raise StudyError("trials.json of the study is damaged: the study's command, run again, writes it anew")
+        if study is None:
+            names = {str(row if isinstance(row, str) else row.get("id")) for row in plan}
+            return {name: place for name, place in all_of.items() if name in names}
+        return read_places(plan, study)
+
+    def _document(self, run_id: str) -> Study:
+        try:
+            return read_study(self._ledger.artifact(run_id, STUDY_FILE))
+        except LedgerError as error:
+            if error.status != 404:
+                raise
+            raise StudyError(
+                "the ledger has no study.json for it, so nothing can be judged; run the study's command again, which "
+                "writes it and trains only what is missing"
+            ) from None
+
+    def _held(self, study: Study, trials: Trials, known: Replication) -> list[str]:
+        """That the ledger holds more replicates than these; unsaid where the data, which the ids name, is not here."""
+        with suppress(DataError):
+            return held_note(known, study, trials.everything, partial(data_digest, home=self._home))
+        return []
+
+    def _results(
+        self, records: Sequence[TrialRecord], examples: Callable[[str], Examples | None]
+    ) -> tuple[list[TrialResult], int | None]:
+        """The results that there are, and the number of evaluation examples if one of them tells it."""
+        ended = [record for record in records if record.outcome is not None]
+        finished = [record for record in ended if record.outcome in ("finished", "stuck")]
+        if len(finished) <= MAX_PER_EXAMPLE:
+            found = {record.run_id: examples(record.run_id) for record in finished}
+            return [record.result(found.get(record.run_id)) for record in ended], None
+        one = examples(finished[0].run_id)
+        return [record.result() for record in ended], None if one is None else one.n
+
+
+def _parent(ledger: Ledger, name: str, settings: Settings) -> StudyRecord | None:
+    """The study's run; of the declared settings also one that an earlier release kept without any."""
+    return ledger.study(name, settings.digest) or (ledger.study(name) if settings.declared else None)
+
+
+def _curves(ledger: Ledger, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
+    histories = ledger.histories([row.record for row in rows if row.record], metric)
+    return [
+        curve_of(row.arm.name, row.replicate, row.state, points)
+        for row in rows
+        if row.record and (points := histories.get(row.record.run_id))
+    ]
