@@ -16,6 +16,7 @@ Outcome = Literal[
     "unresolved",
     "reproduced, after looking",
     "contradicted, after looking",
+    "not reproduced: within the margin, after looking",
 ]
 
 _SUPPORTING: dict[Direction, frozenset[Verdict]] = {

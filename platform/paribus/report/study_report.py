@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from paribus.analysis import StudyAnalysis, analyse
-from paribus.engine.looks import first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.engine.looks import as_judged, first_fresh, fresh_note, held_note, history_of, looks_before
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe
 from paribus.report.chance import judged_when_read
@@ -73,8 +73,11 @@ class Judged:
         if not looks:
             return None
         most = max(contrast.stability.n for contrast in contrasts)
-        rates = looks.rates(most, len(contrasts), self.analysis.alpha)
-        return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, **asdict(rates)}
+        rates = asdict(looks.rates(most, len(contrasts), self.analysis.alpha))
+        # A margin or metric that was chosen after looking leaves no error rate that could be told.
+        rates = dict.fromkeys(rates) if looks.changed_terms else rates
+        chosen = [asdict(each) for each in looks.chosen]
+        return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, "chosen": chosen, **rates}
 
     def markdown(self) -> str:
         """Question, table, claim, notes and what was fixed."""
@@ -106,7 +109,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         results = ledger.results_of(records, per_example=True)
         histories = ledger.histories(records, study.metric)
         parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
-        known = history_of(ledger, parent).replication
+        known = as_judged(history_of(ledger, parent), study, everything, digest)
         notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
     finally:
         ledger.close()
@@ -123,7 +126,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
     ]
     broken = stream_notes(study, records)
     replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
-    looks = None if fresh else looks_before(known, study)
+    looks = looks_before(known, study, fresh=fresh)
     return Judged(
         study=study,
         analysis=analyse(study, results, looks=looks, broken=broken, replicates=replicates),
