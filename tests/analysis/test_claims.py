@@ -186,3 +186,15 @@ def test_the_studys_setting_in_numbers() -> None:
         "x, model of width 0.5, 1 evaluation images, 3 replicates"
     )
     assert describe_setting({"model.depth": 8}, None, 1) == "model of depth 8, 1 replicates"
+
+
+def test_settings_that_nobody_stated_are_said_to_be_unstated(study: Study, results_of) -> None:
+    contrasts = analyse(study, results_of(study, WIDER)).contrasts
+    assert judge_claim(Claim("t", "s"), contrasts).differences == (
+        "source: setting not stated",
+        "this study: not described",
+    )
+    assert judge_claim(Claim("t", "s", setting="CIFAR"), contrasts, "digits").differences == (
+        "source: CIFAR",
+        "this study: digits",
+    )

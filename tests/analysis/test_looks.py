@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from paribus.analysis import analyse
-from paribus.analysis.looks import Chosen, Looks, error_rates
+from paribus.analysis.looks import Chosen, Looks, error_rates, num_studies, percent
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
 from paribus.report.tables import as_markdown, as_text, verdict_rows
 from paribus.study import Study
@@ -162,15 +162,16 @@ def test_looks_are_those_of_at_least_three_pairs_before_a_verdict_on_three() -> 
     assert bool(Looks(elsewhere=((3,),)))
 
 
-def test_rates_are_counted_over_ten_thousand_studies_by_scipys_t_tests() -> None:
-    """One contrast, so that nothing is corrected: two-sided at 5 % for a difference, one-sided against the margin."""
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_rates_are_counted_over_ten_thousand_studies_by_scipys_t_tests(alpha: float) -> None:
+    """One contrast, so that nothing is corrected: two-sided at alpha for a difference, one-sided against the margin."""
     runs = np.random.default_rng([1, 3, 5]).standard_normal((10_000, 2, 5))
     deltas = runs[:, 1] - runs[:, 0]
     found = np.zeros((2, 10_000), dtype=bool)
     for n in (3, 5):
-        found[0] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1).pvalue < 0.05
-        found[1] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1, alternative="less").pvalue < 0.05
-    rates = error_rates((3, 5), 1, 0.05)
+        found[0] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1).pvalue < alpha
+        found[1] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1, alternative="less").pvalue < alpha
+    rates = error_rates((3, 5), 1, alpha)
     assert (rates.difference, rates.equivalence) == tuple(found.mean(axis=1))
 
 
@@ -239,3 +240,28 @@ def test_a_verdict_is_beside_its_choice_in_every_table_and_the_claim_says_after_
 def test_a_choice_before_any_verdict_could_be_had_is_none() -> None:
     assert not Looks(chosen=(Chosen(what="margin", was="1", now="2", pairs=6),)).before(2)
     assert Looks(chosen=(Chosen(what="margin", was="1", now="2", pairs=6),)).before(3)
+
+
+def test_rates_are_told_in_whole_percent() -> None:
+    assert [percent(rate) for rate in (0.3449, 0.3451, 0.05, 1.0)] == ["34 %", "35 %", "5 %", "100 %"]
+
+
+@pytest.mark.parametrize(
+    ("num_contrasts", "num_pairs", "studies"),
+    [
+        (1, 12, 10_000),
+        (99, 40, 10_000),
+        (99, 50, 8_000),
+        (49, 100, 8_000),
+        (99, 100, 4_000),
+        (99, 200, 2_000),
+        (999, 20, 2_000),
+        (999, 40, 2_000),
+    ],
+)
+def test_forty_million_numbers_are_drawn_at_most_in_2000_to_10000_studies(num_contrasts, num_pairs, studies) -> None:
+    assert num_studies(num_contrasts, num_pairs) == studies
+
+
+def test_looks_come_in_rising_order_however_they_were_kept() -> None:
+    assert Looks(own=(20, 3, 11, 8, 16)).before(30).own == (3, 8, 11, 16, 20)

@@ -138,8 +138,8 @@ class Looks:
         over = f"any of {num_contrasts} contrasts" if num_contrasts > 1 else "the contrast"
         return (
             f"{self._thrown_again()}: {what} when verdicts could be had already, so that a false "
-            f"better or worse in {over} has a chance of {100 * rates.difference:.0f} % and a false equivalent of "
-            f"{100 * rates.equivalence:.0f} %, where one look has {100 * alpha:g} %; --fresh judges on what was added "
+            f"better or worse in {over} has a chance of {percent(rates.difference)} and a false equivalent of "
+            f"{percent(rates.equivalence)}, where one look has {100 * alpha:g} %; --fresh judges on what was added "
             f"since, alone, at {100 * alpha:g} %"
         )
 
@@ -152,7 +152,7 @@ def error_rates(pairs: tuple[int, ...], num_contrasts: int, alpha: float) -> Rat
     differences the margin is taken as nothing, of equivalences as so wide that only its near side can be met.
     """
     most = max(pairs)
-    studies = int(np.clip(_MOST_NUMBERS // ((num_contrasts + 1) * most), _FEWEST, _STUDIES))
+    studies = num_studies(num_contrasts, most)
     rng = np.random.default_rng([num_contrasts, *pairs])
     false = np.zeros(2)
     left = studies
@@ -161,6 +161,11 @@ def error_rates(pairs: tuple[int, ...], num_contrasts: int, alpha: float) -> Rat
         false += _false(rng.standard_normal((some, num_contrasts + 1, most)), pairs, alpha)
         left -= some
     return Rates(difference=float(false[0]) / studies, equivalence=float(false[1]) / studies)
+
+
+def num_studies(num_contrasts: int, num_pairs: int) -> int:
+    """How many studies are simulated: fewer where each takes so many numbers that all would take minutes."""
+    return int(np.clip(_MOST_NUMBERS // ((num_contrasts + 1) * num_pairs), _FEWEST, _STUDIES))
 
 
 def _false(runs: NDArray[np.float64], pairs: Sequence[int], alpha: float) -> NDArray[np.int64]:
@@ -174,6 +179,11 @@ def _false(runs: NDArray[np.float64], pairs: Sequence[int], alpha: float) -> NDA
         found[0] |= np.isin(differs, (BETTER, WORSE)).any(axis=-1)
         found[1] |= np.isin(same, (EQUIVALENT, SMALL_DIFFERENCE)).any(axis=-1)
     return np.asarray(found.sum(axis=-1))
+
+
+def percent(rate: float) -> str:
+    """A rate for people: `14 %`."""
+    return f"{100 * rate:.0f} %"
 
 
 def _any(rates: Sequence[float]) -> float:

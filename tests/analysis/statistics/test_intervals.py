@@ -233,3 +233,16 @@ def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(c
 
 def test_an_interval_is_of_95_percent_and_of_training_chance_unless_told() -> None:
     assert (Interval(low=0.0, high=1.0).level, Interval(low=0.0, high=1.0).covers) == (0.95, "training chance")
+
+
+def test_one_pair_has_no_spread_even_where_the_metrics_step_is_known() -> None:
+    found = moments([5.0], 1.0)
+    assert (int(found.n), float(found.mean)) == (1, 5.0)
+    assert np.isnan(found.sd)
+    assert np.isnan(found.se)
+
+
+def test_rounding_is_judged_by_each_contrasts_own_numbers_and_by_their_size() -> None:
+    found = moments([[1e9, 1e9 + 10, 1e9 - 10], [0.0, 1e-3, -1e-3]])
+    assert found.sd.tolist() == pytest.approx([10.0, 1e-3])
+    assert np.isnan(moments([-1e6, -1e6 - 1e-4, -1e6 + 1e-4]).sd), "ten equal digits are no spread, below 0 as above"

@@ -35,8 +35,9 @@ _MEMORY = 6 << 30
 class Tests:
     """pytest's own items, run again and again in forks: collected once, with what each covers of which file."""
 
-    def __init__(self, files: Sequence[str], results: Path, again: bool, budget_s: float) -> None:
-        self.files, self.results, self.again, self.budget_s = files, results, again, budget_s
+    def __init__(self, files: Sequence[str], results: Path, again: bool, budget_s: float, slow_s: float) -> None:
+        self.files, self.results, self.again, self.budget_s, self.slow_s = files, results, again, budget_s, slow_s
+        self.limit_s = int(LIMIT_S if slow_s <= SLOW_S else budget_s + 5 * slow_s)
         self.sources = {file: (ROOT / file).read_text() for file in files}
         self.lines: dict[str, dict[str, set[int]]] = {}
         self.seconds: dict[str, float] = {}
@@ -103,7 +104,7 @@ class Tests:
         spent, kills = 0.0, self.kills
         for item in sorted(covering, key=lambda i: (-kills[i.nodeid], own not in i.nodeid, self.seconds[i.nodeid])):
             seconds = self.seconds[item.nodeid]
-            if seconds < SLOW_S and (own in item.nodeid or spent < self.budget_s):
+            if seconds < self.slow_s and (own in item.nodeid or spent < self.budget_s):
                 spent += seconds
                 yield item
 
@@ -113,7 +114,7 @@ class Tests:
         child = os.fork()
         if child == 0:
             gc.disable()
-            resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT_S), int(LIMIT_S) + 1))
+            resource.setrlimit(resource.RLIMIT_CPU, (self.limit_s, self.limit_s + 1))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             os.write(begin, self._failing(chosen, file, mutated(self.sources[file], mutant)).encode())
             os._exit(0)
@@ -148,9 +149,9 @@ if __name__ == "__main__":
     parser.add_argument("files", nargs="+")
     parser.add_argument("--again", action="store_true", help="try those that were alive again")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds of other files' tests for each mutant")
+    parser.add_argument("--slow", type=float, default=SLOW_S, help="seconds above which a test is left out")
     parser.add_argument("--tests", nargs="+", default=TESTS)
     given = parser.parse_args()
     options = ["-q", "-s", "-m", "not cluster and not gpu and not browser and not slow", "-p", "no:cacheprovider"]
-    sys.exit(
-        pytest.main([*options, *given.tests], plugins=[Tests(given.files, given.results, given.again, given.budget)])
-    )
+    tests = Tests(given.files, given.results, given.again, given.budget, given.slow)
+    sys.exit(pytest.main([*options, *given.tests], plugins=[tests]))
