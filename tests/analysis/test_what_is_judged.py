@@ -39,7 +39,7 @@ def test_a_look_is_told_first_with_its_rates_and_counts_before_the_longest_contr
     looks = Looks(own=(3, 5))
     found = analyse(study, results, looks=looks)
     assert found.looks == Looks(own=(3,)), "of the pairs of the contrast that has most: 5"
-    assert found.notes[0] == Looks(own=(3,)).sentence(5, 2, 0.05)
+    assert found.notes[0] == Looks(own=(3,)).sentences(5, 2, 0.05)[0]
     rates = error_rates((3, 5), 2, 0.05)
     assert (
         f"a chance of {100 * rates.difference:.0f} % and a false equivalent of {100 * rates.equivalence:.0f} %"
