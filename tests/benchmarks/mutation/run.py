@@ -2,7 +2,8 @@
 """Mutants of the rule, and which of them no test notices.  About 0.1 to 0.3 s a mutant; the README beside says how.
 
 `run.py RESULTS analysis/verdicts.py study/power.py` tries every mutant of those files of `platform/paribus` and writes
-a line of JSON for each into RESULTS. What stands there already is not tried again, but for `--again` those alive.
+a line of JSON for each into RESULTS. What stands there already is not tried again, but for `--again` those alive that
+nobody has judged equivalent.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import pytest
 from changes import Mutant, mutants, mutated
 from patch import forget, patch
+from table import EQUIVALENT
 
 ROOT = Path("platform/paribus")
 # Of the folder's tests those that start servers, draw or simulate for long say nothing of a number that others do not.
@@ -56,6 +58,7 @@ class Tests:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Every test once, traced, and then every mutant in a fork of what is warm."""
         known, settled = self._known(), ("killed", "timeout") if self.again else ("killed", "timeout", "alive")
+        judged = json.loads(EQUIVALENT.read_text())
         self._trace(session.items)
         gc.collect()
         gc.freeze()
@@ -63,7 +66,8 @@ class Tests:
             for file in self.files:
                 self.kills.clear()
                 for mutant in mutants(self.sources[file]):
-                    if known.get((file, mutant.name)) in settled:
+                    status = known.get((file, mutant.name))
+                    if status in settled or (status and mutant.name in judged.get(file, {})):
                         continue
                     status, by, tried = self._try(session, file, mutant)
                     row = {"file": file, "name": mutant.name, "line": mutant.line, "status": status, "by": by}
