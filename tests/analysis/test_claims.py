@@ -113,7 +113,7 @@ BASE = WIDER[1.0]
 
 def test_a_size_at_the_end_of_the_interval_lies_in_it_and_one_at_the_margin_is_not_within_it(study, results_of) -> None:
     contrast = analyse(study, results_of(study, WIDER)).contrasts[0]
-    given = replace(contrast, interval=Interval(low=0.5, high=2.0), margin=0.5)
+    given = replace(contrast, interval=Interval(low=0.5, high=2.0, level=0.95), margin=0.5)
 
     def told(effect: float) -> str:
         return judge_claim(Claim("t", "s", direction="better", effect=effect), [given]).reasons[1]

@@ -128,8 +128,8 @@ def contrast(study: Study, results_of) -> Contrast:
 
 def test_a_word_beside_an_interval_that_seems_to_say_something_else_is_explained_and_no_other(contrast) -> None:
     def note(verdict: str, ends: tuple[float, float], simultaneous: tuple[float, float] | None = None) -> str | None:
-        wide = None if simultaneous is None else Interval(low=simultaneous[0], high=simultaneous[1])
-        interval = Interval(low=ends[0], high=ends[1])
+        wide = None if simultaneous is None else Interval(low=simultaneous[0], high=simultaneous[1], level=0.95)
+        interval = Interval(low=ends[0], high=ends[1], level=0.95)
         given = replace(contrast, verdict=verdict, interval=interval, simultaneous=wide, p_superiority_holm=0.0712)
         return interval_note(given, 0.5)
 

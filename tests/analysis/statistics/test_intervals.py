@@ -231,8 +231,8 @@ def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(c
         critical_value(contrasts, replicates)
 
 
-def test_an_interval_is_of_95_percent_and_of_training_chance_unless_told() -> None:
-    assert (Interval(low=0.0, high=1.0).level, Interval(low=0.0, high=1.0).covers) == (0.95, "training chance")
+def test_an_interval_covers_training_chance_unless_told() -> None:
+    assert Interval(low=0.0, high=1.0, level=0.9).covers == "training chance"
 
 
 def test_one_pair_has_no_spread_even_where_the_metrics_step_is_known() -> None:

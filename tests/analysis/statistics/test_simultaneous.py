@@ -34,9 +34,3 @@ def test_a_value_is_the_same_whenever_it_is_asked_for() -> None:
     first = critical_value(3, 4)
     critical_value.cache_clear()
     assert critical_value(3, 4) == first
-
-
-@pytest.mark.parametrize(("contrasts", "replicates"), [(0, 5), (1, 2), (4, 2), (-1, 9)])
-def test_without_a_contrast_or_with_two_replicates_there_is_no_value(contrasts: int, replicates: int) -> None:
-    with pytest.raises(ValueError, match=f">= 1 contrast and >= 3 replicates, not {contrasts} and {replicates}"):
-        critical_value(contrasts, replicates)

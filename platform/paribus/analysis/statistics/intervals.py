@@ -21,7 +21,7 @@ class Interval:
 
     low: float
     high: float
-    level: float = 0.95
+    level: float
     covers: str = "training chance"
 
     @property
