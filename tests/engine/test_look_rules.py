@@ -19,6 +19,7 @@ from paribus.engine.looks import (
     fresh_note,
     held_note,
     history_of,
+    history_told,
     is_look,
     look_note,
     looks_before,
@@ -217,6 +218,7 @@ def test_a_choice_after_a_look_is_told_of_with_what_it_was_and_is(what: str, six
     assert what in look_note(RUN, study, six, digest)
     judged, run = as_judged(RUN, study, six, digest), extended(RUN, study, six, digest)
     assert judged.choices == run.choices
+    assert run.looks == (), "nothing was added, so that the verdict is on the same pairs"
     again = History(replication=read_replication(run.as_tag()), written=study)
     assert not is_look(again, study)
     assert look_note(again, study, six, digest) == ""
@@ -335,3 +337,13 @@ def test_arms_in_words_name_four_and_count_the_rest() -> None:
 def test_a_claim_in_words_has_its_size_and_its_arms() -> None:
     sized = replace(CLAIM, effect=0.5, arms={"model.width": (0.25, 0.5)})
     assert terms_of(replace(SIX, claim=sized))["claim"].words == "better by 0.5 on top1 where model.width = 0.25 or 0.5"
+
+
+def test_a_study_file_tells_what_was_asked_for_where_no_tag_does() -> None:
+    tag = Replication(asked={3: 4}).as_tag()
+    assert history_told(tag, SIX) == History(replication=Replication(asked={3: 4}), written=SIX)
+    assert history_told(tag, None) == History(replication=Replication(asked={3: 4}))
+    seven = replace(SIX, seed=7)
+    assert history_told("", seven) == History(replication=Replication(asked={7: 6}), written=seven)
+    assert history_told("", None) == History(replication=Replication())
+    assert is_look(history_told("", None), SIX), "where nothing is known the records are asked"

@@ -39,8 +39,12 @@ def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
     """What a study's run tells of its replicates and looks; one of the last release tells by its study file."""
     if record is None:
         return History(replication=Replication())
-    written = _written(ledger, record)
-    kept = read_replication(record.tags.get(words.REPLICATION, ""))
+    return history_told(record.tags.get(words.REPLICATION, ""), _written(ledger, record))
+
+
+def history_told(tag: str, written: Study | None) -> History:
+    """The history by a run's tag and study file; a file tells what was asked for where a release wrote no tag."""
+    kept = read_replication(tag)
     if not kept.asked and written is not None:
         kept = Replication(asked={written.seed: written.replicates})
     return History(replication=kept, written=written)

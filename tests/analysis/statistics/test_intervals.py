@@ -156,7 +156,10 @@ def test_the_bootstrap_is_the_studentised_one_of_its_own_resamples() -> None:
         assert (found.low, found.high) == pytest.approx((DELTAS.mean() - high * se, DELTAS.mean() - low * se))
         assert found.level == level
         assert bootstrap_interval([*DELTAS, np.nan], seed=3, resolution=resolution, level=level) == found
-    assert bootstrap_interval(DELTAS, seed=3) == bootstrap_interval(DELTAS, seed=3, num_resamples=4000)
+    many = np.random.default_rng(1).normal(size=10)
+    assert bootstrap_interval(many, seed=3) == bootstrap_interval(many, seed=3, num_resamples=4000)
+    for other in (3999, 4001):
+        assert bootstrap_interval(many, seed=3) != bootstrap_interval(many, seed=3, num_resamples=other)
 
 
 @pytest.mark.parametrize(

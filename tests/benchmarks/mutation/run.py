@@ -39,7 +39,6 @@ class Tests:
 
     def __init__(self, files: Sequence[str], results: Path, again: bool, budget_s: float, slow_s: float) -> None:
         self.files, self.results, self.again, self.budget_s, self.slow_s = files, results, again, budget_s, slow_s
-        self.limit_s = int(LIMIT_S if slow_s <= SLOW_S else budget_s + 5 * slow_s)
         self.sources = {file: (ROOT / file).read_text() for file in files}
         self.lines: dict[str, dict[str, set[int]]] = {}
         self.seconds: dict[str, float] = {}
@@ -114,11 +113,13 @@ class Tests:
 
     def _try(self, session: pytest.Session, file: str, mutant: Mutant) -> tuple[str, str, int]:
         chosen = list(self._chosen(session.items, file, mutant.line))
+        # What all of them took while they were traced, and some more: a mutant that takes longer turns in a circle.
+        limit_s = int(LIMIT_S + sum(self.seconds[item.nodeid] for item in chosen))
         end, begin = os.pipe()
         child = os.fork()
         if child == 0:
             gc.disable()
-            resource.setrlimit(resource.RLIMIT_CPU, (self.limit_s, self.limit_s + 1))
+            resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             os.write(begin, self._failing(chosen, file, mutated(self.sources[file], mutant)).encode())
             os._exit(0)

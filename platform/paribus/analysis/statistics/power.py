@@ -22,7 +22,7 @@ def superiority_power(effect: float, sd: float, n: ArrayLike, alpha: float = 0.0
 def equivalence_power(effect: float, sd: float, margin: float, n: ArrayLike, alpha: float = 0.05) -> Floats:
     """Chance that two one-sided tests over n pairs show |true effect| < `margin` (noncentral t approximation).
 
-    For |effect| < margin.
+    At most `alpha` from |effect| = margin on.
     """
     pairs = np.asarray(n, dtype=np.float64)
     freedom, scale = pairs - 1, np.sqrt(pairs) / sd
@@ -46,7 +46,7 @@ def replicates_to_resolve(
 
     def enough(n: Floats) -> NDArray[np.bool_]:
         different = superiority_power(effect, sd, n, alpha)
-        same = equivalence_power(effect, sd, margin, n, same_alpha) if abs(effect) < margin else 0.0
+        same = equivalence_power(effect, sd, margin, n, same_alpha)
         return np.asarray(np.maximum(different, same) >= power)
 
     sizes = np.unique(np.geomspace(MIN_PAIRS, MOST_REPLICATES, 240).astype(int)).astype(np.float64)
