@@ -77,6 +77,19 @@ def test_a_complete_study_says_neither_that_it_is_not_nor_that_anything_failed(s
     assert [arm.is_baseline for arm in found.arms] == [True, False, False]
 
 
+def test_an_unknown_number_of_examples_is_told_where_the_metric_counts_them(study: Study, results_of) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: WIDE})
+
+    def told(asked: Study, num_eval: int | None) -> bool:
+        return any(
+            "number of evaluation examples is unknown" in note for note in analyse(asked, results, num_eval).notes
+        )
+
+    assert told(study, None)
+    assert not told(study, 400)
+    assert not told(study.vary(metric="eval_loss", margin=0.01, claim=None), None), "a loss has no smallest step"
+
+
 def test_trials_without_a_result_are_counted_and_so_are_those_at_chance(study: Study, results_of) -> None:
     results = results_of(study, {1.0: BASE, 2.0: ["failed", "failed", *WIDE[2:]], 4.0: ["stuck", *WIDE[1:]]})
     notes = analyse(study, results).notes

@@ -303,7 +303,9 @@ def test_replicates_added_since_a_choice_are_fresh_and_the_others_are_not(six: l
     assert looks_before(raised, more).phrase() == "after a look at 6; margin chosen after a look at 6"
     eight = replace(STUDY, margin=8.0)
     told = look_note(RUN, eight, six, digest)
-    assert "this adds replicates or a seed" in told
+    assert is_look(RUN, STUDY), "more replicates, and nothing else"
+    assert told.startswith("this adds replicates or a seed when verdicts could be had already")
+    assert "; --fresh judges on what is added, alone, at 5 %; this" in told
     assert "; this is a choice after a look: the margin was 4 points" in told
 
 
@@ -317,10 +319,11 @@ def test_results_that_are_trained_again_after_a_look_come_after_it_once(six: lis
     assert goes_on == again, "a run that was killed and goes on adds nothing"
     later = History(replication=goes_on.extended(0, 8), written=STUDY)
     eight = held(STUDY, lambda trial: "finished")
-    third = extended(later, STUDY, eight, digest, frozenset({"old", "newer"}))
+    assert extended(later, STUDY, eight, digest, frozenset({"old"})).choices == again.choices
+    third = extended(later, STUDY, eight, digest, frozenset({"newer"}))
     assert [(choice.key, choice.pairs, choice.last) for choice in third.choices] == [("newer old", 8, 8)]
     other_seed = extended(RUN, replace(SIX, seed=7), six, digest, frozenset({"old"}))
-    assert looks_before(other_seed, replace(SIX, seed=7)).chosen == ()
+    assert other_seed.choices == (), "these are other trials"
 
 
 def test_arms_in_words_name_four_and_count_the_rest() -> None:
@@ -347,3 +350,33 @@ def test_a_study_file_tells_what_was_asked_for_where_no_tag_does() -> None:
     assert history_told("", seven) == History(replication=Replication(asked={7: 6}), written=seven)
     assert history_told("", None) == History(replication=Replication())
     assert is_look(history_told("", None), SIX), "where nothing is known the records are asked"
+
+
+def test_a_baseline_that_nothing_is_compared_with_is_no_choice_of_arms() -> None:
+    listed = [{"model.width": k, "model.depth": 10} for k in (0.25, 0.5)]
+    plain = replace(SIX, factors={}, design="explicit", arms_listed=listed, baseline={"model.width": 0.25})
+    more = replace(plain, arms_listed=[*listed, {"model.width": 0.25, "model.depth": 16}])
+    assert len(more.baselines) == 2
+    assert not is_look(History(replication=Replication(asked={0: 6}), written=plain), more)
+
+
+def test_a_choice_of_a_later_release_is_kept_and_not_told_of() -> None:
+    later = Choice(what="stopping rule", key="1", was="none", seed=0, pairs=6, last=6)
+    kept = Replication(asked={0: 6}, choices=(later,))
+    assert looks_before(kept, SIX).chosen == ()
+    assert read_replication(kept.as_tag()) == kept
+
+
+def test_what_is_asked_for_first_raises_nothing_and_one_replicate_of_another_seed_does() -> None:
+    assert not Replication().is_raised(0, 8)
+    kept = Replication(asked={0: 6})
+    assert [kept.is_raised(0, replicates) for replicates in (5, 6, 7)] == [False, False, True]
+    assert kept.is_raised(1, 1)
+
+
+def test_a_look_at_no_more_pairs_than_an_earlier_one_of_its_seed_is_the_same_look_and_sixty_are_kept() -> None:
+    kept = Replication(asked={0: 6}, looks=(look(4), look(7, seed=1)))
+    found = kept.extended(0, 8, (look(3), look(4), look(6), look(7, seed=1), look(5, seed=2)))
+    assert [(each.seed, each.pairs) for each in found.looks] == [(0, 4), (1, 7), (0, 6), (2, 5)]
+    many = kept.extended(0, 99, tuple(look(pairs) for pairs in range(5, 70)))
+    assert [each.pairs for each in many.looks] == list(range(10, 70))

@@ -166,6 +166,7 @@ def test_one_contrast_has_a_table_in_every_form(study: Study, results_of) -> Non
     (shown,) = tables.display_rows(found)
     assert shown["p differs (Holm)"] == tables.show_p(found.contrasts[0].p_superiority_holm) != "-"
     assert shown["p within ±0.5 (Holm)"] == tables.show_p(found.contrasts[0].p_equivalence_holm) != "-"
+    assert tables.as_text(found).splitlines()[1].startswith("k=2  +")
     head, rule, body = tables.as_markdown(found).splitlines()
     assert (head.count("|"), set(rule)) == (body.count("|"), set("| -"))
     assert [column.header for column in tables.rich_table(found).columns] == list(shown)

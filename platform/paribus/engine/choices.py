@@ -88,7 +88,7 @@ def _later(earlier: Choice | None, what: str, was: Term, look: Look) -> Choice:
 def _key_of_arms(study: Study) -> str:
     trained = {arm: canonical_json(result_bearing(study.recipe_of(arm))) for arm in study.arms}
     pairs = sorted((trained[arm], trained[study.baseline_of(arm)]) for arm in study.arms if arm not in study.baselines)
-    return sha256(canonical_json(pairs).encode()).hexdigest()[:16]
+    return sha256(canonical_json(pairs).encode()).hexdigest()
 
 
 def _words_of_arms(study: Study) -> str:

@@ -102,7 +102,7 @@ def look_note(
     after, kept = extended(history, study, records, digest, redone), history.replication
     looks = looks_before(after, study)
     notes = []
-    if after.looks != kept.looks and looks:
+    if after.looks != kept.looks:
         notes.append(
             f"this adds replicates or a seed when verdicts could be had already, which is itself a look: verdicts will "
             f"say `{looks.phrase()}`, with the error rate that they then have; --fresh judges on what is added, alone, "

@@ -139,9 +139,10 @@ def test_the_need_is_the_last_of_those_from_which_on_one_fewer_is_not_enough(rat
     assert replicates_to_settle(rate, other, alpha) == n
 
 
-def test_the_worst_rate_is_sought_at_1024_rates_from_1_in_2048_to_a_half() -> None:
+@pytest.mark.parametrize(("first", "second"), [(2, 0), (3, 0), (4, 1)])
+def test_the_worst_rate_is_sought_at_1024_rates_from_1_in_2048_to_a_half(first: int, second: int) -> None:
     """By scipy's Fisher test and binomial masses; one rate more or fewer changes the seventh digit."""
-    n, first, second = 5, 4, 1
+    n = 5
     counts = np.arange(n + 1)
     fisher = np.array(
         [[fisher_exact([[a, b], [n - a, n - b]], alternative="greater").pvalue for b in counts] for a in counts]
