@@ -138,6 +138,7 @@ def test_rates_in_words_are_of_all_looks_and_all_contrasts_in_percent() -> None:
     assert (rates.difference, rates.equivalence) == pytest.approx((expected.difference, expected.equivalence))
     text = "; ".join(looks.sentences(8, 2, 0.1))
     assert "better or worse in any of 2 contrasts has" in text
+    assert "5: replicates or a seed were added when verdicts" in text
     assert (
         f"has a chance of {100 * rates.difference:.0f} % and a false equivalent of {100 * rates.equivalence:.0f} %"
         in text

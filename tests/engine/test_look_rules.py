@@ -380,3 +380,16 @@ def test_a_look_at_no_more_pairs_than_an_earlier_one_of_its_seed_is_the_same_loo
     assert [(each.seed, each.pairs) for each in found.looks] == [(0, 4), (1, 7), (0, 6), (2, 5)]
     many = kept.extended(0, 99, tuple(look(pairs) for pairs in range(5, 70)))
     assert [each.pairs for each in many.looks] == list(range(10, 70))
+
+
+def test_seeds_looked_at_before_are_those_asked_for_earlier_or_all_where_somebody_came_back() -> None:
+    looks = (look(20, seed=5), look(3, seed=5), look(11, seed=5), look(4, seed=9))
+    kept = Replication(asked={5: 20, 0: 8, 6: 2, 9: 4}, looks=looks)
+    assert kept.other_seeds_before(5, 3) == (), "the first that was asked for, before anybody had looked at it"
+    assert kept.other_seeds_before(5, 20) == ((4,),), "somebody came back to it"
+    assert kept.other_seeds_before(0, 8) == ((3, 11, 20),)
+    assert kept.other_seeds_before(9, 4) == ((3, 11, 20),), "nobody could look at seeds 0 and 6"
+    assert kept.other_seeds_before(7, 4) == ((3, 11, 20), (4,)), "a seed that was never asked for comes after all"
+    returned = replace(kept, looks=(*looks, look(6)))
+    assert returned.other_seeds_before(0, 8) == ((3, 11, 20), (4,))
+    assert returned.other_seeds_before(0, 6) == ((3, 11, 20),), "the look at 6 is of six replicates itself"
