@@ -261,8 +261,9 @@ def test_rates_are_told_in_whole_percent() -> None:
     ],
 )
 def test_forty_million_numbers_are_drawn_at_most_in_2000_to_10000_studies(num_contrasts, num_pairs, studies) -> None:
-    assert num_studies(num_contrasts, num_pairs) == studies
+    assert num_studies(num_contrasts=num_contrasts, num_pairs=num_pairs) == studies
 
 
 def test_looks_come_in_rising_order_however_they_were_kept() -> None:
+    assert Looks(own=(8, 3)).before(30).own == (3, 8)
     assert Looks(own=(20, 3, 11, 8, 16)).before(30).own == (3, 8, 11, 16, 20)

@@ -390,6 +390,7 @@ def test_seeds_looked_at_before_are_those_asked_for_earlier_or_all_where_somebod
     assert kept.other_seeds_before(0, 8) == ((3, 11, 20),)
     assert kept.other_seeds_before(9, 4) == ((3, 11, 20),), "nobody could look at seeds 0 and 6"
     assert kept.other_seeds_before(7, 4) == ((3, 11, 20), (4,)), "a seed that was never asked for comes after all"
+    assert replace(kept, looks=(look(8, seed=5), look(3, seed=5))).other_seeds_before(0, 8) == ((3, 8),)
     returned = replace(kept, looks=(*looks, look(6)))
     assert returned.other_seeds_before(0, 8) == ((3, 11, 20), (4,))
     assert returned.other_seeds_before(0, 6) == ((3, 11, 20),), "the look at 6 is of six replicates itself"

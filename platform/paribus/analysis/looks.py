@@ -152,7 +152,7 @@ def error_rates(pairs: tuple[int, ...], num_contrasts: int, alpha: float) -> Rat
     differences the margin is taken as nothing, of equivalences as so wide that only its near side can be met.
     """
     most = max(pairs)
-    studies = num_studies(num_contrasts, most)
+    studies = num_studies(num_contrasts=num_contrasts, num_pairs=most)
     rng = np.random.default_rng([num_contrasts, *pairs])
     false = np.zeros(2)
     left = studies
@@ -163,7 +163,7 @@ def error_rates(pairs: tuple[int, ...], num_contrasts: int, alpha: float) -> Rat
     return Rates(difference=float(false[0]) / studies, equivalence=float(false[1]) / studies)
 
 
-def num_studies(num_contrasts: int, num_pairs: int) -> int:
+def num_studies(*, num_contrasts: int, num_pairs: int) -> int:
     """How many studies are simulated: fewer where each takes so many numbers that all would take minutes."""
     return int(np.clip(_MOST_NUMBERS // ((num_contrasts + 1) * num_pairs), _FEWEST, _STUDIES))
 

@@ -228,12 +228,6 @@ def test_simultaneous_values_are_the_quantile_at_their_level_and_grow_with_contr
     assert inside.mean() == pytest.approx(0.8, abs=0.008)
 
 
-@pytest.mark.parametrize(("contrasts", "replicates"), [(0, 5), (3, 2), (1, 2)])
-def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(contrasts: int, replicates: int) -> None:
-    with pytest.raises(ValueError, match=f"not {contrasts} and {replicates}"):
-        critical_value(contrasts, replicates)
-
-
 def test_an_interval_covers_training_chance_unless_told() -> None:
     assert Interval(low=0.0, high=1.0, level=0.9).covers == "training chance"
 

@@ -81,6 +81,8 @@ class Tests:
         """Runs each item once, which also warms what tests import late; none may fail without a mutant."""
         wanted = {str((ROOT / file).resolve()): file for file in self.files}
         for item, following in zip(items, [*items[1:], None], strict=True):
+            for file in self.files:  # what an earlier test had computed would hide the lines from this one
+                forget(_module(file))
             lines: dict[str, set[int]] = {}
 
             def each(frame: object, event: str, argument: object, lines: dict[str, set[int]] = lines) -> object:
@@ -136,7 +138,7 @@ class Tests:
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         try:
-            module = importlib.import_module("paribus." + file.removesuffix(".py").replace("/", "."))
+            module = importlib.import_module(_module(file))
             patch(module, tree)
             forget(module.__name__)
             for item, following in zip(chosen, [*chosen[1:], None], strict=True):
@@ -146,6 +148,10 @@ class Tests:
         except BaseException as error:
             return f"{type(error).__name__}: {error}"[:200] or "error"
         return ""
+
+
+def _module(file: str) -> str:
+    return "paribus." + file.removesuffix(".py").replace("/", ".")
 
 
 if __name__ == "__main__":
