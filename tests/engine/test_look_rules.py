@@ -27,7 +27,9 @@ from paribus.engine.looks import (
 from paribus.recipe import Recipe
 from paribus.study import Claim, Study
 from paribus.study.plan import Trial, trials
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.errors import LedgerUnreachable
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 from paribus.tracking.mlflow.runs import now_ms
 from paribus.tracking.replication import Choice, Look, Replication, read_replication
 
@@ -344,12 +346,12 @@ def test_a_claim_in_words_has_its_size_and_its_arms() -> None:
 
 def test_a_study_file_tells_what_was_asked_for_where_no_tag_does() -> None:
     tag = Replication(asked={3: 4}).as_tag()
-    assert history_told(tag, SIX) == History(replication=Replication(asked={3: 4}), written=SIX)
-    assert history_told(tag, None) == History(replication=Replication(asked={3: 4}))
+    assert history_told(tag=tag, written=SIX) == History(replication=Replication(asked={3: 4}), written=SIX)
+    assert history_told(tag=tag, written=None) == History(replication=Replication(asked={3: 4}))
     seven = replace(SIX, seed=7)
-    assert history_told("", seven) == History(replication=Replication(asked={7: 6}), written=seven)
-    assert history_told("", None) == History(replication=Replication())
-    assert is_look(history_told("", None), SIX), "where nothing is known the records are asked"
+    assert history_told(tag="", written=seven) == History(replication=Replication(asked={7: 6}), written=seven)
+    assert history_told(tag="", written=None) == History(replication=Replication())
+    assert is_look(history_told(tag="", written=None), SIX), "where nothing is known the records are asked"
 
 
 def test_a_baseline_that_nothing_is_compared_with_is_no_choice_of_arms() -> None:
@@ -394,3 +396,25 @@ def test_seeds_looked_at_before_are_those_asked_for_earlier_or_all_where_somebod
     returned = replace(kept, looks=(*looks, look(6)))
     assert returned.other_seeds_before(0, 8) == ((3, 11, 20), (4,))
     assert returned.other_seeds_before(0, 6) == ((3, 11, 20),), "the look at 6 is of six replicates itself"
+
+
+def test_a_ledger_that_is_away_is_not_taken_for_one_that_knows_of_no_look() -> None:
+    record = StudyRecord(
+        name="looks",
+        run_id="0" * 32,
+        experiment_id="1",
+        status="FINISHED",
+        url="",
+        question="",
+        claim=None,
+        caveats=(),
+        design="",
+        num_planned=0,
+        counts={},
+        driver=None,
+        started_ms=0,
+        updated_ms=0,
+        tags={},
+    )
+    with Ledger("http://127.0.0.1:9", budget_s=0.1) as ledger, pytest.raises(LedgerUnreachable):
+        history_of(ledger, record)

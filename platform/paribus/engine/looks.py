@@ -39,10 +39,10 @@ def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
     """What a study's run tells of its replicates and looks; one of the last release tells by its study file."""
     if record is None:
         return History(replication=Replication())
-    return history_told(record.tags.get(words.REPLICATION, ""), _written(ledger, record))
+    return history_told(tag=record.tags.get(words.REPLICATION, ""), written=_written(ledger, record))
 
 
-def history_told(tag: str, written: Study | None) -> History:
+def history_told(*, tag: str, written: Study | None) -> History:
     """The history by a run's tag and study file; a file tells what was asked for where a release wrote no tag."""
     kept = read_replication(tag)
     if not kept.asked and written is not None:
