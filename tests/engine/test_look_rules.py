@@ -19,7 +19,6 @@ from paribus.engine.looks import (
     fresh_note,
     held_note,
     history_of,
-    history_told,
     is_look,
     look_note,
     looks_before,
@@ -346,12 +345,12 @@ def test_a_claim_in_words_has_its_size_and_its_arms() -> None:
 
 def test_a_study_file_tells_what_was_asked_for_where_no_tag_does() -> None:
     tag = Replication(asked={3: 4}).as_tag()
-    assert history_told(tag=tag, written=SIX) == History(replication=Replication(asked={3: 4}), written=SIX)
-    assert history_told(tag=tag, written=None) == History(replication=Replication(asked={3: 4}))
+    assert History.told(tag, SIX) == History(replication=Replication(asked={3: 4}), written=SIX)
+    assert History.told(tag, None) == History(replication=Replication(asked={3: 4}))
     seven = replace(SIX, seed=7)
-    assert history_told(tag="", written=seven) == History(replication=Replication(asked={7: 6}), written=seven)
-    assert history_told(tag="", written=None) == History(replication=Replication())
-    assert is_look(history_told(tag="", written=None), SIX), "where nothing is known the records are asked"
+    assert History.told("", seven) == History(replication=Replication(asked={7: 6}), written=seven)
+    assert History.told("", None) == History(replication=Replication())
+    assert is_look(History.told("", None), SIX), "where nothing is known the records are asked"
 
 
 def test_a_baseline_that_nothing_is_compared_with_is_no_choice_of_arms() -> None:

@@ -34,20 +34,20 @@ class History:
     replication: Replication
     written: Study | None = None
 
+    @classmethod
+    def told(cls, tag: str, written: Study | None) -> History:
+        """By a run's tag and study file; a file tells what was asked for where a release wrote no tag."""
+        kept = read_replication(tag)
+        if not kept.asked and written is not None:
+            kept = Replication(asked={written.seed: written.replicates})
+        return cls(replication=kept, written=written)
+
 
 def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
     """What a study's run tells of its replicates and looks; one of the last release tells by its study file."""
     if record is None:
         return History(replication=Replication())
-    return history_told(tag=record.tags.get(words.REPLICATION, ""), written=_written(ledger, record))
-
-
-def history_told(*, tag: str, written: Study | None) -> History:
-    """The history by a run's tag and study file; a file tells what was asked for where a release wrote no tag."""
-    kept = read_replication(tag)
-    if not kept.asked and written is not None:
-        kept = Replication(asked={written.seed: written.replicates})
-    return History(replication=kept, written=written)
+    return History.told(record.tags.get(words.REPLICATION, ""), _written(ledger, record))
 
 
 def extended(
