@@ -108,3 +108,21 @@ def test_an_arm_without_any_trial_has_no_survival(study: Study, results_of) -> N
     assert four.survival is None
     assert four.means["top1"].n == 0
     assert base.survival is not None
+
+
+def test_the_log_rank_test_leaves_out_the_same_trials_as_survival_does(study: Study) -> None:
+    """A step of the outcome is enough, and a number of steps is; a trial without a result says nothing."""
+    arm, baseline = study.arms[1], study.arms[0]
+    ends = [(side, r, "dead" if side else "stopped", 10 * r, 0) for side in (0, 1) for r in range(1, 6)]
+    told = [ended(study, side, r, outcome, step, steps=steps) for side, r, outcome, step, steps in ends]
+    plain = [replace(trial, outcome_step=None, num_steps=trial.outcome_step) for trial in told]
+    p = [
+        log_rank_of(arm, baseline, {(t.arm, t.replicate): t for t in trials}, range(1, 6), 1)
+        for trials in (told, plain, [*told, ended(study, 1, 6, "failed", 3), ended(study, 0, 6, "failed", 9)])
+    ]
+    assert p[0] is not None
+    assert p[0] == p[1]
+    assert (
+        log_rank_of(arm, baseline, {(t.arm, t.replicate): replace(t, outcome="failed") for t in told}, range(1, 6), 1)
+        is None
+    )

@@ -113,7 +113,7 @@ BASE = WIDER[1.0]
 
 def test_a_size_at_the_end_of_the_interval_lies_in_it_and_one_at_the_margin_is_not_within_it(study, results_of) -> None:
     contrast = analyse(study, results_of(study, WIDER)).contrasts[0]
-    given = replace(contrast, interval=Interval(low=0.5, high=2.0), margin=0.5)
+    given = replace(contrast, interval=Interval(low=0.5, high=2.0, level=0.95), margin=0.5)
 
     def told(effect: float) -> str:
         return judge_claim(Claim("t", "s", direction="better", effect=effect), [given]).reasons[1]
@@ -186,3 +186,15 @@ def test_the_studys_setting_in_numbers() -> None:
         "x, model of width 0.5, 1 evaluation images, 3 replicates"
     )
     assert describe_setting({"model.depth": 8}, None, 1) == "model of depth 8, 1 replicates"
+
+
+def test_settings_that_nobody_stated_are_said_to_be_unstated(study: Study, results_of) -> None:
+    contrasts = analyse(study, results_of(study, WIDER)).contrasts
+    assert judge_claim(Claim("t", "s"), contrasts).differences == (
+        "source: setting not stated",
+        "this study: not described",
+    )
+    assert judge_claim(Claim("t", "s", setting="CIFAR"), contrasts, "digits").differences == (
+        "source: CIFAR",
+        "this study: digits",
+    )

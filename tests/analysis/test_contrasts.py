@@ -131,7 +131,7 @@ def test_lists_of_examples_are_counted_over_both_sides_and_one_that_nobody_told_
     for side in study.arms[:2]:
         told = {**trials, (side, 1): telling(trials[side, 1], "a")}
         assert num_test_sets(pairs, told) == 1
-        other = {**told, (side, 2): replace(told[side, 2], examples=Examples(keys_digest="b"))}
+        other = {**told, (side, 2): telling(trials[side, 2], "b")}
         assert num_test_sets(pairs, other) == 2
         assert example_differences(pairs, TOP1, other) is None, "of two lists no example has a partner"
         assert example_differences(pairs, TOP1, told) is not None

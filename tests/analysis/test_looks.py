@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from paribus.analysis import analyse
-from paribus.analysis.looks import Looks, error_rates
+from paribus.analysis.looks import Chosen, Looks, error_rates, num_studies, percent
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
 from paribus.report.tables import as_markdown, as_text, verdict_rows
 from paribus.study import Study
@@ -136,14 +136,15 @@ def test_rates_in_words_are_of_all_looks_and_all_contrasts_in_percent() -> None:
     rates = looks.rates(8, 2, 0.1)
     expected = error_rates((3, 5, 8), 2, 0.1)
     assert (rates.difference, rates.equivalence) == pytest.approx((expected.difference, expected.equivalence))
-    text = looks.sentence(8, 2, 0.1)
+    text = "; ".join(looks.sentences(8, 2, 0.1))
     assert "better or worse in any of 2 contrasts has" in text
+    assert "5: replicates or a seed were added when verdicts" in text
     assert (
         f"has a chance of {100 * rates.difference:.0f} % and a false equivalent of {100 * rates.equivalence:.0f} %"
         in text
     )
     assert text.endswith("where one look has 10 %; --fresh judges on what was added since, alone, at 10 %")
-    assert "better or worse in the contrast has" in looks.sentence(8, 1, 0.1)
+    assert "better or worse in the contrast has" in looks.sentences(8, 1, 0.1)[0]
 
 
 def test_two_other_seeds_are_two_chances_of_their_own() -> None:
@@ -162,13 +163,107 @@ def test_looks_are_those_of_at_least_three_pairs_before_a_verdict_on_three() -> 
     assert bool(Looks(elsewhere=((3,),)))
 
 
-def test_rates_are_counted_over_ten_thousand_studies_by_scipys_t_tests() -> None:
-    """One contrast, so that nothing is corrected: two-sided at 5 % for a difference, one-sided against the margin."""
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_rates_are_counted_over_ten_thousand_studies_by_scipys_t_tests(alpha: float) -> None:
+    """One contrast, so that nothing is corrected: two-sided at alpha for a difference, one-sided against the margin."""
     runs = np.random.default_rng([1, 3, 5]).standard_normal((10_000, 2, 5))
     deltas = runs[:, 1] - runs[:, 0]
     found = np.zeros((2, 10_000), dtype=bool)
     for n in (3, 5):
-        found[0] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1).pvalue < 0.05
-        found[1] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1, alternative="less").pvalue < 0.05
-    rates = error_rates((3, 5), 1, 0.05)
+        found[0] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1).pvalue < alpha
+        found[1] |= stats.ttest_1samp(deltas[:, :n], 0.0, axis=1, alternative="less").pvalue < alpha
+    rates = error_rates((3, 5), 1, alpha)
     assert (rates.difference, rates.equivalence) == tuple(found.mean(axis=1))
+
+
+def test_a_choice_in_words_says_what_was_what_is_and_since_which_look() -> None:
+    margin = Chosen(what="margin", was="0.5 points", now="1 points", pairs=6)
+    assert Looks(chosen=(margin,)).phrase() == "margin chosen after a look at 6"
+    arms = Chosen(what="arms", was="k=0.5 and k=1 against k=0.25", now="k=1 against k=0.25", pairs=8)
+    both = Looks(own=(3,), chosen=(margin, arms))
+    assert both.phrase() == "after a look at 3; margin and arms chosen after a look at 8"
+    assert margin.sentence() == (
+        "the margin was 0.5 points when verdicts on 6 pairs could be had; it is now 1 points: chosen after looking, "
+        "and for the verdicts no error rate holds (--fresh judges on replicates added since, alone)"
+    )
+    assert "the arms were k=0.5 and k=1 against k=0.25 when" in arms.sentence()
+    assert "they are now k=1 against k=0.25: chosen" in arms.sentence()
+    assert len(both.sentences(8, 2, ALPHA)) == 3
+    assert Looks(chosen=(margin,)).sentences(8, 2, ALPHA) == (margin.sentence(),), "there is no rate to be told"
+
+
+def test_a_claim_chosen_after_a_look_marks_its_outcome_and_no_verdict(study: Study, results_of) -> None:
+    claim = Chosen(what="claim", was="not made", now="better on top1", pairs=6)
+    looks = Looks(chosen=(claim,))
+    assert looks.phrase() == ""
+    assert "for the claim's outcome no error rate holds" in claim.sentence()
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: WIDE})
+    found = analyse(study.vary(replicates=7), results, looks=looks)
+    assert [row["after_looks"] for row in verdict_rows(found, secondary=False)] == ["", ""]
+    assert "reproduced, after looking" in as_text(found)
+    assert "()" not in as_markdown(found)
+
+
+def test_what_was_trained_again_counts_like_another_seed() -> None:
+    again = Looks(chosen=(Chosen(what="trained", was="", now="", pairs=5),))
+    assert again.phrase() == "trained again after a look at 5"
+    rates, other = again.rates(7, 1, ALPHA), Looks(elsewhere=((5,),)).rates(7, 1, ALPHA)
+    assert (rates, again.changed_terms) == (other, ())
+    cost, why = again.sentences(7, 1, ALPHA)
+    assert f"has a chance of {100 * rates.difference:.0f} %" in cost
+    assert "trials were trained again when verdicts could be had" in cost
+    assert "replicates or a seed were added" not in cost
+    assert why.startswith(
+        "trials that had ended when verdicts on 5 pairs could be had were trained again by other code"
+    )
+    margin = Chosen(what="margin", was="0.5 points", now="1 points", pairs=6)
+    both = Looks(elsewhere=((4,),), chosen=(*again.chosen, margin))
+    assert both.phrase() == (
+        "after a look at 4 of another seed; trained again after a look at 5; margin chosen after a look at 6"
+    )
+    assert "replicates or a seed were added and trials were trained again when" in both.sentences(7, 1, ALPHA)[0]
+
+
+@pytest.mark.parametrize("what", ["margin", "trained"])
+def test_a_verdict_is_beside_its_choice_in_every_table_and_the_claim_says_after_looking(
+    what: str, study: Study, results_of
+) -> None:
+    looks = Looks(chosen=(Chosen(what=what, was="0.5 points", now="1 points", pairs=6),))
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: WIDE})
+    found = analyse(study.vary(replicates=7), results, looks=looks)
+    assert found.claim.outcome == "reproduced, after looking"
+    assert [row["after_looks"] for row in verdict_rows(found, secondary=False)] == [looks.phrase()] * 2
+    for text in (as_text(found), as_markdown(found)):
+        assert f"better ({looks.phrase()})" in " ".join(text.split())
+    assert looks.chosen[0].sentence() in found.notes
+
+
+def test_a_choice_before_any_verdict_could_be_had_is_none() -> None:
+    assert not Looks(chosen=(Chosen(what="margin", was="1", now="2", pairs=6),)).before(2)
+    assert Looks(chosen=(Chosen(what="margin", was="1", now="2", pairs=6),)).before(3)
+
+
+def test_rates_are_told_in_whole_percent() -> None:
+    assert [percent(rate) for rate in (0.3449, 0.3451, 0.05, 1.0)] == ["34 %", "35 %", "5 %", "100 %"]
+
+
+@pytest.mark.parametrize(
+    ("num_contrasts", "num_pairs", "studies"),
+    [
+        (1, 12, 10_000),
+        (99, 40, 10_000),
+        (99, 50, 8_000),
+        (49, 100, 8_000),
+        (99, 100, 4_000),
+        (99, 200, 2_000),
+        (999, 20, 2_000),
+        (999, 40, 2_000),
+    ],
+)
+def test_forty_million_numbers_are_drawn_at_most_in_2000_to_10000_studies(num_contrasts, num_pairs, studies) -> None:
+    assert num_studies(num_contrasts=num_contrasts, num_pairs=num_pairs) == studies
+
+
+def test_looks_come_in_rising_order_however_they_were_kept() -> None:
+    assert Looks(own=(8, 3)).before(30).own == (3, 8)
+    assert Looks(own=(20, 3, 11, 8, 16)).before(30).own == (3, 8, 11, 16, 20)

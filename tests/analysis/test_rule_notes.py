@@ -71,3 +71,13 @@ def test_without_a_contrast_there_is_no_rule_to_tell_of_and_without_a_least_ever
     alone = Study(name="s", factors={"model.width": (1.0,)}, baseline={"model.width": 1.0})
     assert not any("margin" in note and "equivalent" in note for note in analyse(alone, []).notes)
     assert two_groups(np.array([0.0, 0.001, 0.1, 0.101])) is not None
+
+
+def test_five_replicates_of_one_contrast_exclude_an_excess_above_45_percent(study: Study, results_of) -> None:
+    """statistics.md, section 2: 1 - (0.05 / 1) ** (1 / 5) = 0.4507."""
+    alone = study.vary(factors={"model.width": (1.0, 2.0)})
+    note = excluded(alone, results_of(alone, {1.0: BASE[:5], 2.0: WIDE[:5]}))
+    assert note == (
+        "no run failed to train: over 1 contrast of 5 replicates that excludes an excess of failures above 45 %, and "
+        "no smaller one"
+    )

@@ -82,3 +82,18 @@ def test_a_pair_that_failed_alike_agrees_but_proves_nothing_alone(study: Study, 
     bare = [replace(r, metrics={"top1": 91.0}) for r in twice if r.replicate == 2]
     assert not same(study, one + bare)
     assert not same(study, [])
+
+
+def test_examples_are_compared_in_every_column_that_both_have_and_in_no_other(study: Study, twice) -> None:
+    right = np.array([1, 0], dtype=np.uint8)
+    one = Examples(log_likelihood=LIKELY, correct=right)
+    other = Examples(log_likelihood=LIKELY, correct=right[::-1].copy())
+    assert not same(study, [replace(r, examples=e) for r, e in zip(twice, (one, one, one, other), strict=True)])
+    fewer = Examples(log_likelihood=LIKELY)
+    assert same(study, [replace(r, examples=e) for r, e in zip(twice, (fewer, fewer, fewer, one), strict=True)])
+    assert same(study, [replace(r, examples=e) for r, e in zip(twice, (one, one, fewer, fewer), strict=True)])
+
+
+def test_a_metric_that_the_arm_lacks_and_the_baseline_has_makes_no_difference(study: Study, twice) -> None:
+    assert same(study, [replace(twice[0], metrics={**twice[0].metrics, "brier": 0.1}), *twice[1:]])
+    assert same(study, [replace(r, metrics={**r.metrics, "brier": 0.1}) for r in twice[:2]] + twice[2:])

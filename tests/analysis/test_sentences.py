@@ -128,8 +128,8 @@ def contrast(study: Study, results_of) -> Contrast:
 
 def test_a_word_beside_an_interval_that_seems_to_say_something_else_is_explained_and_no_other(contrast) -> None:
     def note(verdict: str, ends: tuple[float, float], simultaneous: tuple[float, float] | None = None) -> str | None:
-        wide = None if simultaneous is None else Interval(low=simultaneous[0], high=simultaneous[1])
-        interval = Interval(low=ends[0], high=ends[1])
+        wide = None if simultaneous is None else Interval(low=simultaneous[0], high=simultaneous[1], level=0.95)
+        interval = Interval(low=ends[0], high=ends[1], level=0.95)
         given = replace(contrast, verdict=verdict, interval=interval, simultaneous=wide, p_superiority_holm=0.0712)
         return interval_note(given, 0.5)
 
@@ -141,7 +141,7 @@ def test_a_word_beside_an_interval_that_seems_to_say_something_else_is_explained
         for beyond in ((-0.51, 0.2), (-0.2, 0.51)):
             assert str(note(verdict, beyond, (-1.0, 1.0))).startswith("equivalent by two one-sided tests")
         assert note(verdict, (-0.5, 0.5), (-1.0, 1.0)) is None, "an interval that ends at the margin is within it"
-    for leaves_out in ((0.01, 0.9), (-0.9, -0.01), (0.0, 0.9)):
+    for leaves_out in ((0.01, 0.9), (-0.9, -0.01), (0.0, 0.9), (-0.9, 0.0)):
         assert str(note("unresolved", leaves_out)).endswith("over the study's tests p = 0.071")
     assert note("unresolved", (-0.01, 0.9)) is None
     for other in ("worse (unstable)", "better (stabler)"):
@@ -179,3 +179,11 @@ def test_the_need_of_one_contrast_with_an_effect_is_at_alpha_itself(study: Study
     assert found.verdict == "unresolved"
     assert found.mean > 0.5
     assert found.further_replicates == replicates_to_resolve(found.mean, found.sd, 0.5, 0.05) - 5
+
+
+def test_a_large_difference_in_failures_is_told_in_whole_percentage_points() -> None:
+    """Newcombe's interval of 8 of 10 against 0 of 10 ends at 38.4 and 94.3; an excess above 97.5 is excluded."""
+    note = str(stability_note(failures(8, 0, 10), None, 0.05))
+    assert "difference +80 [+38, +94] percentage points" in note
+    assert "above 97 % is excluded" in note
+    assert "above 94 % is excluded" in str(stability_note(failures(9, 1, 12), None, 0.05))

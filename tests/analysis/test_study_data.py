@@ -45,3 +45,9 @@ def test_the_number_of_examples_is_counted_from_either_array_or_taken_as_stated(
 def test_replicates_are_in_order_wherever_they_begin(study: Study) -> None:
     assert index_results(study.vary(replicates=8), [], None, replicates=(5, 6, 7, 8)).replicates == (5, 6, 7, 8)
     assert index_results(study.vary(replicates=8), [], None, replicates=(8, 6, 5)).replicates == (5, 6, 8)
+
+
+def test_results_whose_examples_were_named_and_not_kept_tell_no_number(study: Study, results_of) -> None:
+    named = [replace(result, examples=Examples(keys_digest="a")) for result in results_of(study, {1.0: [90.0, 91.0]})]
+    assert index_results(study, named, None).num_eval is None
+    assert index_results(study, named, 40).num_eval == 40

@@ -39,7 +39,7 @@ def test_a_look_is_told_first_with_its_rates_and_counts_before_the_longest_contr
     looks = Looks(own=(3, 5))
     found = analyse(study, results, looks=looks)
     assert found.looks == Looks(own=(3,)), "of the pairs of the contrast that has most: 5"
-    assert found.notes[0] == Looks(own=(3,)).sentence(5, 2, 0.05)
+    assert found.notes[0] == Looks(own=(3,)).sentences(5, 2, 0.05)[0]
     rates = error_rates((3, 5), 2, 0.05)
     assert (
         f"a chance of {100 * rates.difference:.0f} % and a false equivalent of {100 * rates.equivalence:.0f} %"
@@ -75,6 +75,19 @@ def test_a_complete_study_says_neither_that_it_is_not_nor_that_anything_failed(s
         assert not any(words in note for note in found.notes), words
     assert "14 of 15 trials have ended" in analyse(study, results[:-1]).notes[0]
     assert [arm.is_baseline for arm in found.arms] == [True, False, False]
+
+
+def test_an_unknown_number_of_examples_is_told_where_the_metric_counts_them(study: Study, results_of) -> None:
+    results = results_of(study, {1.0: BASE, 2.0: WIDE, 4.0: WIDE})
+
+    def told(asked: Study, num_eval: int | None) -> bool:
+        return any(
+            "number of evaluation examples is unknown" in note for note in analyse(asked, results, num_eval).notes
+        )
+
+    assert told(study, None)
+    assert not told(study, 400)
+    assert not told(study.vary(metric="eval_loss", margin=0.01, claim=None), None), "a loss has no smallest step"
 
 
 def test_trials_without_a_result_are_counted_and_so_are_those_at_chance(study: Study, results_of) -> None:

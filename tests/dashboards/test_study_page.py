@@ -18,7 +18,7 @@ from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess
-from paribus.tracking.replication import Look, Replication
+from paribus.tracking.replication import Choice, Look, Replication
 from paribus.tracking.tags import REPLICATION
 
 pytestmark = pytest.mark.cluster
@@ -279,11 +279,13 @@ def test_a_verdict_after_a_look_says_so_on_both_pages(
     mlflow_server: ServerProcess,
 ) -> None:
     study = make_study("page_looked", **SMALL)
-    looked = Replication(asked={0: 5}, looks=(Look(seed=0, pairs=3, last=3, when_ms=1),))
+    choice = Choice(what="margin", key="9.0", was="9 points", seed=0, pairs=3, last=3)
+    looked = Replication(asked={0: 5}, looks=(Look(seed=0, pairs=3, last=3, when_ms=1),), choices=(choice,))
     with filler.driver(study, lambda arm, replicate: "finished", study) as run:
         run.set_tags({REPLICATION: looked.as_tag()})
         run.finish("FINISHED", {"finished": 10})
     app = open_study(mlflow_server.uri, study.name)
     assert "After a look at 3: replicates or a seed were added" in said(app)
-    assert table(app, "verdict")["verdict"][0].endswith("(after a look at 3)")
+    assert table(app, "verdict")["verdict"][0].endswith("(after a look at 3; margin chosen after a look at 3)")
+    assert "The margin was 9 points when verdicts on 3 pairs could be had" in said(app)
     assert "after a look at 3" in said(open_home(mlflow_server.uri))

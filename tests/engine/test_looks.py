@@ -177,6 +177,56 @@ def test_another_seed_after_a_look_is_a_look(shelf: Shelf, ledger: Ledger) -> No
     assert not judge(study, shelf.uri, shelf.home).analysis.looks, "nobody had looked at anything before seed 0"
 
 
+def test_a_margin_chosen_after_a_look_is_told_by_plan_by_report_and_by_whoever_reads_it_later(
+    shelf: Shelf, ledger: Ledger, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    study = study_of()
+    run(shelf, study)
+    wide = replace(study, margin=8.0)
+    words_ = "the margin was 4 points when verdicts on 6 pairs could be had; it is now 8 points"
+    verbs.plan(wide, Options(ledger=shelf.uri))
+    assert words_ in " ".join(capsys.readouterr().out.split())
+    for noted in (False, True):
+        if noted:
+            run(shelf, wide)
+        judged = judge(wide, shelf.uri, shelf.home)
+        assert any(words_ in note for note in judged.analysis.notes)
+        assert "(margin chosen after a look at 6)" in judged.markdown()
+        assert "(margin chosen after a look at 6)" in write_html(judged, tmp_path / "page.html").read_text()
+        data = judged.as_dict()
+        assert data["claim"]["outcome"].endswith("after looking")
+        assert data["looks"]["chosen"] == [{"what": "margin", "was": "4 points", "now": "8 points", "pairs": 6}]
+        assert data["looks"]["difference"] is None, "no error rate holds, so that none is told"
+        assert [choice.what for choice in kept(ledger, study).choices] == (["margin"] if noted else [])
+    assert not judge(study, shelf.uri, shelf.home).analysis.looks, "the margin of before the look is the study's own"
+    fresh = judge(wide, shelf.uri, shelf.home, fresh=True)
+    assert fresh.analysis.contrasts[0].n == 6
+    assert fresh.analysis.looks, "nothing was added, so that nothing is fresh"
+    more = replace(wide, replicates=9)
+    run(shelf, more)
+    fresh = judge(more, shelf.uri, shelf.home, fresh=True)
+    assert (fresh.analysis.contrasts[0].n, bool(fresh.analysis.looks)) == (3, False)
+
+
+def test_results_trained_again_after_a_look_are_told_before_and_after(
+    shelf: Shelf, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = study_of()
+    shelf.opened(study).finish("FINISHED", {})
+    shelf.fill(study, wide_is_better, **{"paribus.code": "other code"})
+    verbs.plan(study, Options(ledger=shelf.uri, json=True))
+    assert json.loads(capsys.readouterr().out)["look"] == "", "what is stale is left until it is asked for again"
+    verbs.plan(study, Options(ledger=shelf.uri, redo=True, json=True))
+    assert "were trained again by other code" in json.loads(capsys.readouterr().out)["look"]
+    assert not judge(study, shelf.uri, shelf.home).analysis.looks
+    shelf.opened(study, redo=True).finish("KILLED", {})
+    judged = judge(study, shelf.uri, shelf.home)
+    assert judged.analysis.looks.phrase() == "trained again after a look at 6"
+    assert judged.analysis.claim.outcome == "reproduced, after looking"
+    assert 0.08 < judged.as_dict()["looks"]["difference"] < 0.11
+    shelf.close()
+
+
 def test_a_study_of_the_last_release_that_is_extended_has_had_a_look(shelf: Shelf, ledger: Ledger) -> None:
     study = study_of()
     with MlflowRest(shelf.uri) as rest:

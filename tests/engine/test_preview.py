@@ -229,6 +229,12 @@ def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_p
     assert actions(make_preview(STUDY, home, records, Options(accept_code=True))) == {**others, "skip": 2}
     again = make_preview(STUDY, home, records, Options(redo=True))
     assert actions(again) == {**others, "retry": 2}
+    assert again.redone() == {"other"}, "the trial that failed has no result that would be gone"
+    unnamed = [*records[:1], replace(records[1], tags={}), records[2]]
+    assert make_preview(STUDY, home, unnamed, Options(redo=True)).redone() == {"unknown"}
+    assert (
+        preview(STUDY, home, records).redone() == make_preview(STUDY, home, None, Options(redo=True)).redone() == set()
+    )
     step = next(step for step in again.plan.steps if step.trial.id == theirs.id)
     assert (step.action, step.attempt, step.run_id) == ("retry", 4, "theirs"), "the next attempt in the same run"
 

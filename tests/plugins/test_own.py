@@ -205,6 +205,8 @@ def test_plan_refuses_what_does_not_fit_its_place_before_anything_trains(tmp_pat
             check_own(study)
         assert str(refusal.value).startswith("study 'a', arm 'batch_size=")
         assert told in str(refusal.value)
+    with pytest.raises(RecipeError, match="arm 'activation=halves:Half': activation 'halves:Half' gives"):
+        check_own(Study(name="a", factors={"model.activation": ("relu", "halves:Half")}))
     check_own(Study(name="a", fixed={"model.activation": SNAKE}, factors={"data.batch_size": (32, 64)}))
 
 

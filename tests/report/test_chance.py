@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from paribus.recipe import Recipe
 from paribus.report.chance import judged_when_read
@@ -18,7 +20,7 @@ from paribus.tracking.mlflow.runs import Run
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the digits in it: 397 test images, 42 at most of one class."""
+    """With the digits in it: 397 test images, 45 at most of one class."""
     folder = tmp_path_factory.mktemp("home")
     data_digest(Recipe(), folder)
     return folder
@@ -84,3 +86,40 @@ def test_data_that_nobody_knows_and_that_are_not_here_leave_the_outcome_as_it_wa
 def test_shards_elsewhere_are_judged_by_their_own_frequencies(home: Path, tmp_path: Path) -> None:
     shards = {"data.name": "photographs", "data.shards": str(home / "data" / "digits")}
     assert judged(tmp_path, home, 12.3, **shards).reason.endswith("by the data's own class frequencies")
+
+
+@pytest.mark.parametrize(
+    ("name", "num_examples", "num_classes"),
+    [
+        ("digits", 397, 10),
+        ("fashion_mnist", 10_000, 10),
+        ("cifar10", 10_000, 10),
+        ("cifar100", 10_000, 100),
+        ("imagenet", 50_000, 1000),
+    ],
+)
+def test_sets_that_papers_name_are_judged_by_their_own_numbers(
+    home: Path, tmp_path: Path, name: str, num_examples: int, num_classes: int
+) -> None:
+    """Stuck up to the 99.9 % point of a binomial with the share of one class, rounded up to whole examples."""
+    share = -(-num_examples // num_classes) / num_examples
+    most = int(stats.binom.isf(0.001, num_examples, share))
+    at, above = (
+        judged(tmp_path, None, 100 * right / num_examples, **{"data.name": name}) for right in (most, most + 1)
+    )
+    assert (at.outcome, above.outcome) == ("stuck", "finished")
+    assert f"of {num_examples} examples is at chance" in at.reason
+    assert f"({100 * share:.3g} % of them)" in at.reason
+
+
+def test_the_most_frequent_class_counts_and_no_rarer_one(home: Path) -> None:
+    most = int(stats.binom.isf(0.001, 397, 45 / 397))
+    assert judged(home, home, 100 * most / 397).outcome == "stuck"
+    assert "(11.3 % of them)" in judged(home, home, 100 * most / 397).reason
+    assert judged(home, home, 100 * (most + 1) / 397).outcome == "finished"
+
+
+def test_a_trial_without_a_top1_stays_what_it_is(home: Path) -> None:
+    bare = record(home, 12.3)
+    bare = replace(bare, metrics={"eval_loss": 2.3})
+    assert judged_when_read(home)(bare) is bare

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from trial_records import record_of
 
+from paribus.engine.code_digest import trial_code
 from paribus.report.mixtures import made_with, mixtures
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
@@ -169,3 +170,16 @@ def test_a_trial_that_went_on_with_other_versions_is_a_mixture_of_its_own() -> N
         "mixed library versions in the contrast: torch 2 (5 trials), torch 2 then torch 3 (1 trials); in 1 pairs the "
         "two sides differ in it, so that their difference is not the factor's alone",
     )
+
+
+def test_arms_that_run_through_different_modules_are_held_against_their_own_code() -> None:
+    two = replace(STUDY, factors={"model": ("WRN-16-1", "ResNet-20")}, baseline={"model": "WRN-16-1"}, base="cifar10")
+    own = {arm: trial_code(two.recipe_of(arm)) for arm in two.arms}
+    assert len(set(own.values())) == 2
+    assert mixtures(two, records(lambda t: {"paribus.code": own[t.arm]}, two)) == ()
+    told = records(lambda t: {"paribus.code": own[t.arm] if t.replicate > 1 else f"old {t.arm.name}"}, two)
+    (note,) = mixtures(two, told)
+    assert note.startswith("mixed code in the contrast: this program's (4 trials), an earlier program's (2 trials)")
+    some = records(lambda t: {"paribus.code": own[t.arm]} if t.replicate > 1 else {}, two)
+    (note,) = mixtures(two, some)
+    assert note.startswith("mixed code in the contrast: this program's (4 trials), not recorded (2 trials)")

@@ -154,3 +154,63 @@ def test_a_table_names_the_baseline_where_there_are_several_and_leaves_secondary
     assert tables.display_rows(analysis)[1]["effect size"] == "-"
     title = tables.rich_table(replace(analysis, alpha=0.1, margin=0.75)).title
     assert title == "width: arm minus baseline, 90 % intervals over training chance, margin ±0.75 points"
+
+
+def test_one_contrast_has_a_table_in_every_form(study: Study, results_of) -> None:
+    alone = study.vary(factors={"model.width": (1.0, 2.0)})
+    found = analyse(alone, results_of(alone, {1.0: [90.0, 90.2, 89.8], 2.0: [95.0, 95.4, 94.8]}))
+    (row,) = tables.verdict_rows(found, secondary=False)
+    assert row["exploratory"] == ""
+    (line,) = csv.DictReader(io.StringIO(tables.as_csv(found, secondary=False)))
+    assert line["arm"] == row["arm"]
+    (shown,) = tables.display_rows(found)
+    assert shown["p differs (Holm)"] == tables.show_p(found.contrasts[0].p_superiority_holm) != "-"
+    assert shown["p within ±0.5 (Holm)"] == tables.show_p(found.contrasts[0].p_equivalence_holm) != "-"
+    assert tables.as_text(found).splitlines()[1].startswith("k=2  +")
+    head, rule, body = tables.as_markdown(found).splitlines()
+    assert (head.count("|"), set(rule)) == (body.count("|"), set("| -"))
+    assert [column.header for column in tables.rich_table(found).columns] == list(shown)
+
+
+def test_without_an_interval_there_is_no_p_and_without_a_pair_no_p_of_failures(study: Study, results_of) -> None:
+    found = analyse(study, results_of(study, {1.0: [90.0, 90.2], 2.0: [95.0, 95.4]}))
+    for row in tables.display_rows(found):
+        assert (row["p differs (Holm)"], row["p within ±0.5 (Holm)"]) == ("-", "-")
+    assert [row["p_stability_holm"] for row in tables.verdict_rows(found, secondary=False)] == [1.0, None]
+    assert tables.contrast_lines(found.contrasts[1]) == [f"k=4: {note}" for note in found.contrasts[1].notes]
+    assert not any("beside the paired t one" in line for line in tables.summary(found))
+
+
+def test_two_baselines_are_named_in_the_table_and_one_is_not(study: Study, results_of) -> None:
+    strata = study.vary(factors={"model.width": (1.0, 2.0), "model.depth": (10, 16)}, baseline={"model.width": 1.0})
+    rows = tables.display_rows(analyse(strata, []))
+    assert [row["baseline"] for row in rows] == ["k=1 · depth=10", "k=1 · depth=16"]
+
+
+def test_columns_of_plain_text_are_aligned_and_secondary_metrics_are_left_to_those_who_ask(
+    analysis: StudyAnalysis,
+) -> None:
+    lines = tables.as_text(analysis).splitlines()
+    rows = tables.display_rows(analysis)
+    for column in ("delta", "verdict"):
+        assert {line.index(row[column]) for line, row in zip(lines[1:3], rows, strict=True)} == {lines[0].index(column)}
+    assert lines[3] == ""
+    assert (tables.as_text(analysis).count("eval_loss"), len(tables.rich_table(analysis).rows)) == (0, 2)
+    shown = tables.display_rows(analysis, secondary=True)
+    assert [row["verdict"] for row in shown[2:]] == ["secondary (exploratory)"] * 4
+    assert len(tables.rich_table(analysis, secondary=True).rows) == 6
+    assert tables.as_text(analysis, secondary=True).splitlines()[7] == ""
+
+
+def test_only_the_verdict_is_coloured_and_by_its_word_and_cells_fold(analysis: StudyAnalysis) -> None:
+    table = tables.rich_table(analysis)
+    styles = {column.header: [cell.style for cell in column.cells] for column in table.columns}
+    assert styles.pop("verdict") == ["green", "yellow" if analysis.contrasts[1].verdict == "unresolved" else "dim"]
+    assert set(map(tuple, styles.values())) == {("", "")}
+    assert {column.overflow for column in table.columns} == {"fold"}
+
+
+def test_what_pairing_bought_stands_below_the_table(analysis: StudyAnalysis) -> None:
+    assert analysis.pairing is not None
+    assert analysis.pairing.sentence() in tables.summary(analysis)
+    assert analysis.pairing.sentence() not in tables.summary(replace(analysis, pairing=None))

@@ -142,7 +142,7 @@ def test_a_ledger_that_could_not_be_asked_leaves_the_runs_unknown() -> None:
 
 
 def test_a_complete_ledger_leaves_nothing_to_do_and_two_more_replicates_start_alone() -> None:
-    done = {t.id: Known(outcome="finished", code="new", run_id=t.id) for t in trials(study(), digest)}
+    done = {t.id: Known(outcome="finished", code="new", attempt=1, run_id=t.id) for t in trials(study(), digest)}
     assert plan(done).counts() == {"skip": 12}
     assert plan(done).todo == ()
     longer = plan(done, study(replicates=5))
@@ -153,10 +153,10 @@ def test_a_complete_ledger_leaves_nothing_to_do_and_two_more_replicates_start_al
 def test_only_some_actions() -> None:
     drawn = trials(study(), digest)
     known = {
-        drawn[0].id: Known(outcome="failed", code="new"),
-        drawn[1].id: Known(outcome=None, code="new"),
-        drawn[2].id: Known(outcome="finished", code="old"),
-        "another study's": Known(outcome="failed", code="new"),
+        drawn[0].id: Known(outcome="failed", code="new", attempt=1),
+        drawn[1].id: Known(outcome=None, code="new", attempt=1),
+        drawn[2].id: Known(outcome="finished", code="old", attempt=1),
+        "another study's": Known(outcome="failed", code="new", attempt=1),
     }
     assert plan(known).counts() == {"retry": 1, "resume": 1, "stale": 1, "start": 9}
     made = plan(known, only=frozenset[Action]({"retry"}))

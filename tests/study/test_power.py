@@ -295,3 +295,35 @@ def test_a_contrast_pays_for_its_own_quality_test_from_three_surviving_pairs_on(
         p = boschloo(failures, replicates)
         assert failures_needed(replicates, 2, alpha=tests * p * (1 - 1e-6)) != failures
         assert failures_needed(replicates, 2, alpha=tests * p * (1 + 1e-6)) == failures
+
+
+@pytest.mark.parametrize(("sd", "enough"), [(34.1684, 10_000), (34.1698, None), (35.0, None), (33.0, 9_328)])
+def test_ten_thousand_replicates_for_equivalence_are_the_most_that_are_named(sd: float, enough: int | None) -> None:
+    """Near them (1.645 + 1.282)^2 sd^2 / margin^2, plus two."""
+    assert replicates_for_equivalence(sd, 0.05, 1.0) == enough
+
+
+def test_a_margin_that_one_step_takes_whole_shows_nothing_even_without_any_spread() -> None:
+    assert equivalence_power(0.0, 3, 0.05, 0.5, 1.5) == 0.0, "0.5 less 1.5 / 3 is nothing"
+    assert equivalence_power(0.0, 3, 0.05, 0.5, 5.0) == 0.0
+    assert equivalence_power(0.0, 3, 0.05, 0.5, 1.4) == 1.0
+    assert equivalence_power(0.0, 2, 0.05, 0.5) == equivalence_power(0.0, 0, 0.05, 0.5) == 0.0, "no verdict below three"
+
+
+def test_the_integral_is_a_mean_over_the_midpoints_of_2000_equal_shares() -> None:
+    """By scipy.stats: a chi square's quantiles, each with the chance that both one-sided tests reject."""
+    spread = (stats.chi2.isf((np.arange(2000) + 0.5) / 2000, 5) / 5) ** 0.5
+    width = 0.5 / 0.6 * 6**0.5 - stats.t.isf(0.05, 5) * spread
+    expected = np.maximum(2 * stats.norm.cdf(width) - 1, 0).mean()
+    assert equivalence_power(0.6, 6, 0.05, 0.5) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_worst_common_rate_of_one_sided_failures_is_sought_at_512ths() -> None:
+    """4 of 5 against 0: the tables whose Fisher p is at most that one's, at the rate that makes them likeliest."""
+    n, counts = 5, np.arange(6)
+    fisher = np.array(
+        [[stats.fisher_exact([[a, b], [n - a, n - b]], alternative="greater").pvalue for b in counts] for a in counts]
+    )
+    masses = [stats.binom.pmf(counts, n, k / 512) for k in range(513)]
+    worst = max(float((np.outer(mass, mass) * (fisher <= fisher[4, 0] * (1 + 1e-7))).sum()) for mass in masses)
+    assert boschloo(4, 5) == pytest.approx(2 * worst, rel=1e-12)

@@ -69,17 +69,21 @@ def mean_of(values: NDArray[np.float64], level: float = 0.95) -> Mean:
 
 def survival_of(trials: Sequence[TrialResult]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Last step and whether it was a failure to train, for every trial that says at which step it ended."""
-    ended = [t for t in trials if t.outcome != "failed" and (t.outcome_step is not None or t.num_steps > 0)]
+    ended = [t for t in trials if _says_when(t)]
     steps = [t.outcome_step if t.outcome_step is not None else t.num_steps for t in ended]
     failed = [t.outcome in FAILED_TO_TRAIN for t in ended]
     return np.array(steps, dtype=np.float64), np.array(failed, dtype=bool)
+
+
+def _says_when(trial: TrialResult) -> bool:
+    return trial.outcome != "failed" and (trial.outcome_step is not None or trial.num_steps > 0)
 
 
 def log_rank_of(arm: Arm, baseline: Arm, trials: Trials, replicates: Sequence[int], least_strata: int) -> float | None:
     """p of the log-rank test of arm against baseline, stratified by replicate; None below `least_strata` of use."""
     both = [r for r in replicates if (arm, r) in trials and (baseline, r) in trials]
     own = [trials[side, r] for r in both for side in (arm, baseline)]
-    usable = [t for t in own if t.outcome != "failed" and (t.outcome_step is not None or t.num_steps > 0)]
+    usable = [t for t in own if _says_when(t)]
     steps, failed = survival_of(usable)
     found = log_rank(steps, failed, [t.arm == arm for t in usable], [t.replicate for t in usable])
     return found.p if found is not None and found.informative_strata >= least_strata else None

@@ -16,6 +16,7 @@ Outcome = Literal[
     "unresolved",
     "reproduced, after looking",
     "contradicted, after looking",
+    "not reproduced: within the margin, after looking",
 ]
 
 _SUPPORTING: dict[Direction, frozenset[Verdict]] = {
@@ -103,9 +104,9 @@ def _reason(contrast: Contrast, outcome: Outcome, claim: Claim) -> str:
 
 def _size(contrast: Contrast, claim: Claim) -> str:
     """Where the claimed size of the effect lies: in the contrast's interval, and within the margin."""
-    if claim.effect is None or contrast.interval is None or claim.direction not in ("better", "worse"):
+    if claim.effect is None or contrast.interval is None:
         return ""
-    effect = abs(claim.effect) * contrast.metric.sign * (1 if claim.direction == "better" else -1)
+    effect = claim.effect * contrast.metric.sign * (1 if claim.direction == "better" else -1)
     low, high = contrast.interval.low, contrast.interval.high
     where = "in" if low <= effect <= high else "outside"
     text = f"; the claimed {effect:+g} {contrast.metric.unit} lie {where} its interval [{low:+.3g}, {high:+.3g}]"

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from paribus.analysis.claims import ClaimOutcome, Outcome
+from paribus.analysis.claims import WITHIN_MARGIN, ClaimOutcome, Outcome
 from paribus.analysis.looks import Looks
 
 _AFTER: Final[dict[Outcome, Outcome]] = {
     "reproduced": "reproduced, after looking",
     "contradicted": "contradicted, after looking",
+    WITHIN_MARGIN: "not reproduced: within the margin, after looking",
 }
 
 

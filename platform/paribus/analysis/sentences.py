@@ -40,7 +40,7 @@ def need_of(
 ) -> Need:
     """What is open, from `n` surviving pairs of `found.n`; `levels` are those of one difference and one equivalence."""
     quality = stability = None
-    if n >= MIN_PAIRS and not isnan(sd) and sd > 0:
+    if n >= MIN_PAIRS and sd > 0:  # which nan is not
         pairs = replicates_to_resolve(mean, sd, margin, levels[0], alpha_equivalence=levels[1])
         quality = inf if pairs == inf else max(float(ceil(pairs * found.n / n) - found.n), 1.0)
     if found.arm_failed != found.baseline_failed and found.p_holm >= alpha:

@@ -95,7 +95,7 @@ def analyse(
     contrasts = contrasts_on(data, metric, primary=True, stage=stage)
     most = max((contrast.stability.n for contrast in contrasts), default=0)
     seen = looks.before(most) if looks else Looks()
-    told = (seen.sentence(most, len(data.compared), study.alpha),) if seen else ()
+    told = seen.sentences(most, len(data.compared), study.alpha)
     reported = {name for result in known for name in result.metrics}
     others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]

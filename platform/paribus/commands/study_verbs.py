@@ -65,7 +65,7 @@ def planned(study: Study, options: Options) -> Answer:
     with ledger_at(home(), options.ledger, start=False) as uri:
         preview = _planned(study, options, uri)
         if uri is not None:
-            preview = replace(preview, look=_look(study, options, uri))
+            preview = replace(preview, look=_look(preview, options, uri))
     text = plan_text(preview)
     by_arm = {arm: Counter(step.action for step in preview.plan.steps if step.trial.arm == arm) for arm in study.arms}
     rows = [{"arm": arm.name, "replicates": study.replicates, **counts} for arm, counts in by_arm.items()]
@@ -174,20 +174,21 @@ def _planned(study: Study, options: Options, uri: str | None) -> Preview:
     return make_preview(study, home(), _records(study, uri), options)
 
 
-def _look(study: Study, options: Options, uri: str) -> str:
-    """That running the study as it is asked for adds to it after a look; "" where it does not."""
-    from paribus.engine.looks import history_of, is_raise, raise_note
+def _look(preview: Preview, options: Options, uri: str) -> str:
+    """That running the study as it is asked for adds to it, or chooses otherwise, after a look; "" where not."""
+    from paribus.engine.looks import history_of, is_look, look_note
     from paribus.report.chance import judged_when_read
     from paribus.shards.catalog import data_digest
     from paribus.tracking.ledger import Ledger
 
-    settings = settings_of(study, options.declared)
+    study, settings, redone = preview.plan.study, preview.settings, preview.redone()
     with Ledger(uri, judge=judged_when_read(home())) as ledger:
         parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
         history = history_of(ledger, parent)
-        if not is_raise(history, study):
+        if not (redone or is_look(history, study)):
             return ""
-        return raise_note(history, study, ledger.trials(study.name), lambda recipe: data_digest(recipe, home()))
+        records = ledger.trials(study.name)
+        return look_note(history, study, records, lambda recipe: data_digest(recipe, home()), redone)
 
 
 def _records(study: Study, uri: str) -> list[TrialRecord]:

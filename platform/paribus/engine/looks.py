@@ -1,4 +1,4 @@
-"""Looks in the ledger: noted when a driver adds replicates or a seed, and read when a study is judged."""
+"""Looks in the ledger: noted when a driver adds replicates or judges otherwise, and read for verdicts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from paribus.engine.choices import changed, chosen, standing
 from paribus.recipe import Recipe
 from paribus.study.plan import places, trials
 from paribus.study.study import Study
@@ -33,61 +34,101 @@ class History:
     replication: Replication
     written: Study | None = None
 
+    @classmethod
+    def told(cls, tag: str, written: Study | None) -> History:
+        """By a run's tag and study file; a file tells what was asked for where a release wrote no tag."""
+        kept = read_replication(tag)
+        if not kept.asked and written is not None:
+            kept = Replication(asked={written.seed: written.replicates})
+        return cls(replication=kept, written=written)
+
 
 def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
     """What a study's run tells of its replicates and looks; one of the last release tells by its study file."""
     if record is None:
         return History(replication=Replication())
-    written = _written(ledger, record)
-    kept = read_replication(record.tags.get(words.REPLICATION, ""))
-    if not kept.asked and written is not None:
-        kept = Replication(asked={written.seed: written.replicates})
-    return History(replication=kept, written=written)
+    return History.told(record.tags.get(words.REPLICATION, ""), _written(ledger, record))
 
 
-def extended(history: History, study: Study, records: Sequence[TrialRecord], digest: Digest) -> Replication:
+def extended(
+    history: History,
+    study: Study,
+    records: Sequence[TrialRecord],
+    digest: Digest,
+    redone: frozenset[str] = frozenset(),
+) -> Replication:
     """The replication of a study that is about to be run, with the looks that it makes of what has ended.
 
-    A look is verdicts that could be had when replicates or a seed were added, whether or not anybody printed them. A
-    run that was killed and goes on adds nothing. `records` are all that the ledger holds by the study's name.
+    A look is verdicts that could be had when replicates or a seed were added, or when something else was chosen that
+    they rest on, whether or not anybody printed them. A run that was killed and goes on adds nothing. `records` are
+    all that the ledger holds by the study's name; `redone` the digests of the code of those to be trained again.
     """
     kept = history.replication
     if not kept.asked:  # nothing was written down, so the records tell
         own = of_plan(records, places(trials(study, digest)))
         if highest := max((record.replicate for record in own), default=0):
             kept = Replication(asked={study.seed: highest})
-    if not kept.is_raised(study.seed, study.replicates):
+    raised, before = kept.is_raised(study.seed, study.replicates), changed(history.written, study)
+    if not (raised or before or redone):
         return kept.extended(study.seed, study.replicates)
     seen = history.written or study
-    looks = (_look(replace(seen, seed=seed, replicates=r), records, digest) for seed, r in kept.asked.items())
-    return kept.extended(study.seed, study.replicates, tuple(look for look in looks if look is not None))
+    each = (_look(replace(seen, seed=seed, replicates=r), records, digest) for seed, r in kept.asked.items())
+    looks = tuple(look for look in each if look is not None)
+    kept = replace(kept, choices=chosen(kept, before, redone, looks, study.seed))
+    return kept.extended(study.seed, study.replicates, looks if raised else ())
 
 
-def is_raise(history: History, study: Study) -> bool:
-    """Whether the study asks for more than the ledger knows to have been asked for; True where it does not know."""
-    return not history.replication.asked or history.replication.is_raised(study.seed, study.replicates)
+def as_judged(history: History, study: Study, records: Sequence[TrialRecord], digest: Digest) -> Replication:
+    """The replication with what is chosen otherwise by judging the study so, which no driver has noted yet."""
+    if not changed(history.written, study):
+        return history.replication
+    return replace(history.replication, choices=extended(history, study, records, digest).choices)
 
 
-def raise_note(history: History, study: Study, records: Sequence[TrialRecord], digest: Digest) -> str:
+def is_look(history: History, study: Study) -> bool:
+    """Whether the study asks for more than, or is judged otherwise than, the ledger knows; True if it knows nothing."""
+    kept = history.replication
+    return not kept.asked or kept.is_raised(study.seed, study.replicates) or bool(changed(history.written, study))
+
+
+def look_note(
+    history: History,
+    study: Study,
+    records: Sequence[TrialRecord],
+    digest: Digest,
+    redone: frozenset[str] = frozenset(),
+) -> str:
     """That to run the study as it is asked for is itself a look; "" where it is none."""
-    after = extended(history, study, records, digest)
-    if after.looks == history.replication.looks or not (looks := looks_before(after, study)):
-        return ""
-    return (
-        f"this adds replicates or a seed when verdicts could be had already, which is itself a look: verdicts will say "
-        f"`{looks.phrase()}`, with the error rate that they then have; --fresh judges on what is added, alone, at "
-        f"{100 * study.alpha:g} %"
-    )
+    after, kept = extended(history, study, records, digest, redone), history.replication
+    looks = looks_before(after, study)
+    notes = []
+    if after.looks != kept.looks:
+        notes.append(
+            f"this adds replicates or a seed when verdicts could be had already, which is itself a look: verdicts will "
+            f"say `{looks.phrase()}`, with the error rate that they then have; --fresh judges on what is added, alone, "
+            f"at {100 * study.alpha:g} %"
+        )
+    if after.choices != kept.choices:
+        notes += [f"this is a choice after a look: {choice.sentence()}" for choice in looks.chosen]
+    return "; ".join(notes)
 
 
-def looks_before(replication: Replication, study: Study) -> Looks:
-    """The looks that a verdict on this study comes after."""
-    from paribus.analysis.looks import Looks
+def looks_before(replication: Replication, study: Study, *, fresh: bool = False) -> Looks:
+    """The looks that a verdict on this study comes after; of a `fresh` one, the choices since which none was added."""
+    from paribus.analysis.looks import Chosen, Looks
 
     own = replication.looks_before(study.seed, study.replicates)
+    chosen = tuple(
+        Chosen(what=choice.what, was=choice.was, now=now, pairs=choice.pairs)
+        for choice, now in standing(replication.choices, study)
+        if not (fresh and choice.last < study.replicates)
+    )
+    if fresh:
+        return Looks(chosen=chosen)
     return Looks(
         own=tuple(look.pairs for look in own),
         elsewhere=replication.other_seeds_before(study.seed, study.replicates),
+        chosen=chosen,
     )
 
 
@@ -108,21 +149,31 @@ def held_note(replication: Replication, study: Study, records: Sequence[TrialRec
 
 def fresh_note(replication: Replication, study: Study) -> str:
     """Which replicates a fresh judgement rests on."""
-    looks = replication.looks_before(study.seed, study.replicates)
+    if looks_before(replication, study, fresh=True):
+        return "fresh: no replicate was added since the last choice, so that this judgement is not fresh; add some"
+    looks = _last_and_pairs(replication, study)
     if not looks:
         return "fresh: nobody has looked at these replicates before, so that all of them are judged"
-    first, many = looks[-1].last + 1, len(looks) > 1
+    (last, pairs), many = looks[-1], len(looks) > 1
+    first = last + 1
     which = (
         f"replicate {first} alone" if first == study.replicates else f"replicates {first} to {study.replicates} alone"
     )
     rest = f"; there were {len(looks)} looks, and each judgement by itself holds the error rate" if many else ""
-    return f"fresh: judged on {which}, added since the look at {looks[-1].pairs}{rest}"
+    return f"fresh: judged on {which}, added since the look at {pairs}{rest}"
 
 
 def first_fresh(replication: Replication, study: Study) -> int:
-    """The first replicate that was added since the last look; 1 where there was none."""
-    looks = replication.looks_before(study.seed, study.replicates)
-    return looks[-1].last + 1 if looks else 1
+    """The first replicate that was added since the last look or choice; 1 where there was none."""
+    looks = _last_and_pairs(replication, study)
+    return looks[-1][0] + 1 if looks else 1
+
+
+def _last_and_pairs(replication: Replication, study: Study) -> list[tuple[int, int]]:
+    """Of each look and choice before replicates that the study has: the last replicate seen, and the pairs."""
+    looks = {(look.last, look.pairs) for look in replication.looks_before(study.seed, study.replicates)}
+    choices = {(choice.last, choice.pairs) for choice, _ in standing(replication.choices, study)}
+    return sorted(looks | {(last, pairs) for last, pairs in choices if last < study.replicates})
 
 
 def _look(seen: Study, records: Iterable[TrialRecord], digest: Digest) -> Look | None:

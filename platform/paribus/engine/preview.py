@@ -43,6 +43,12 @@ class Preview:
     settings: Settings
     look: str
 
+    def redone(self) -> frozenset[str]:
+        """The digests of the code of results that are to be trained again."""
+        again = {step.trial.id for step in self.plan.steps if step.action == "retry"}
+        ended = [record for record in self.records or () if record.trial_id in again and record.outcome != "failed"]
+        return frozenset(record.tags.get("paribus.code") or "unknown" for record in ended if record.outcome)
+
     @property
     def title(self) -> str:
         """The study's name, and its settings where they are others than its file's."""

@@ -275,9 +275,8 @@ class StudyLedger:
         try:
             record = ledger.study(self.study.name, self._preview.settings.digest if self._preview else "")
             history = history_of(ledger, record)
-            known = extended(
-                history, self.study, ledger.trials(self.study.name), lambda recipe: data_digest(recipe, self.home)
-            )
+            records, redone = ledger.trials(self.study.name), self._preview.redone() if self._preview else frozenset()
+            known = extended(history, self.study, records, lambda recipe: data_digest(recipe, self.home), redone)
         finally:
             ledger.close()
         run.set_tags({words.REPLICATION: known.as_tag()})

@@ -12,7 +12,7 @@ import numpy as np
 from paribus.errors import DataError
 from paribus.shards.catalog import named_folder
 from paribus.shards.index import read_index
-from paribus.shards.manifest import MANIFEST, read_manifest
+from paribus.shards.manifest import read_manifest
 from paribus.shards.storage.locations import ShardLocation
 from paribus.tracking import tags as words
 from paribus.tracking.ledger_records import TrialRecord
@@ -63,8 +63,6 @@ def _folder_of(record: TrialRecord, home: Path) -> Path:
 def _counted(folder: Path, digest: str, split: str) -> tuple[int, int] | None:
     """Examples of a split, and those of its most frequent class; None where the data are not at hand."""
     try:
-        if not (folder / MANIFEST).is_file():
-            return None
         place = ShardLocation(str(folder))
         manifest = read_manifest(place)
         if manifest.digest != digest:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paribus.engine.looks import first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.engine.looks import as_judged, first_fresh, fresh_note, held_note, history_of, looks_before
 from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
@@ -74,11 +74,11 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         records = [row.record for row in rows if row.record]
         results = ledger.results_of(records, per_example=True)
         curves = _curves(ledger, rows, study.metric)
-        known = history_of(ledger, parent).replication
+        known = as_judged(history_of(ledger, parent), study, everything, digest)
         notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
     broken = stream_notes(study, records)
     replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
-    looks = None if fresh else looks_before(known, study)
+    looks = looks_before(known, study, fresh=fresh)
     analysis = analyse(study, results, looks=looks, broken=broken, replicates=replicates)
     return StudyReport(
         name=study.name,

@@ -189,8 +189,11 @@ class StudyReport:
         if not looks:
             return None
         most = max(contrast.stability.n for contrast in contrasts)
-        rates = looks.rates(most, len(contrasts), analysis.alpha)
-        return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, **asdict(rates)}
+        rates = asdict(looks.rates(most, len(contrasts), analysis.alpha))
+        # A margin or metric that was chosen after looking leaves no error rate that could be told.
+        rates = dict.fromkeys(rates) if looks.changed_terms else rates
+        chosen = [asdict(each) for each in looks.chosen]
+        return {"phrase": looks.phrase(), "own": looks.own, "other_seeds": looks.elsewhere, "chosen": chosen, **rates}
 
 
 def trial_rows(

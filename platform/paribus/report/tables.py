@@ -69,7 +69,8 @@ def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
 def _after_looks(contrast: Contrast, analysis: StudyAnalysis) -> str:
     """` (after a look at 6)`, beside a verdict that could be had before."""
     judged = contrast.primary and contrast.stability.n >= MIN_PAIRS
-    return f" ({analysis.looks.phrase()})" if judged and analysis.looks else ""
+    phrase = analysis.looks.phrase()
+    return f" ({phrase})" if judged and phrase else ""
 
 
 def _number(value: float | None) -> float | None:

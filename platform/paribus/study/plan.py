@@ -37,7 +37,7 @@ class Known:
 
     outcome: Outcome | None
     code: str
-    attempt: int = 1
+    attempt: int
     run_id: str = ""
 
 

@@ -95,7 +95,7 @@ def detectable(sd: float, replicates: int, alpha: float = 0.05, power: float = 0
 
 
 def power_of_study(
-    sd: float, source: str, *, replicates: int, num_contrasts: int, alpha: float, margin: float, step: float = 0.0
+    sd: float, source: str, *, replicates: int, num_contrasts: int, alpha: float, margin: float, step: float
 ) -> Power:
     """What a study can tell whose deltas have the sd `sd`; `step` is the metric's smallest (100 / n_eval points)."""
     # The verdict's own test never believes in a spread below one step of the metric.
@@ -122,8 +122,10 @@ def equivalence_power(sd: float, replicates: int, alpha: float, margin: float, s
     import numpy as np
     from scipy.special import chdtri, ndtr, stdtrit
 
-    df, room = replicates - 1, margin - step / max(replicates, 1)
-    if replicates < 3 or room <= 0:
+    if replicates < 3:
+        return 0.0
+    df, room = replicates - 1, margin - step / replicates
+    if room <= 0:
         return 0.0
     if sd == 0:
         return 1.0
@@ -138,15 +140,13 @@ def replicates_for_equivalence(
     sd: float, alpha: float, margin: float, step: float = 0.0, power: float = 0.8
 ) -> int | None:
     """The fewest replicates with that power to call an arm without effect equivalent; None beyond 10,000."""
-    low, high = 2, 3
-    while equivalence_power(sd, high, alpha, margin, step) < power:
+    low = high = 3
+    while high <= _MOST_REPLICATES and equivalence_power(sd, high, alpha, margin, step) < power:
         low, high = high, 2 * high
-        if low > _MOST_REPLICATES:
-            return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if equivalence_power(sd, middle, alpha, margin, step) >= power else (middle, high)
-    return high
+    return high if high <= _MOST_REPLICATES else None
 
 
 def failures_needed(replicates: int, num_contrasts: int, alpha: float = 0.05) -> int | None:
@@ -155,8 +155,6 @@ def failures_needed(replicates: int, num_contrasts: int, alpha: float = 0.05) ->
     The family in which Holm counts holds the other contrasts' quality tests, this one's where three of its pairs
     survive, and its stability test.
     """
-    if replicates < 1:
-        return None
     for failures in range(1, replicates + 1):
         family = num_contrasts - (replicates - failures < 3) + 1
         if boschloo(failures, replicates) * family < alpha:
@@ -173,7 +171,7 @@ def boschloo(failures: int, replicates: int) -> float:
     from above.
     """
     observed = comb(replicates, failures) / comb(2 * replicates, failures)
-    if failures == 0 or replicates > _MOST_TABLES:
+    if replicates > _MOST_TABLES:
         return min(1.0, 2 * observed)
     import numpy as np
 
@@ -184,7 +182,7 @@ def boschloo(failures: int, replicates: int) -> float:
             for first in range(replicates + 1)
         ]
     )
-    rates = np.linspace(0, 1, 513)[1:-1, None]
+    rates = np.linspace(0, 1, 513)[:, None]
     counts = np.arange(replicates + 1)
     chances = weights * rates**counts * (1 - rates) ** (replicates - counts)
     return min(1.0, 2 * float(np.einsum("pi,ij,pj->p", chances, region, chances).max()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from paribus.host.secrets import without_secrets
 
@@ -21,6 +21,9 @@ Outcome = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed"]
 # that came to its end at chance. `failed` is another thing: no result at all.
 FAILED_TO_TRAIN: frozenset[Outcome] = frozenset({"diverged", "dead", "stuck"})
 Direction = Literal["better", "worse", "no harm", "stabler"]
+# Of what may be chosen otherwise after a look, two by which no verdict is judged: the claim, and trials trained again.
+CLAIM: Final = "claim"
+TRAINED: Final = "trained"
 
 # Paths that the literature writes with a letter.
 _SYMBOLS = {"model.width": "k"}

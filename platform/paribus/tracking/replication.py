@@ -1,10 +1,10 @@
-"""What the ledger knows of a person's looks: when replicates or a seed were added, and what could be seen by then."""
+"""What the ledger knows of a person's looks: what was added or chosen otherwise, and what could be seen by then."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 # As many looks as a tag has room for.
 _MOST_LOOKS = 60
@@ -24,11 +24,31 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a verdict rests on (`margin`, `arms`, ...) was chosen otherwise after a look at this seed.
+
+    `key` and `was` are, for comparing and for people, what held before the first such look; `pairs` and `last` are
+    those of the latest look that it was changed after. Of what was trained again, `key` holds the codes' digests.
+    """
+
+    what: str
+    key: str
+    was: str
+    seed: int
+    pairs: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replication:
-    """`asked`: the most replicates asked for, by seed, the seed asked for first in front; `looks` as they came."""
+    """`asked`: the most replicates asked for, by seed, the seed asked for first in front; `looks` as they came.
+
+    `choices`: at most one for each seed and thing; releases before them wrote none.
+    """
 
     asked: Mapping[int, int] = field(default_factory=dict)
     looks: tuple[Look, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
     def is_raised(self, seed: int, replicates: int) -> bool:
         """Whether asking for so many at this seed adds to what was asked for before."""
@@ -38,7 +58,7 @@ class Replication:
         """After asking for so many replicates at this seed, with the `looks` that this adds."""
         new = [look for look in looks if all(look.pairs > old.pairs for old in self.looks if old.seed == look.seed)]
         asked = {**self.asked, seed: max(replicates, self.asked.get(seed, 0))}
-        return Replication(asked=asked, looks=(*self.looks, *new)[-_MOST_LOOKS:])
+        return replace(self, asked=asked, looks=(*self.looks, *new)[-_MOST_LOOKS:])
 
     def looks_before(self, seed: int, replicates: int) -> tuple[Look, ...]:
         """The looks at this seed that came before a verdict on so many replicates."""
@@ -54,7 +74,8 @@ class Replication:
 
     def as_tag(self) -> str:
         """For the tag of the study's run."""
-        return json.dumps({"asked": list(self.asked.items()), "looks": [asdict(look) for look in self.looks]})
+        looks, choices = map(asdict, self.looks), map(asdict, self.choices)
+        return json.dumps({"asked": list(self.asked.items()), "looks": [*looks], "choices": [*choices]})
 
 
 def read_replication(tag: str) -> Replication:
@@ -64,8 +85,9 @@ def read_replication(tag: str) -> Replication:
         return Replication(
             asked={int(seed): int(replicates) for seed, replicates in document["asked"]},
             looks=tuple(Look(**look) for look in document["looks"]),
+            choices=tuple(Choice(**choice) for choice in document.get("choices", ())),
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return Replication()
 
 

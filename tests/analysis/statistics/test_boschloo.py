@@ -4,9 +4,15 @@ from math import inf
 
 import numpy as np
 import pytest
-from scipy.stats import binom, boschloo_exact, norm
+from scipy.stats import binom, boschloo_exact, fisher_exact, norm
 
-from paribus.analysis.statistics.boschloo import boschloo, boschloo_power, boschloo_table, replicates_to_settle
+from paribus.analysis.statistics.boschloo import (
+    _worst_case,
+    boschloo,
+    boschloo_power,
+    boschloo_table,
+    replicates_to_settle,
+)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 8, 14, 20])
@@ -131,3 +137,43 @@ def test_the_need_is_the_last_of_those_from_which_on_one_fewer_is_not_enough(rat
     while boschloo_power(rate, other, n - 1, alpha) >= 0.8:
         n -= 1
     assert replicates_to_settle(rate, other, alpha) == n
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 0), (3, 0), (4, 1)])
+def test_the_worst_rate_is_sought_at_1024_rates_from_1_in_2048_to_a_half(first: int, second: int) -> None:
+    """By scipy's Fisher test and binomial masses; one rate more or fewer changes the seventh digit."""
+    n = 5
+    counts = np.arange(n + 1)
+    fisher = np.array(
+        [[fisher_exact([[a, b], [n - a, n - b]], alternative="greater").pvalue for b in counts] for a in counts]
+    )
+    extreme = fisher <= fisher[first, second] * (1 + 1e-9)
+    masses = [binom.pmf(counts, n, k / 2048) for k in range(1, 1025)]
+    expected = 2 * max(float((np.outer(mass, mass) * extreme).sum()) for mass in masses)
+    assert boschloo_table(n)[first, second] == pytest.approx(expected, rel=1e-12)
+
+
+def test_tables_whose_p_underflows_are_extreme_together() -> None:
+    statistic = np.array([[1.0, 0.9, 0.5], [0.9, 0.5, 0.2], [0.5, 0.0, 0.0]])
+    found = _worst_case(2, statistic)
+    assert found[2, 1] == found[2, 2] < found[1, 2] < found[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("rate", "other", "needed"), [(0.3, 0.1, 63), (0.435, 0.2, 62), (0.297, 0.1, 61), (0.433, 0.2, 61)]
+)
+def test_needs_of_about_60_replicates_are_exact_and_those_of_61_are_cohens(rate, other, needed: int) -> None:
+    assert replicates_to_settle(rate, other, 0.05) == needed
+
+
+def test_ten_thousand_replicates_are_told_and_ten_thousand_and_one_are_not() -> None:
+    h = [2 * (np.arcsin(rate**0.5) - np.arcsin(0.5**0.5)) for rate in (0.519806, 0.519805)]
+    assert [np.ceil(2 * ((norm.isf(0.025) + norm.ppf(0.8)) / each) ** 2) for each in h] == [10_000, 10_001]
+    assert replicates_to_settle(0.519806, 0.5, 0.05) == 10_000
+    assert replicates_to_settle(0.519805, 0.5, 0.05) == inf
+
+
+@pytest.mark.parametrize("power", [0.99, 0.999, 0.9999])
+def test_a_need_below_the_approximate_one_is_found(power: float) -> None:
+    """1 of 1 against 0 is p = 0.5, which no chance keeps from it; Cohen's formula says 2, 3 and 4."""
+    assert replicates_to_settle(1.0, 0.0, 0.55, power) == 1

@@ -68,6 +68,9 @@ def test_three_pairs_are_the_fewest_and_ten_thousand_the_most() -> None:
     n = replicates_to_resolve(0.03, 1.0, 0.001, 0.05)
     assert n == pytest.approx(7.849 / 0.03**2, rel=0.002), "the normal approximation: (1.96 + 0.84)^2 sd^2 / effect^2"
     assert replicates_to_resolve(0.028, 1.0, 0.001, 0.05) == inf, "10,011 by the same"
+    for effect, needed in ((0.0280193, 10_000), (0.0280178, 10_001)):
+        assert power_of(effect, 1.0, needed, 0.05) >= 0.8 > power_of(effect, 1.0, needed - 1, 0.05)
+        assert replicates_to_resolve(effect, 1.0, 0.001, 0.05) == (needed if needed == 10_000 else inf)
 
 
 @pytest.mark.parametrize(("effect", "n", "alpha"), [(0.0, 3, 0.05), (0.2, 5, 0.05), (-0.2, 5, 0.01), (0.45, 30, 0.05)])

@@ -156,7 +156,10 @@ def test_the_bootstrap_is_the_studentised_one_of_its_own_resamples() -> None:
         assert (found.low, found.high) == pytest.approx((DELTAS.mean() - high * se, DELTAS.mean() - low * se))
         assert found.level == level
         assert bootstrap_interval([*DELTAS, np.nan], seed=3, resolution=resolution, level=level) == found
-    assert bootstrap_interval(DELTAS, seed=3) == bootstrap_interval(DELTAS, seed=3, num_resamples=4000)
+    many = np.random.default_rng(1).normal(size=10)
+    assert bootstrap_interval(many, seed=3) == bootstrap_interval(many, seed=3, num_resamples=4000)
+    for other in (3999, 4001):
+        assert bootstrap_interval(many, seed=3) != bootstrap_interval(many, seed=3, num_resamples=other)
 
 
 @pytest.mark.parametrize(
@@ -225,11 +228,18 @@ def test_simultaneous_values_are_the_quantile_at_their_level_and_grow_with_contr
     assert inside.mean() == pytest.approx(0.8, abs=0.008)
 
 
-@pytest.mark.parametrize(("contrasts", "replicates"), [(0, 5), (3, 2), (1, 2)])
-def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(contrasts: int, replicates: int) -> None:
-    with pytest.raises(ValueError, match=f"not {contrasts} and {replicates}"):
-        critical_value(contrasts, replicates)
+def test_an_interval_covers_training_chance_unless_told() -> None:
+    assert Interval(low=0.0, high=1.0, level=0.9).covers == "training chance"
 
 
-def test_an_interval_is_of_95_percent_and_of_training_chance_unless_told() -> None:
-    assert (Interval(low=0.0, high=1.0).level, Interval(low=0.0, high=1.0).covers) == (0.95, "training chance")
+def test_one_pair_has_no_spread_even_where_the_metrics_step_is_known() -> None:
+    found = moments([5.0], 1.0)
+    assert (int(found.n), float(found.mean)) == (1, 5.0)
+    assert np.isnan(found.sd)
+    assert np.isnan(found.se)
+
+
+def test_rounding_is_judged_by_each_contrasts_own_numbers_and_by_their_size() -> None:
+    found = moments([[1e9, 1e9 + 10, 1e9 - 10], [0.0, 1e-3, -1e-3]])
+    assert found.sd.tolist() == pytest.approx([10.0, 1e-3])
+    assert np.isnan(moments([-1e6, -1e6 - 1e-4, -1e6 + 1e-4]).sd), "ten equal digits are no spread, below 0 as above"

@@ -73,7 +73,7 @@ def test_rho_and_its_interval_are_shrout_and_fleiss_icc_3_1(
 
 
 def sentence(width_ratio: float, low: float, high: float) -> str:
-    interval = Interval(low=low, high=high)
+    interval = Interval(low=low, high=high, level=0.95)
     found = Pairing(
         num_arms=3, num_replicates=5, rho=0.5, interval=interval, variance_ratio=0.5, width_ratio=width_ratio
     )

@@ -34,3 +34,9 @@ def test_a_value_is_the_same_whenever_it_is_asked_for() -> None:
     first = critical_value(3, 4)
     critical_value.cache_clear()
     assert critical_value(3, 4) == first
+
+
+@pytest.mark.parametrize(("contrasts", "replicates"), [(0, 5), (3, 2), (1, 2)])
+def test_without_a_contrast_or_three_replicates_there_is_no_simultaneous_value(contrasts: int, replicates: int) -> None:
+    with pytest.raises(ValueError, match=f"not {contrasts} and {replicates}"):
+        critical_value(contrasts, replicates)

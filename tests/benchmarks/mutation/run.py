@@ -2,7 +2,8 @@
 """Mutants of the rule, and which of them no test notices.  About 0.1 to 0.3 s a mutant; the README beside says how.
 
 `run.py RESULTS analysis/verdicts.py study/power.py` tries every mutant of those files of `platform/paribus` and writes
-a line of JSON for each into RESULTS. What stands there already is not tried again, but for `--again` those alive.
+a line of JSON for each into RESULTS. What stands there already is not tried again, but for `--again` those alive that
+nobody has judged equivalent.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import pytest
 from changes import Mutant, mutants, mutated
 from patch import forget, patch
+from table import EQUIVALENT
 
 ROOT = Path("platform/paribus")
 # Of the folder's tests those that start servers, draw or simulate for long say nothing of a number that others do not.
@@ -35,8 +37,8 @@ _MEMORY = 6 << 30
 class Tests:
     """pytest's own items, run again and again in forks: collected once, with what each covers of which file."""
 
-    def __init__(self, files: Sequence[str], results: Path, again: bool, budget_s: float) -> None:
-        self.files, self.results, self.again, self.budget_s = files, results, again, budget_s
+    def __init__(self, files: Sequence[str], results: Path, again: bool, budget_s: float, slow_s: float) -> None:
+        self.files, self.results, self.again, self.budget_s, self.slow_s = files, results, again, budget_s, slow_s
         self.sources = {file: (ROOT / file).read_text() for file in files}
         self.lines: dict[str, dict[str, set[int]]] = {}
         self.seconds: dict[str, float] = {}
@@ -55,6 +57,7 @@ class Tests:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Every test once, traced, and then every mutant in a fork of what is warm."""
         known, settled = self._known(), ("killed", "timeout") if self.again else ("killed", "timeout", "alive")
+        judged = json.loads(EQUIVALENT.read_text())
         self._trace(session.items)
         gc.collect()
         gc.freeze()
@@ -62,7 +65,8 @@ class Tests:
             for file in self.files:
                 self.kills.clear()
                 for mutant in mutants(self.sources[file]):
-                    if known.get((file, mutant.name)) in settled:
+                    status = known.get((file, mutant.name))
+                    if status in settled or (status and mutant.name in judged.get(file, {})):
                         continue
                     status, by, tried = self._try(session, file, mutant)
                     row = {"file": file, "name": mutant.name, "line": mutant.line, "status": status, "by": by}
@@ -77,6 +81,8 @@ class Tests:
         """Runs each item once, which also warms what tests import late; none may fail without a mutant."""
         wanted = {str((ROOT / file).resolve()): file for file in self.files}
         for item, following in zip(items, [*items[1:], None], strict=True):
+            for file in self.files:  # what an earlier test had computed would hide the lines from this one
+                forget(_module(file))
             lines: dict[str, set[int]] = {}
 
             def each(frame: object, event: str, argument: object, lines: dict[str, set[int]] = lines) -> object:
@@ -103,17 +109,19 @@ class Tests:
         spent, kills = 0.0, self.kills
         for item in sorted(covering, key=lambda i: (-kills[i.nodeid], own not in i.nodeid, self.seconds[i.nodeid])):
             seconds = self.seconds[item.nodeid]
-            if seconds < SLOW_S and (own in item.nodeid or spent < self.budget_s):
+            if seconds < self.slow_s and (own in item.nodeid or spent < self.budget_s):
                 spent += seconds
                 yield item
 
     def _try(self, session: pytest.Session, file: str, mutant: Mutant) -> tuple[str, str, int]:
         chosen = list(self._chosen(session.items, file, mutant.line))
+        # What all of them took while they were traced, and some more: a mutant that takes longer turns in a circle.
+        limit_s = int(LIMIT_S + sum(self.seconds[item.nodeid] for item in chosen))
         end, begin = os.pipe()
         child = os.fork()
         if child == 0:
             gc.disable()
-            resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT_S), int(LIMIT_S) + 1))
+            resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
             resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
             os.write(begin, self._failing(chosen, file, mutated(self.sources[file], mutant)).encode())
             os._exit(0)
@@ -130,7 +138,7 @@ class Tests:
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         try:
-            module = importlib.import_module("paribus." + file.removesuffix(".py").replace("/", "."))
+            module = importlib.import_module(_module(file))
             patch(module, tree)
             forget(module.__name__)
             for item, following in zip(chosen, [*chosen[1:], None], strict=True):
@@ -142,15 +150,19 @@ class Tests:
         return ""
 
 
+def _module(file: str) -> str:
+    return "paribus." + file.removesuffix(".py").replace("/", ".")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("results", type=Path)
     parser.add_argument("files", nargs="+")
     parser.add_argument("--again", action="store_true", help="try those that were alive again")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds of other files' tests for each mutant")
+    parser.add_argument("--slow", type=float, default=SLOW_S, help="seconds above which a test is left out")
     parser.add_argument("--tests", nargs="+", default=TESTS)
     given = parser.parse_args()
     options = ["-q", "-s", "-m", "not cluster and not gpu and not browser and not slow", "-p", "no:cacheprovider"]
-    sys.exit(
-        pytest.main([*options, *given.tests], plugins=[Tests(given.files, given.results, given.again, given.budget)])
-    )
+    tests = Tests(given.files, given.results, given.again, given.budget, given.slow)
+    sys.exit(pytest.main([*options, *given.tests], plugins=[tests]))

@@ -36,9 +36,8 @@ def boschloo_table(n: int) -> Floats:
 
 def _fisher_greater(n: int) -> Floats:
     """Fisher's one-sided p (n + 1, n + 1) that the first is larger: hypergeometric tails for each total."""
-    log_choose = (
-        special.gammaln(n + 1) - special.gammaln(np.arange(n + 1) + 1) - special.gammaln(n - np.arange(n + 1) + 1)
-    )
+    counts = np.arange(n + 1)
+    log_choose = -special.gammaln(counts + 1) - special.gammaln(n - counts + 1)  # less a constant: masses are shares
     p = np.empty((n + 1, n + 1))
     for total in range(2 * n + 1):
         first = np.arange(max(0, total - n), min(n, total) + 1)
@@ -53,14 +52,14 @@ def _worst_case(n: int, statistic: Floats) -> Floats:
     flat = statistic.ravel()
     order = np.argsort(flat, kind="stable")
     # Tables of one statistic enter together: rounding must not part them.
-    ends = np.searchsorted(flat[order], flat * (1 + 1e-9) + 1e-300, side="right") - 1
+    ends = np.searchsorted(flat[order], flat * (1 + 1e-9), side="right") - 1
     worst = np.zeros(flat.size)
     counts = np.arange(n + 1, dtype=np.float64)
     log_choose = special.gammaln(n + 1) - special.gammaln(counts + 1) - special.gammaln(n - counts + 1)
     for rate in np.linspace(0.0, 0.5, _NUM_RATES + 1)[1:]:
         mass = np.exp(log_choose + counts * np.log(rate) + (n - counts) * np.log1p(-rate))
         np.maximum(worst, np.outer(mass, mass).ravel()[order].cumsum()[ends], out=worst)
-    return np.minimum(worst, 1.0).reshape(statistic.shape)
+    return worst.reshape(statistic.shape)
 
 
 def boschloo(first: ArrayLike, second: ArrayLike, n: ArrayLike) -> Floats:
@@ -89,7 +88,7 @@ def replicates_to_settle(rate: float, baseline_rate: float, alpha: float, power:
     """
     if rate == baseline_rate:
         return inf
-    apart = 2 * abs(asin(sqrt(rate)) - asin(sqrt(baseline_rate)))
+    apart = 2 * (asin(sqrt(rate)) - asin(sqrt(baseline_rate)))
     z = float(special.ndtri(1 - alpha / 2) + special.ndtri(power))
     rough = ceil(2 * (z / apart) ** 2)
     if rough > _MOST_EXACT:
@@ -99,7 +98,7 @@ def replicates_to_settle(rate: float, baseline_rate: float, alpha: float, power:
 
 def _first(enough: Callable[[int], bool], start: int) -> int:
     """The smallest n from which on `enough` holds, for an `enough` that saws a little as n grows; begins at `start`."""
-    n = max(start, 1)
+    n = start
     while not enough(n):
         n += 1
     while n > 1 and enough(n - 1):

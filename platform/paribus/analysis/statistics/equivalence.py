@@ -13,7 +13,7 @@ def superiority_p(found: Moments) -> Floats:
     """Two-sided paired t p of a mean delta of 0; 1 with fewer than three pairs or without any spread."""
     testable = (found.n >= MIN_PAIRS) & ~np.isnan(found.se)
     t = np.where(testable, found.mean, 0.0) / np.where(testable, found.se, 1.0)
-    p = 2 * special.stdtr(np.maximum(found.n - 1, 1), -np.abs(t))
+    p = 2 * special.stdtr(found.n - 1, -np.abs(t))
     return np.asarray(np.where(testable, p, 1.0))
 
 
@@ -28,5 +28,5 @@ def tost_p(found: Moments, margin: ArrayLike, resolution: ArrayLike = 0.0) -> Fl
     testable = (found.n >= MIN_PAIRS) & ~np.isnan(found.se)
     pairs = np.maximum(found.n, 1)
     mean = np.abs(np.where(testable, found.mean, 0.0)) + np.asarray(resolution, dtype=np.float64) / pairs
-    p = special.stdtr(np.maximum(pairs - 1, 1), (mean - np.asarray(margin)) / np.where(testable, found.se, 1.0))
+    p = special.stdtr(found.n - 1, (mean - np.asarray(margin)) / np.where(testable, found.se, 1.0))
     return np.asarray(np.where(testable, p, 1.0))

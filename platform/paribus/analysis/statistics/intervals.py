@@ -21,7 +21,7 @@ class Interval:
 
     low: float
     high: float
-    level: float = 0.95
+    level: float
     covers: str = "training chance"
 
     @property
@@ -62,13 +62,12 @@ def moments(deltas: ArrayLike, resolution: ArrayLike = 0.0) -> Moments:
     sd = np.where(sd <= rounding, 0.0, sd)
     floored = np.maximum(sd, np.asarray(resolution, dtype=np.float64))
     sd = np.where(floored > 0, floored, np.nan)
-    return Moments(n=n, mean=mean, sd=sd, se=sd / np.sqrt(np.maximum(n, 1)))
+    return Moments(n=n, mean=mean, sd=sd, se=sd / np.sqrt(n))
 
 
 def t_half_width(found: Moments, level: ArrayLike = 0.95) -> Floats:
     """Half-width of the two-sided paired t interval, n - 1 degrees of freedom; nan with fewer than three pairs."""
-    freedom = np.maximum(found.n - 1, 1)
-    width = special.stdtrit(freedom, 0.5 + np.asarray(level) / 2) * found.se
+    width = special.stdtrit(found.n - 1, 0.5 + np.asarray(level) / 2) * found.se
     return np.asarray(np.where(found.n >= MIN_PAIRS, width, np.nan))
 
 

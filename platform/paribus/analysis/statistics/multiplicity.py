@@ -17,7 +17,7 @@ def holm(p: ArrayLike, family: ArrayLike | None = None) -> NDArray[np.float64]:
     order = np.argsort(np.where(members, values, np.inf), axis=-1, kind="stable")
     ranked = np.take_along_axis(np.where(members, values, 1.0), order, axis=-1)
     size = members.sum(axis=-1, keepdims=True)
-    factors = np.maximum(size - np.arange(values.shape[-1]), 1)
+    factors = size - np.arange(values.shape[-1])
     adjusted = np.minimum(np.maximum.accumulate(ranked * factors, axis=-1), 1.0)
     out = np.empty_like(adjusted)
     np.put_along_axis(out, order, adjusted, axis=-1)

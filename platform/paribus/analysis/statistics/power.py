@@ -15,14 +15,14 @@ MOST_REPLICATES = 10_000
 
 def superiority_power(effect: float, sd: float, n: ArrayLike, alpha: float = 0.05) -> Floats:
     """Chance that the two-sided paired t test over n pairs finds `effect`; effect and sd in the metric's unit."""
-    one = np.vectorize(lambda pairs: power_of(effect, sd, int(pairs), alpha), otypes=[np.float64])
+    one = np.vectorize(lambda pairs: power_of(effect, sd, int(pairs), alpha))
     return np.asarray(one(n))
 
 
 def equivalence_power(effect: float, sd: float, margin: float, n: ArrayLike, alpha: float = 0.05) -> Floats:
     """Chance that two one-sided tests over n pairs show |true effect| < `margin` (noncentral t approximation).
 
-    For |effect| < margin.
+    At most `alpha` from |effect| = margin on.
     """
     pairs = np.asarray(n, dtype=np.float64)
     freedom, scale = pairs - 1, np.sqrt(pairs) / sd
@@ -30,7 +30,7 @@ def equivalence_power(effect: float, sd: float, margin: float, n: ArrayLike, alp
     # P(T < -c; -d) = 1 - P(T < c; d): scipy's noncentral t is nan for negative arguments.
     below_upper = 1 - special.nctdtr(freedom, (margin - abs(effect)) * scale, critical)
     below_lower = special.nctdtr(freedom, (margin + abs(effect)) * scale, critical)
-    return np.asarray(np.clip(below_upper - below_lower, 0.0, 1.0))
+    return np.asarray(np.maximum(below_upper - below_lower, 0.0))
 
 
 def replicates_to_resolve(
@@ -46,7 +46,7 @@ def replicates_to_resolve(
 
     def enough(n: Floats) -> NDArray[np.bool_]:
         different = superiority_power(effect, sd, n, alpha)
-        same = equivalence_power(effect, sd, margin, n, same_alpha) if abs(effect) < margin else 0.0
+        same = equivalence_power(effect, sd, margin, n, same_alpha)
         return np.asarray(np.maximum(different, same) >= power)
 
     sizes = np.unique(np.geomspace(MIN_PAIRS, MOST_REPLICATES, 240).astype(int)).astype(np.float64)
