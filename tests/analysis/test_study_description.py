@@ -63,7 +63,7 @@ def test_looks_are_told_at_the_most_pairs_of_any_contrast_and_over_all_of_them(s
     looks = Looks(own=(3, 4, 5))
     found = analyse(study.vary(alpha=0.1), results, looks=looks)
     assert found.looks == Looks(own=(3, 4))
-    assert found.notes[0] == found.looks.sentence(5, 2, 0.1)
+    assert found.notes[0] == found.looks.sentences(5, 2, 0.1)[0]
     assert not analyse(study, results).looks
 
 

@@ -47,7 +47,7 @@ class Preview:
         """The digests of the code of results that are to be trained again."""
         again = {step.trial.id for step in self.plan.steps if step.action == "retry"}
         ended = [record for record in self.records or () if record.trial_id in again and record.outcome != "failed"]
-        return frozenset(record.tags.get("paribus.code") or "unknown" for record in ended if record.outcome)
+        return frozenset(record.tags.get("paribus.code") or "unknown" for record in ended)
 
     @property
     def title(self) -> str:

@@ -36,8 +36,9 @@ def boschloo_table(n: int) -> Floats:
 
 def _fisher_greater(n: int) -> Floats:
     """Fisher's one-sided p (n + 1, n + 1) that the first is larger: hypergeometric tails for each total."""
-    counts = np.arange(n + 1)
-    log_choose = -special.gammaln(counts + 1) - special.gammaln(n - counts + 1)  # less a constant: masses are shares
+    log_choose = (
+        special.gammaln(n + 1) - special.gammaln(np.arange(n + 1) + 1) - special.gammaln(n - np.arange(n + 1) + 1)
+    )
     p = np.empty((n + 1, n + 1))
     for total in range(2 * n + 1):
         first = np.arange(max(0, total - n), min(n, total) + 1)
