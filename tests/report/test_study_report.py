@@ -117,7 +117,10 @@ def test_arms_carry_mean_spread_failures_and_cost_into_every_form(shelf: Shelf, 
 
 
 @pytest.mark.cluster
-def test_a_report_of_the_ledger_alone_is_that_of_the_studys_own_file(shelf: Shelf) -> None:
+def test_a_report_of_the_ledger_alone_is_that_of_the_studys_own_file(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARIBUS_HOME", str(shelf.home))
     study = plan("alone")
     shelf.fill(study)
     foreign = plan("alone", replicates=2, fixed={"budget": "3 steps"})
