@@ -113,11 +113,14 @@ def test_arms_carry_mean_spread_failures_and_cost_into_every_form(shelf: Shelf, 
     for text in (text_of(report), markdown(report), page):
         for cell in ("82.00", "2.83", "1 of 4", "175 k", "3.3 M", "3.5"):
             assert cell in text
-    assert report.counts() == {"finished": 5, "running": 1, "diverged": 1, "failed": 1}
+    assert report.counts() == {"finished": 5, "interrupted": 1, "diverged": 1, "failed": 1}
 
 
 @pytest.mark.cluster
-def test_a_report_of_the_ledger_alone_is_that_of_the_studys_own_file(shelf: Shelf) -> None:
+def test_a_report_of_the_ledger_alone_is_that_of_the_studys_own_file(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARIBUS_HOME", str(shelf.home))
     study = plan("alone")
     shelf.fill(study)
     foreign = plan("alone", replicates=2, fixed={"budget": "3 steps"})
