@@ -32,11 +32,11 @@ from paribus.study.plan import Place
 from paribus.study.words import TrialResult
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.ledger_records import StudyRecord
 from paribus.tracking.mlflow.server import running_server
 from paribus.tracking.planned import of_plan
-from paribus.tracking.replication import Replication, read_replication
-from paribus.tracking.tags import REPLICATION
+from paribus.tracking.replication import Replication
+from paribus.tracking.trials.record import TrialRecord
 
 LIVE_S = 3.0
 IDLE_S = 600.0
@@ -164,7 +164,7 @@ def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
     try:
         study = _document(uri, _record.run_id)
         broken = stream_notes(study, found.own)
-        known = read_replication(_record.tags.get(REPLICATION, ""))
+        known = _record.replication
         warnings = (*record_notes(study, found.own, broken), *_held(study, found, known))
         if not trouble:
             analysis = analyse(study, *_results(uri, found.own), looks=looks_before(known, study), broken=broken)

@@ -10,7 +10,7 @@ import streamlit as st
 from paribus.metrics.known import METRICS
 from paribus.report.plots import PALETTE, Curve, learning_curves_figure
 from paribus.tracking.history import Point
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 from paribus_dashboards.ledger_view import StudyView, Version, ledger, version
 from paribus_dashboards.parts import show_figure, signed
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from paribus.study import Arm
 from paribus.study.plan import Trial
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 
 
 def record_of(trial: Trial, **fields: Any) -> TrialRecord:
@@ -37,7 +37,5 @@ def ended(arm: Arm, replicate: int, **fields: Any) -> TrialRecord:
         "reason": "",
         "started_ms": 0,
         "ended_ms": 1,
-        "url": "",
-        "tags": {},
     }
     return TrialRecord(**{**made, **fields})

@@ -9,9 +9,12 @@ import pytest
 from trial_records import ended
 
 from paribus.host.processes import start_of
+from paribus.study.settings import Settings
 from paribus.study.words import Arm
 from paribus.tracking.lease import Driver
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.ledger_records import StudyRecord
+from paribus.tracking.replication import Replication
+from paribus.tracking.trials.record import TrialRecord
 from paribus_dashboards.progress import counted, progress_of, show_ago, show_duration
 
 NOW_S = 1_000_000.0
@@ -31,7 +34,8 @@ def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
         driver=driver,
         started_ms=0,
         updated_ms=0,
-        tags={},
+        replication=Replication(),
+        settings=Settings(),
     )
 
 

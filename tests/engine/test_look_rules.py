@@ -14,9 +14,9 @@ from paribus.engine.looks import History, extended, first_fresh, fresh_note, hel
 from paribus.recipe import Recipe
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
-from paribus.tracking.ledger_records import TrialRecord
 from paribus.tracking.mlflow.runs import now_ms
 from paribus.tracking.replication import Look, Replication
+from paribus.tracking.trials.record import TrialRecord
 
 STUDY = Study(name="looks", base="synthetic", factors={"model.width": (0.25, 0.5, 1.0)}, replicates=8, margin=4.0)
 BASELINE, NEAR, FAR = STUDY.arms

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from paribus.recipe import Recipe
 from paribus.study.plan import places, trials
 from paribus.study.study import Study
-from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
+from paribus.tracking.ledger_records import StudyRecord
 from paribus.tracking.mlflow.runs import now_ms
 from paribus.tracking.planned import of_plan
-from paribus.tracking.replication import Look, Replication, read_replication
+from paribus.tracking.replication import Look, Replication
 from paribus.tracking.study_choice import STUDY_FILE
+from paribus.tracking.trials.record import TrialRecord
 
 if TYPE_CHECKING:
     from paribus.analysis.looks import Looks
@@ -39,7 +39,7 @@ def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
     if record is None:
         return History(replication=Replication())
     written = _written(ledger, record)
-    kept = read_replication(record.tags.get(words.REPLICATION, ""))
+    kept = record.replication
     if not kept.asked and written is not None:
         kept = Replication(asked={written.seed: written.replicates})
     return History(replication=kept, written=written)

@@ -20,7 +20,7 @@ from paribus.study.study import Study
 
 if TYPE_CHECKING:
     from paribus.study.words import Arm
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     return {
         record.trial_id: Known(
             outcome=record.outcome,
-            code=record.tags.get("paribus.code", ""),
+            code=record.code,
             attempt=record.attempt,
             run_id=record.run_id,
         )

@@ -9,14 +9,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from paribus.engine.looks import extended, history_of
 from paribus.engine.preview import Preview
 from paribus.execution.failures import MAX_NODE_RETRIES
-from paribus.execution.trial_spec import params_of
+from paribus.execution.trial_spec import record_of
 from paribus.host.say import warn
 from paribus.report.chance import judged_when_read
 from paribus.report.markup import as_plain_markdown
@@ -34,12 +34,10 @@ from paribus.tracking import (
     ReplaySummary,
     StudyHeader,
     StudyRun,
-    TrialHeader,
     open_study,
     replay,
     waiting,
 )
-from paribus.tracking import tags as words
 from paribus.tracking.environment import environment
 from paribus.tracking.lease import BEAT_S
 from paribus.tracking.ledger import Ledger
@@ -50,7 +48,7 @@ from paribus.tracking.study_runs import TRIALS_FILE
 
 if TYPE_CHECKING:
     from paribus.report.study_report import Judged
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 # For how long a request is tried again; and the one file that is written and read back before training.
@@ -181,24 +179,13 @@ class StudyLedger:
 
     def record_lost(self, step: Step, reason: str) -> None:
         """Write down a trial whose workers died too often to say so themselves."""
-        trial = step.trial
         with Recorder(self.outbox, self.uri) as recorder:
             log = recorder.trial(
-                TrialHeader(
-                    study=self.study.name,
-                    trial_id=trial.id,
-                    arm=trial.arm.levels,
-                    arm_name=trial.arm.name,
-                    replicate=trial.replicate,
-                    attempt=step.attempt + MAX_NODE_RETRIES + 1,  # after every attempt that a worker has begun
-                    params=params_of(trial),
-                    tags={words.CODE: step.code},
-                    run_id=None,
-                    settings=self._preview.settings.digest if self._preview else "",
-                    settings_name=self._preview.settings.name if self._preview else "",
-                )
+                # After every attempt that a worker has begun.
+                record_of(step, self.study.name).begun(step.attempt + MAX_NODE_RETRIES + 1),
+                settings=self._preview.settings if self._preview else None,
             )
-            log.finish("failed", {}, {"paribus.reason": reason, "paribus.failure": "node"})
+            log.finish("failed", {}, replace(log.record, reason=reason, failure="node"))
 
     def drain(self, patience_s: float) -> list[str]:
         """Send what is left on disk, for at most `patience_s`; in sentences, what the ledger lacks after it."""
@@ -240,7 +227,7 @@ class StudyLedger:
             self._describe(run)
             run.artifact("verdicts.json", json.dumps(judged.as_dict(), indent=2).encode())
             run.artifact("report.md", judged.markdown().encode())
-            run.set_tags({"mlflow.note.content": judged.markdown()})
+            run.describe(judged.markdown())
 
         self._try(store)
 
@@ -275,7 +262,7 @@ class StudyLedger:
             )
         finally:
             ledger.close()
-        run.set_tags({words.REPLICATION: known.as_tag()})
+        run.keep_replication(known)
 
     def _own_ids(self) -> set[str]:
         assert self._preview is not None

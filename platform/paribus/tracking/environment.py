@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -16,7 +15,6 @@ from typing import Any
 
 from paribus.host import home
 from paribus.host.secrets import without_secrets_in_code
-from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerError
 
 PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
@@ -33,12 +31,15 @@ def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str,
     return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(), "git": _git(root or repository())}
 
 
-@cache
-def trial_tags() -> dict[str, str]:
-    """What a trial is made with on this machine, as tags of its run: the processor and the libraries' versions."""
+def processor() -> str:
+    """The name of this machine's processor."""
+    return str(_machine()["cpu"])
+
+
+def versions() -> dict[str, str]:
+    """What a trial is made with on this machine: the versions of Python and of the libraries."""
     machine = _machine()
-    versions = {"python": machine["python"], **machine["packages"]}
-    return {words.CPU: machine["cpu"], words.VERSIONS: json.dumps(versions)}
+    return {"python": machine["python"], **machine["packages"]}
 
 
 @cache

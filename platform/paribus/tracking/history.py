@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import TrialRecord
 from paribus.tracking.mlflow.rest import Json, MlflowRest
 from paribus.tracking.mlflow.runs import number
+from paribus.tracking.trials.record import ATTEMPT_METRIC, TrialRecord
 
 RUNS_PER_REQUEST = 100
 POINTS_PER_PAGE = 10_000
@@ -60,7 +59,7 @@ def _attempted(rest: MlflowRest, trial: TrialRecord, key: str) -> list[Point]:
     # A later attempt logs its number beside every record, with that record's step and time.
     marks = {
         (int(metric.get("step", 0)), int(metric["timestamp"])): int(metric["value"])
-        for metric in _whole_history(rest, trial.run_id, words.ATTEMPT_METRIC)
+        for metric in _whole_history(rest, trial.run_id, ATTEMPT_METRIC)
     }
     points = []
     for metric in _whole_history(rest, trial.run_id, key):

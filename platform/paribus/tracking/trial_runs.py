@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerError
@@ -24,15 +21,19 @@ from paribus.tracking.mlflow.runs import (
     get_run,
     log_batch,
     update_run,
+    winner_of,
 )
-from paribus.tracking.outbox.outbox import Record, TrialHeader
+from paribus.tracking.outbox.opening import Opening
 from paribus.tracking.study_choice import ensure_study_run
-from paribus.tracking.tag_values import TagValues
+from paribus.tracking.trials.record import INTERRUPTED, TrialRecord
+from paribus.tracking.trials.stored import attempt_tag, from_mlflow, is_trial, tags_of, to_mlflow
 
 log = logging.getLogger(__name__)
 
-# An attempt's facts, beside those of the newest one in the tags of the trial.
-_MADE_WITH = {"cpu": words.CPU, "versions": words.VERSIONS}
+# What an attempt tells of the trial at its beginning, where it is interrupted, and besides that where it has a result.
+_MADE_WITH = ("seeds", "code", "node", "cpu", "versions")
+_OF_INTERRUPTION = ("attempt", "outcome", "interrupted")
+_OF_RESULT = ("metrics", "outcome_step", "num_steps", "reason", "failure", "data", "device", "weights", "stream_hashes")
 
 
 @dataclass(slots=True)
@@ -51,38 +52,36 @@ class Studies:
         self.rest = rest
         self._known: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def find(self, header: TrialHeader) -> tuple[str, str]:
+    def find(self, opening: Opening) -> tuple[str, str]:
         """(experiment id, parent run id) of the trial's study at its settings, created if missing."""
-        from paribus.study.settings import Settings
-
-        key = (header.study, header.settings)
+        study, settings = opening.record.study, opening.settings
+        key = (study, settings.digest if settings else "")
         if key not in self._known:
-            experiment_id = ensure_experiment(self.rest, header.study)
-            settings = Settings(header.settings, header.settings_name) if header.settings else None
-            parent = ensure_study_run(self.rest, experiment_id, header.study, settings)
+            experiment_id = ensure_experiment(self.rest, study)
+            parent = ensure_study_run(self.rest, experiment_id, study, settings)
             self._known[key] = (experiment_id, parent.run_id)
         return self._known[key]
 
 
-def open_run(studies: Studies, header: TrialHeader, known: str, *, alone: bool, batch: Batch) -> tuple[Run, bool]:
+def open_run(studies: Studies, opening: Opening, known: str, *, alone: bool, batch: Batch) -> tuple[Run, bool]:
     """The trial's run, and whether it was created here; `batch` receives what the run still needs to be told.
 
     `known` is its id where the outbox remembers it. `alone` promises that no other process can have created it since
-    the planner looked (`header.run_id == ""`): then nothing is searched.
+    the planner looked (`opening.is_new`): then nothing is searched.
     """
-    name, (experiment_id, parent) = run_name(header), studies.find(header)
-    tags = trial_tags(header, parent)
-    if found := known_run(studies.rest, header, known or header.run_id or ""):
+    rest, (experiment_id, parent) = studies.rest, studies.find(opening)
+    wanted = to_mlflow(replace(opening.record, parent=parent))
+    if found := known_run(rest, opening.record, known or opening.record.run_id):
         run, created = found, False
     elif alone and not known:
-        run, created = create_run(studies.rest, experiment_id, name, tags, header.started_ms), True
+        run, created = create_run(rest, experiment_id, wanted.name, wanted.tags, wanted.start_ms), True
     else:
-        run, created = ensure_run(studies.rest, experiment_id, words.TRIAL_ID, name, tags, header.started_ms)
-    add_params(batch, run, {**columns(header), **header.params})
+        run, created = ensure_run(rest, experiment_id, words.TRIAL_ID, wanted.name, wanted.tags, wanted.start_ms)
+    add_params(batch, run, wanted.params)
     return run, created
 
 
-def known_run(rest: MlflowRest, header: TrialHeader, run_id: str) -> Run | None:
+def known_run(rest: MlflowRest, trial: TrialRecord, run_id: str) -> Run | None:
     """The run that was the trial's when somebody looked; None if it is gone for good, or is none of this trial's."""
     if not run_id:
         return None
@@ -92,7 +91,7 @@ def known_run(rest: MlflowRest, header: TrialHeader, run_id: str) -> Run | None:
         if error.code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    if run.tags.get(words.TRIAL_ID) != header.trial_id:
+    if not is_trial(run) or from_mlflow(run).trial_id != trial.trial_id:
         return None
     if run.deleted:
         restore(rest, run)
@@ -107,93 +106,37 @@ def restore(rest: MlflowRest, run: Run) -> None:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
     text = f"the run was deleted in MLflow while its trial trained, and restored for its result at {when} UTC"
     log.warning("%s (%s): %s", run.name, run.run_id, text)
-    log_batch(rest, run.run_id, tags={words.RESTORED: text})
+    log_batch(rest, run.run_id, tags=tags_of(replace(from_mlflow(run), restored=text), ["restored"]))
 
 
-def reopen(rest: MlflowRest, run: Run, header: TrialHeader, batch: Batch, *, ends: bool) -> None:
+def reopen(rest: MlflowRest, run: Run, trial: TrialRecord, batch: Batch, *, ends: bool) -> None:
     """Tell an existing run of this attempt, and set it RUNNING unless a newer attempt has it or this one `ends`."""
-    if is_superseded(run, header):
-        batch.tags.update(attempt_tags(header, run))
+    there = from_mlflow(run)
+    if is_superseded(there, trial):
+        batch.tags.update(_own_attempt(there, trial))
         return
-    batch.tags.update(attempt_tags(header))
-    batch.tags.update(header.tags)
-    batch.tags[words.ATTEMPT] = str(header.attempt)
+    batch.tags.update(attempt_tag(trial) | tags_of(trial, ["attempt"]))
+    batch.tags.update({key: text for key, text in tags_of(trial, _MADE_WITH).items() if text})
     if not ends:
-        batch.tags.update({words.OUTCOME: "", words.INTERRUPTED: "false"})
-        if run.status != "RUNNING":
-            update_run(rest, run.run_id, "RUNNING")
+        batch.tags.update(tags_of(trial, ["outcome", "interrupted"]))
+        if not there.running:
+            update_run(rest, run.run_id, trial.status)
 
 
-def columns(header: TrialHeader) -> dict[str, str]:
-    """The params by which MLflow's page can sort: each factor's level under its short name, and the replicate."""
-    from paribus.study.words import column_names, show_level
-
-    names = column_names([path for path, _ in header.arm])
-    levels = {name: show_level(level) for name, (_, level) in zip(names, header.arm, strict=True)}
-    return {**levels, "replicate": str(header.replicate)}
+def is_superseded(there: TrialRecord, trial: TrialRecord) -> bool:
+    """Whether a newer attempt has written to the run, or one of the same number on another node, which has ended."""
+    return any(number > trial.attempt for number in there.attempts) or _is_anothers(there, trial)
 
 
-def run_name(header: TrialHeader) -> str:
-    """The run's name in MLflow's page: `k=4 · r2`."""
-    return f"{header.arm_name} · r{header.replicate}"
+def _is_anothers(there: TrialRecord, trial: TrialRecord) -> bool:
+    found = there.attempts.get(trial.attempt)
+    ended = found is not None and found.outcome not in ("", INTERRUPTED)
+    return ended and found is not None and found.started_ms != trial.started_ms
 
 
-def trial_tags(header: TrialHeader, parent: str) -> dict[str, str]:
-    """The tags with which a trial's run is created."""
-    return {
-        **header.tags,
-        words.KIND: words.TRIAL_KIND,
-        words.PARENT: parent,
-        words.STUDY: header.study,
-        words.TRIAL_ID: header.trial_id,
-        words.ARM: json.dumps(header.arm),
-        words.ARM_NAME: header.arm_name,
-        words.REPLICATE: str(header.replicate),
-        words.ATTEMPT: str(header.attempt),
-        **attempt_tags(header),
-    }
-
-
-def attempt_tags(header: TrialHeader, run: Run | None = None, **more: object) -> dict[str, str]:
-    """One tag per attempt, so that two attempts never overwrite each other's; none where `run` has that of another
-    process which had the same number and ended."""
-    if run is not None and _is_anothers(run, header):
-        return {}
-    facts = {
-        "resumed_step": header.resumed_step,
-        "started_ms": header.started_ms,
-        "host": platform.node(),
-        "pid": os.getpid(),
-        **{fact: header.tags[tag] for fact, tag in _MADE_WITH.items() if tag in header.tags},
-        **more,
-    }
-    return {words.attempt_tag(header.attempt): json.dumps(facts)}
-
-
-def attempts_of(tags: Mapping[str, str]) -> dict[int, dict[str, object]]:
-    """The attempts that a run's tags tell of: number to its facts, in order; of a damaged one, no facts."""
-    prefix = words.attempt_tag(0)[:-1]
-    numbers = sorted(
-        int(key[len(prefix) :]) for key in tags if key.startswith(prefix) and key[len(prefix) :].isdecimal()
-    )
-    return {number: TagValues(tags).json(words.attempt_tag(number), {}) for number in numbers}
-
-
-def is_superseded(run: Run, header: TrialHeader) -> bool:
-    """Whether a newer attempt has written to `run`, or one of the same number on another node, which has ended."""
-    return any(number > header.attempt for number in attempts_of(run.tags)) or _is_anothers(run, header)
-
-
-def _is_anothers(run: Run, header: TrialHeader) -> bool:
-    facts = attempts_of(run.tags).get(header.attempt, {})
-    ended = facts.get("outcome") not in (None, "interrupted")
-    return ended and facts.get("started_ms") != header.started_ms
-
-
-def winner_of(rest: MlflowRest, run: Run) -> Run:
-    """`run`, or the run that it duplicates."""
-    other = run.tags.get(words.DUPLICATE_OF)
-    return winner_of(rest, get_run(rest, other)) if other else run
+def _own_attempt(there: TrialRecord, trial: TrialRecord) -> dict[str, str]:
+    """What the run is told of an attempt that others have overtaken; nothing where its number is another's."""
+    return {} if _is_anothers(there, trial) else attempt_tag(trial)
 
 
 def add_params(batch: Batch, run: Run, params: Mapping[str, str]) -> None:
@@ -202,30 +145,17 @@ def add_params(batch: Batch, run: Run, params: Mapping[str, str]) -> None:
     batch.params.update({key: value for key, value in params.items() if key not in run.params})
     differing = {key: [run.params[key], value] for key, value in params.items() if run.params.get(key, value) != value}
     if differing:
-        batch.tags[words.CONFLICT] = json.dumps(differing)
+        batch.tags.update(tags_of(replace(from_mlflow(run), conflicts=differing), ["conflicts"]))
 
 
-def add_end(batch: Batch, header: TrialHeader, end: Record) -> None:
+def add_end(batch: Batch, ended: TrialRecord) -> None:
     """Add an attempt's end: its outcome and final metrics, stored as themselves and never read off the last point."""
-    outcome, values = end["outcome"], end["metrics"]
-    interrupted = outcome == "interrupted"
-    batch.tags.update(end["tags"])
-    batch.tags[words.OUTCOME] = "" if interrupted else outcome
-    batch.tags[words.INTERRUPTED] = "true" if interrupted else "false"
-    batch.tags[words.ATTEMPT] = str(header.attempt)
-    batch.tags.update(attempt_tags(header, ended_ms=end["time_ms"], outcome=outcome))
-    if interrupted:
-        return
-    batch.tags[words.FINAL] = json.dumps(values)
-    step = int(end["tags"].get(words.NUM_STEPS) or 0)
-    batch.metrics += [
-        Metric(f"{words.FINAL_PREFIX}{key}", value, end["time_ms"], step) for key, value in values.items()
-    ]
+    batch.tags.update(tags_of(ended, _OF_INTERRUPTION if ended.interrupted else (*_OF_INTERRUPTION, *_OF_RESULT)))
+    batch.tags.update(attempt_tag(ended))
+    final = to_mlflow(replace(ended, latest={})).metrics
+    batch.metrics += [Metric(key, point.value, point.time_ms, point.step) for key, point in final.items()]
 
 
-def close_run(rest: MlflowRest, run: Run, end: Record) -> None:
-    """Set the run's last status and end time."""
-    outcome = end["outcome"]
-    if outcome not in words.STATUS:
-        raise LedgerError(f"The outcome {outcome!r} is none of {', '.join(words.STATUS)}")
-    update_run(rest, run.run_id, words.STATUS[outcome], end["time_ms"])
+def add_late_end(batch: Batch, there: TrialRecord, ended: TrialRecord) -> None:
+    """Add the end of an attempt that others have overtaken: it changes neither outcome nor status."""
+    batch.tags.update(_own_attempt(there, ended))

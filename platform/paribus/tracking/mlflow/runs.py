@@ -189,6 +189,12 @@ def close_duplicate(rest: MlflowRest, run: Run, winner: Run) -> None:
     update_run(rest, run.run_id, "KILLED", now_ms())
 
 
+def winner_of(rest: MlflowRest, run: Run) -> Run:
+    """`run`, or the run that it duplicates."""
+    other = run.tags.get(words.DUPLICATE_OF)
+    return winner_of(rest, get_run(rest, other)) if other else run
+
+
 def oldest(found: Iterable[Run]) -> Run | None:
     """The run that all agree on: no duplicate, then the earliest start, then the smallest id."""
     kept = [run for run in found if words.DUPLICATE_OF not in run.tags]
@@ -229,6 +235,11 @@ def fitting_params(params: Mapping[str, str]) -> dict[str, str]:
     return {
         fitting(key, KEY_LENGTH): fitting(without_secrets(str(value)), PARAM_LENGTH) for key, value in params.items()
     }
+
+
+def run_url(uri: str, experiment_id: str, run_id: str) -> str:
+    """The address of a run's page."""
+    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}"
 
 
 def now_ms() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from paribus.tracking.errors import LedgerBarred, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.outbox.opening import OPENING
 from paribus.tracking.outbox.outbox import RECORDS, REJECTED, WHY, Outbox, Record, outboxes, parsed, sent_of
 from paribus.tracking.outbox.sender import Sender
 from paribus.tracking.trial_runs import Studies
@@ -61,7 +62,7 @@ def results_in(folders: Iterable[Path]) -> dict[str, str]:
     found = {}
     for folder in folders:
         header, end = _first_and_end(folder)
-        if header.get("kind") == "header" and end.get("outcome") not in (None, "interrupted"):
+        if header.get("kind") == OPENING and end.get("outcome") not in (None, "interrupted"):
             found[str(header.get("trial_id"))] = str(end["outcome"])
     return found
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
-from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerBarred, LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Run, log_batch
 from paribus.tracking.outbox.outbox import Outbox, OutboxError, Record
+from paribus.tracking.trials.stored import from_mlflow, tags_of
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
@@ -93,12 +94,14 @@ class Artifacts:
 
     def _tell(self, run: Run) -> None:
         if self._told is None:
-            self._told = run.tags.get(words.LOST_ARTIFACT, "")
+            self._told = from_mlflow(run).lost_artifact
         text = "; ".join(f"{name}: {why}" for name, why in self._why.items())
         if text == self._told:
             return
         try:
-            log_batch(self._rest, run.run_id, tags={words.LOST_ARTIFACT: text})
+            log_batch(
+                self._rest, run.run_id, tags=tags_of(replace(from_mlflow(run), lost_artifact=text), ["lost_artifact"])
+            )
         except LedgerError:
             return  # with the next try
         self._told = text
