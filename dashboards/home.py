@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.tracking.studies.record import StudyRecord
 from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from paribus_dashboards.parts import (
     FIRST_STUDY,

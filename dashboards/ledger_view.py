@@ -32,10 +32,10 @@ from paribus.study.plan import Place
 from paribus.study.words import TrialResult
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import StudyRecord
 from paribus.tracking.mlflow.server import running_server
-from paribus.tracking.planned import of_plan
-from paribus.tracking.replication import Replication
+from paribus.tracking.studies.planned import of_plan
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Replication
 from paribus.tracking.trials.record import TrialRecord
 
 LIVE_S = 3.0

@@ -12,7 +12,7 @@ from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
 from paribus.report.markup import as_plain_markdown
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.tracking.studies.record import StudyRecord
 from paribus_dashboards.progress import Progress
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.tracking.studies.record import StudyRecord
 from paribus.tracking.trials.record import TrialRecord
 
 # The latest trials tell best how long the next ones take: machines and arms change on the way.

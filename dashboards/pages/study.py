@@ -7,7 +7,7 @@ import time
 import streamlit as st
 
 from paribus.tracking.errors import LedgerError
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.tracking.studies.record import StudyRecord
 from paribus_dashboards import study_parts as show
 from paribus_dashboards.ledger_view import (
     LIVE_S,

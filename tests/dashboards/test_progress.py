@@ -11,9 +11,9 @@ from trial_records import ended
 from paribus.host.processes import start_of
 from paribus.study.settings import Settings
 from paribus.study.words import Arm
-from paribus.tracking.lease import Driver
-from paribus.tracking.ledger_records import StudyRecord
-from paribus.tracking.replication import Replication
+from paribus.tracking.studies.lease import Driver
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Replication
 from paribus.tracking.trials.record import TrialRecord
 from paribus_dashboards.progress import counted, progress_of, show_ago, show_duration
 

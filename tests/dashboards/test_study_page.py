@@ -18,7 +18,7 @@ from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess
-from paribus.tracking.replication import Look, Replication
+from paribus.tracking.studies.replication import Look, Replication
 
 pytestmark = pytest.mark.cluster
 

@@ -15,7 +15,7 @@ from paribus.recipe import Recipe
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
 from paribus.tracking.mlflow.runs import now_ms
-from paribus.tracking.replication import Look, Replication
+from paribus.tracking.studies.replication import Look, Replication
 from paribus.tracking.trials.record import TrialRecord
 
 STUDY = Study(name="looks", base="synthetic", factors={"model.width": (0.25, 0.5, 1.0)}, replicates=8, margin=4.0)

@@ -21,7 +21,7 @@ from paribus.study.document import write_study
 from paribus.study.plan import Trial
 from paribus.tracking import MlflowRest, StudyHeader, open_study
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.replication import Replication, read_replication
+from paribus.tracking.studies.replication import Replication, read_replication
 
 pytestmark = pytest.mark.cluster
 

@@ -96,7 +96,7 @@ def _evaluated(args: argparse.Namespace) -> int:
 def _record(ledger: Ledger, found: Evaluation) -> None:
     """Keep each trial's result with its run; a ledger that went away meanwhile costs no result, for it is printed."""
     from paribus.tracking import LedgerError
-    from paribus.tracking.evaluations import record_evaluation
+    from paribus.tracking.trials.evaluations import record_evaluation
 
     for member in found.members:
         assert member.record is not None

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from paribus.recipe import Recipe
 from paribus.study.plan import places, trials
 from paribus.study.study import Study
-from paribus.tracking.ledger_records import StudyRecord
 from paribus.tracking.mlflow.runs import now_ms
-from paribus.tracking.planned import of_plan
-from paribus.tracking.replication import Look, Replication
-from paribus.tracking.study_choice import STUDY_FILE
+from paribus.tracking.studies.choice import STUDY_FILE
+from paribus.tracking.studies.planned import of_plan
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Look, Replication
 from paribus.tracking.trials.record import TrialRecord
 
 if TYPE_CHECKING:

@@ -93,7 +93,7 @@ def make_preview(
         DataError, AnalysisError: with `check`, what training or the verdicts would refuse.
     """
     from paribus.shards.catalog import check_inputs, data_digest
-    from paribus.tracking.planned import of_plan
+    from paribus.tracking.studies.planned import of_plan
 
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)

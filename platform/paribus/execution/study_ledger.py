@@ -39,12 +39,12 @@ from paribus.tracking import (
     waiting,
 )
 from paribus.tracking.environment import environment
-from paribus.tracking.lease import BEAT_S
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.outbox.delivery import results_in, why_refused
 from paribus.tracking.outbox.outbox import outboxes
-from paribus.tracking.study_choice import STUDY_FILE, rename_others
-from paribus.tracking.study_runs import TRIALS_FILE
+from paribus.tracking.studies.choice import STUDY_FILE, rename_others
+from paribus.tracking.studies.lease import BEAT_S
+from paribus.tracking.studies.runs import TRIALS_FILE
 
 if TYPE_CHECKING:
     from paribus.report.study_report import Judged

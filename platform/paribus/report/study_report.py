@@ -25,7 +25,7 @@ from paribus.study.plan import places, trials
 from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.planned import of_plan
+from paribus.tracking.studies.planned import of_plan
 from paribus.tracking.trials.record import TrialRecord
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }

@@ -4,7 +4,7 @@ from paribus.tracking.errors import LeaseHeld, LedgerBarred, LedgerError, Ledger
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.outbox.delivery import ReplaySummary, Waiting, replay, waiting
 from paribus.tracking.outbox.recorder import Recorder, TrialLog
-from paribus.tracking.study_runs import StudyHeader, StudyRun, open_study
+from paribus.tracking.studies.runs import StudyHeader, StudyRun, open_study
 from paribus.tracking.trials.record import TrialRecord
 
 __all__ = [

@@ -12,7 +12,6 @@ from paribus.metrics.examples import Examples
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.history import Point, read_histories
-from paribus.tracking.ledger_records import StudyRecord, study_record
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, run_url, search_runs
 from paribus.tracking.outbox.artifacts import (
@@ -23,7 +22,8 @@ from paribus.tracking.outbox.artifacts import (
     decode_curves,
     decode_examples,
 )
-from paribus.tracking.study_choice import chosen, study_runs
+from paribus.tracking.studies.choice import chosen, study_runs
+from paribus.tracking.studies.record import StudyRecord, study_record
 from paribus.tracking.trials.record import TrialRecord
 from paribus.tracking.trials.stored import from_mlflow, is_trial
 

@@ -13,7 +13,7 @@ from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.outbox.opening import OPENING
 from paribus.tracking.outbox.outbox import RECORDS, REJECTED, WHY, Outbox, Record, outboxes, parsed, sent_of
 from paribus.tracking.outbox.sender import Sender
-from paribus.tracking.trial_runs import Studies
+from paribus.tracking.trials.runs import Studies
 
 # Once one outbox of a replay met a fault of the server, the others are tried, with shorter patience.
 SHORT_BUDGET_S = 0.5

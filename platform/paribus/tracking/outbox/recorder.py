@@ -15,8 +15,8 @@ from paribus.tracking.outbox.delivery import deliver
 from paribus.tracking.outbox.opening import Opening, opening_line
 from paribus.tracking.outbox.outbox import Outbox, folder_of, free_folder
 from paribus.tracking.outbox.sender import Sender
-from paribus.tracking.trial_runs import Studies
 from paribus.tracking.trials.record import STATUS, TrialRecord
+from paribus.tracking.trials.runs import Studies
 from paribus.tracking.trials.stored import changes
 
 if TYPE_CHECKING:

@@ -7,17 +7,8 @@ from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, now_ms
 from paribus.tracking.outbox.opening import OPENING, Opening, opening_of
 from paribus.tracking.outbox.outbox import Outbox, Record, Sent, parsed
 from paribus.tracking.outbox.upload import Artifacts
-from paribus.tracking.trial_runs import (
-    Batch,
-    Studies,
-    add_end,
-    add_late_end,
-    is_superseded,
-    open_run,
-    reopen,
-    restore,
-)
 from paribus.tracking.trials.record import ATTEMPT_METRIC, EPOCH_METRIC, INTERRUPTED, TrialRecord
+from paribus.tracking.trials.runs import Batch, Studies, add_end, add_late_end, is_superseded, open_run, reopen, restore
 from paribus.tracking.trials.stored import from_mlflow, with_tags
 
 READ_BYTES = 400_000

@@ -24,7 +24,7 @@ from paribus.tracking.mlflow.runs import (
     winner_of,
 )
 from paribus.tracking.outbox.opening import Opening
-from paribus.tracking.study_choice import ensure_study_run
+from paribus.tracking.studies.choice import ensure_study_run
 from paribus.tracking.trials.record import INTERRUPTED, TrialRecord
 from paribus.tracking.trials.stored import attempt_tag, from_mlflow, is_trial, tags_of, to_mlflow
 

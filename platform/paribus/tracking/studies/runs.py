@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LeaseHeld, LedgerError, LedgerUnreachable
-from paribus.tracking.lease import Lease, driver_of
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Run, ensure_experiment, log_batch, now_ms, run_url, search_runs, update_run
-from paribus.tracking.replication import Replication
-from paribus.tracking.study_choice import ensure_study_run, name_run, study_runs
+from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
+from paribus.tracking.studies.lease import Lease, driver_of
+from paribus.tracking.studies.replication import Replication
 from paribus.tracking.trials.stored import from_mlflow, is_trial, tags_of
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paribus.tracking import tags as words
-from paribus.tracking.lease import Driver, driver_of
 from paribus.tracking.mlflow.runs import Run, run_url
-from paribus.tracking.replication import Replication, read_replication
+from paribus.tracking.studies.lease import Driver, driver_of
+from paribus.tracking.studies.replication import Replication, read_replication
 from paribus.tracking.tag_values import TagValues
 
 if TYPE_CHECKING:
