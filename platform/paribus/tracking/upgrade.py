@@ -18,7 +18,7 @@ from paribus.tracking.trials.stored import changes, from_mlflow, is_trial
 
 # From a trial's old code and its recipe.json to the code that it has by this schema; None: it is not known.
 Renew = Callable[[str, bytes], str | None]
-RECIPE_FILE = "recipe.json"
+_RECIPE_FILE = "recipe.json"
 
 
 @dataclass
@@ -85,7 +85,7 @@ def _renew(rest: MlflowRest, run: Run, known: frozenset[str], renew: Renew, back
         found.kept[old] += 1
         return
     try:
-        new = renew(old, rest.get_artifact(run.artifact_uri, RECIPE_FILE))
+        new = renew(old, rest.get_artifact(run.artifact_uri, _RECIPE_FILE))
     except LedgerUnreachable:
         raise
     except LedgerError:

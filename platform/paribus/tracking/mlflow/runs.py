@@ -24,7 +24,7 @@ from paribus.tracking.mlflow.limits import (
 from paribus.tracking.mlflow.rest import Json, MlflowRest
 from paribus.tracking.schema import SCHEMA, check_schema
 
-RUNS_PER_PAGE = 5000
+_RUNS_PER_PAGE = 5000
 
 
 class Latest(NamedTuple):
@@ -100,7 +100,7 @@ def search_runs(
     body: Json = {
         "experiment_ids": experiment_ids,
         "filter": where,
-        "max_results": RUNS_PER_PAGE,
+        "max_results": _RUNS_PER_PAGE,
         "order_by": [f"attributes.start_time {'DESC' if newest_first else 'ASC'}"],
     }
     while experiment_ids:

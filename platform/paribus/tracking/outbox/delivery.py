@@ -16,7 +16,7 @@ from paribus.tracking.outbox.sender import Sender
 from paribus.tracking.trials.runs import Studies
 
 # Once one outbox of a replay met a fault of the server, the others are tried, with shorter patience.
-SHORT_BUDGET_S = 0.5
+_SHORT_BUDGET_S = 0.5
 log = logging.getLogger(__name__)
 
 
@@ -95,7 +95,7 @@ def replay(outbox: Path, uri: str, *, budget_s: float = 15.0, refused_too: bool 
                 summary.num_left += 1
                 summary.trouble = str(error)
                 away = not error.status
-                rest.budget_s = min(SHORT_BUDGET_S, budget_s)
+                rest.budget_s = min(_SHORT_BUDGET_S, budget_s)
     return summary
 
 

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from paribus.tracking.trials.record import TrialRecord
 
 RECORDS = "records.jsonl"
-SENT = "sent"
+_SENT = "sent"
 REJECTED = ".rejected"
 WHY = "why.txt"
 # Files that a full disk did not take are held in memory, up to this size in all, until they are sent.
-HELD_BYTES = 256 * 2**20
+_HELD_BYTES = 256 * 2**20
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
@@ -152,7 +152,7 @@ class Outbox:
                 self._store(file, data)
             except OSError as error:
                 self._warn(error)
-                if sum(map(len, self._held_files.values())) + len(data) <= HELD_BYTES:
+                if sum(map(len, self._held_files.values())) + len(data) <= _HELD_BYTES:
                     self._held_files[file] = data
         self.write({"kind": "artifact", "name": name, "file": file})
 
@@ -204,10 +204,10 @@ class Outbox:
 
     def acknowledge(self, sent: Sent) -> None:
         """Note, atomically, what the server has."""
-        aside = self.folder / f".{SENT}"
+        aside = self.folder / f".{_SENT}"
         try:
             aside.write_text(json.dumps({"offset": sent.offset, "run_id": sent.run_id, "files": list(sent.files)}))
-            os.replace(aside, self.folder / SENT)
+            os.replace(aside, self.folder / _SENT)
         except OSError as error:
             self._warn(error)  # sending it again later is harmless
 
@@ -254,7 +254,7 @@ class Outbox:
 def sent_of(folder: Path) -> Sent:
     """What the server has of an outbox; nothing where the note is missing or damaged: sending twice is harmless."""
     try:
-        answer = json.loads((folder / SENT).read_bytes())
+        answer = json.loads((folder / _SENT).read_bytes())
     except (OSError, ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):

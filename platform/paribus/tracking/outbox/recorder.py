@@ -22,9 +22,9 @@ from paribus.tracking.trials.stored import changes
 if TYPE_CHECKING:
     from paribus.study.settings import Settings
 
-FLUSH_S = 1.0
-LONGEST_PAUSE_S = 10.0
-GIVE_UP_S = 2.0
+_FLUSH_S = 1.0
+_LONGEST_PAUSE_S = 10.0
+_GIVE_UP_S = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -78,7 +78,7 @@ class Recorder:
     (`replay`). Without `uri` they only wait.
     """
 
-    def __init__(self, outbox: Path, uri: str | None, *, flush_s: float = FLUSH_S) -> None:
+    def __init__(self, outbox: Path, uri: str | None, *, flush_s: float = _FLUSH_S) -> None:
         self.outbox = outbox
         self.trouble = ""
         self._rest = MlflowRest(uri, budget_s=1.0) if uri else None
@@ -142,7 +142,7 @@ class Recorder:
         self._given_up.set()
         if self._rest is not None:
             self._rest.abandon()
-        thread.join(GIVE_UP_S)
+        thread.join(_GIVE_UP_S)
         return not thread.is_alive()
 
     def _start(self) -> None:
@@ -171,7 +171,7 @@ class Recorder:
                 continue
             self._wake.set()
             if not self._closing.wait(pause_s):
-                pause_s = min(max(pause_s, 0.5) * 2, LONGEST_PAUSE_S)
+                pause_s = min(max(pause_s, 0.5) * 2, _LONGEST_PAUSE_S)
             else:
                 self._given_up.wait(0.2)
 

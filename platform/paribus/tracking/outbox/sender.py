@@ -11,7 +11,7 @@ from paribus.tracking.trials.record import ATTEMPT_METRIC, EPOCH_METRIC, INTERRU
 from paribus.tracking.trials.runs import Batch, Studies, add_end, add_late_end, is_superseded, open_run, reopen, restore
 from paribus.tracking.trials.stored import from_mlflow, with_tags
 
-READ_BYTES = 400_000
+_READ_BYTES = 400_000
 
 
 class Sender:
@@ -42,7 +42,7 @@ class Sender:
         position = 0
         while position < self._offset:
             before = position
-            for record, position in self.outbox.read(before, READ_BYTES):
+            for record, position in self.outbox.read(before, _READ_BYTES):
                 if position > self._offset:
                     return
                 self._note(record)
@@ -106,7 +106,7 @@ class Sender:
         """The next records, the offset after those on disk, and the lines of those that the disk has no room for."""
         records: list[Record] = []
         offset = self._offset
-        for record, after in self.outbox.read(self._offset, READ_BYTES):
+        for record, after in self.outbox.read(self._offset, _READ_BYTES):
             records.append(record)
             offset = after
             if record["kind"] == "end":
@@ -175,7 +175,7 @@ class Sender:
 
     def _first(self, records: list[Record]) -> Opening:
         if self._opening is None:
-            first = next((record for record, _ in self.outbox.read(0, READ_BYTES)), None)
+            first = next((record for record, _ in self.outbox.read(0, _READ_BYTES)), None)
             found = first or (records[0] if records else {})
             if found.get("kind") != OPENING:
                 raise LedgerError(f"The outbox {self.outbox.folder} does not begin with a trial's header")

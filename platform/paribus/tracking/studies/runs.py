@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from paribus.study.settings import Settings
 
 # Written and read back before a study trains.
-CHECK = "can-keep-files.txt"
+_CHECK = "can-keep-files.txt"
 TRIALS_FILE = "trials.json"
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 
@@ -129,8 +129,8 @@ class StudyRun:
             "served by MLflow; else look at the server's disk and at its --artifacts-destination"
         )
         try:
-            self.artifact(CHECK, proof)
-            found = self.rest.get_artifact(self.artifact_uri, CHECK)
+            self.artifact(_CHECK, proof)
+            found = self.rest.get_artifact(self.artifact_uri, _CHECK)
         except LedgerUnreachable as error:
             raise LedgerUnreachable(f"{where}: {error} {do}.", status=error.status) from error
         except LedgerError as error:

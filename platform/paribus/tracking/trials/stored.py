@@ -13,7 +13,7 @@ from paribus.tracking.mlflow.runs import Latest, Run
 from paribus.tracking.tag_values import TagValues
 from paribus.tracking.trials.record import Attempt, TrialRecord
 
-FINAL_PREFIX = "final/"
+_FINAL_PREFIX = "final/"
 # One element of a JSON list of strings; the last one of a list that an earlier Paribus cut lacks its closing quote.
 _LISTED = re.compile(r'"([^"\\]+)"')
 
@@ -77,7 +77,7 @@ _OF_ATTEMPT = {field.name: type(field.default) for field in fields(Attempt) if f
 def to_mlflow(record: TrialRecord) -> Run:
     """The run that holds the record. What MLflow has no room for in a tag or param is cut or split when it is sent."""
     final = {
-        FINAL_PREFIX + key: Latest(value, record.num_steps, record.ended_ms) for key, value in record.metrics.items()
+        _FINAL_PREFIX + key: Latest(value, record.num_steps, record.ended_ms) for key, value in record.metrics.items()
     }
     return Run(
         run_id=record.run_id,
@@ -106,7 +106,7 @@ def from_mlflow(run: Run, uri: str = "") -> TrialRecord:
         started_ms=run.start_ms,
         ended_ms=run.end_ms,
         params=run.params,
-        latest={key: latest for key, latest in run.metrics.items() if not key.startswith(FINAL_PREFIX)},
+        latest={key: latest for key, latest in run.metrics.items() if not key.startswith(_FINAL_PREFIX)},
         attempts=_attempts(run.tags),
         evaluations={name: values.json(key, {}) for name, key in _keys_below(words.EVALUATION, run.tags)},
         faults=tuple(values.faults),
