@@ -81,7 +81,7 @@ def test_code_and_devices_are_named_too_and_a_gpus_host_processor_is_not(shelf: 
     gpu = {"device": "NVIDIA H200"}
     study = filled(
         shelf,
-        lambda trial: {**(XEON if is_wide(trial) else EPYC), **gpu, "paribus.versions": EPYC["paribus.versions"]},
+        lambda trial: {**(XEON if is_wide(trial) else EPYC), **gpu, "versions": EPYC["versions"]},
     )
     assert notes_of(shelf, study) == []
     study = filled(shelf, lambda trial: {"code": "0123456789" if is_wide(trial) else "abcdefghij"})
