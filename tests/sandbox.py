@@ -18,7 +18,7 @@ import psutil
 from paribus.host import process_family as stack_process
 from paribus.local import record as stack_record
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 
 # How long anything may take on a machine that others crowd; less than pytest's own limit for a test.
 HANGS_S = 280.0

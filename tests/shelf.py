@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.preview import make_preview
 from paribus.execution.study_ledger import StudyLedger
-from paribus.execution.trial_spec import outbox_of
+from paribus.execution.trial_spec import outbox_of, record_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
-from paribus.study.plan import Trial, trials
+from paribus.study.plan import Step, Trial, trials
 from paribus.study.settings import Settings, settings_of
-from paribus.tracking import Recorder, TrialHeader
+from paribus.tracking import Recorder
 from paribus.tracking.ledger import Ledger
 
 # Top-1 of a trial, or how else it ended; None: it has not run.
@@ -53,16 +53,16 @@ class Shelf:
         fate: Fate = drawn_at,
         declared: Study | None = None,
         metrics: Callable[[Trial], dict[str, float]] = lambda trial: {},
-        **tags: str,
+        **facts: Any,
     ) -> None:
         """Record the trials of `study`, a variation of `declared`, that the ledger lacks."""
         self.settings[study.name] = settings_of(study, declared)
         with Ledger(self.uri) as ledger:
-            there = {record.trial_id for record in ledger.trials(study.name)}
+            there = {trial.trial_id for trial in ledger.trials(study.name)}
         with Recorder(self.outbox, self.uri, flush_s=0.05) as recorder:
             for trial in self.trials(study):
                 if trial.id not in there and (end := fate(trial)) is not None:
-                    self.record(recorder, study, trial, end, tags, metrics=metrics(trial))
+                    self.record(recorder, study, trial, end, metrics=metrics(trial), **facts)
 
     def record(
         self,
@@ -70,23 +70,14 @@ class Shelf:
         study: Study,
         trial: Trial,
         end: float | str,
-        tags: dict[str, str],
+        attempt: int = 1,
         metrics: dict[str, float] | None = None,
-        **more: Any,
+        **facts: Any,
     ) -> None:
-        header: dict[str, Any] = {"tags": {"paribus.code": trial_code(trial.recipe), **tags}, "run_id": ""}
-        settings = self.settings[study.name]
-        header |= {"settings": settings.digest, "settings_name": settings.name, **more}
-        log = recorder.trial(
-            TrialHeader(
-                study=study.name,
-                trial_id=trial.id,
-                arm=trial.arm.levels,
-                arm_name=trial.arm.name,
-                replicate=trial.replicate,
-                **header,
-            )
-        )
+        """Record one trial, which no run has yet unless it is a later attempt; `facts` are what is to be otherwise."""
+        step = Step(trial=trial, action="start", attempt=attempt, run_id="", code=trial_code(trial.recipe))
+        begun = replace(record_of(step, study.name), **facts).begun(attempt)
+        log = recorder.trial(begun, settings=self.settings[study.name], is_new=attempt == 1)
         if end != "running":
             final = {"top1": end, **(metrics or {})} if isinstance(end, float) else {}
             log.finish("finished" if isinstance(end, float) else end, final)

@@ -8,7 +8,7 @@ from typing import Any
 from paribus.recipe import Recipe
 from paribus.study import Arm, Study
 from paribus.study.plan import Trial, trials
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 
 
 def record_of(trial: Trial, **fields: Any) -> TrialRecord:
@@ -39,8 +39,6 @@ def ended(arm: Arm, replicate: int, **fields: Any) -> TrialRecord:
         "reason": "",
         "started_ms": 0,
         "ended_ms": 1,
-        "url": "",
-        "tags": {},
     }
     return TrialRecord(**{**made, **fields})
 

@@ -9,6 +9,7 @@ import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from paribus.metrics.examples import COLUMNS
 from paribus.metrics.known import METRICS
 from paribus.metrics.per_class import per_class
 from paribus.recipe import Recipe, Seeds, preset
-from paribus.tracking import Recorder, TrialHeader
+from paribus.study import Arm
+from paribus.tracking import Recorder
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord
 from paribus.tracking.mlflow.runs import get_run
+from paribus.tracking.trials.record import TrialRecord
 from paribus.training import fit
 
 pytestmark = pytest.mark.cluster
@@ -73,15 +75,15 @@ def record(office: Sandbox, study: str, recipe: Recipe, trial_id: str = "", outc
     trial_id = trial_id or uuid.uuid4().hex * 2
     feed = open_feed(recipe, office.home)
     result = fit(recipe, Seeds.draw(0, 1), feed)
-    header = TrialHeader(study=study, trial_id=trial_id, arm=(), arm_name="base", replicate=1, run_id="")
+    begun = TrialRecord(study=study, trial_id=trial_id, arm=Arm(()), arm_name="base", replicate=1).begun()
     with Recorder(office.home / "elsewhere", office.env["MLFLOW_TRACKING_URI"]) as recorder:
-        log = recorder.trial(header)
+        log = recorder.trial(begun, is_new=True)
         log.artifact("recipe.json", recipe.model_dump_json().encode())
-        tags = {"paribus.data": feed.digest}
+        weights = ""
         if result.weights is not None:
             log.artifact("weights.pt", result.weights)
-            tags["paribus.weights"] = sha256(result.weights).hexdigest()
-        log.finish(outcome, result.metrics, tags)
+            weights = sha256(result.weights).hexdigest()
+        log.finish(outcome, result.metrics, replace(log.record, data=feed.digest, weights=weights))
         assert recorder.close()
     return trial_id
 
@@ -153,9 +155,9 @@ def test_an_ensemble_of_two_architectures_with_144_crops(
     with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:
         kept = ledger.trial(trials[0].run_id)
     assert kept.latest["crops_144/top1"].value == pytest.approx(found["trials"][0]["top1"]["value"])
-    document = json.loads(kept.tags["paribus.evaluation.crops_144"])
+    document = kept.evaluations["crops_144"]
     assert document["top1"] == found["trials"][0]["top1"]
-    assert document["weights"] == kept.tags["paribus.weights"]
+    assert document["weights"] == kept.weights
     assert (kept.outcome, kept.status, kept.metrics) == ("finished", "FINISHED", trials[0].metrics)
 
 
@@ -206,7 +208,7 @@ def test_leaving_keys_out_is_the_metric_of_the_rest_and_says_so(
     assert same["excluded_digest"] == found["excluded_digest"] != ""
     with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:
         kept = ledger.trial(trials[1].run_id)
-    assert f"paribus.evaluation.crops_1.without_{found['excluded_digest']}" in kept.tags
+    assert f"crops_1.without_{found['excluded_digest']}" in kept.evaluations
     assert not any("without" in key for key in kept.latest), "a subset's metric is never mistaken for the set's"
     assert main(["evaluate", trials[1].trial_id, "--exclude", str(again)]) == 0
     assert f"without 2 listed images (list {found['excluded_digest']})" in capsys.readouterr().out

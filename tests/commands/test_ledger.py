@@ -23,7 +23,7 @@ def left_on_disk(shelf: Shelf, home: Path, study: Study, declared: Study | None 
     settings = settings_of(study, declared)
     shelf.settings[study.name] = settings
     with Recorder(outbox_of(home, study.name, settings), None) as recorder:
-        shelf.record(recorder, study, shelf.trials(study)[0], 80.0, {}, run_id=None)
+        shelf.record(recorder, study, shelf.trials(study)[0], 80.0)
 
 
 def test_a_study_is_sent_at_all_its_settings_and_no_other_study_with_it(

@@ -50,7 +50,7 @@ def old(shelf: Shelf) -> Study:
 
 
 def _code(code: str) -> dict[str, str]:
-    return {"paribus.code": code}
+    return {"code": code}
 
 
 def actions(shelf: Shelf, study: Study) -> list[str]:
@@ -61,7 +61,7 @@ def actions(shelf: Shelf, study: Study) -> list[str]:
 
 def tagged(shelf: Shelf, study: Study) -> list[str]:
     with Ledger(shelf.uri) as ledger:
-        return sorted(record.tags["paribus.code"] for record in ledger.trials(study.name))
+        return sorted(record.code for record in ledger.trials(study.name))
 
 
 def test_an_upgrade_makes_what_is_the_same_current_and_nothing_else_twice_over_and_back(
@@ -101,7 +101,7 @@ def test_an_upgrade_makes_what_is_the_same_current_and_nothing_else_twice_over_a
     assert tagged(shelf, old) == [THEN] * 3 + [BEFORE_THAT]
     # As after an interruption: one trial is done, the others and the study's number are not.
     with Ledger(shelf.uri) as ledger, MlflowRest(shelf.uri) as rest:
-        done = next(record for record in ledger.trials(old.name) if record.tags["paribus.code"] == THEN)
+        done = next(record for record in ledger.trials(old.name) if record.code == THEN)
         rest.post("runs/set-tag", {"run_id": done.run_id, "key": "paribus.code", "value": new})
     assert main(["ledger", "upgrade", "--ledger", shelf.uri]) == 0
     assert "2 trials of an earlier release" in capsys.readouterr().out

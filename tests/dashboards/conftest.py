@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,7 +26,7 @@ from paribus.study import Claim, Study
 from paribus.study.document import write_study
 from paribus.study.settings import settings_of
 from paribus.study.words import Arm
-from paribus.tracking import MlflowRest, Recorder, StudyHeader, StudyRun, TrialHeader, TrialLog
+from paribus.tracking import MlflowRest, Recorder, StudyHeader, StudyRun, TrialLog, TrialRecord
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.mlflow.server import ServerProcess, start_server
 from paribus.tracking.outbox.artifacts import EXAMPLES, encode_examples
@@ -37,7 +38,7 @@ SCALE = "model.residual_scale"
 DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 
 Fate = Callable[[Arm, int], str]
-Tags = Callable[[Arm, int], dict[str, str]]
+Facts = Callable[[Arm, int], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,23 @@ class Filler:
         study: Study,
         fate: Fate = lambda arm, replicate: "finished",
         declared: Study | None = None,
-        tags: Tags = lambda arm, replicate: {},
+        facts: Facts = lambda arm, replicate: {},
     ) -> None:
         """A study whose driver ended."""
         ends = {fate(arm, replicate) for arm, replicate in _planned(study)}
-        with self.driver(study, fate, declared, tags) as run:
+        with self.driver(study, fate, declared, facts) as run:
             run.finish(
                 "KILLED" if "missing" in ends else "FAILED" if "failed" in ends else "FINISHED", _counts(study, fate)
             )
 
     def record(
-        self, study: Study, fate: Fate, replicates: Iterable[int], tags: Tags = lambda arm, replicate: {}
+        self, study: Study, fate: Fate, replicates: Iterable[int], facts: Facts = lambda arm, replicate: {}
     ) -> None:
         """Record these replicates' trials."""
         with Recorder(self.outbox, self.uri, flush_s=0.05) as recorder:
             for arm, replicate in _planned(study):
                 if replicate in replicates and (end := fate(arm, replicate)) != "missing":
-                    _record(recorder, study, arm, replicate, end, tags(arm, replicate))
+                    _record(recorder, study, arm, replicate, end, facts(arm, replicate))
 
     @contextmanager
     def driver(
@@ -76,7 +77,7 @@ class Filler:
         study: Study,
         fate: Fate,
         declared: Study | None = None,
-        tags: Tags = lambda arm, replicate: {},
+        facts: Facts = lambda arm, replicate: {},
     ) -> Iterator[StudyRun]:
         """A study that this process drives: running as long as the block lasts; its running trials stay so after it.
 
@@ -87,7 +88,7 @@ class Filler:
         run.artifact("study.json", write_study(study).encode())
         run.artifact("trials.json", json.dumps([_trial_id(study, arm, r) for arm, r in _planned(study)]).encode())
         run.claim_lease()
-        self.record(study, fate, range(1, study.replicates + 1), tags)
+        self.record(study, fate, range(1, study.replicates + 1), facts)
         run.heartbeat(_counts(study, fate))
         yield run
         rest.close()
@@ -118,39 +119,39 @@ def _counts(study: Study, fate: Fate) -> dict[str, int]:
     return {end: ends.count(end) for end in dict.fromkeys(ends) if end not in ("missing", "running")}
 
 
-def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str, more: dict[str, str]) -> None:
+def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str, more: dict[str, Any]) -> None:
     trial_id = _trial_id(study, arm, replicate)
     num_steps = NUM_EPOCHS * STEPS_PER_EPOCH
     log = recorder.trial(
-        TrialHeader(
+        TrialRecord(
             study=study.name,
             trial_id=trial_id,
-            arm=arm.levels,
+            arm=arm,
             arm_name=arm.name,
             replicate=replicate,
             params={path: str(level) for path, level in arm.levels},
-            tags={"paribus.code": "c0de" * 4, "paribus.total_steps": str(num_steps), **more},
-            run_id="",
-        )
+            **{"code": "c0de" * 4, "total_steps": num_steps, **more},
+        ).begun(),
+        is_new=True,
     )
     rng = np.random.default_rng(int(trial_id[:12], 16))
     last = {"finished": NUM_EPOCHS, "running": 3, "failed": 2}.get(end, 4)
     final = _learn(log, arm, replicate, last, rng)
-    tags = {"paribus.num_steps": str(last * STEPS_PER_EPOCH)}
+    now = replace(log.record, num_steps=last * STEPS_PER_EPOCH)
     if end == "running":
         return
     if end == "failed":
-        log.finish("failed", {}, {**tags, "paribus.reason": "oom: the worker was killed at 3.2 GiB of memory"})
+        log.finish("failed", {}, replace(now, reason="oom: the worker was killed at 3.2 GiB of memory"))
         return
     if end in ("diverged", "dead"):
-        tags["paribus.outcome_step"] = str(last * STEPS_PER_EPOCH)
+        now = replace(now, outcome_step=last * STEPS_PER_EPOCH)
         final = {"train_loss": float("nan")}
     else:
         correct = rng.random(NUM_EVAL) < final["top1"] / 100
         final["top1"] = 100 * float(correct.mean())
         likelihood = rng.normal(final["log_likelihood"], 0.3, NUM_EVAL).astype(np.float32)
         log.artifact(EXAMPLES, encode_examples(Examples(correct=correct, log_likelihood=likelihood)))
-    log.finish(end, final, tags)
+    log.finish(end, final, now)
 
 
 def _learn(log: TrialLog, arm: Arm, replicate: int, num_epochs: int, rng: np.random.Generator) -> dict[str, float]:

@@ -18,8 +18,7 @@ from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess
-from paribus.tracking.replication import Choice, Look, Replication
-from paribus.tracking.tags import REPLICATION
+from paribus.tracking.studies.replication import Choice, Look, Replication
 
 pytestmark = pytest.mark.cluster
 
@@ -257,12 +256,12 @@ def test_pairs_that_are_none_and_mixed_processors_are_told_and_the_claim_is_unre
 ) -> None:
     study = make_study("page_broken", **SMALL | {"claim": Claim("deeper does no harm", "ours")}, margin=50.0)
 
-    def tags(arm: Arm, replicate: int) -> dict[str, str]:
+    def facts(arm: Arm, replicate: int) -> dict[str, Any]:
         deep = arm.as_dict()["model.depth"] == 22
-        stream = ["a", "x" if deep and replicate == 2 else "b"]
-        return {"paribus.stream_hash": json.dumps(stream), "paribus.cpu": "Xeon" if deep else "EPYC"}
+        stream = ("a", "x" if deep and replicate == 2 else "b")
+        return {"stream_hashes": stream, "cpu": "Xeon" if deep else "EPYC"}
 
-    filler.finished(study, tags=tags)
+    filler.finished(study, facts=facts)
     text = said(open_study(mlflow_server.uri, study.name))
     assert "Replicate 2: the data streams of depth=22 differ" in text
     assert "Mixed processors in the contrast: EPYC (5 trials), Xeon (5 trials)" in text
@@ -282,7 +281,7 @@ def test_a_verdict_after_a_look_says_so_on_both_pages(
     choice = Choice(what="margin", key="9.0", was="9 points", seed=0, pairs=3, last=3)
     looked = Replication(asked={0: 5}, looks=(Look(seed=0, pairs=3, last=3, when_ms=1),), choices=(choice,))
     with filler.driver(study, lambda arm, replicate: "finished", study) as run:
-        run.set_tags({REPLICATION: looked.as_tag()})
+        run.keep_replication(looked)
         run.finish("FINISHED", {"finished": 10})
     app = open_study(mlflow_server.uri, study.name)
     assert "After a look at 3: replicates or a seed were added" in said(app)

@@ -19,8 +19,8 @@ from paribus.engine.looks import (
     looks_before,
 )
 from paribus.study import Claim, Study
-from paribus.tracking.ledger_records import TrialRecord
-from paribus.tracking.replication import Choice, Look, Replication, read_replication
+from paribus.tracking.studies.replication import Choice, Look, Replication, read_replication
+from paribus.tracking.trials.record import TrialRecord
 
 STUDY = Study(name="looks", base="synthetic", factors={"model.width": (0.25, 0.5, 1.0)}, replicates=8, margin=4.0)
 SIX = replace(STUDY, replicates=6)

@@ -23,11 +23,13 @@ from paribus.engine.looks import (
 from paribus.recipe import Recipe
 from paribus.study import Study
 from paribus.study.plan import Trial
+from paribus.study.settings import Settings
 from paribus.tracking.errors import LedgerUnreachable
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 from paribus.tracking.mlflow.runs import now_ms
-from paribus.tracking.replication import Look, Replication
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Look, Replication
+from paribus.tracking.trials.record import TrialRecord
 
 STUDY = Study(name="looks", base="synthetic", factors={"model.width": (0.25, 0.5, 1.0)}, replicates=8, margin=4.0)
 BASELINE, NEAR, FAR = STUDY.arms
@@ -182,13 +184,13 @@ def test_where_nobody_looked_all_replicates_are_fresh() -> None:
 
 
 def test_a_study_file_tells_what_was_asked_for_where_no_tag_does() -> None:
-    tag = Replication(asked={3: 4}).as_tag()
-    assert History.told(tag, STUDY) == History(replication=Replication(asked={3: 4}), written=STUDY)
-    assert History.told(tag, None) == History(replication=Replication(asked={3: 4}))
+    kept = Replication(asked={3: 4})
+    assert History.told(kept, STUDY) == History(replication=Replication(asked={3: 4}), written=STUDY)
+    assert History.told(kept, None) == History(replication=Replication(asked={3: 4}))
     seven = replace(STUDY, seed=7)
-    assert History.told("", seven) == History(replication=Replication(asked={7: 8}), written=seven)
-    assert History.told("", None) == History(replication=Replication())
-    assert is_look(History.told("", None), STUDY), "where nothing is known the records are asked"
+    assert History.told(Replication(), seven) == History(replication=Replication(asked={7: 8}), written=seven)
+    assert History.told(Replication(), None) == History(replication=Replication())
+    assert is_look(History.told(Replication(), None), STUDY), "where nothing is known the records are asked"
 
 
 def test_what_is_asked_for_first_raises_nothing_and_one_replicate_of_another_seed_does() -> None:
@@ -236,7 +238,8 @@ def test_a_ledger_that_is_away_is_not_taken_for_one_that_knows_of_no_look() -> N
         driver=None,
         started_ms=0,
         updated_ms=0,
-        tags={},
+        replication=Replication(),
+        settings=Settings(),
     )
     with Ledger("http://127.0.0.1:9", budget_s=0.1) as ledger, pytest.raises(LedgerUnreachable):
         history_of(ledger, record)

@@ -22,9 +22,8 @@ from paribus.study import Claim, Study
 from paribus.study.document import write_study
 from paribus.study.plan import Trial
 from paribus.tracking import MlflowRest, StudyHeader, open_study
-from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.replication import Replication, read_replication
+from paribus.tracking.studies.replication import Replication, read_replication
 
 pytestmark = pytest.mark.cluster
 
@@ -57,7 +56,7 @@ def run(shelf: Shelf, study: Study, upto: int | None = None) -> None:
 def kept(ledger: Ledger, study: Study) -> Replication:
     record = ledger.study(study.name)
     assert record is not None
-    return read_replication(record.tags[words.REPLICATION])
+    return record.replication
 
 
 def test_replicates_that_were_added_when_verdicts_could_be_had_are_a_look(

@@ -20,7 +20,7 @@ from paribus.shards.manifest import read_manifest
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
 from paribus.study.power import power_of_study
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 
 STUDY = Study(name="plan", base="synthetic", factors={"model.width": (0.25, 0.5, 1.0)}, replicates=5, margin=4.0)
 
@@ -61,7 +61,7 @@ def test_trials_of_this_plan_price_their_own_arm_and_the_untimed_arms_are_said_t
         for trial in drawn(STUDY, home)
         if trial.replicate < 3 and trial.arm in seconds
     ]
-    records = [replace(record, tags={"paribus.code": "other"}) for record in records]
+    records = [replace(record, code="other") for record in records]
     found = make_preview(STUDY, home, records, Options(accept_code=True))
     assert found.seconds == pytest.approx(3 * 10 + 3 * 30 + 5 * 20)
     assert found.num_untimed == 5
@@ -179,7 +179,7 @@ def test_untimed_trials_are_counted_and_a_mean_of_arms_prices_them(home: Path) -
     first, second, _ = STUDY.arms
     records = [ended(t, 50.0, 10.0 + 2 * t.replicate) for t in drawn(STUDY, home) if t.arm == first]
     records += [ended(t, 50.0, 40.0) for t in drawn(STUDY, home) if t.arm == second and t.replicate == 1]
-    records = [replace(record, tags={"paribus.code": "other"}) for record in records]
+    records = [replace(record, code="other") for record in records]
     records[0] = replace(records[0], metrics={"top1": 50.0})
     found = make_preview(STUDY, home, records, Options(accept_code=True))
     mean = 10 + 2 * (2 + 3 + 4 + 5) / 4
@@ -220,8 +220,8 @@ def actions(found: Preview) -> dict[str, int]:
 def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_person_says_so(home: Path) -> None:
     mine, theirs, failed = drawn(STUDY, home)[:3]
     records = [
-        replace(ended(mine, 50.0, 1.0), tags={"paribus.code": trial_code(mine.recipe)}),
-        replace(ended(theirs, 50.0, 1.0), tags={"paribus.code": "other"}, attempt=3, run_id="theirs"),
+        replace(ended(mine, 50.0, 1.0), code=trial_code(mine.recipe)),
+        replace(ended(theirs, 50.0, 1.0), code="other", attempt=3, run_id="theirs"),
         replace(ended(failed, 50.0, 1.0), outcome="failed"),
     ]
     others = {"start": 12, "retry": 1, "skip": 1}
@@ -242,7 +242,7 @@ def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_p
 def test_a_verb_that_keeps_to_some_actions_leaves_the_others(home: Path) -> None:
     done, failed, running = drawn(STUDY, home)[:3]
     records = [
-        replace(ended(done, 50.0, 1.0), tags={"paribus.code": trial_code(done.recipe)}),
+        replace(ended(done, 50.0, 1.0), code=trial_code(done.recipe)),
         replace(ended(failed, 50.0, 1.0), outcome="failed"),
         replace(ended(running, 50.0, 1.0), outcome=None),
     ]

@@ -10,7 +10,7 @@ import pytest
 from sandbox import Sandbox
 
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 
 pytestmark = pytest.mark.cluster
 # Streamed, two arms side by side, 30 epochs of 4 steps.
@@ -23,15 +23,15 @@ def losses(sandbox: Sandbox, study: Path) -> list[np.ndarray]:
 
 
 def num_shared(trial: TrialRecord) -> int:
-    found = re.match(r"(\d+) batches from the node's reader", trial.tags["paribus.shared"])
-    assert found is not None, trial.tags["paribus.shared"]
+    found = re.match(r"(\d+) batches from the node's reader", trial.shared)
+    assert found is not None, trial.shared
     return int(found[1])
 
 
 def test_arms_side_by_side_share_and_give_the_numbers_of_each_alone(sandbox: Sandbox) -> None:
     alone = sandbox.study(replicates=1, **STREAMED, data__sharing="never")
     assert sandbox.run(alone).returncode == 0
-    assert not any("paribus.shared" in trial.tags for trial in sandbox.trials(alone))
+    assert not any(trial.shared for trial in sandbox.trials(alone))
     shared = sandbox.study(replicates=1, **STREAMED)
     done = sandbox.run(shared)
     assert done.returncode == 0, done.stderr
@@ -65,7 +65,7 @@ def train(number):
     feed = open_feed(recipe, home)
     consumer = feed.shared = feed_reader.consumer_of(feed, recipe, home, "code of this test")
     keys = [[key for batch in feed.batches(1, 2, epoch) for key in batch.keys] for epoch in range(3)]
-    told = feed_reader.sharing_tags(consumer)["paribus.shared"]
+    told = feed_reader.sharing_told(consumer)
     consumer.close()
     return keys, told
 

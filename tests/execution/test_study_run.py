@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox, Stack, environment
 
-from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
@@ -117,7 +116,7 @@ def test_export_gives_one_row_per_trial(office: Sandbox, study: Path, grown: Don
 def test_paired_arms_saw_one_stream(office: Sandbox, study: Path, grown: Done) -> None:
     by_replicate: dict[int, set[str]] = {}
     for trial in office.trials(study):
-        by_replicate.setdefault(trial.replicate, set()).add(trial.tags["paribus.stream_hash"])
+        by_replicate.setdefault(trial.replicate, set()).add(trial.stream_hashes)
     assert [len(hashes) for hashes in by_replicate.values()] == [1, 1, 1]
     assert len(set.union(*by_replicate.values())) == 3
     assert "data streams" not in office.run(study, "report").stdout
@@ -131,9 +130,9 @@ def test_every_trial_says_what_made_it_and_belongs_to_the_studys_own_run(
     assert parent is not None
     assert parent.settings.digest
     for trial in office.trials(study):
-        assert trial.tags[words.PARENT] == parent.run_id
-        assert trial.tags[words.CPU] == trial.attempts[1]["cpu"] != ""
-        assert json.loads(trial.tags[words.VERSIONS])["torch"]
+        assert trial.parent == parent.run_id
+        assert trial.cpu == trial.attempts[1].cpu != ""
+        assert trial.versions["torch"]
     row = json.loads(office.run(study, "export", "--json").stdout)[0]
     assert "torch" in row["versions"]
     assert row["device"] == "cpu"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from paribus.study import Study
 from paribus.study.document import write_study
 from paribus.study.settings import settings_of
 from paribus.tracking import LeaseHeld, MlflowRest, StudyHeader, open_study
-from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.runs import get_run
 
 pytestmark = pytest.mark.cluster
 
@@ -59,16 +60,14 @@ def test_a_quick_look_leaves_the_studys_own_run_as_it_was(
     after = ledger.study(study.name)
     assert after is not None
     assert (after.run_id, after.title, after.counts) == (before.run_id, study.name, before.counts)
-    assert {k: v for k, v in after.tags.items() if k != words.UPDATED} == {
-        k: v for k, v in before.tags.items() if k != words.UPDATED
-    }
+    assert replace(after, updated_ms=0) == replace(before, updated_ms=0)
     names = ("verdicts.json", "report.md", "study.json", "trials.json")
     assert [ledger.artifact(after.run_id, name) for name in names] == kept
     look = ledger.study(study.name, settings_of(quick(study)).digest)
     assert look is not None
-    assert (look.title, look.tags["mlflow.runName"]) == (f"{study.name} · budget=3 steps",) * 2
+    assert (look.title, get_run(ledger.rest, look.run_id).name) == (f"{study.name} · budget=3 steps",) * 2
     assert ledger.json(look.run_id, "verdicts.json")["settings"] == "budget=3 steps"
-    parents = {record.trial_id: record.tags[words.PARENT] for record in ledger.trials(study.name)}
+    parents = {record.trial_id: record.parent for record in ledger.trials(study.name)}
     assert {parents[trial.id] for trial in shelf.trials(study)} == {before.run_id}
     assert {parents[trial.id] for trial in shelf.trials(quick(study))} == {look.run_id}
     assert {record.title for record in ledger.studies() if record.name == study.name} == {before.title, look.title}
@@ -112,7 +111,7 @@ def test_the_one_run_of_the_last_release_goes_on_as_the_declared_one(shelf: Shel
     old = run_of_the_last_release(shelf, study)
     shelf.fill(study)
     (trial, *_) = ledger.trials(study.name)
-    assert trial.tags[words.PARENT] == old
+    assert trial.parent == old
     look = shelf.opened(quick(study), declared=study)
     look.finish("KILLED", {})
     shelf.opened(study).finish("FINISHED", {})

@@ -3,8 +3,6 @@
 from paribus.execution.trial_spec import decode, encode, params_of
 from paribus.study import Study
 from paribus.study.plan import Step, trials
-from paribus.tracking import TrialHeader
-from paribus.tracking.trial_runs import columns
 
 TWINS = Study(
     name="twins",
@@ -24,10 +22,6 @@ def test_two_parameters_of_one_short_name_stay_two_in_mlflow() -> None:
     assert (params["optimizer.kind"], params["schedule.kind"]) == ("rmsprop", "exponential")
     assert params["depth"] == "16"
     assert "kind" not in params
-    header = TrialHeader(
-        study="twins", trial_id=trial.id, arm=trial.arm.levels, arm_name=trial.arm.name, replicate=trial.replicate
-    )
-    assert columns(header).keys() == {"optimizer.kind", "schedule.kind", "depth", "replicate"}
     assert trial.arm.name == "optimizer.kind=rmsprop · schedule.kind=exponential · depth=16"
 
 

@@ -105,7 +105,7 @@ def test_a_trial_that_kills_its_process_twice_at_one_place_is_failed_by_its_sign
     ):
         trial = trials[width]
         # Two that train, and one that reads of what they died.
-        assert (trial.attempt, trial.tags["paribus.failure"]) == (3, "code")
+        assert (trial.attempt, trial.failure) == (3, "code")
         text = f"this trial kills its process ({signal}) {where}, twice; its log: "
         assert trial.reason.startswith(text)
         log = Path(trial.reason.removeprefix(text))
@@ -114,6 +114,6 @@ def test_a_trial_that_kills_its_process_twice_at_one_place_is_failed_by_its_sign
         assert trial.reason in status
         with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
             assert ledger.artifact(trial.run_id, "crash-2.txt") == log.read_bytes()
-    assert "paribus.failure" not in trials[1.0].tags
+    assert trials[1.0].failure is None
     assert re.search(r"warning: attempt 1 killed its process \(SIGSEGV\) .*, and the next one went on", said)
     assert not list((sandbox.home / "checkpoints" / "crashes").glob(f"{trials[1.0].trial_id}-*"))

@@ -30,14 +30,12 @@ def test_a_node_with_other_code_refuses_its_trials_and_one_with_the_same_trains_
     assert refused.returncode == 1, refused.stdout + refused.stderr
     assert len(sandbox.trials(study)) == 2, refused.stderr
     for trial in sandbox.trials(study):
-        assert (trial.outcome, trial.tags["paribus.failure"], trial.attempt) == ("failed", "node", 1)
+        assert (trial.outcome, trial.failure, trial.attempt) == ("failed", "node", 1)
         assert trial.reason.startswith(f"node: {platform.node()} would train with another program than the one that")
         assert f"code {here[0]} here, {there[0]} there" in trial.reason
     done = sandbox.run(study)
     assert done.returncode == 0, done.stderr
-    assert [(trial.outcome, trial.tags["paribus.code"]) for trial in sandbox.trials(study)] == [
-        ("finished", here[0])
-    ] * 2
+    assert [(trial.outcome, trial.code) for trial in sandbox.trials(study)] == [("finished", here[0])] * 2
 
 
 def _codes(sandbox: Sandbox, study: Path, path: str) -> list[str]:

@@ -36,6 +36,6 @@ def test_a_killed_reader_costs_no_trial_anything(sandbox: Sandbox, assert_comple
     assert driver.returncode == 0, out + err
     assert "Traceback" not in out + err
     assert_completed(sandbox, study)
-    told = [trial.tags["paribus.shared"] for trial in sandbox.trials(study)]
+    told = [trial.shared for trial in sandbox.trials(study)]
     assert any("the reader ended" in text for text in told)
     assert not any(text.startswith("0 batches") for text in told[2:]), "the second replicate has a new reader"

@@ -79,7 +79,7 @@ def test_shards_that_are_damaged_after_the_plan_fail_their_trials_alone_and_retr
     assert "paribus shards verify" in status
     for shard in whole:
         name = shard.parent.name
-        assert (trials[name].outcome, trials[name].tags["paribus.failure"]) == ("failed", "data")
+        assert (trials[name].outcome, trials[name].failure) == ("failed", "data")
         assert trials[name].reason.startswith(f"data: shard {shard.name} of ")
         assert SAYS[name] in trials[name].reason
         assert trials[name].reason in status
@@ -120,7 +120,7 @@ def test_too_large_a_net_is_oom_and_costs_no_other_trial(sandbox: Sandbox) -> No
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 trial failed" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    found = {trial.arm_name: trial.tags.get("paribus.failure", trial.outcome) for trial in sandbox.trials(study)}
+    found = {trial.arm_name: trial.failure or trial.outcome for trial in sandbox.trials(study)}
     assert sorted(found.values()) == ["finished", "oom"]
     status = sandbox.run(study, "status").stdout
     assert "ask for a smaller data.batch_size" in status
@@ -144,7 +144,7 @@ def test_a_full_disk_costs_the_checkpoints_and_not_the_trials(sandbox: Sandbox, 
     assert done.returncode == 0, done.stdout + done.stderr
     trials = sandbox.trials(study)
     assert [trial.outcome for trial in trials] == ["finished"] * 2
-    assert any("cannot write a checkpoint" in trial.tags.get("paribus.warnings", "") for trial in trials)
+    assert any("cannot write a checkpoint" in trial.warnings for trial in trials)
     assert "cannot write a checkpoint" in done.stdout
 
 

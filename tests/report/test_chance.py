@@ -14,8 +14,9 @@ from paribus.report.chance import judged_when_read
 from paribus.shards.catalog import data_digest
 from paribus.study.words import Arm
 from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import TrialRecord
 from paribus.tracking.mlflow.runs import Run
+from paribus.tracking.trials.record import TrialRecord
+from paribus.tracking.trials.stored import from_mlflow
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def record(home: Path | None, top1: float, outcome: str = "finished", **params: str) -> TrialRecord:
-    from paribus.tracking.ledger_records import trial_record
-
     run = Run(
         run_id="run",
         experiment_id="1",
@@ -48,7 +47,7 @@ def record(home: Path | None, top1: float, outcome: str = "finished", **params: 
         params={"data.name": "digits", "data.shards": "None", "data.eval_split": "test", **params},
         metrics={},
     )
-    return trial_record(run, "http://ledger")
+    return from_mlflow(run, "http://ledger")
 
 
 def judged(home: Path, *given: Any, **params: str) -> TrialRecord:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,38 +13,38 @@ from paribus.engine.code_digest import trial_code
 from paribus.report.mixtures import made_with, mixtures
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import Attempt, TrialRecord
 
 STUDY = Study(name="mix", base="synthetic", factors={"model.width": (0.25, 0.5)}, replicates=3, margin=4.0)
 WIDE = STUDY.arms[1]
 THREE = replace(STUDY, factors={"model.width": (0.25, 0.5, 1.0)})
 
 
-def records(tags: Callable[[Trial], Mapping[str, str]], study: Study = STUDY) -> list[TrialRecord]:
-    return [record_of(trial, tags=tags(trial)) for trial in trials(study, lambda recipe: "data")]
+def records(facts: Callable[[Trial], Mapping[str, Any]], study: Study = STUDY) -> list[TrialRecord]:
+    return [record_of(trial, **facts(trial)) for trial in trials(study, lambda recipe: "data")]
 
 
-def versions(**told: str) -> dict[str, str]:
-    return {"paribus.versions": json.dumps(told)}
+def versions(**told: str) -> dict[str, Any]:
+    return {"versions": told}
 
 
 def cpu(name: str) -> dict[str, str]:
-    return {"paribus.cpu": name}
+    return {"cpu": name}
 
 
 @pytest.mark.parametrize(
-    ("tag", "one", "other", "name", "shown"),
+    ("fact", "one", "other", "name", "shown"),
     [
-        ("paribus.code", "0123456789", "abcdefghij", "code", ("01234567", "abcdefgh")),
-        ("paribus.cpu", "AMD EPYC", "Intel Xeon", "processors", ("AMD EPYC", "Intel Xeon")),
-        ("paribus.device", "NVIDIA A100", "NVIDIA H200", "devices", ("NVIDIA A100", "NVIDIA H200")),
-        ("paribus.versions", '{"torch": "2"}', '{"torch": "3"}', "library versions", ("torch 2", "torch 3")),
+        ("code", "0123456789", "abcdefghij", "code", ("01234567", "abcdefgh")),
+        ("cpu", "AMD EPYC", "Intel Xeon", "processors", ("AMD EPYC", "Intel Xeon")),
+        ("device", "NVIDIA A100", "NVIDIA H200", "devices", ("NVIDIA A100", "NVIDIA H200")),
+        ("versions", {"torch": "2"}, {"torch": "3"}, "library versions", ("torch 2", "torch 3")),
     ],
 )
 def test_a_thing_that_differs_between_the_sides_of_pairs_is_named_with_its_counts(
-    tag: str, one: str, other: str, name: str, shown: tuple[str, str]
+    fact: str, one: Any, other: Any, name: str, shown: tuple[str, str]
 ) -> None:
-    found = mixtures(STUDY, records(lambda t: {tag: other if t.arm == WIDE and t.replicate == 3 else one}))
+    found = mixtures(STUDY, records(lambda t: {fact: other if t.arm == WIDE and t.replicate == 3 else one}))
     assert found == (
         f"mixed {name} in the contrast: {shown[0]} (5 trials), {shown[1]} (1 trials); in 1 pairs the two sides differ "
         "in it, so that their difference is not the factor's alone",
@@ -61,15 +60,15 @@ def test_all_alike_or_all_unrecorded_is_no_mixture_and_partly_recorded_is_one() 
     assert mixtures(STUDY, records(lambda t: cpu("A"))) == ()
     assert mixtures(STUDY, records(lambda t: {})) == ()
     assert mixtures(STUDY, []) == ()
-    for tag, name in (
+    for fact, name in (
         ("code", "code"),
         ("cpu", "processors"),
         ("device", "devices"),
         ("versions", "library versions"),
     ):
-        value = '{"A": "1"}' if tag == "versions" else "A"
-        told = records(lambda t, tag=tag, value=value: {f"paribus.{tag}": value} if t.replicate == 1 else {})
-        shown = "A 1" if tag == "versions" else "A"
+        value = {"A": "1"} if fact == "versions" else "A"
+        told = records(lambda t, fact=fact, value=value: {fact: value} if t.replicate == 1 else {})
+        shown = "A 1" if fact == "versions" else "A"
         assert f"mixed {name} in the contrast: not recorded (4 trials), {shown} (2 trials)" in mixtures(STUDY, told)
 
 
@@ -101,7 +100,7 @@ def test_what_differs_between_contrasts_alone_is_no_mixture() -> None:
 @pytest.mark.parametrize("outcome", ["finished", "diverged", "dead", "stuck", None, "failed", "stopped"])
 def test_trials_without_a_result_are_in_no_mixture(outcome: Any) -> None:
     told = records(lambda t: cpu("B" if t.arm == WIDE and t.replicate == 2 else "A"))
-    told = [replace(r, outcome=outcome) if r.tags == cpu("B") else r for r in told]
+    told = [replace(r, outcome=outcome) if r.cpu == "B" else r for r in told]
     assert bool(mixtures(STUDY, told)) == (outcome in ("finished", "diverged", "dead", "stuck"))
 
 
@@ -133,24 +132,22 @@ def test_of_versions_those_packages_alone_are_named_that_differ() -> None:
 
 def test_on_a_gpu_its_host_processor_says_nothing() -> None:
     for device, num_mixed in (("NVIDIA H200", 0), ("cpu", 1)):
-        told = records(lambda t, device=device: {**cpu("B" if t.arm == WIDE else "A"), "paribus.device": device})
+        told = records(lambda t, device=device: {**cpu("B" if t.arm == WIDE else "A"), "device": device})
         assert len(mixtures(STUDY, told)) == num_mixed
-    beside = records(lambda t: {**cpu("A"), "paribus.device": "NVIDIA H200" if t.arm == WIDE else "cpu"})
+    beside = records(lambda t: {**cpu("A"), "device": "NVIDIA H200" if t.arm == WIDE else "cpu"})
     assert [note.partition(":")[2].partition(";")[0] for note in mixtures(STUDY, beside)] == [
         " A (3 trials), GPU (3 trials)",
         " cpu (3 trials), NVIDIA H200 (3 trials)",
     ]
 
 
-def test_attempts_tell_before_the_trials_tag_and_each_place_once() -> None:
-    (record, *_) = records(
-        lambda t: {**cpu("last"), **versions(torch="3"), "paribus.device": "cpu", "paribus.code": "c"}
-    )
+def test_attempts_tell_before_the_trial_and_each_place_once() -> None:
+    (record, *_) = records(lambda t: {**cpu("last"), **versions(torch="3"), "device": "cpu", "code": "c"})
     attempts = {
-        1: {"cpu": "first", "versions": '{"torch": "2"}'},
-        2: {"cpu": "first", "versions": '{"torch": "2"}'},
-        3: {"cpu": "second", "versions": '{"torch": "3"}'},
-        4: {"host": "h"},
+        1: Attempt(cpu="first", versions={"torch": "2"}),
+        2: Attempt(cpu="first", versions={"torch": "2"}),
+        3: Attempt(cpu="second", versions={"torch": "3"}),
+        4: Attempt(host="h"),
     }
     assert made_with(replace(record, attempts=attempts)) == {
         "code": "c",
@@ -159,12 +156,17 @@ def test_attempts_tell_before_the_trials_tag_and_each_place_once() -> None:
         "versions": "torch 2 then torch 3",
     }
     assert made_with(record) == {"code": "c", "processor": "last", "device": "cpu", "versions": "torch 3"}
-    assert made_with(replace(record, tags={})) == {"code": "", "processor": "", "device": "", "versions": ""}
+    assert made_with(replace(record, code="", cpu="", device="", versions={})) == {
+        "code": "",
+        "processor": "",
+        "device": "",
+        "versions": "",
+    }
 
 
 def test_a_trial_that_went_on_with_other_versions_is_a_mixture_of_its_own() -> None:
     told = records(lambda t: versions(torch="2"))
-    moved = {1: {"versions": '{"torch": "2"}'}, 2: {"versions": '{"torch": "3"}'}}
+    moved = {1: Attempt(versions={"torch": "2"}), 2: Attempt(versions={"torch": "3"})}
     told[0] = replace(told[0], attempts=moved)
     assert mixtures(STUDY, told) == (
         "mixed library versions in the contrast: torch 2 (5 trials), torch 2 then torch 3 (1 trials); in 1 pairs the "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import uuid
 from typing import Any
 
@@ -18,12 +17,12 @@ from paribus.report.reading import judge
 from paribus.study import Claim, Study
 from paribus.study.plan import Trial
 from paribus.tracking import Recorder
-from paribus.tracking.environment import trial_tags
+from paribus.tracking.environment import processor, versions
 from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
-EPYC = {"paribus.cpu": "AMD EPYC 7B13", "paribus.versions": json.dumps({"torch": "2.15.0", "numpy": "2.4.1"})}
-XEON = {"paribus.cpu": "Intel Xeon", "paribus.versions": json.dumps({"torch": "2.14.1", "numpy": "2.4.1"})}
+EPYC = {"cpu": "AMD EPYC 7B13", "versions": {"torch": "2.15.0", "numpy": "2.4.1"}}
+XEON = {"cpu": "Intel Xeon", "versions": {"torch": "2.14.1", "numpy": "2.4.1"}}
 
 
 def study_of(**fields: Any) -> Study:
@@ -31,13 +30,13 @@ def study_of(**fields: Any) -> Study:
     return Study(**{**made, "replicates": 4, "margin": 4.0, "claim": Claim("wider is better", "WRN"), **fields})
 
 
-def filled(shelf: Shelf, tags_of: Any, study: Study | None = None) -> Study:
-    """A study each of whose trials was made with `tags_of(trial)`."""
+def filled(shelf: Shelf, facts_of: Any, study: Study | None = None) -> Study:
+    """A study each of whose trials was made with `facts_of(trial)`."""
     study = study or study_of()
     shelf.fill(study, lambda trial: None)
     with Recorder(shelf.outbox, shelf.uri, flush_s=0.05) as recorder:
         for trial in shelf.trials(study):
-            shelf.record(recorder, study, trial, 80.0 + trial.replicate, tags_of(trial))
+            shelf.record(recorder, study, trial, 80.0 + trial.replicate, **facts_of(trial))
     return study
 
 
@@ -79,16 +78,16 @@ def test_whole_replicates_on_another_machine_are_mixed_but_still_paired(shelf: S
 
 
 def test_code_and_devices_are_named_too_and_a_gpus_host_processor_is_not(shelf: Shelf) -> None:
-    gpu = {"paribus.device": "NVIDIA H200"}
+    gpu = {"device": "NVIDIA H200"}
     study = filled(
         shelf,
-        lambda trial: {**(XEON if is_wide(trial) else EPYC), **gpu, "paribus.versions": EPYC["paribus.versions"]},
+        lambda trial: {**(XEON if is_wide(trial) else EPYC), **gpu, "versions": EPYC["versions"]},
     )
     assert notes_of(shelf, study) == []
-    study = filled(shelf, lambda trial: {"paribus.code": "0123456789" if is_wide(trial) else "abcdefghij"})
+    study = filled(shelf, lambda trial: {"code": "0123456789" if is_wide(trial) else "abcdefghij"})
     (code,) = notes_of(shelf, study)
     assert "01234567 (4 trials)" in code
-    study = filled(shelf, lambda trial: {"paribus.device": "NVIDIA A100" if is_wide(trial) else "NVIDIA H200"})
+    study = filled(shelf, lambda trial: {"device": "NVIDIA A100" if is_wide(trial) else "NVIDIA H200"})
     (device,) = notes_of(shelf, study)
     assert device.startswith("mixed devices in the contrast: ")
 
@@ -110,16 +109,16 @@ def test_a_trial_that_went_on_elsewhere_says_both(shelf: Shelf) -> None:
     study = filled(shelf, lambda trial: EPYC)
     trial = shelf.trials(study)[0]
     with Recorder(shelf.outbox, shelf.uri, flush_s=0.05) as recorder:
-        shelf.record(recorder, study, trial, 80.0, XEON, attempt=2, run_id=None)
+        shelf.record(recorder, study, trial, 80.0, attempt=2, **XEON)
     with Ledger(shelf.uri) as ledger:
         records = ledger.trials(study.name)
     assert any("AMD EPYC 7B13 then Intel Xeon (1 trials)" in note for note in mixtures(study, records))
 
 
 def test_a_claim_is_not_reproduced_on_pairs_that_saw_different_data(shelf: Shelf) -> None:
-    def hashes(trial: Trial) -> dict[str, str]:
+    def hashes(trial: Trial) -> dict[str, Any]:
         last = "x" if is_wide(trial) and trial.replicate == 3 else "b"
-        return {"paribus.stream_hash": json.dumps(["a", last])}
+        return {"stream_hashes": ("a", last)}
 
     study = filled(shelf, hashes)
     judged = judge(study, shelf.uri, shelf.home)
@@ -128,7 +127,6 @@ def test_a_claim_is_not_reproduced_on_pairs_that_saw_different_data(shelf: Shelf
     assert "the pairing is broken: replicate 3" in judged.analysis.claim.reasons[0]
 
 
-def test_a_worker_tags_its_trials_with_processor_and_versions() -> None:
-    tags = trial_tags()
-    assert tags["paribus.cpu"]
-    assert {"python", "torch", "numpy", "paribus"} <= set(json.loads(tags["paribus.versions"]))
+def test_a_worker_knows_processor_and_versions() -> None:
+    assert processor()
+    assert {"python", "torch", "numpy", "paribus"} <= versions().keys()

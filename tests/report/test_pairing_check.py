@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,11 @@ import pytest
 from trial_records import ended
 
 from paribus.execution.crashes import Crash, explanation
-from paribus.report.pairing_check import stream_hashes, stream_notes, stream_tag
+from paribus.report.pairing_check import stream_notes
 from paribus.report.texts import record_notes
 from paribus.study import Study
 from paribus.study.words import Arm
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def study() -> Study:
 
 
 def record(arm: Arm, replicate: int, hashes: list[str]) -> TrialRecord:
-    return ended(arm, replicate, tags={"paribus.stream_hash": json.dumps(hashes)} if hashes else {})
+    return ended(arm, replicate, stream_hashes=tuple(hashes))
 
 
 def test_equal_streams_need_no_note_and_a_trial_that_ended_early_is_compared_as_far_as_it_came(study: Study) -> None:
@@ -47,14 +46,6 @@ def test_arms_with_other_data_have_other_streams_and_that_is_no_fault() -> None:
     )
     half, whole = study.arms
     assert stream_notes(study, [record(half, 1, ["a"]), record(whole, 1, ["b"])]) == ()
-
-
-@pytest.mark.parametrize("num_epochs", [0, 1, 499, 500, 501, 5000])
-def test_every_epochs_hash_is_kept_and_read_again(study: Study, num_epochs: int) -> None:
-    whole = [f"{number:012x}" * 5 for number in range(num_epochs)]
-    kept = record(study.arms[0], 1, [])
-    kept = replace(kept, tags={"paribus.stream_hash": stream_tag(whole)})
-    assert stream_hashes(kept) == [each[:12] for each in whole]
 
 
 def test_a_trial_that_was_given_up_because_it_kills_its_process_is_named_with_its_signal_and_log(study: Study) -> None:

@@ -11,9 +11,11 @@ from trial_records import ended
 from paribus.host.processes import start_of
 from paribus.report.progress import counted, progress_of, show_ago, show_duration
 from paribus.report.study_report import TrialRow, state_of
+from paribus.study.settings import Settings
 from paribus.study.words import Arm
-from paribus.tracking.lease import Driver
-from paribus.tracking.ledger_records import StudyRecord
+from paribus.tracking.studies.lease import Driver
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Replication
 
 NOW_S = 1_000_000.0
 
@@ -32,7 +34,8 @@ def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
         driver=driver,
         started_ms=0,
         updated_ms=0,
-        tags={},
+        replication=Replication(),
+        settings=Settings(),
     )
 
 

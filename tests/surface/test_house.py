@@ -45,3 +45,20 @@ def _imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         return [f"{node.module}.{alias.name}" for alias in node.names]
     return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
+def test_a_constant_of_the_ledger_that_one_file_alone_uses_begins_with_an_underscore() -> None:
+    """As in every other room; a public one that nobody imports looks like a setting."""
+    folders = (ROOT, ROOT.parents[1] / "dashboards", ROOT.parents[1] / "tests")
+    trees = {path: ast.parse(path.read_text()) for folder in folders for path in folder.rglob("*.py")}
+    used = set()
+    for node in (node for tree in trees.values() for node in ast.walk(tree)):
+        if isinstance(node, ast.Attribute):
+            used.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {alias.name for alias in node.names}
+    for path, tree in trees.items():
+        if path.is_relative_to(ROOT / "tracking"):
+            targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+            names = [target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()]
+            assert [name for name in names if name[0] != "_" and name not in used] == [], path

@@ -11,7 +11,8 @@ import pytest
 from faulty_line import Line, faulty_line
 from sandbox import HOSTILE
 
-from paribus.tracking import MlflowRest, TrialHeader
+from paribus.study import Arm
+from paribus.tracking import MlflowRest, TrialRecord
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess, running_server, start_server
 
@@ -59,20 +60,20 @@ def outbox(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def header(study: str) -> Callable[..., TrialHeader]:
-    """Headers of trials of this test's study: `header(replicate=2, attempt=3)`."""
+def begin(study: str) -> Callable[..., TrialRecord]:
+    """Trials of this test's study as an attempt begins: `begin(replicate=2, attempt=3)`."""
 
-    def make(**changes: Any) -> TrialHeader:
+    def make(attempt: int = 1, resumed_step: int = 0, **changes: Any) -> TrialRecord:
         replicate = changes.get("replicate", 0)
         fields: dict[str, Any] = {
             "study": study,
             "trial_id": f"{study}-k4-r{replicate}",
-            "arm": (("model.width", 4.0), ("model.block", (3, 3))),
+            "arm": Arm((("model.width", 4.0), ("model.block", (3, 3)))),
             "arm_name": "k=4 · block=(3,3)",
             "replicate": replicate,
             "params": {"optimizer.lr": "0.1"},
         }
-        return TrialHeader(**(fields | changes))
+        return TrialRecord(**(fields | changes)).begun(attempt, resumed_step)
 
     return make
 

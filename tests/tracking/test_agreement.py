@@ -13,7 +13,7 @@ from paribus.tracking import tags as words
 from paribus.tracking.mlflow import agreement
 from paribus.tracking.mlflow.agreement import ensure_run
 from paribus.tracking.mlflow.runs import create_run, get_run, search_runs
-from paribus.tracking.study_choice import ensure_study_run
+from paribus.tracking.studies.choice import ensure_study_run
 
 pytestmark = pytest.mark.cluster
 TAGS = {words.TRIAL_ID: "t", words.KIND: words.TRIAL_KIND}

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from paribus.tracking import LedgerError, MlflowRest, Recorder, TrialHeader, replay, waiting
+from paribus.tracking import LedgerError, MlflowRest, Recorder, TrialRecord, replay, waiting
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import running_server
 
-Make = Callable[..., TrialHeader]
+Make = Callable[..., TrialRecord]
 SECRET = b"a secret of this machine"
 
 
-def spooled(outbox: Path, header: TrialHeader) -> Path:
+def spooled(outbox: Path, trial: TrialRecord) -> Path:
     """A trial that ended and waits on disk; its folder."""
     recorder = Recorder(outbox, None)
-    log = recorder.trial(header)
+    log = recorder.trial(trial)
     log.metrics({"top1": 5.0}, step=1, epoch=1)
     log.artifact("curves", b"curves")
     log.finish("finished", {"top1": 5.0})
@@ -47,9 +47,9 @@ SENT += ['{"offset": 0, "run_id": 7}', '{"offset": 0, "run_id": "../../x"}', '{"
 @pytest.mark.cluster
 @pytest.mark.parametrize("sent", SENT, ids=[text[:30] for text in SENT])
 def test_a_note_of_what_was_sent_that_is_damaged_costs_nothing(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, sent: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str, sent: str
 ) -> None:
-    (spooled(outbox, header()) / "sent").write_text(sent)
+    (spooled(outbox, begin()) / "sent").write_text(sent)
     summary = replay(outbox, uri, budget_s=1.0)
     assert (summary.num_sent, summary.rejected) == (1, ())
     (trial,) = ledger.trials(study)
@@ -61,11 +61,11 @@ def test_a_note_of_what_was_sent_that_is_damaged_costs_nothing(
 @pytest.mark.cluster
 @pytest.mark.parametrize("way", ["../", "absolute", "link", "pipe", "folder", "gone", ".", "", "../../.."])
 def test_a_record_that_names_a_file_outside_its_spool_sends_nothing_of_it(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, tmp_path: Path, way: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str, tmp_path: Path, way: str
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET)
-    folder = spooled(outbox, header())
+    folder = spooled(outbox, begin())
     file = {"../": "../../../secret", "absolute": str(secret), "link": "link", "pipe": "pipe", "folder": "folder"}.get(
         way, way
     )
@@ -80,7 +80,7 @@ def test_a_record_that_names_a_file_outside_its_spool_sends_nothing_of_it(
     assert summary.rejected == ()
     (trial,) = ledger.trials(study)
     assert (trial.outcome, trial.metrics) == ("finished", {"top1": 5.0})
-    assert trial.tags["paribus.lost_artifact"].startswith("curves: ")
+    assert trial.lost_artifact.startswith("curves: ")
     with pytest.raises(LedgerError):
         ledger.artifact(trial.run_id, "curves")
     assert secret.read_bytes() == SECRET
@@ -92,9 +92,9 @@ LINES = [b"[" * 200_000, b"\xff\xfe\x00", b"null", b"[1]", b'{"kind": 7}', b'{"k
 @pytest.mark.cluster
 @pytest.mark.parametrize("line", LINES, ids=[repr(line[:16]) for line in LINES])
 def test_a_line_that_is_no_record_is_dropped_and_the_rest_arrives(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, line: bytes
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str, line: bytes
 ) -> None:
-    folder = spooled(outbox, header())
+    folder = spooled(outbox, begin())
     first, *rest = (folder / "records.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "records.jsonl").write_bytes(first + line + b"\n" + b"".join(rest))
     assert replay(outbox, uri).num_sent == 1
@@ -104,9 +104,9 @@ def test_a_line_that_is_no_record_is_dropped_and_the_rest_arrives(
 @pytest.mark.cluster
 @pytest.mark.parametrize("kind", ["folder", "pipe", "empty", "no header", "a header of nothing"])
 def test_a_spool_that_is_none_holds_no_other_up_and_is_told_of(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str, kind: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str, kind: str
 ) -> None:
-    spooled(outbox, header())
+    spooled(outbox, begin())
     bad = outbox / study / "0bad.1" / "records.jsonl"
     bad.parent.mkdir()
     if kind == "folder":

@@ -15,20 +15,22 @@ from urllib.parse import urlsplit
 import pytest
 from sandbox import HOSTILE
 
-from paribus.tracking import LedgerUnreachable, MlflowRest, Recorder, TrialHeader, replay, waiting
+from paribus.tracking import LedgerUnreachable, MlflowRest, Recorder, TrialRecord, replay, waiting
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess, running_server, start_server
 from paribus.tracking.outbox.outbox import Outbox, folder_of
 
 pytestmark = pytest.mark.cluster
-Make = Callable[..., TrialHeader]
+Make = Callable[..., TrialRecord]
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from paribus.tracking import Recorder, TrialHeader
+from paribus.study import Arm
+from paribus.tracking import Recorder, TrialRecord
 recorder = Recorder(Path(sys.argv[1]), sys.argv[2] or None, flush_s=0.1)
-log = recorder.trial(TrialHeader(study=sys.argv[3], trial_id="killed", arm=(), arm_name="base", replicate=0))
+trial = TrialRecord(study=sys.argv[3], trial_id="killed", arm=Arm(()), arm_name="base", replicate=0)
+log = recorder.trial(trial.begun())
 for step in range(1, 1001):
     log.metrics({"top1": float(step)}, step=step, epoch=step)
     if step == 600:
@@ -49,10 +51,10 @@ def killed_after_recording(outbox: Path, uri: str, study: str, pause_s: float) -
 
 
 def test_a_server_that_dies_in_mid_study_delays_and_loses_nothing(
-    mlflow_server: ServerProcess, outbox: Path, header: Make, ledger: Ledger, study: str
+    mlflow_server: ServerProcess, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     recorder = Recorder(outbox, mlflow_server.uri, flush_s=0.05)
-    log = recorder.trial(header())
+    log = recorder.trial(begin())
     for step in range(1, 101):
         log.metrics({"top1": float(step)}, step=step, epoch=step)
     time.sleep(0.5)
@@ -68,7 +70,7 @@ def test_a_server_that_dies_in_mid_study_delays_and_loses_nothing(
             slowest = max(slowest, time.perf_counter() - before)
             time.sleep(0.005)
         log.finish("finished", {"top1": 400.0})
-        recorder.trial(header(replicate=1)).finish("dead", {"top1": 10.0})
+        recorder.trial(begin(replicate=1)).finish("dead", {"top1": 10.0})
         assert "No MLflow server answers" in recorder.trouble
     finally:
         with pytest.MonkeyPatch.context() as shell:  # as the session's server was started
@@ -84,10 +86,10 @@ def test_a_server_that_dies_in_mid_study_delays_and_loses_nothing(
 
 
 def test_a_server_that_was_never_there_costs_a_bounded_wait_and_a_replay_brings_all(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     recorder = Recorder(outbox, "http://127.0.0.1:9", flush_s=0.05)
-    log = recorder.trial(header())
+    log = recorder.trial(begin())
     log.metrics({"top1": 1.0}, step=1, epoch=1)
     log.finish("finished", {"top1": 1.0})
     before = time.monotonic()
@@ -100,10 +102,10 @@ def test_a_server_that_was_never_there_costs_a_bounded_wait_and_a_replay_brings_
     assert [result.outcome for result in ledger.results(study)] == ["finished"]
 
 
-def test_a_server_that_hangs_does_not_hold_up_the_end(outbox: Path, header: Make) -> None:
+def test_a_server_that_hangs_does_not_hold_up_the_end(outbox: Path, begin: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         recorder = Recorder(outbox, f"http://127.0.0.1:{mute.getsockname()[1]}", flush_s=0.05)
-        recorder.trial(header()).finish("finished", {"top1": 1.0})
+        recorder.trial(begin()).finish("finished", {"top1": 1.0})
         before = time.monotonic()
         assert not recorder.close(0.5)
         assert time.monotonic() - before < 10
@@ -125,29 +127,29 @@ def test_kill_9_loses_no_point_and_the_trial_reads_as_interrupted(
 
 
 def test_a_replay_leaves_the_trials_of_live_processes_alone(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     recorder = Recorder(outbox, None)
-    log = recorder.trial(header())
+    log = recorder.trial(begin())
     assert replay(outbox, uri).num_busy == 1
     with pytest.raises(BlockingIOError):
-        Recorder(outbox, None).trial(header())
+        Recorder(outbox, None).trial(begin())
     log.finish("finished", {"top1": 1.0})
     recorder.close()
     assert replay(outbox, uri).num_sent == 1
 
 
 def test_a_line_that_a_crash_tore_is_dropped_and_the_rest_is_kept(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     recorder = Recorder(outbox, None)
-    log = recorder.trial(header())
+    log = recorder.trial(begin())
     log.metrics({"top1": 1.0}, step=1, epoch=1)
     recorder.close()
-    with (folder_of(outbox, header()) / "records.jsonl").open("ab") as records:
+    with (folder_of(outbox, begin()) / "records.jsonl").open("ab") as records:
         records.write(b'{"kind":"metrics","step":2,"epo')
     again = Recorder(outbox, None)
-    log = again.trial(header())
+    log = again.trial(begin())
     log.metrics({"top1": 3.0}, step=3, epoch=3)
     log.finish("finished", {"top1": 3.0})
     again.close()
@@ -156,7 +158,7 @@ def test_a_line_that_a_crash_tore_is_dropped_and_the_rest_is_kept(
     assert [point.step for point in ledger.history(trial.run_id, "top1")] == [1, 3]
 
 
-def test_a_full_disk_stops_nobody_and_what_was_held_is_written_when_there_is_room(tmp_path: Path, header: Make) -> None:
+def test_a_full_disk_stops_nobody_and_what_was_held_is_written_when_there_is_room(tmp_path: Path, begin: Make) -> None:
     resource = pytest.importorskip("resource")
     outbox = Outbox(tmp_path / "trial", create=True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

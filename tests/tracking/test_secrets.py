@@ -6,6 +6,7 @@ import base64
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from paribus.report.terminal import show
 from paribus.shards.catalog import data_digest
 from paribus.study import Claim, Study
 from paribus.study.plan import trials
-from paribus.tracking import LedgerError, LedgerUnreachable, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study
+from paribus.tracking import LedgerError, LedgerUnreachable, MlflowRest, Recorder, StudyHeader, TrialRecord, open_study
 from paribus.tracking import tags as words
 from paribus.tracking.environment import environment
 from paribus.tracking.ledger import Ledger
@@ -85,19 +86,19 @@ def judged(guarded: str, outbox: Path, study: str, tmp_path: Path) -> StudyRepor
         open_study(rest, header).artifact("study.json", f'{{"shards": "{SIGNED}"}}'.encode())
     with Recorder(outbox, guarded) as recorder:
         for trial in drawn:
-            named = TrialHeader(
+            named = TrialRecord(
                 study=study,
                 trial_id=trial.id,
-                arm=trial.arm.levels,
+                arm=trial.arm,
                 arm_name=trial.arm.name,
                 replicate=trial.replicate,
                 params={**params_of(trial), "data.shards": SIGNED},
             )
-            log = recorder.trial(named)
+            log = recorder.trial(named.begun())
             log.artifact("recipe.json", f'{{"shards": "{SIGNED}"}}'.encode())
             log.artifact("traceback.txt", f"No answer from {guarded}".encode())
             log.metrics({"top1": 50.0}, step=1, epoch=1)
-            log.finish("finished", {"top1": 50.0 + trial.replicate}, {"paribus.reason": f"data: {SIGNED}"})
+            log.finish("finished", {"top1": 50.0 + trial.replicate}, replace(log.record, reason=f"data: {SIGNED}"))
     with Ledger(guarded) as ledger:
         run_id = ledger.trials(study)[0].run_id
         log_batch(ledger.rest, run_id, tags={words.OUTCOME: "<script>alert(3)</script>"})

@@ -96,8 +96,7 @@ def _evaluated(args: argparse.Namespace) -> int:
 def _record(ledger: Ledger, found: Evaluation) -> None:
     """Keep each trial's result with its run; a ledger that went away meanwhile costs no result, for it is printed."""
     from paribus.tracking import LedgerError
-    from paribus.tracking import tags as words
-    from paribus.tracking.evaluations import record_evaluation
+    from paribus.tracking.trials.evaluations import record_evaluation
 
     for member in found.members:
         assert member.record is not None
@@ -107,7 +106,7 @@ def _record(ledger: Ledger, found: Evaluation) -> None:
         document = {
             **{key: estimate.as_dict() for key, estimate in estimates.items()},
             "num_excluded": found.subset.num_excluded,
-            "weights": member.record.tags.get(words.WEIGHTS, ""),
+            "weights": member.record.weights,
         }
         try:
             record_evaluation(ledger.rest, member.record, found.name, metrics, document)

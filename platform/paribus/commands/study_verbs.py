@@ -23,7 +23,7 @@ from paribus.tracking.address import ledger_at
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 def plan(study: Study, options: Options) -> int:

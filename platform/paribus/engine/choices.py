@@ -12,7 +12,7 @@ from paribus.recipe.identity import result_bearing
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
 from paribus.study.words import CLAIM, TRAINED, Claim
-from paribus.tracking.replication import Choice, Look, Replication
+from paribus.tracking.studies.replication import Choice, Look, Replication
 
 _MOST_NAMED = 4
 

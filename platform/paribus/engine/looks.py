@@ -10,12 +10,12 @@ from paribus.engine.choices import changed, chosen, standing
 from paribus.recipe import Recipe
 from paribus.study.plan import places, trials
 from paribus.study.study import Study
-from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord
 from paribus.tracking.mlflow.runs import now_ms
-from paribus.tracking.planned import of_plan
-from paribus.tracking.replication import Look, Replication, read_replication
-from paribus.tracking.study_choice import STUDY_FILE
+from paribus.tracking.studies.choice import STUDY_FILE
+from paribus.tracking.studies.planned import of_plan
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Look, Replication
+from paribus.tracking.trials.record import TrialRecord
 
 if TYPE_CHECKING:
     from paribus.analysis.looks import Looks
@@ -35,9 +35,8 @@ class History:
     written: Study | None = None
 
     @classmethod
-    def told(cls, tag: str, written: Study | None) -> History:
-        """By a run's tag and study file; a file tells what was asked for where a release wrote no tag."""
-        kept = read_replication(tag)
+    def told(cls, kept: Replication, written: Study | None) -> History:
+        """By what a run keeps and its study file; a file tells what was asked for where a release kept nothing."""
         if not kept.asked and written is not None:
             kept = Replication(asked={written.seed: written.replicates})
         return cls(replication=kept, written=written)
@@ -47,7 +46,7 @@ def history_of(ledger: Ledger, record: StudyRecord | None) -> History:
     """What a study's run tells of its replicates and looks; one of the last release tells by its study file."""
     if record is None:
         return History(replication=Replication())
-    return History.told(record.tags.get(words.REPLICATION, ""), _written(ledger, record))
+    return History.told(record.replication, _written(ledger, record))
 
 
 def extended(

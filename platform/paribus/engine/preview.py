@@ -22,7 +22,7 @@ from paribus.study.study import Study
 
 if TYPE_CHECKING:
     from paribus.study.words import Arm
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Preview:
         """The digests of the code of results that are to be trained again."""
         again = {step.trial.id for step in self.plan.steps if step.action == "retry"}
         ended = [record for record in self.records or () if record.trial_id in again and record.outcome != "failed"]
-        return frozenset(record.tags.get("paribus.code") or "unknown" for record in ended)
+        return frozenset(record.code or "unknown" for record in ended)
 
     @property
     def title(self) -> str:
@@ -108,7 +108,7 @@ def make_preview(
         DataError, AnalysisError: what training or the verdicts would refuse.
     """
     from paribus.shards.catalog import check_inputs, data_digest
-    from paribus.tracking.planned import of_plan
+    from paribus.tracking.studies.planned import of_plan
 
     def digest_of(recipe: Recipe) -> str:
         return data_digest(recipe, home)
@@ -176,7 +176,7 @@ def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     return {
         record.trial_id: Known(
             outcome=record.outcome,
-            code=record.tags.get("paribus.code", ""),
+            code=record.code,
             attempt=record.attempt,
             run_id=record.run_id,
         )

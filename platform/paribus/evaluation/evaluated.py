@@ -14,7 +14,7 @@ from paribus.metrics.metric import Metric
 from paribus.metrics.per_class import ClassAccuracy, per_class
 
 if TYPE_CHECKING:
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 # What an evaluation tells: every metric but those that repeat another with the other sign.

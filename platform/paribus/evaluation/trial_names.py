@@ -12,7 +12,7 @@ from paribus.tracking import LedgerError
 
 if TYPE_CHECKING:
     from paribus.tracking.ledger import Ledger
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 BEST = "best"
 SHORT_ID = 12

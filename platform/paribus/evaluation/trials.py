@@ -17,14 +17,13 @@ from paribus.metrics.examples import Examples
 from paribus.recipe import Recipe
 from paribus.report.study_report import state_of
 from paribus.tracking import LedgerError
-from paribus.tracking import tags as words
 from paribus.tracking.outbox.artifacts import keys_digest
 from paribus.training.evaluation.scores import Floats, Trained, device_called, examples_of, scores
 
 if TYPE_CHECKING:
     from paribus.data import Originals
     from paribus.tracking.ledger import Ledger
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 ENSEMBLE = "ensemble"
 # The best of several, as `STUDY:best` has it.
@@ -117,7 +116,7 @@ def _require_weights(record: TrialRecord) -> None:
         raise TrialError(
             f"the trial {describe(record)} is {state_of(record)}: only trials that came to their end can be evaluated"
         )
-    if not record.tags.get(words.WEIGHTS):
+    if not record.weights:
         raise TrialError(
             f"the trial {describe(record)} kept no weights: it ran before Paribus kept them, or with "
             f"evaluation.keep_weights = False. Train it again: `paribus run STUDY.py --redo --set "
@@ -128,7 +127,7 @@ def _require_weights(record: TrialRecord) -> None:
 def _open(ledger: Ledger, record: TrialRecord, home: Path, changes: Mapping[str, Any]) -> Member:
     recipe = Recipe.read(ledger.artifact(record.run_id, "recipe.json")).replace(changes)
     originals = open_originals(recipe, home, threads=max(1, int(recipe.resources.cpus)))
-    trained_on = record.tags.get(words.DATA, "")
+    trained_on = record.data
     if originals.digest != trained_on:
         raise TrialError(
             f"the trial {describe(record)} was trained on data with digest {trained_on[:SHORT_ID]}, and "
@@ -196,7 +195,7 @@ def _notes(members: Sequence[Member], crops: str) -> list[str]:
     from paribus.engine.code_digest import trial_code
 
     notes = []
-    if any(member.record.tags.get(words.CODE) != trial_code(member.recipe) for member in members):
+    if any(member.record.code != trial_code(member.recipe) for member in members):
         notes.append("some of these trials were trained by other code than this, which builds their nets now")
     if crops != "1" and any(not member.recipe.augment.flip for member in members):
         notes.append(

@@ -133,14 +133,14 @@ def consumer_of(feed: Feed, recipe: Recipe, home: Path, code: str) -> Client | N
     return Client(stream_of(recipe, feed, home), ReaderAddress(code))
 
 
-def sharing_tags(client: Client) -> dict[str, str]:
+def sharing_told(client: Client) -> str:
     """What a finished trial tells of its sharing."""
     told = [f"{client.num_shared} batches from the node's reader"]
     for reason, partings in groupby(client.partings, key=lambda parting: parting.reason):
         first, *more = partings
         times = f" ({len(more)} times more)" if more else ""
         told.append(f"alone from epoch {first.epoch + 1}, step {first.step} of it{times}: {reason}")
-    return {"paribus.shared": "\n".join(told)[:4000]}
+    return "\n".join(told)[:4000]
 
 
 def sharing_faults(client: Client) -> list[str]:

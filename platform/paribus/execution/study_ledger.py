@@ -9,14 +9,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from paribus.engine.looks import extended, history_of
 from paribus.engine.preview import Preview
 from paribus.execution.failures import MAX_NODE_RETRIES
-from paribus.execution.trial_spec import params_of
+from paribus.execution.trial_spec import record_of
 from paribus.host.say import warn
 from paribus.report.chance import judged_when_read
 from paribus.report.markup import as_plain_markdown
@@ -34,23 +34,21 @@ from paribus.tracking import (
     ReplaySummary,
     StudyHeader,
     StudyRun,
-    TrialHeader,
     open_study,
     replay,
     waiting,
 )
-from paribus.tracking import tags as words
 from paribus.tracking.environment import environment
-from paribus.tracking.lease import BEAT_S
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.outbox.delivery import results_in, why_refused
 from paribus.tracking.outbox.outbox import outboxes
-from paribus.tracking.study_choice import STUDY_FILE, rename_others
-from paribus.tracking.study_runs import TRIALS_FILE
+from paribus.tracking.studies.choice import STUDY_FILE, rename_others
+from paribus.tracking.studies.lease import BEAT_S
+from paribus.tracking.studies.runs import TRIALS_FILE
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 # For how long a request is tried again; and the one file that is written and read back before training.
@@ -182,24 +180,13 @@ class StudyLedger:
 
     def record_lost(self, step: Step, reason: str) -> None:
         """Write down a trial whose workers died too often to say so themselves."""
-        trial = step.trial
         with Recorder(self.outbox, self.uri) as recorder:
             log = recorder.trial(
-                TrialHeader(
-                    study=self.study.name,
-                    trial_id=trial.id,
-                    arm=trial.arm.levels,
-                    arm_name=trial.arm.name,
-                    replicate=trial.replicate,
-                    attempt=step.attempt + MAX_NODE_RETRIES + 1,  # after every attempt that a worker has begun
-                    params=params_of(trial),
-                    tags={words.CODE: step.code},
-                    run_id=None,
-                    settings=self._preview.settings.digest if self._preview else "",
-                    settings_name=self._preview.settings.name if self._preview else "",
-                )
+                # After every attempt that a worker has begun.
+                record_of(step, self.study.name).begun(step.attempt + MAX_NODE_RETRIES + 1),
+                settings=self._preview.settings if self._preview else None,
             )
-            log.finish("failed", {}, {"paribus.reason": reason, "paribus.failure": "node"})
+            log.finish("failed", {}, replace(log.record, reason=reason, failure="node"))
 
     def drain(self, patience_s: float) -> list[str]:
         """Send what is left on disk, for at most `patience_s`; in sentences, what the ledger lacks after it."""
@@ -245,7 +232,7 @@ class StudyLedger:
             self._describe(run)
             run.artifact(VERDICTS_FILE, json.dumps(report.as_dict(), indent=2).encode())
             run.artifact("report.md", text.encode())
-            run.set_tags({words.NOTE: text})
+            run.describe(text)
 
         self._try(store)
 
@@ -279,7 +266,7 @@ class StudyLedger:
             known = extended(history, self.study, records, lambda recipe: data_digest(recipe, self.home), redone)
         finally:
             ledger.close()
-        run.set_tags({words.REPLICATION: known.as_tag()})
+        run.keep_replication(known)
 
     def _own_ids(self) -> set[str]:
         assert self._preview is not None

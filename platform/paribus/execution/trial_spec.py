@@ -10,6 +10,7 @@ from paribus.recipe.paths import leaves
 from paribus.study.plan import Step, Trial
 from paribus.study.settings import Settings
 from paribus.study.words import Arm, column_names, level_from_json
+from paribus.tracking.trials.record import TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,22 @@ def decode(text: str) -> Step:
         recipe=Recipe.read(json.dumps(fields["recipe"])),
     )
     return Step(trial=trial, action="start", attempt=fields["attempt"], run_id=fields["run_id"], code=fields["code"])
+
+
+def record_of(step: Step, study: str) -> TrialRecord:
+    """The trial as the ledger knows it before it begins."""
+    trial = step.trial
+    return TrialRecord(
+        trial_id=trial.id,
+        study=study,
+        arm=trial.arm,
+        arm_name=trial.arm.name,
+        replicate=trial.replicate,
+        run_id=step.run_id or "",
+        params=params_of(trial),
+        seeds=trial.seeds.model_dump(),
+        code=step.code,
+    )
 
 
 def params_of(trial: Trial) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import traceback
 from collections.abc import Generator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,12 @@ from ray import tune
 from paribus.engine.code_digest import OtherCodeError, check_node
 from paribus.execution import crashes
 from paribus.execution.failures import classify, reason
-from paribus.execution.feed_reader import consumer_of, sharing_faults, sharing_tags
-from paribus.execution.trial_spec import Context, decode, params_of
+from paribus.execution.feed_reader import consumer_of, sharing_faults, sharing_told
+from paribus.execution.trial_spec import Context, decode, record_of
 from paribus.metrics.known import METRICS
 from paribus.plugins import feed_sources_of
 from paribus.recipe import trial_id
 from paribus.recipe.code import feed_code_of
-from paribus.report.pairing_check import stream_tag
 from paribus.study.plan import Trial
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
@@ -33,6 +32,8 @@ _FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory
 _ATTEMPT = "attempt"
 _MOST_ATTEMPTS = 1_000_000
 _MOST_TEXT = 4000
+# What is kept of the hash of the stream after each epoch.
+_HASH_DIGITS = 12
 # Datasets that a warm worker keeps open between trials.
 _MAX_FEEDS = 4
 
@@ -98,10 +99,10 @@ class TrialWorker(tune.Trainable):
             return self._fail(error)
         assert self._log is not None
         if epoch.epoch == 1:
-            self._log.tags({"paribus.total_steps": str(epoch.num_steps)})
+            self._log.update(replace(self._log.record, total_steps=epoch.num_steps))
         self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
         if epoch.warnings:
-            self._log.tags({"paribus.warnings": "\n".join(epoch.warnings)[:_MOST_TEXT]})
+            self._log.update(replace(self._log.record, warnings="\n".join(epoch.warnings)[:_MOST_TEXT]))
         progress = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
         return {**progress, "trial_key": self._step.trial.id, "done": False}
 
@@ -123,7 +124,7 @@ class TrialWorker(tune.Trainable):
 
         checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
         self._checkpoints = checkpoints
-        self._log = self._begin_log(trial, attempt, checkpoints.newest_step())
+        self._log = self._begin_log(attempt, checkpoints.newest_step())
         for crash in crash_log.before:
             self._log.artifact(f"crash-{crash.attempt}.txt", crash.text())
         crash_log.reached(checkpoints.newest_step())
@@ -136,31 +137,17 @@ class TrialWorker(tune.Trainable):
         )
         return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
 
-    def _begin_log(self, trial: Trial, attempt: int, resumed_step: int) -> TrialLog:
-        from paribus.tracking import TrialHeader
-        from paribus.tracking.environment import trial_tags
+    def _begin_log(self, attempt: int, resumed_step: int) -> TrialLog:
+        from paribus.tracking.environment import processor, versions
 
-        tags = {
-            "paribus.code": self._step.code,
-            "paribus.seeds": json.dumps(trial.seeds.model_dump()),
-            "paribus.node": platform.node(),
-            **trial_tags(),
-        }
+        step = self._step
+        record = replace(
+            record_of(step, self._context.study), node=platform.node(), cpu=processor(), versions=versions()
+        )
         return self._recorder.trial(
-            TrialHeader(
-                study=self._context.study,
-                trial_id=trial.id,
-                arm=trial.arm.levels,
-                arm_name=trial.arm.name,
-                replicate=trial.replicate,
-                attempt=attempt,
-                resumed_step=resumed_step,
-                params=params_of(trial),
-                tags=tags,
-                run_id=self._step.run_id if attempt == self._step.attempt else None,
-                settings=self._context.settings.digest,
-                settings_name=self._context.settings.name,
-            )
+            record.begun(attempt, resumed_step),
+            settings=self._context.settings,
+            is_new=step.run_id == "" and attempt == step.attempt,
         )
 
     def _feed(self, trial: Trial) -> Feed:
@@ -181,30 +168,31 @@ class TrialWorker(tune.Trainable):
         self._log.artifact("curves.parquet", encode_curves(result.curves))
         if result.examples is not None:
             self._log.artifact(EXAMPLES, encode_examples(result.examples))
-        tags = {
-            **self._keep_weights(result.weights),
-            "paribus.data": self._feed(trial).digest,
-            "paribus.outcome_step": "" if result.outcome_step is None else str(result.outcome_step),
-            "paribus.num_steps": str(result.num_steps),
-            "paribus.stream_hash": stream_tag(result.stream_hashes),
-            "paribus.device": result.device,
-        }
-        if result.reason:
-            tags["paribus.reason"] = result.reason
         assert self._crash_log is not None
         went_on = [f"{crash}, and the next one went on" for crash in self._crash_log.before]
         warnings = [*went_on, *dict.fromkeys(result.warnings)]
+        shared = self._log.record.shared
         if self._shared is not None:
-            tags |= sharing_tags(self._shared)
+            shared = sharing_told(self._shared)
             warnings += sharing_faults(self._shared)
             self._end_sharing()
-        if warnings:
-            tags["paribus.warnings"] = "\n".join(warnings)[:_MOST_TEXT]
+        record = replace(
+            self._log.record,
+            weights=self._keep_weights(result.weights),
+            data=self._feed(trial).digest,
+            outcome_step=result.outcome_step,
+            num_steps=result.num_steps,
+            stream_hashes=tuple(whole[:_HASH_DIGITS] for whole in result.stream_hashes),
+            device=result.device,
+            reason=result.reason,
+            shared=shared,
+            warnings="\n".join(warnings)[:_MOST_TEXT] or self._log.record.warnings,
+        )
         found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
         metrics = {name: found[name] for name in _FINAL if name in found}
         metrics |= self._size(trial)
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
-        self._log.finish(result.outcome, metrics, tags)
+        self._log.finish(result.outcome, metrics, record)
         (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
         self._end_crash_log()
         crashes.clear(self._checkpoints.folder)
@@ -239,15 +227,15 @@ class TrialWorker(tune.Trainable):
             self._crash_log.close()
         self._crash_log = None
 
-    def _keep_weights(self, weights: bytes | None) -> dict[str, str]:
-        """Store the weights; the tag that tells readers that there are some, and how to know them again."""
+    def _keep_weights(self, weights: bytes | None) -> str:
+        """Store the weights; their digest, by which readers know that there are some, and know them again."""
         from paribus.tracking.outbox.artifacts import WEIGHTS
 
         if weights is None:
-            return {}
+            return ""
         assert self._log is not None
         self._log.artifact(WEIGHTS, weights)
-        return {"paribus.weights": sha256(weights).hexdigest()}
+        return sha256(weights).hexdigest()
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         self._end_sharing()
@@ -261,9 +249,9 @@ class TrialWorker(tune.Trainable):
             raise error
         text = reason(kind, error)
         if self._log is None:  # it failed before its log was open: say so all the same
-            self._log = self._begin_log(self._step.trial, self._step.attempt, 0)
+            self._log = self._begin_log(self._step.attempt, 0)
         self._log.artifact("traceback.txt", traceback.format_exc().encode())
-        self._log.finish("failed", {}, {"paribus.reason": text, "paribus.failure": kind})
+        self._log.finish("failed", {}, replace(self._log.record, reason=text, failure=kind))
         return self._last("failed", {}, reason=text)
 
     def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from paribus.shards.catalog import named_folder
 from paribus.shards.index import read_index
 from paribus.shards.manifest import read_manifest
 from paribus.shards.storage.locations import ShardLocation
-from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import TrialRecord
 from paribus.training.evaluation.chance import is_stuck, stuck_reason
 
 # Evaluation examples and classes of the sets that papers name, for a reader that has no copy of the data.
@@ -41,7 +40,7 @@ def judged_when_read(home: Path) -> Callable[[TrialRecord], TrialRecord]:
         if record.outcome != "finished" or "top1" not in record.metrics:
             return record
         split = record.params.get("data.eval_split", "test")
-        found = _counted(_folder_of(record, home), record.tags.get(words.DATA, ""), split)
+        found = _counted(_folder_of(record, home), record.data, split)
         source = "by the data's own class frequencies"
         if found is None and (known := _KNOWN.get(record.params.get("data.name", ""))):
             found, source = (known[0], -(-known[0] // known[1])), "with all classes taken as equally frequent"

@@ -13,8 +13,7 @@ from paribus.engine.code_digest import trial_code
 from paribus.study.document import RecordedStudy
 from paribus.study.study import Study
 from paribus.study.words import Arm
-from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import TrialRecord
+from paribus.tracking.trials.record import Attempt, TrialRecord
 
 UNRECORDED = "not recorded"
 _NO_RESULT = (None, "failed", "stopped")
@@ -33,10 +32,10 @@ def mixtures(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
 def made_with(record: TrialRecord) -> dict[str, str]:
     """Code, processor, device and library versions of a trial, as a row of an export shows them."""
     return {
-        "code": record.tags.get(words.CODE, ""),
-        "processor": " then ".join(_of_attempts(record, words.CPU, "cpu")),
-        "device": record.tags.get(words.DEVICE, ""),
-        "versions": " then ".join(map(_in_words, _of_attempts(record, words.VERSIONS, "versions"))),
+        "code": record.code,
+        "processor": " then ".join(_of_attempts(record, _cpu)),
+        "device": record.device,
+        "versions": " then ".join(map(_in_words, _of_attempts(record, _versions_of))),
     }
 
 
@@ -77,10 +76,18 @@ def _in_words(versions: str) -> str:
     return ", ".join(f"{name} {version}" for name, version in json.loads(versions).items())
 
 
-def _of_attempts(record: TrialRecord, tag: str, fact: str) -> list[str]:
-    """What every attempt that trained a part of the trial says, once each; the trial's tag where none does."""
-    told = [str(facts[fact]) for facts in record.attempts.values() if facts.get(fact)]
-    return list(dict.fromkeys(told or filter(None, [record.tags.get(tag, "")])))
+def _of_attempts(record: TrialRecord, fact: Callable[[TrialRecord | Attempt], str]) -> list[str]:
+    """What every attempt that trained a part of the trial says, once each; the trial itself where none does."""
+    told = list(filter(None, map(fact, record.attempts.values())))
+    return list(dict.fromkeys(told or filter(None, [fact(record)])))
+
+
+def _cpu(made: TrialRecord | Attempt) -> str:
+    return made.cpu
+
+
+def _versions_of(made: TrialRecord | Attempt) -> str:
+    return json.dumps(made.versions) if made.versions else ""
 
 
 def _program(study: Study, judged: Sequence[TrialRecord]) -> Callable[[TrialRecord], str]:
@@ -91,13 +98,13 @@ def _program(study: Study, judged: Sequence[TrialRecord]) -> Callable[[TrialReco
     """
     if isinstance(study, RecordedStudy):
         last = sorted(judged, key=lambda record: record.started_ms)
-        own = {record.arm: record.tags.get(words.CODE, "") for record in last}
+        own = {record.arm: record.code for record in last}
     else:
         own = {arm: trial_code(study.recipe_of(arm)) for arm in study.arms}
     alike = len(set(own.values())) == 1
 
     def told(record: TrialRecord) -> str:
-        code = record.tags.get(words.CODE, "")
+        code = record.code
         if alike or not code:
             return code[:8] or UNRECORDED
         return "this program's" if code == own.get(record.arm) else "an earlier program's"
@@ -107,17 +114,17 @@ def _program(study: Study, judged: Sequence[TrialRecord]) -> Callable[[TrialReco
 
 def _processor(record: TrialRecord) -> str:
     """On a GPU the processor computes nothing that a result rests on but the images, which are equal on all."""
-    if record.tags.get(words.DEVICE, "cpu") != "cpu":
+    if record.device not in ("", "cpu"):
         return "GPU"
-    return " then ".join(_of_attempts(record, words.CPU, "cpu")) or UNRECORDED
+    return " then ".join(_of_attempts(record, _cpu)) or UNRECORDED
 
 
 def _device(record: TrialRecord) -> str:
-    return record.tags.get(words.DEVICE, "") or UNRECORDED
+    return record.device or UNRECORDED
 
 
 def _versions(record: TrialRecord) -> str:
-    told = _of_attempts(record, words.VERSIONS, "versions")
+    told = _of_attempts(record, _versions_of)
     return told[0] if len(told) == 1 else " then ".join(map(_in_words, told)) or UNRECORDED
 
 

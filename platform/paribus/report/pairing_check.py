@@ -1,24 +1,9 @@
 """The check that paired arms saw the same data in the same order: the logged stream hashes, compared."""
 
-import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from paribus.study.study import Study
-from paribus.tracking.ledger_records import TrialRecord
-
-# One element of a JSON list of strings; the last one of a list that an earlier Paribus cut lacks its closing quote.
-_HASH = re.compile(r'"([^"\\]+)"')
-
-
-def stream_tag(hashes: Sequence[str]) -> str:
-    """The hashes after every epoch as the ledger keeps them, however many there are."""
-    return json.dumps([whole[:12] for whole in hashes])
-
-
-def stream_hashes(record: TrialRecord) -> list[str]:
-    """The trial's stream hash after every epoch, of 12 digits; the first 500 or so where an old ledger has cut them."""
-    return _HASH.findall(record.tags.get("paribus.stream_hash", ""))
+from paribus.tracking.trials.record import TrialRecord
 
 
 def stream_notes(study: Study, records: Iterable[TrialRecord]) -> tuple[str, ...]:
@@ -26,9 +11,9 @@ def stream_notes(study: Study, records: Iterable[TrialRecord]) -> tuple[str, ...
 
     A hash runs on over the epochs, so a trial that ended early is compared over the epochs that it had.
     """
-    groups: dict[tuple[int, str], list[tuple[str, list[str]]]] = {}
+    groups: dict[tuple[int, str], list[tuple[str, tuple[str, ...]]]] = {}
     for record in records:
-        if hashes := stream_hashes(record):
+        if hashes := record.stream_hashes:
             recipe = study.recipe_of(record.arm)
             kind = recipe.data.model_dump_json() + recipe.augment.model_dump_json()
             groups.setdefault((record.replicate, kind), []).append((record.arm_name, hashes))

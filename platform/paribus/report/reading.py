@@ -29,12 +29,12 @@ from paribus.study.settings import Settings, settings_of
 from paribus.tracking.address import folder_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord, faults_of
 from paribus.tracking.mlflow.server import running_server
-from paribus.tracking.replication import Replication, read_replication
-from paribus.tracking.study_choice import STUDY_FILE
-from paribus.tracking.study_runs import TRIALS_FILE
-from paribus.tracking.tags import REPLICATION
+from paribus.tracking.studies.choice import STUDY_FILE
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Replication
+from paribus.tracking.studies.runs import TRIALS_FILE
+from paribus.tracking.trials.record import TrialRecord, faults_of
 
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples
@@ -215,7 +215,7 @@ class LedgerReader:
         notes: tuple[str, ...] = ()
         records = [row.record for row in trials.rows if row.record]
         if study is not None:
-            known = read_replication(record.tags.get(REPLICATION, ""))
+            known = record.replication
             broken = stream_notes(study, records)
             notes = (*record_notes(study, records, broken), *self._held(study, trials, known))
             if not trouble:

@@ -16,7 +16,7 @@ from paribus.report.effect_tables import effect_rows
 from paribus.report.tables import summary, verdict_rows
 from paribus.study.settings import Settings
 from paribus.study.words import FAILED_TO_TRAIN, Arm
-from paribus.tracking.planned import of_plan
+from paribus.tracking.studies.planned import of_plan
 
 if TYPE_CHECKING:
     from paribus.analysis.contrasts import Contrast as Contrast
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from paribus.report.curves import Curve
     from paribus.study.plan import Place
     from paribus.study.study import Study
-    from paribus.tracking.ledger_records import StudyRecord as StudyRecord
-    from paribus.tracking.ledger_records import TrialRecord as TrialRecord
+    from paribus.tracking.studies.record import StudyRecord as StudyRecord
+    from paribus.tracking.trials.record import TrialRecord as TrialRecord
 
 # An outcome, or how a trial stands that has none: at work, cut off before its end, not begun.
 State = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed", "running", "interrupted", "waiting"]

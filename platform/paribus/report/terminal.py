@@ -70,8 +70,7 @@ def _trial_line(row: TrialRow) -> str:
     record = row.record
     assert record is not None
     if row.state == "failed":
-        kind = record.tags.get("paribus.failure", "code")
-        return f"  failed   {row.name}: {record.reason}; {ADVICE.get(kind, '')}"  # type: ignore[call-overload]
+        return f"  failed   {row.name}: {record.reason}; {ADVICE.get(record.failure or 'code', '')}"
     if row.state == "stuck":
         return f"  stuck    {row.name}: {record.reason}"
     if row.state not in _NO_OUTCOME:

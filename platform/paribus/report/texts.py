@@ -11,10 +11,10 @@ from paribus.host.secrets import without_secrets
 from paribus.metrics.known import metric_called
 from paribus.study.study import Study
 from paribus.study.words import KILLS
-from paribus.tracking.ledger_records import faults_of
+from paribus.tracking.trials.record import faults_of
 
 if TYPE_CHECKING:
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 _ACTIONS = {
     "start": "to start",
@@ -75,12 +75,13 @@ def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     found = []
     for record in records:
         name = f"{record.arm_name} · r{record.replicate}"
-        if lost := record.tags.get("paribus.lost_artifact"):
+        if record.lost_artifact:
             found.append(
-                f"{name}: the ledger lacks a file ({lost}); what waits on disk is sent by `paribus ledger send`"
+                f"{name}: the ledger lacks a file ({record.lost_artifact}); what waits on disk is sent by "
+                "`paribus ledger send`"
             )
-        if restored := record.tags.get("paribus.restored"):
-            found.append(f"{name}: {restored}")
+        if record.restored:
+            found.append(f"{name}: {record.restored}")
     return tuple(found)
 
 

@@ -3,9 +3,9 @@
 from paribus.tracking.errors import LeaseHeld, LedgerBarred, LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.outbox.delivery import ReplaySummary, Waiting, replay, waiting
-from paribus.tracking.outbox.outbox import TrialHeader
 from paribus.tracking.outbox.recorder import Recorder, TrialLog
-from paribus.tracking.study_runs import StudyHeader, StudyRun, open_study
+from paribus.tracking.studies.runs import StudyHeader, StudyRun, open_study
+from paribus.tracking.trials.record import TrialRecord
 
 __all__ = [
     "LeaseHeld",
@@ -17,8 +17,8 @@ __all__ = [
     "ReplaySummary",
     "StudyHeader",
     "StudyRun",
-    "TrialHeader",
     "TrialLog",
+    "TrialRecord",
     "Waiting",
     "open_study",
     "replay",

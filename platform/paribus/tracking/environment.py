@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -16,12 +15,11 @@ from typing import Any
 
 from paribus.host import home
 from paribus.host.secrets import without_secrets_in_code
-from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerError
 
-PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
-LONGEST_DIFF = 500_000
-KEEP_DIFF = "PARIBUS_KEEP_DIFF"
+_PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
+_LONGEST_DIFF = 500_000
+_KEEP_DIFF = "PARIBUS_KEEP_DIFF"
 _YES, _NO = ("yes", "true", "1", "on", ""), ("no", "false", "0", "off")
 
 
@@ -33,12 +31,15 @@ def environment(gpus: Sequence[str] = (), root: Path | None = None) -> dict[str,
     return {**_machine(), "gpus": list(gpus), "lock": _lock_digest(), "git": _git(root or repository())}
 
 
-@cache
-def trial_tags() -> dict[str, str]:
-    """What a trial is made with on this machine, as tags of its run: the processor and the libraries' versions."""
+def processor() -> str:
+    """The name of this machine's processor."""
+    return str(_machine()["cpu"])
+
+
+def versions() -> dict[str, str]:
+    """What a trial is made with on this machine: the versions of Python and of the libraries."""
     machine = _machine()
-    versions = {"python": machine["python"], **machine["packages"]}
-    return {words.CPU: machine["cpu"], words.VERSIONS: json.dumps(versions)}
+    return {"python": machine["python"], **machine["packages"]}
 
 
 @cache
@@ -60,7 +61,7 @@ def _machine() -> dict[str, Any]:
         "host": platform.node(),
         "cpu": _cpu_name(),
         "num_cpus": os.cpu_count(),
-        "packages": {name: version for name in PACKAGES if (version := version_of(name))},
+        "packages": {name: version for name in _PACKAGES if (version := version_of(name))},
     }
 
 
@@ -100,8 +101,8 @@ def _git(root: Path | None) -> dict[str, Any] | None:
         "branch": (_ask_git(root, "branch", "--show-current") or "").strip(),
         "dirty": bool(diff) or any(untracked),
         "untracked": [name for name in untracked if name][:200],
-        "diff": kept[:LONGEST_DIFF],
-        "diff_cut": len(kept) > LONGEST_DIFF,
+        "diff": kept[:_LONGEST_DIFF],
+        "diff_cut": len(kept) > _LONGEST_DIFF,
         "diff_kept": keeps_diff(),
     }
 
@@ -112,9 +113,9 @@ def keeps_diff() -> bool:
     Raises:
         LedgerError: the variable says neither yes nor no.
     """
-    text = os.environ.get(KEEP_DIFF, "yes").strip().lower()
+    text = os.environ.get(_KEEP_DIFF, "yes").strip().lower()
     if text not in (*_YES, *_NO):
-        raise LedgerError(f"{KEEP_DIFF}={text!r}: say yes or no, or unset it (yes)")
+        raise LedgerError(f"{_KEEP_DIFF}={text!r}: say yes or no, or unset it (yes)")
     return text in _YES
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from paribus.tracking import tags as words
-from paribus.tracking.ledger_records import TrialRecord
 from paribus.tracking.mlflow.rest import Json, MlflowRest
 from paribus.tracking.mlflow.runs import number
+from paribus.tracking.trials.record import ATTEMPT_METRIC, TrialRecord
 
-RUNS_PER_REQUEST = 100
-POINTS_PER_PAGE = 10_000
+_RUNS_PER_REQUEST = 100
+_POINTS_PER_PAGE = 10_000
 
 
 class Point(NamedTuple):
@@ -30,8 +29,8 @@ def read_histories(rest: MlflowRest, trials: Sequence[TrialRecord], key: str) ->
     """
     once = [trial for trial in trials if len(trial.attempts) < 2]
     histories: dict[str, list[Point]] = {trial.run_id: [] for trial in trials}
-    for start in range(0, len(once), RUNS_PER_REQUEST):
-        run_ids = [trial.run_id for trial in once[start : start + RUNS_PER_REQUEST]]
+    for start in range(0, len(once), _RUNS_PER_REQUEST):
+        run_ids = [trial.run_id for trial in once[start : start + _RUNS_PER_REQUEST]]
         answer = rest.get("metrics/get-history-bulk-interval", run_ids=run_ids, metric_key=key)
         for metric in answer.get("metrics", ()):
             histories[metric["run_id"]].append(_point(metric, 1))
@@ -60,7 +59,7 @@ def _attempted(rest: MlflowRest, trial: TrialRecord, key: str) -> list[Point]:
     # A later attempt logs its number beside every record, with that record's step and time.
     marks = {
         (int(metric.get("step", 0)), int(metric["timestamp"])): int(metric["value"])
-        for metric in _whole_history(rest, trial.run_id, words.ATTEMPT_METRIC)
+        for metric in _whole_history(rest, trial.run_id, ATTEMPT_METRIC)
     }
     points = []
     for metric in _whole_history(rest, trial.run_id, key):
@@ -73,7 +72,7 @@ def _whole_history(rest: MlflowRest, run_id: str, key: str) -> list[Json]:
     metrics: list[Json] = []
     page: dict[str, str] = {}
     while True:
-        answer = rest.get("metrics/get-history", run_id=run_id, metric_key=key, max_results=POINTS_PER_PAGE, **page)
+        answer = rest.get("metrics/get-history", run_id=run_id, metric_key=key, max_results=_POINTS_PER_PAGE, **page)
         metrics += answer.get("metrics", ())
         if not answer.get("next_page_token"):
             return metrics

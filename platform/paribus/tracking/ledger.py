@@ -12,9 +12,8 @@ from paribus.metrics.examples import Examples
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.history import Point, read_histories
-from paribus.tracking.ledger_records import StudyRecord, TrialRecord, study_record, trial_record
 from paribus.tracking.mlflow.rest import MlflowRest
-from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, search_runs
+from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, run_url, search_runs
 from paribus.tracking.outbox.artifacts import (
     CURVES,
     EXAMPLES,
@@ -23,8 +22,10 @@ from paribus.tracking.outbox.artifacts import (
     decode_curves,
     decode_examples,
 )
-from paribus.tracking.study_choice import chosen, study_runs
-from paribus.tracking.study_runs import run_url
+from paribus.tracking.studies.choice import chosen, study_runs
+from paribus.tracking.studies.record import StudyRecord, study_record
+from paribus.tracking.trials.record import TrialRecord
+from paribus.tracking.trials.stored import from_mlflow, is_trial
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,15 +86,13 @@ class Ledger:
         return self._chosen(search_runs(self.rest, experiment_ids(self.rest), where))
 
     def _chosen(self, runs: Iterable[Run]) -> list[TrialRecord]:
-        chosen: dict[str, Run] = {}
-        for run in runs:
-            trial_id = run.tags.get(words.TRIAL_ID)
-            if trial_id is None or run.tags.get(words.KIND) != words.TRIAL_KIND:
-                continue
-            if trial_id not in chosen or _speaks(run) > _speaks(chosen[trial_id]):
-                chosen[trial_id] = run
-        self._artifact_uris.update({run.run_id: run.artifact_uri for run in chosen.values()})
-        return [self._judge(trial_record(run, self.rest.uri)) for run in chosen.values()]
+        chosen: dict[str, TrialRecord] = {}
+        for run in filter(is_trial, runs):
+            record = from_mlflow(run, self.rest.uri)
+            self._artifact_uris[run.run_id] = run.artifact_uri
+            if record.trial_id not in chosen or _speaks(record) > _speaks(chosen[record.trial_id]):
+                chosen[record.trial_id] = record
+        return list(map(self._judge, chosen.values()))
 
     def results(self, name: str, *, per_example: bool = False) -> list[TrialResult]:
         """The trials of the study `name` that ended, as analysis reads them.
@@ -122,9 +121,9 @@ class Ledger:
     def trial(self, run_id: str) -> TrialRecord:
         """One trial by its run's id."""
         run = get_run(self.rest, run_id)
-        if words.TRIAL_ID not in run.tags:
+        if not is_trial(run):
             raise LedgerError(f"The run {run_id} is not a trial of Paribus: it has no tag {words.TRIAL_ID}.")
-        return self._judge(trial_record(run, self.rest.uri))
+        return self._judge(from_mlflow(run, self.rest.uri))
 
     def curves(self, run_id: str) -> dict[str, NDArray[Any]]:
         """The trial's dense curves: (num_steps,) arrays `step`, `loss`, `lr`, `grad_norm`."""
@@ -155,12 +154,12 @@ class Ledger:
         except LedgerError as error:
             if error.status != 404:
                 raise
-            why = trial.tags.get(words.LOST_ARTIFACT) or "the artifact store has lost it"
+            why = trial.lost_artifact or "the artifact store has lost it"
             raise LedgerError(f"The run {trial.run_id} lacks {WEIGHTS} ({why})", status=404) from error
-        if hashlib.sha256(data).hexdigest() != trial.tags.get(words.WEIGHTS):
+        if hashlib.sha256(data).hexdigest() != trial.weights:
             raise LedgerError(
-                f"{WEIGHTS} of the run {trial.run_id} is not what the trial stored: its SHA-256 is not the one in the "
-                f"tag {words.WEIGHTS}. Train the trial again (--redo)"
+                f"{WEIGHTS} of the run {trial.run_id} is not what the trial stored: its SHA-256 is not the one that "
+                f"the ledger has. Train the trial again (--redo)"
             )
         return data
 
@@ -196,6 +195,5 @@ class Ledger:
             raise
 
 
-def _speaks(run: Run) -> tuple[bool, bool, bool, int]:
-    has_weights = bool(run.tags.get(words.WEIGHTS))
-    return bool(run.tags.get(words.OUTCOME)), words.DUPLICATE_OF not in run.tags, has_weights, -run.start_ms
+def _speaks(record: TrialRecord) -> tuple[bool, bool, bool, int]:
+    return bool(record.outcome), not record.duplicate_of, bool(record.weights), -record.started_ms

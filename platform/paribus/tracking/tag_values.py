@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast, get_args
-
-from paribus.tracking import tags as words
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 if TYPE_CHECKING:
-    from paribus.study.words import Arm, Outcome
+    from paribus.study.words import Arm, FailureClass, Outcome
 
 _SHOWN = 60
+_Number = TypeVar("_Number", int, None)
 
 
 class TagValues:
@@ -32,13 +31,14 @@ class TagValues:
             value = ...
         return value if isinstance(value, kind) else self._unread(key, text, default)
 
-    def whole(self, key: str, default: int) -> int:
+    def whole(self, key: str, default: _Number) -> int | _Number:
         """The whole number of the tag."""
         text = self.tags.get(key)
         try:
             return int(text) if text else default
         except ValueError:
-            return int(self._unread(key, str(text), default))
+            self._unread(key, str(text), None)
+            return default
 
     def numbers(self, key: str) -> dict[str, float]:
         """The JSON object of numbers in the tag, such as final metrics."""
@@ -48,11 +48,11 @@ class TagValues:
             self._unread(key, self.tags[key], None)
         return good
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self, key: str) -> Outcome | None:
         """The trial's outcome; None where it has none, or one that no trial can have."""
         from paribus.study.words import Outcome
 
-        text = self.tags.get(words.OUTCOME) or None
+        text = self.tags.get(key) or None
         if text is not None and text not in get_args(Outcome):
             allowed = ", ".join(get_args(Outcome))
             self.faults.append(
@@ -62,16 +62,26 @@ class TagValues:
             return None
         return cast("Outcome | None", text)
 
-    def arm(self) -> Arm:
+    def failure(self, key: str) -> FailureClass | None:
+        """The class of the trial's failure; None where there is none, or none that we know."""
+        from paribus.study.words import FailureClass
+
+        text = self.tags.get(key) or None
+        if text is not None and text not in get_args(FailureClass):
+            self._unread(key, text, None)
+            return None
+        return cast("FailureClass | None", text)
+
+    def arm(self, key: str) -> Arm:
         """The trial's arm; one without levels where the tag cannot be read."""
         from paribus.study.words import Arm, level_from_json
 
-        pairs = self.json(words.ARM, [], list)
+        pairs = self.json(key, [], list)
         try:
             arm = Arm(tuple((str(path), level_from_json(level)) for path, level in pairs))
             hash(arm)  # a level that is an object is none
         except (TypeError, ValueError):
-            self._unread(words.ARM, self.tags[words.ARM], None)
+            self._unread(key, self.tags[key], None)
             return Arm(())
         return arm
 

@@ -35,40 +35,22 @@ OUTCOME_STEP = "paribus.outcome_step"
 NUM_STEPS = "paribus.num_steps"
 TOTAL_STEPS = "paribus.total_steps"
 REASON = "paribus.reason"
+FAILURE = "paribus.failure"
 FINAL = "paribus.final"
 INTERRUPTED = "paribus.interrupted"
+SEEDS = "paribus.seeds"
+NODE = "paribus.node"
 DATA = "paribus.data"
 CPU = "paribus.cpu"
 DEVICE = "paribus.device"
 VERSIONS = "paribus.versions"
 WEIGHTS = "paribus.weights"
+STREAM_HASH = "paribus.stream_hash"
+SHARED = "paribus.shared"
+WARNINGS = "paribus.warnings"
 EVALUATION = "paribus.evaluation"
 LOST_ARTIFACT = "paribus.lost_artifact"
 RESTORED = "paribus.restored"
 CONFLICT = "paribus.conflict"
 DUPLICATE_OF = "paribus.duplicate_of"
 UNDECIDED = "paribus.undecided"
-
-FINAL_PREFIX = "final/"
-EPOCH_METRIC = "epoch"
-ATTEMPT_METRIC = "attempt"
-
-STATUS = {
-    "finished": "FINISHED",
-    "diverged": "FINISHED",
-    "dead": "FINISHED",
-    "stuck": "FINISHED",
-    "stopped": "FINISHED",
-    "failed": "FAILED",
-    "interrupted": "KILLED",
-}
-
-
-def attempt_tag(attempt: int) -> str:
-    """The tag that describes one attempt."""
-    return f"{ATTEMPT}.{attempt}"
-
-
-def evaluation_tag(name: str) -> str:
-    """The tag that describes a later evaluation, such as `crops_144`."""
-    return f"{EVALUATION}.{name}"

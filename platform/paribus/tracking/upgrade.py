@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paribus.tracking import tags as words
@@ -14,10 +14,11 @@ from paribus.tracking.errors import LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Run, active_experiments, get_run, log_batch, search_runs
 from paribus.tracking.schema import SCHEMA, schema_of, set_schema
+from paribus.tracking.trials.stored import changes, from_mlflow, is_trial
 
 # From a trial's old code and its recipe.json to the code that it has by this schema; None: it is not known.
 Renew = Callable[[str, bytes], str | None]
-RECIPE_FILE = "recipe.json"
+_RECIPE_FILE = "recipe.json"
 
 
 @dataclass
@@ -65,7 +66,7 @@ def upgrade(
     found, old_codes = Upgraded(), frozenset(known)
     for experiment in active_experiments(rest):
         name, experiment_id = str(experiment["name"]), str(experiment["experiment_id"])
-        runs = list(search_runs(rest, [experiment_id], f"tags.`{words.KIND}` = '{words.TRIAL_KIND}'"))
+        runs = [run for run in search_runs(rest, [experiment_id]) if is_trial(run)]
         for at, run in enumerate(runs, 1):
             _renew(rest, run, old_codes, renew, backup, found)
             told(name, at, len(runs))
@@ -78,12 +79,13 @@ def upgrade(
 
 
 def _renew(rest: MlflowRest, run: Run, known: frozenset[str], renew: Renew, backup: Backup, found: Upgraded) -> None:
-    old = run.tags.get(words.CODE, "")
+    trial = from_mlflow(run)
+    old = trial.code
     if old not in known:
         found.kept[old] += 1
         return
     try:
-        new = renew(old, rest.get_artifact(run.artifact_uri, RECIPE_FILE))
+        new = renew(old, rest.get_artifact(run.artifact_uri, _RECIPE_FILE))
     except LedgerUnreachable:
         raise
     except LedgerError:
@@ -91,8 +93,10 @@ def _renew(rest: MlflowRest, run: Run, known: frozenset[str], renew: Renew, back
     if new is None:
         found.unreadable += 1
         return
-    backup.add(run=run.run_id, tag=words.CODE, old=old, new=new)
-    log_batch(rest, run.run_id, tags={words.CODE: new})
+    renewed = changes(trial, replace(trial, code=new))
+    for tag, text in renewed.items():
+        backup.add(run=run.run_id, tag=tag, old=old, new=text)
+    log_batch(rest, run.run_id, tags=renewed)
     found.renewed += 1
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psutil
 
-from paribus.tracking import MlflowRest, Recorder, TrialHeader
+from paribus.study import Arm
+from paribus.tracking import MlflowRest, Recorder, TrialRecord
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import create_run, ensure_experiment
 from paribus.tracking.mlflow.server import ServerProcess, start_server
@@ -26,16 +27,15 @@ from paribus.tracking.mlflow.server import ServerProcess, start_server
 KEYS = ("train_loss", "top1", "top5", "log_likelihood", "eval_loss", "lr", "grad_norm", "dead_channels", "wait", "rate")
 
 
-def header(study: str, replicate: int) -> TrialHeader:
-    return TrialHeader(
+def header(study: str, replicate: int) -> TrialRecord:
+    return TrialRecord(
         study=study,
         trial_id=f"{study}-{replicate}",
-        arm=(("model.width", 1.0), ("model.depth", 16)),
+        arm=Arm((("model.width", 1.0), ("model.depth", 16))),
         arm_name="k=1 · depth=16",
         replicate=replicate,
         params={f"recipe.{index}": str(index) for index in range(8)},
-        run_id="",
-    )
+    ).begun()
 
 
 def cpu_s(server: ServerProcess) -> float:
@@ -53,7 +53,7 @@ def seconds(act: Callable[[], object]) -> float:
 def bench_calls(folder: Path, uri: str, num_records: int = 4000) -> dict[str, float]:
     """Microseconds per call in the training thread while the sender is at work, and points per second until sent."""
     recorder = Recorder(folder / "calls", uri, flush_s=0.2)
-    log = recorder.trial(header("calls", 0))
+    log = recorder.trial(header("calls", 0), is_new=True)
     values = dict.fromkeys(KEYS, 0.123456789)
     start = time.perf_counter()
     calls = [seconds(lambda step=step: log.metrics(values, step, step)) for step in range(num_records)]
@@ -88,7 +88,7 @@ def bench_trials(folder: Path, server: ServerProcess, num_trials: int) -> dict[s
     values = dict.fromkeys(KEYS, 1.0)
     start = time.perf_counter()
     for replicate in range(num_trials):
-        log = recorder.trial(header("thousand", replicate))
+        log = recorder.trial(header("thousand", replicate), is_new=True)
         for epoch in range(1, 6):
             log.metrics(values, epoch * 10, epoch)
         log.artifact("curves.parquet", b"x" * 2000)

@@ -18,7 +18,8 @@ import torch
 from paribus.models.build import build
 from paribus.recipe import preset
 from paribus.recipe.families.wide_resnet import WideResNet
-from paribus.tracking import Recorder, TrialHeader
+from paribus.study import Arm
+from paribus.tracking import Recorder, TrialRecord
 from paribus.tracking.mlflow.server import ServerProcess, start_server
 from paribus.tracking.outbox.artifacts import WEIGHTS
 from paribus.training.checkpoints.weights import encode_weights
@@ -35,7 +36,8 @@ def cpu_s(server: ServerProcess) -> float:
 def record(recorder: Recorder, study: str, weights: bytes) -> None:
     """A trial with nothing in it but its end and, where there are any, its weights."""
     trial_id = uuid.uuid4().hex * 2
-    log = recorder.trial(TrialHeader(study=study, trial_id=trial_id, arm=(), arm_name="base", replicate=1, run_id=""))
+    record = TrialRecord(study=study, trial_id=trial_id, arm=Arm(()), arm_name="base", replicate=1)
+    log = recorder.trial(record.begun(), is_new=True)
     if weights:
         log.artifact(WEIGHTS, weights)
     log.finish("finished", {"top1": 90.0})

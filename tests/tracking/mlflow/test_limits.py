@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,13 @@ from paribus.report.terminal import status_text
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
-from paribus.tracking import LedgerError, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study
+from paribus.tracking import LedgerError, MlflowRest, Recorder, StudyHeader, TrialRecord, open_study
 from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import Metric, create_run, ensure_experiment, get_run, log_batch
 
 pytestmark = pytest.mark.cluster
-Make = Callable[..., TrialHeader]
+Make = Callable[..., TrialRecord]
 
 
 @pytest.fixture
@@ -76,13 +77,13 @@ def test_two_params_that_differ_after_6000_characters_stay_different(rest: Mlflo
 
 
 def test_a_long_param_does_not_conflict_with_itself_in_the_next_attempt(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     for attempt, outcome in ((1, "interrupted"), (2, "finished")):
         with Recorder(outbox, uri) as recorder:
-            recorder.trial(header(attempt=attempt, params={"data.shards": "s" * 7000})).finish(outcome)
+            recorder.trial(begin(attempt=attempt, params={"data.shards": "s" * 7000})).finish(outcome)
     (trial,) = ledger.trials(study)
-    assert words.CONFLICT not in trial.tags
+    assert not trial.conflicts
 
 
 def test_a_note_for_people_is_cut_at_a_line_and_says_so(rest: MlflowRest, run_id: str) -> None:
@@ -119,19 +120,19 @@ def planned(study: str, home: Path) -> tuple[Study, list[Trial]]:
     return asked, list(trials(asked, lambda recipe: data_digest(recipe, home)))
 
 
-def _record(uri: str, outbox: Path, study: Study, trial: Trial, **tags: str) -> None:
+def _record(uri: str, outbox: Path, study: Study, trial: Trial, **facts: Any) -> None:
     with Recorder(outbox, uri) as recorder:
         log = recorder.trial(
-            TrialHeader(
+            TrialRecord(
                 study=study.name,
                 trial_id=trial.id,
-                arm=trial.arm.levels,
+                arm=trial.arm,
                 arm_name=trial.arm.name,
                 replicate=trial.replicate,
-            )
+            ).begun()
         )
         log.metrics({"top1": 50.0 + trial.replicate}, step=1, epoch=1)
-        log.finish("finished", {"top1": 50.0 + trial.replicate}, tags)
+        log.finish("finished", {"top1": 50.0 + trial.replicate}, replace(log.record, **facts))
 
 
 def test_a_study_of_3000_epochs_is_judged_and_a_stream_that_leaves_at_the_last_is_named(
@@ -141,7 +142,7 @@ def test_a_study_of_3000_epochs_is_judged_and_a_stream_that_leaves_at_the_last_i
     for trial in drawn:
         other = trial.replicate == 2 and trial.arm == study.arms[1]
         hashes = [*HASHES[:-1], "f" * 12] if other else HASHES
-        _record(uri, outbox, study, trial, **{"paribus.stream_hash": json.dumps(hashes)})
+        _record(uri, outbox, study, trial, stream_hashes=tuple(hashes))
     found = judge(study, uri, home)
     (note,) = [note for note in found.notes if "data streams" in note]
     assert note.startswith("replicate 2: ")
@@ -153,9 +154,11 @@ def test_stream_hashes_that_an_earlier_paribus_cut_are_compared_as_far_as_they_g
 ) -> None:
     study, drawn = planned
     for trial in drawn:
-        cut = json.dumps(["0" * 12, *HASHES] if trial.replicate == 3 else HASHES)[:8000]
-        whole = json.dumps(HASHES)
-        _record(uri, outbox, study, trial, **{"paribus.stream_hash": cut if trial.arm == study.arms[0] else whole})
+        _record(uri, outbox, study, trial, stream_hashes=tuple(HASHES))
+    for trial in ledger.trials(study.name):
+        if trial.arm == study.arms[0]:
+            cut = json.dumps(["0" * 12, *HASHES] if trial.replicate == 3 else HASHES)[:8000]
+            log_batch(rest, trial.run_id, tags={"paribus.stream_hash": cut})
     notes = [note for note in judge(study, uri, home).notes if "data streams" in note]
     assert [note.split(":")[0] for note in notes] == ["replicate 3"]
 

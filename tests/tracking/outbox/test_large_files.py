@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faulty_line import Answer, Line
 
-from paribus.tracking import LedgerError, Recorder, TrialHeader, replay
+from paribus.tracking import LedgerError, Recorder, TrialRecord, replay
 from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
@@ -16,19 +17,19 @@ LIMIT = 100_000
 
 
 def test_a_file_that_is_too_large_is_said_to_be_lost_and_all_else_arrives(
-    line: Line, ledger: Ledger, outbox: Path, header: Callable[..., TrialHeader], study: str
+    line: Line, ledger: Ledger, outbox: Path, begin: Callable[..., TrialRecord], study: str
 ) -> None:
     line.fault = lambda method, path, body: Answer(status=413) if len(body) > LIMIT else None
     with Recorder(outbox, line.uri) as recorder:
-        log = recorder.trial(header())
+        log = recorder.trial(begin())
         log.artifact("recipe.json", b"{}")
         log.artifact("weights.pt", bytes(LIMIT + 1))
-        log.finish("finished", {"top1": 93.5}, {"paribus.weights": "0" * 64})
+        log.finish("finished", {"top1": 93.5}, replace(log.record, weights="0" * 64))
         assert not recorder.close()
     (trial,) = ledger.trials(study)
     assert (trial.outcome, trial.metrics) == ("finished", {"top1": 93.5})
     assert ledger.artifact(trial.run_id, "recipe.json") == b"{}"
-    assert "weights.pt: 0 MiB are more than the server takes" in trial.tags["paribus.lost_artifact"]
+    assert "weights.pt: 0 MiB are more than the server takes" in trial.lost_artifact
     with pytest.raises(LedgerError, match=r"lacks weights.pt \(weights.pt: 0 MiB are more than the server takes"):
         ledger.weights(trial)
     line.heal()

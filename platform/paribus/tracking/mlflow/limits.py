@@ -18,14 +18,14 @@ from paribus.host.secrets import without_secrets
 
 KEY_LENGTH = 250
 NAME_LENGTH = 250
-TAG_LENGTH = 8000
+_TAG_LENGTH = 8000
 PARAM_LENGTH = 6000
-METRICS_PER_BATCH = 1000
-PARAMS_PER_BATCH = 100
-TAGS_PER_BATCH = 100
-ITEMS_PER_BATCH = 1000
+_METRICS_PER_BATCH = 1000
+_PARAMS_PER_BATCH = 100
+_TAGS_PER_BATCH = 100
+_ITEMS_PER_BATCH = 1000
 # MLflow states a million bytes a request; what we count leaves the braces out.
-BYTES_PER_BATCH = 900_000
+_BYTES_PER_BATCH = 900_000
 
 _DIGITS = 16
 _HEAD = re.compile(r"\[parts (\d+) ([0-9a-f]{16})\] ")
@@ -50,10 +50,10 @@ def split_tags(tags: Mapping[str, str]) -> dict[str, str]:
     heads: dict[str, str] = {}
     for name, given in tags.items():
         key, value = fitting(name, KEY_LENGTH), without_secrets(str(given))
-        if len(value) <= TAG_LENGTH and not _HEAD.match(value):
+        if len(value) <= _TAG_LENGTH and not _HEAD.match(value):
             heads[key] = value
         elif key.startswith(_MLFLOWS_OWN):
-            heads[key] = cut_text(value, TAG_LENGTH)
+            heads[key] = cut_text(value, _TAG_LENGTH)
         else:
             head, rest = _split(key, value)
             heads[key] = head
@@ -81,9 +81,9 @@ def batches(metrics: list[Item], params: list[Item], tags: list[Item]) -> Iterat
     while any(left.values()):
         body: dict[str, list[Item]] = {}
         num_items = num_bytes = 0
-        for kind, most in (("params", PARAMS_PER_BATCH), ("tags", TAGS_PER_BATCH), ("metrics", METRICS_PER_BATCH)):
-            room = min(most, ITEMS_PER_BATCH - num_items)
-            taken, size = _as_many(left[kind][:room], BYTES_PER_BATCH - num_bytes, at_least=0 if num_items else 1)
+        for kind, most in (("params", _PARAMS_PER_BATCH), ("tags", _TAGS_PER_BATCH), ("metrics", _METRICS_PER_BATCH)):
+            room = min(most, _ITEMS_PER_BATCH - num_items)
+            taken, size = _as_many(left[kind][:room], _BYTES_PER_BATCH - num_bytes, at_least=0 if num_items else 1)
             body[kind], left[kind] = left[kind][:taken], left[kind][taken:]
             num_items, num_bytes = num_items + taken, num_bytes + size
         yield body
@@ -103,8 +103,8 @@ def _as_many(items: list[Item], room: int, *, at_least: int) -> tuple[int, int]:
 def _split(key: str, value: str) -> tuple[str, dict[str, str]]:
     digest = _digest(value)
     stem = fitting(key, _STEM)
-    first = TAG_LENGTH - len(f"[parts 9999999 {digest}] ")
-    rest = [value[start : start + TAG_LENGTH] for start in range(first, len(value), TAG_LENGTH)]
+    first = _TAG_LENGTH - len(f"[parts 9999999 {digest}] ")
+    rest = [value[start : start + _TAG_LENGTH] for start in range(first, len(value), _TAG_LENGTH)]
     parts = {f"{stem}.part-{digest}.{number}": part for number, part in enumerate(rest, 2)}
     return f"[parts {len(rest) + 1} {digest}] {value[:first]}", parts
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
     import httpx
 
-API = "/api/2.0/mlflow/"
+_API = "/api/2.0/mlflow/"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
-TEXTS = (".json", ".md", ".txt")
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_TEXTS = (".json", ".md", ".txt")
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Besides every 5xx but those that say "never": a server's fault, a full disk (507), a proxy's time-out.
-PASSING_STATUS = {408, 425, 429}
-LASTING_STATUS = {501, 505}
-BARRED_STATUS = {401, 403, 407}
-FIRST_WAIT_S = 0.1
-LONGEST_WAIT_S = 5.0
+_PASSING_STATUS = {408, 425, 429}
+_LASTING_STATUS = {501, 505}
+_BARRED_STATUS = {401, 403, 407}
+_FIRST_WAIT_S = 0.1
+_LONGEST_WAIT_S = 5.0
 
 Json = dict[str, Any]
 
@@ -84,18 +84,18 @@ class MlflowRest:
 
     def get(self, path: str, **params: str | int | list[str]) -> Json:
         """GET `path` of the API; returns the decoded answer."""
-        return self._decoded(self.request("GET", API + path, params=params))
+        return self._decoded(self.request("GET", _API + path, params=params))
 
     def post(self, path: str, body: Mapping[str, object]) -> Json:
         """POST `body` to `path` of the API; returns the decoded answer."""
-        return self._decoded(self.request("POST", API + path, json=body))
+        return self._decoded(self.request("POST", _API + path, json=body))
 
     def put_artifact(self, artifact_uri: str, name: str, data: bytes, *, budget_s: float | None = None) -> None:
         """Store `data` as the artifact `name` (a relative path) of the run whose root is `artifact_uri`.
 
         `budget_s` replaces the client's own; 0 tries once.
         """
-        kept = without_secrets(data) if name.endswith(TEXTS) else data
+        kept = without_secrets(data) if name.endswith(_TEXTS) else data
         response = self.request("PUT", artifact_path(artifact_uri, name), budget_s=budget_s, content=kept)
         if response.content:  # a proxy's login page comes with a 200 too; MLflow answers nothing or a JSON object
             self._decoded(response)
@@ -109,7 +109,7 @@ class MlflowRest:
         import httpx
 
         deadline = time.monotonic() + (self.budget_s if budget_s is None else budget_s)
-        wait_s = FIRST_WAIT_S
+        wait_s = _FIRST_WAIT_S
         while True:
             self.num_requests += 1
             status = 0
@@ -126,7 +126,7 @@ class MlflowRest:
                 raise LedgerBarred(f"The tracking address is {self.uri!r}, which is none: {error}") from error
             if time.monotonic() + wait_s > deadline or self._stop.wait(wait_s * random.uniform(0.5, 1.0)):
                 raise self._given_up(problem, status)
-            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def _given_up(self, problem: str, status: int) -> LedgerUnreachable:
         if status:
@@ -196,7 +196,7 @@ def artifact_path(artifact_uri: str, name: str) -> str:
 def is_passing(response: httpx.Response) -> bool:
     """Whether the trouble that `response` reports may be over soon: it is the server's, or the line's."""
     status = response.status_code
-    return status in PASSING_STATUS or (status >= 500 and status not in LASTING_STATUS)
+    return status in _PASSING_STATUS or (status >= 500 and status not in _LASTING_STATUS)
 
 
 def raise_for_status(response: httpx.Response, uri: str, asked: str) -> None:
@@ -220,7 +220,7 @@ def raise_for_status(response: httpx.Response, uri: str, asked: str) -> None:
     message = f"MLflow at {uri} refused {asked} (HTTP {status}): {text[:2000]}{hint}"
     # A missing file comes without MLflow's words, and a proxy's limit on bodies is about this body.
     own = code or status == 413 or (status == 404 and ARTIFACTS in asked)
-    kind = LedgerBarred if status in BARRED_STATUS or not own else LedgerError
+    kind = LedgerBarred if status in _BARRED_STATUS or not own else LedgerError
     raise kind(message, code=code, status=status)
 
 
@@ -268,5 +268,5 @@ def _client(uri: str, timeout_s: float) -> httpx.Client:
         # Plain http has no certificate to look at, and reading the authorities takes tens of milliseconds.
         verify=_verification() if uri.startswith("https") else False,
         # A proxy from the environment can't reach a server on this machine's own loopback.
-        trust_env=urlsplit(uri).hostname not in LOOPBACK,
+        trust_env=urlsplit(uri).hostname not in _LOOPBACK,
     )

@@ -24,7 +24,7 @@ from paribus.tracking.mlflow.limits import (
 from paribus.tracking.mlflow.rest import Json, MlflowRest
 from paribus.tracking.schema import SCHEMA, check_schema
 
-RUNS_PER_PAGE = 5000
+_RUNS_PER_PAGE = 5000
 
 
 class Latest(NamedTuple):
@@ -100,7 +100,7 @@ def search_runs(
     body: Json = {
         "experiment_ids": experiment_ids,
         "filter": where,
-        "max_results": RUNS_PER_PAGE,
+        "max_results": _RUNS_PER_PAGE,
         "order_by": [f"attributes.start_time {'DESC' if newest_first else 'ASC'}"],
     }
     while experiment_ids:
@@ -189,6 +189,12 @@ def close_duplicate(rest: MlflowRest, run: Run, winner: Run) -> None:
     update_run(rest, run.run_id, "KILLED", now_ms())
 
 
+def winner_of(rest: MlflowRest, run: Run) -> Run:
+    """`run`, or the run that it duplicates."""
+    other = run.tags.get(words.DUPLICATE_OF)
+    return winner_of(rest, get_run(rest, other)) if other else run
+
+
 def oldest(found: Iterable[Run]) -> Run | None:
     """The run that all agree on: no duplicate, then the earliest start, then the smallest id."""
     kept = [run for run in found if words.DUPLICATE_OF not in run.tags]
@@ -229,6 +235,11 @@ def fitting_params(params: Mapping[str, str]) -> dict[str, str]:
     return {
         fitting(key, KEY_LENGTH): fitting(without_secrets(str(value)), PARAM_LENGTH) for key, value in params.items()
     }
+
+
+def run_url(uri: str, experiment_id: str, run_id: str) -> str:
+    """The address of a run's page."""
+    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}"
 
 
 def now_ms() -> int:

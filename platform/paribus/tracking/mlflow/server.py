@@ -21,12 +21,12 @@ from paribus.host.child_environment import child_environment
 from paribus.host.processes import family_of, is_running, is_same_process, start_of, uninterrupted
 from paribus.tracking.errors import LedgerError
 
-START_S = 120.0
+_START_S = 120.0
 # For a server that did not come up: it has no request under way.
 _STOP_S = 2.0
-STATE = "server.json"
+_STATE = "server.json"
 # Neither usage reports nor the language-model job runner (a further process) belongs to a ledger.
-QUIET = {
+_QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -58,7 +58,7 @@ class ServerProcess:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the server and its workers; safe to repeat."""
-        state = Path(self.folder) / STATE
+        state = Path(self.folder) / _STATE
         if is_same_process(self.pid, self.pid_start):
             # A worker may outlive the process that started it by as long as a request takes: wait for all of them.
             family = family_of(self.pid)
@@ -100,7 +100,7 @@ def start_server(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=child_environment(QUIET),
+                env=child_environment(_QUIET),
                 start_new_session=True,
             )
             pid, began = process.pid, start_of(process.pid)
@@ -109,7 +109,7 @@ def start_server(
             )
             started(server)
         _wait_until_healthy(process, host, port, log)
-        (folder / STATE).write_text(json.dumps(asdict(server)))
+        (folder / _STATE).write_text(json.dumps(asdict(server)))
     except BaseException:
         if server is not None:
             server.stop(_STOP_S)
@@ -121,7 +121,7 @@ def start_server(
 
 def running_server(folder: Path) -> ServerProcess | None:
     """The server that serves `folder`, if one that we started is still alive."""
-    server = _recorded(folder / STATE)
+    server = _recorded(folder / _STATE)
     return server if server is not None and server.alive else None
 
 
@@ -147,14 +147,14 @@ def _prepare_database(path: Path) -> None:
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], host: str, port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_S
+    deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise LedgerError(f"`mlflow server` ended with exit code {process.returncode}.\n{_tail(log)}")
         if _answers(host, port):
             return
         time.sleep(0.05)
-    raise LedgerError(f"`mlflow server` did not answer on {host}:{port} within {START_S:.0f} s.\n{_tail(log)}")
+    raise LedgerError(f"`mlflow server` did not answer on {host}:{port} within {_START_S:.0f} s.\n{_tail(log)}")
 
 
 def _answers(host: str, port: int) -> bool:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from paribus.tracking.errors import LedgerBarred, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
+from paribus.tracking.outbox.opening import OPENING
 from paribus.tracking.outbox.outbox import RECORDS, REJECTED, WHY, Outbox, Record, outboxes, parsed, sent_of
 from paribus.tracking.outbox.sender import Sender
-from paribus.tracking.trial_runs import Studies
+from paribus.tracking.trials.runs import Studies
 
 # Once one outbox of a replay met a fault of the server, the others are tried, with shorter patience.
-SHORT_BUDGET_S = 0.5
+_SHORT_BUDGET_S = 0.5
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +62,7 @@ def results_in(folders: Iterable[Path]) -> dict[str, str]:
     found = {}
     for folder in folders:
         header, end = _first_and_end(folder)
-        if header.get("kind") == "header" and end.get("outcome") not in (None, "interrupted"):
+        if header.get("kind") == OPENING and end.get("outcome") not in (None, "interrupted"):
             found[str(header.get("trial_id"))] = str(end["outcome"])
     return found
 
@@ -94,7 +95,7 @@ def replay(outbox: Path, uri: str, *, budget_s: float = 15.0, refused_too: bool 
                 summary.num_left += 1
                 summary.trouble = str(error)
                 away = not error.status
-                rest.budget_s = min(SHORT_BUDGET_S, budget_s)
+                rest.budget_s = min(_SHORT_BUDGET_S, budget_s)
     return summary
 
 

@@ -20,45 +20,22 @@ import shutil
 import stat
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from paribus.tracking.trials.record import TrialRecord
 
 RECORDS = "records.jsonl"
-SENT = "sent"
+_SENT = "sent"
 REJECTED = ".rejected"
 WHY = "why.txt"
 # Files that a full disk did not take are held in memory, up to this size in all, until they are sent.
-HELD_BYTES = 256 * 2**20
+_HELD_BYTES = 256 * 2**20
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialHeader:
-    """What a trial's attempt is, as the ledger needs to know it before the first point.
-
-    `resumed_step` is the step of the checkpoint from which this attempt goes on (0: from the start).
-    `run_id` is what the planner knows: the trial's run, "" where it looked and there is none yet,
-    None where nobody looked (the sender then searches, which costs the server about 0.1 s).
-    `settings` and `settings_name` are those of the study run that the trial belongs to.
-    """
-
-    study: str
-    trial_id: str
-    arm: tuple[tuple[str, Any], ...]
-    arm_name: str
-    replicate: int
-    attempt: int = 1
-    resumed_step: int = 0
-    params: Mapping[str, str] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    started_ms: int = 0
-    run_id: str | None = None
-    settings: str = ""
-    settings_name: str = ""
 
 
 class OutboxError(RuntimeError):
@@ -73,22 +50,10 @@ class Sent(NamedTuple):
     files: tuple[str, ...] = ()
 
 
-def header_record(header: TrialHeader) -> Record:
-    """The first record of an outbox."""
-    return {"kind": "header", **asdict(header)}
-
-
-def header_of(record: Record) -> TrialHeader:
-    """The header from its record."""
-    fields = {key: value for key, value in record.items() if key != "kind"}
-    fields["arm"] = tuple((path, _tuple(level)) for path, level in fields["arm"])
-    return TrialHeader(**fields)
-
-
-def folder_of(outbox: Path, header: TrialHeader) -> Path:
-    """Where an attempt keeps its records."""
-    study = re.sub(r"[^\w.-]", "_", header.study) or "_"
-    return outbox / study / f"{re.sub(r'[^0-9A-Za-z_-]', '_', header.trial_id)}.{header.attempt}"
+def folder_of(outbox: Path, trial: TrialRecord) -> Path:
+    """Where the trial's newest attempt keeps its records."""
+    study = re.sub(r"[^\w.-]", "_", trial.study) or "_"
+    return outbox / study / f"{re.sub(r'[^0-9A-Za-z_-]', '_', trial.trial_id)}.{trial.attempt}"
 
 
 def free_folder(folder: Path) -> Path:
@@ -187,7 +152,7 @@ class Outbox:
                 self._store(file, data)
             except OSError as error:
                 self._warn(error)
-                if sum(map(len, self._held_files.values())) + len(data) <= HELD_BYTES:
+                if sum(map(len, self._held_files.values())) + len(data) <= _HELD_BYTES:
                     self._held_files[file] = data
         self.write({"kind": "artifact", "name": name, "file": file})
 
@@ -239,10 +204,10 @@ class Outbox:
 
     def acknowledge(self, sent: Sent) -> None:
         """Note, atomically, what the server has."""
-        aside = self.folder / f".{SENT}"
+        aside = self.folder / f".{_SENT}"
         try:
             aside.write_text(json.dumps({"offset": sent.offset, "run_id": sent.run_id, "files": list(sent.files)}))
-            os.replace(aside, self.folder / SENT)
+            os.replace(aside, self.folder / _SENT)
         except OSError as error:
             self._warn(error)  # sending it again later is harmless
 
@@ -289,7 +254,7 @@ class Outbox:
 def sent_of(folder: Path) -> Sent:
     """What the server has of an outbox; nothing where the note is missing or damaged: sending twice is harmless."""
     try:
-        answer = json.loads((folder / SENT).read_bytes())
+        answer = json.loads((folder / _SENT).read_bytes())
     except (OSError, ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
@@ -342,7 +307,3 @@ def _own(path: Path, *, create: bool) -> int:
                 continue
             raise
         os.close(descriptor)
-
-
-def _tuple(level: Any) -> Any:
-    return tuple(map(_tuple, level)) if isinstance(level, list) else level

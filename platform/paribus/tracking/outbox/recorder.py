@@ -5,29 +5,37 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from paribus.tracking.errors import LedgerBarred, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import now_ms
 from paribus.tracking.outbox.delivery import deliver
-from paribus.tracking.outbox.outbox import Outbox, TrialHeader, folder_of, free_folder, header_record
+from paribus.tracking.outbox.opening import Opening, opening_line
+from paribus.tracking.outbox.outbox import Outbox, folder_of, free_folder
 from paribus.tracking.outbox.sender import Sender
-from paribus.tracking.tags import STATUS
-from paribus.tracking.trial_runs import Studies
+from paribus.tracking.trials.record import STATUS, TrialRecord
+from paribus.tracking.trials.runs import Studies
+from paribus.tracking.trials.stored import changes
 
-FLUSH_S = 1.0
-LONGEST_PAUSE_S = 10.0
-GIVE_UP_S = 2.0
+if TYPE_CHECKING:
+    from paribus.study.settings import Settings
+
+_FLUSH_S = 1.0
+_LONGEST_PAUSE_S = 10.0
+_GIVE_UP_S = 2.0
 log = logging.getLogger(__name__)
 
 
 class TrialLog:
-    """One attempt's log. Every call appends to a file and returns; none waits for a server or raises for a disk."""
+    """One attempt's log. Every call appends to a file and returns; none waits for a server or raises for a disk.
 
-    def __init__(self, outbox: Outbox, ended: threading.Event) -> None:
+    `record` is the trial as far as it was told of.
+    """
+
+    def __init__(self, record: TrialRecord, outbox: Outbox, ended: threading.Event) -> None:
+        self.record = record
         self._outbox = outbox
         self._ended = ended
 
@@ -43,21 +51,22 @@ class TrialLog:
         """Record a file: `name` is its path in the run, such as `curves.parquet`."""
         self._outbox.write_artifact(name, data)
 
-    def tags(self, values: Mapping[str, str]) -> None:
-        """Record tags; a later value of the same tag replaces the earlier."""
-        self._outbox.write({"kind": "tags", "tags": dict(values)})
+    def update(self, now: TrialRecord) -> None:
+        """Record what is known of the trial by now: `record` with other values in some fields."""
+        self._outbox.write({"kind": "tags", "tags": changes(self.record, now)})
+        self.record = now
 
-    def finish(
-        self, outcome: str, metrics: Mapping[str, float] | None = None, tags: Mapping[str, str] | None = None
-    ) -> None:
+    def finish(self, outcome: str, metrics: Mapping[str, float] | None = None, now: TrialRecord | None = None) -> None:
         """End the attempt as one of STATUS: `finished`, `diverged`, ..., or `interrupted` (to be resumed).
 
-        `metrics` are the final results, stored as `final/<key>`. Raises ValueError for any other outcome.
+        `metrics` are the final results; `now` is what else is known of the trial, as in `update`. What an attempt's end
+        does not tell (a reason, weights ...) is not kept of an earlier one. Raises ValueError for any other outcome.
         """
         if outcome not in STATUS:
             raise ValueError(f"outcome is {outcome!r}; it must be one of {', '.join(STATUS)}")
         numbers = {key: float(value) for key, value in (metrics or {}).items()}
-        record = {"kind": "end", "outcome": outcome, "time_ms": now_ms(), "metrics": numbers, "tags": dict(tags or {})}
+        tags = changes(self.record, now or self.record)
+        record = {"kind": "end", "outcome": outcome, "time_ms": now_ms(), "metrics": numbers, "tags": tags}
         self._outbox.write(record)
         self._ended.set()
 
@@ -69,7 +78,7 @@ class Recorder:
     (`replay`). Without `uri` they only wait.
     """
 
-    def __init__(self, outbox: Path, uri: str | None, *, flush_s: float = FLUSH_S) -> None:
+    def __init__(self, outbox: Path, uri: str | None, *, flush_s: float = _FLUSH_S) -> None:
         self.outbox = outbox
         self.trouble = ""
         self._rest = MlflowRest(uri, budget_s=1.0) if uri else None
@@ -90,19 +99,21 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def trial(self, header: TrialHeader) -> TrialLog:
-        """Begin an attempt. Raises BlockingIOError if a live process is recording the same attempt of the trial."""
-        outbox = Outbox(free_folder(folder_of(self.outbox, header)), create=True)
-        if not header.started_ms:
-            header = replace(header, started_ms=now_ms())
-        outbox.write(header_record(header))
+    def trial(self, record: TrialRecord, *, settings: Settings | None = None, is_new: bool = False) -> TrialLog:
+        """Log the newest attempt of a trial that has `begun`, of a study at these settings.
+
+        `is_new` promises that the planner looked, and the trial has no run yet. Raises BlockingIOError if a live
+        process is recording the same attempt.
+        """
+        outbox = Outbox(free_folder(folder_of(self.outbox, record)), create=True)
+        outbox.write(opening_line(Opening(record=record, settings=settings, is_new=is_new)))
         with self._lock:
             if self._studies is None:
                 self._unsent.append(outbox)
             else:
                 self._senders.append(Sender(outbox, self._studies))
                 self._start()
-        return TrialLog(outbox, self._wake)
+        return TrialLog(record, outbox, self._wake)
 
     def close(self, timeout_s: float = 30.0) -> bool:
         """Send what is left for at most `timeout_s` seconds; whether the server has everything.
@@ -131,7 +142,7 @@ class Recorder:
         self._given_up.set()
         if self._rest is not None:
             self._rest.abandon()
-        thread.join(GIVE_UP_S)
+        thread.join(_GIVE_UP_S)
         return not thread.is_alive()
 
     def _start(self) -> None:
@@ -160,7 +171,7 @@ class Recorder:
                 continue
             self._wake.set()
             if not self._closing.wait(pause_s):
-                pause_s = min(max(pause_s, 0.5) * 2, LONGEST_PAUSE_S)
+                pause_s = min(max(pause_s, 0.5) * 2, _LONGEST_PAUSE_S)
             else:
                 self._given_up.wait(0.2)
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerBarred, LedgerError, LedgerUnreachable
-from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, now_ms
-from paribus.tracking.outbox.outbox import Outbox, Record, Sent, TrialHeader, header_of, parsed
+from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, now_ms, update_run
+from paribus.tracking.outbox.opening import OPENING, Opening, opening_of
+from paribus.tracking.outbox.outbox import Outbox, Record, Sent, parsed
 from paribus.tracking.outbox.upload import Artifacts
-from paribus.tracking.trial_runs import (
-    Batch,
-    Studies,
-    add_end,
-    attempt_tags,
-    close_run,
-    is_superseded,
-    open_run,
-    reopen,
-    restore,
-)
+from paribus.tracking.trials.record import ATTEMPT_METRIC, EPOCH_METRIC, INTERRUPTED, TrialRecord
+from paribus.tracking.trials.runs import Batch, Studies, add_end, add_late_end, is_superseded, open_run, reopen, restore
+from paribus.tracking.trials.stored import from_mlflow, with_tags
 
-READ_BYTES = 400_000
+_READ_BYTES = 400_000
 
 
 class Sender:
@@ -35,8 +27,9 @@ class Sender:
         self.leftover = leftover
         self.num_points = 0
         self.rejected = ""
-        self._header: TrialHeader | None = None
+        self._opening: Opening | None = None
         self._run: Run | None = None
+        self._told: dict[str, str] = {}  # what the attempt said of the trial before its end
         self._alone = False
         self.over = False  # all records are in the ledger, the end too
         sent = outbox.sent()
@@ -49,7 +42,7 @@ class Sender:
         position = 0
         while position < self._offset:
             before = position
-            for record, position in self.outbox.read(before, READ_BYTES):
+            for record, position in self.outbox.read(before, _READ_BYTES):
                 if position > self._offset:
                     return
                 self._note(record)
@@ -59,6 +52,8 @@ class Sender:
     def _note(self, record: Record) -> None:
         if record["kind"] == "artifact":
             self._artifacts.add(record)
+        elif record["kind"] == "tags":
+            self._told |= record["tags"]
         self.over = self.over or record["kind"] == "end"
 
     @property
@@ -86,7 +81,7 @@ class Sender:
         if not records:
             if not self.leftover:
                 return False
-            end = {"kind": "end", "outcome": "interrupted", "metrics": {}, "tags": {}, "time_ms": now_ms()}
+            end = {"kind": "end", "outcome": INTERRUPTED, "metrics": {}, "tags": {}, "time_ms": now_ms()}
         if not self._send_or_mend(records, end):
             self._offset, self._run, self._run_id = 0, None, ""
             self._artifacts = Artifacts(self.outbox, self.rest)
@@ -111,7 +106,7 @@ class Sender:
         """The next records, the offset after those on disk, and the lines of those that the disk has no room for."""
         records: list[Record] = []
         offset = self._offset
-        for record, after in self.outbox.read(self._offset, READ_BYTES):
+        for record, after in self.outbox.read(self._offset, _READ_BYTES):
             records.append(record)
             offset = after
             if record["kind"] == "end":
@@ -141,61 +136,73 @@ class Sender:
 
     def _send(self, records: list[Record], end: Record | None) -> bool:
         """Send records; False if the run turned out to be a duplicate, so that all must go to another."""
-        header, batch = self._first(records), Batch()
-        run = self._opened(header, batch, ends=end is not None)
-        superseded = False
-        if end is not None and not (self._alone and end["outcome"] != "interrupted"):
-            now = get_run(self.rest, run.run_id)
-            if words.DUPLICATE_OF in now.tags:
+        opening, batch = self._first(records), Batch()
+        run = self._opened(opening, batch, ends=end is not None)
+        superseded = None
+        if end is not None and not (self._alone and end["outcome"] != INTERRUPTED):
+            there = from_mlflow(get_run(self.rest, run.run_id))
+            if there.duplicate_of:
                 return False
-            superseded = is_superseded(now, header)
-        _fill(batch, header, records)
-        if end is not None and superseded:
-            batch.tags.update(attempt_tags(header, now, ended_ms=end["time_ms"], outcome=end["outcome"]))
-        elif end is not None:
-            add_end(batch, header, end)
+            superseded = there if is_superseded(there, opening.record) else None
+        _fill(batch, opening.record, records)
+        ended = self._ended(opening.record, records, end) if end is not None else None
+        if ended is not None and superseded is not None:
+            add_late_end(batch, superseded, ended)
+        elif ended is not None and end is not None:
+            batch.tags.update(end["tags"])
+            add_end(batch, ended)
         log_batch(self.rest, run.run_id, batch.metrics, batch.params, batch.tags)
         self.num_points += len(batch.metrics)
-        if end is not None and not superseded:
-            close_run(self.rest, run, end)
+        if ended is not None and superseded is None:
+            update_run(self.rest, run.run_id, ended.status, ended.ended_ms)
         return True
 
+    def _ended(self, trial: TrialRecord, records: list[Record], end: Record) -> TrialRecord:
+        told = dict(self._told)
+        for record in (*records, end):
+            told |= record.get("tags", {})
+        return with_tags(trial, told).ended(end["outcome"], end["metrics"], end["time_ms"])
+
     def _send_files(self) -> None:
-        header = self._first([])
+        record = self._first([]).record
         run, folder = self._run, ""
         if run is None or not self._alone:
             run = get_run(self.rest, run.run_id if run else self._run_id)
             # A newer attempt's files have these names in the run already, or will.
-            folder = f"attempt.{header.attempt}/" if is_superseded(run, header) else ""
+            folder = f"attempt.{record.attempt}/" if is_superseded(from_mlflow(run), record) else ""
         if self._artifacts.send(run, folder):
             self._acknowledge()
 
-    def _first(self, records: list[Record]) -> TrialHeader:
-        if self._header is None:
-            first = next((record for record, _ in self.outbox.read(0, READ_BYTES)), None)
+    def _first(self, records: list[Record]) -> Opening:
+        if self._opening is None:
+            first = next((record for record, _ in self.outbox.read(0, _READ_BYTES)), None)
             found = first or (records[0] if records else {})
-            if found.get("kind") != "header":
+            if found.get("kind") != OPENING:
                 raise LedgerError(f"The outbox {self.outbox.folder} does not begin with a trial's header")
-            self._header = header_of(found)
-        return self._header
+            try:
+                self._opening = opening_of(found)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                text = f"The outbox {self.outbox.folder} begins with a header that lacks or damages {error}"
+                raise LedgerError(text) from error
+        return self._opening
 
-    def _opened(self, header: TrialHeader, batch: Batch, *, ends: bool) -> Run:
+    def _opened(self, opening: Opening, batch: Batch, *, ends: bool) -> Run:
         if self._run is None:
-            alone = header.run_id == "" and not self.leftover
-            self._run, created = open_run(self.studies, header, self._run_id, alone=alone, batch=batch)
+            alone = opening.is_new and not self.leftover
+            self._run, created = open_run(self.studies, opening, self._run_id, alone=alone, batch=batch)
             # Only a run that nobody else can have met needs no second look before it is closed.
             self._alone = alone and created
             self._run_id = self._run.run_id
             self._acknowledge()
             if not created:
-                reopen(self.rest, self._run, header, batch, ends=ends)
+                reopen(self.rest, self._run, opening.record, batch, ends=ends)
         return self._run
 
 
-def _fill(batch: Batch, header: TrialHeader, records: list[Record]) -> None:
+def _fill(batch: Batch, trial: TrialRecord, records: list[Record]) -> None:
     for record in records:
         if record["kind"] == "metrics":
-            batch.metrics += points(record, header.attempt)
+            batch.metrics += points(record, trial.attempt)
         elif record["kind"] == "tags":
             batch.tags.update(record["tags"])
 
@@ -203,7 +210,7 @@ def _fill(batch: Batch, header: TrialHeader, records: list[Record]) -> None:
 def points(record: Record, attempt: int) -> list[Metric]:
     """The points of one record. Attempts after the first say so at every step, for readers to tell them apart."""
     step, time_ms = record["step"], record["time_ms"]
-    values = {**record["metrics"], words.EPOCH_METRIC: float(record["epoch"])}
+    values = {**record["metrics"], EPOCH_METRIC: float(record["epoch"])}
     if attempt > 1:
-        values[words.ATTEMPT_METRIC] = float(attempt)
+        values[ATTEMPT_METRIC] = float(attempt)
     return [Metric(key, value, time_ms, step) for key, value in values.items()]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
-from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerBarred, LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Run, log_batch
 from paribus.tracking.outbox.outbox import Outbox, OutboxError, Record
+from paribus.tracking.trials.stored import from_mlflow, tags_of
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 10.0
-TOO_LARGE = 413
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 10.0
+_TOO_LARGE = 413
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +33,7 @@ class Artifacts:
         self._refused: set[str] = set()
         self._why: dict[str, str] = {}
         self._told: str | None = None
-        self._pause_s, self._next_try = FIRST_PAUSE_S, 0.0
+        self._pause_s, self._next_try = _FIRST_PAUSE_S, 0.0
 
     def add(self, record: Record) -> None:
         """Take the file that `record` names, unless the server has it."""
@@ -64,7 +65,7 @@ class Artifacts:
                 self._send_one(run, folder, file)
         finally:
             self._tell(run)
-        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S) if self.due else FIRST_PAUSE_S
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S) if self.due else _FIRST_PAUSE_S
         self._next_try = time.monotonic() + self._pause_s
         return len(self.sent) > before
 
@@ -93,12 +94,14 @@ class Artifacts:
 
     def _tell(self, run: Run) -> None:
         if self._told is None:
-            self._told = run.tags.get(words.LOST_ARTIFACT, "")
+            self._told = from_mlflow(run).lost_artifact
         text = "; ".join(f"{name}: {why}" for name, why in self._why.items())
         if text == self._told:
             return
         try:
-            log_batch(self._rest, run.run_id, tags={words.LOST_ARTIFACT: text})
+            log_batch(
+                self._rest, run.run_id, tags=tags_of(replace(from_mlflow(run), lost_artifact=text), ["lost_artifact"])
+            )
         except LedgerError:
             return  # with the next try
         self._told = text
@@ -111,6 +114,6 @@ def _name(record: Record) -> str:
 
 
 def _reason(error: LedgerError, size: int) -> str:
-    if error.status == TOO_LARGE:
-        return f"{size / 2**20:.0f} MiB are more than the server takes in one request (HTTP {TOO_LARGE})"
+    if error.status == _TOO_LARGE:
+        return f"{size / 2**20:.0f} MiB are more than the server takes in one request (HTTP {_TOO_LARGE})"
     return str(error)[:600]

@@ -19,9 +19,9 @@ import pytest
 from paribus.host.processes import is_same_process, start_of
 from paribus.tracking import LeaseHeld, MlflowRest, StudyHeader, StudyRun, open_study
 from paribus.tracking import tags as words
-from paribus.tracking.lease import Driver
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import get_run, log_batch, now_ms
+from paribus.tracking.studies.lease import Driver
 
 pytestmark = pytest.mark.cluster
 NAMESPACE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")

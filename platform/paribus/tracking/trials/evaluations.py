@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from paribus.tracking import tags as words
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import Metric, log_batch, now_ms
+from paribus.tracking.trials.stored import changes
 
 if TYPE_CHECKING:
-    from paribus.tracking.ledger_records import TrialRecord
+    from paribus.tracking.trials.record import TrialRecord
 
 
 def record_evaluation(
@@ -19,4 +19,5 @@ def record_evaluation(
 ) -> None:
     """Log `metrics` as `NAME/<metric>` at the trial's last step, `document` as the tag `paribus.evaluation.NAME`."""
     points = [Metric(f"{name}/{key}", value, now_ms(), trial.num_steps) for key, value in metrics.items()]
-    log_batch(rest, trial.run_id, points, tags={words.evaluation_tag(name): json.dumps(document)})
+    kept = replace(trial, evaluations={**trial.evaluations, name: document})
+    log_batch(rest, trial.run_id, points, tags=changes(trial, kept))

@@ -17,7 +17,8 @@ import pytest
 from packed import packed
 
 from paribus.metrics.examples import Examples
-from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, StudyHeader, TrialHeader, open_study, replay
+from paribus.study.settings import Settings
+from paribus.tracking import LeaseHeld, LedgerError, MlflowRest, Recorder, StudyHeader, TrialRecord, open_study, replay
 from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.agreement import ensure_run
@@ -25,7 +26,7 @@ from paribus.tracking.mlflow.runs import close_duplicate, create_run, get_run, s
 from paribus.tracking.outbox.artifacts import EXAMPLES, PACKED_EXAMPLES, encode_examples, keys_digest
 
 pytestmark = pytest.mark.cluster
-Make = Callable[..., TrialHeader]
+Make = Callable[..., TrialRecord]
 
 
 def open_by_name(uri_and_name: tuple[str, str]) -> str:
@@ -50,7 +51,7 @@ def test_a_study_reads_as_it_was_opened(rest: MlflowRest, ledger: Ledger, study:
     assert record is not None
     assert (record.question, record.claim, record.caveats, record.num_planned) == ("Does it?", claim, ("batch 64",), 8)
     assert (record.counts, record.live, record.status) == ({"finished": 3}, True, "RUNNING")
-    assert record.tags["mlflow.note.content"] == "# Why"
+    assert record.note == "# Why"
     assert ledger.json(record.run_id, "verdicts.json") == [1, 2]
     assert ledger.json(record.run_id, "nothing.json") is None
     assert record.url == f"{rest.uri}/#/experiments/{record.experiment_id}/runs/{record.run_id}"
@@ -89,10 +90,10 @@ def test_threads_that_create_one_trial_at_once_settle_on_one_run(uri: str, rest:
 
 
 def test_a_trial_whose_run_turned_out_a_duplicate_moves_whole_to_the_other(
-    uri: str, rest: MlflowRest, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, rest: MlflowRest, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     recorder = Recorder(outbox, uri, flush_s=0.05)
-    log = recorder.trial(header())
+    log = recorder.trial(begin())
     log.metrics({"top1": 1.0}, step=1, epoch=1)
     while not (found := ledger.trials(study)) or not found[0].latest:
         time.sleep(0.05)
@@ -130,15 +131,15 @@ def test_one_driver_at_a_time_and_a_dead_one_gives_way(uri: str, rest: MlflowRes
 
 
 def test_trials_that_nobody_runs_any_more_are_closed(
-    uri: str, rest: MlflowRest, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, rest: MlflowRest, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     recorder = Recorder(outbox, uri)
     for replicate in range(3):
-        elsewhere = {"settings": "0ther", "settings_name": "budget=2 epochs"} if replicate == 2 else {}
-        recorder.trial(header(replicate=replicate, **elsewhere)).metrics({"top1": 1.0}, step=1, epoch=1)
+        elsewhere = Settings("0ther", "budget=2 epochs") if replicate == 2 else None
+        recorder.trial(begin(replicate=replicate), settings=elsewhere).metrics({"top1": 1.0}, step=1, epoch=1)
     recorder.close()
     opened = open_study(rest, StudyHeader(name=study))
-    own = [header(replicate=r).trial_id for r in (0, 1)]
+    own = [begin(replicate=r).trial_id for r in (0, 1)]
     assert sorted(opened.close_orphans(own)) == own, "replicate 2 is another driver's"
     states = {trial.replicate: (trial.status, trial.interrupted) for trial in ledger.trials(study)}
     assert states == {0: ("KILLED", True), 1: ("KILLED", True), 2: ("RUNNING", False)}
@@ -149,14 +150,14 @@ def test_trials_that_nobody_runs_any_more_are_closed(
 
 
 def test_per_example_results_come_back_for_pairing(
-    uri: str, outbox: Path, header: Make, ledger: Ledger, study: str
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str
 ) -> None:
     draw = np.random.default_rng(0)
     correct, nats = draw.random(397) < 0.9, draw.normal(size=397).astype(np.float32)
     keys = [f"test-{number:04}" for number in range(397)]
     with Recorder(outbox, uri) as recorder:
         for replicate in range(3):
-            log = recorder.trial(header(replicate=replicate))
+            log = recorder.trial(begin(replicate=replicate))
             if replicate == 0:
                 kept = Examples(correct=correct, log_likelihood=nats, keys=keys)
                 log.artifact(EXAMPLES, encode_examples(kept))

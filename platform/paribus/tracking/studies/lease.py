@@ -27,12 +27,12 @@ from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import get_run, log_batch, now_ms
 
 # A driver beats every ten seconds (BEAT_S); one that is silent for this long while it is watched is dead.
-LEASE_S = 60.0
+_LEASE_S = 60.0
 BEAT_S = 10.0
-POLL_S = 1.0
+_POLL_S = 1.0
 # At first sight there is no change to have watched: a reader of dashboards then takes a driver for alive whose last
-# heartbeat is not older than this by the reader's clock, and knows better after LEASE_S.
-FIRST_SIGHT_S = 600.0
+# heartbeat is not older than this by the reader's clock, and knows better after _LEASE_S.
+_FIRST_SIGHT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +70,10 @@ class Watch:
 
     def is_live(self, driver: Driver) -> bool:
         """Whether it is heard of, or was so lately when first met that it may well be."""
-        if driver.token not in self._seen and abs(now_ms() - driver.heartbeat_ms) > FIRST_SIGHT_S * 1000:
-            self._seen[driver.token] = (driver.heartbeat_ms, time.monotonic() - LEASE_S)
+        if driver.token not in self._seen and abs(now_ms() - driver.heartbeat_ms) > _FIRST_SIGHT_S * 1000:
+            self._seen[driver.token] = (driver.heartbeat_ms, time.monotonic() - _LEASE_S)
         silent_s = self.silent_s(driver)
-        return silent_s is None or silent_s < LEASE_S
+        return silent_s is None or silent_s < _LEASE_S
 
 
 _SEEN = Watch()
@@ -115,7 +115,7 @@ def driver_of(tag: str) -> Driver | None:
 class Lease:
     """This process's hold on a study's run; `lease_s`: for how long a silent driver elsewhere is watched."""
 
-    def __init__(self, rest: MlflowRest, run_id: str, study: str, *, lease_s: float = LEASE_S) -> None:
+    def __init__(self, rest: MlflowRest, run_id: str, study: str, *, lease_s: float = _LEASE_S) -> None:
         self.rest = rest
         self.run_id = run_id
         self.study = study
@@ -208,7 +208,7 @@ class Lease:
                 self._tell(unknown[0])
                 told = True
             self._write()  # for whoever watches us meanwhile
-            time.sleep(min(POLL_S, self.lease_s / 10) if unknown else 0.02)
+            time.sleep(min(_POLL_S, self.lease_s / 10) if unknown else 0.02)
 
     def _lives(self, driver: Driver, watch: Watch) -> bool | None:
         """Whether a driver lives; None where that is not known yet."""

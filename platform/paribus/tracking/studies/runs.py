@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LeaseHeld, LedgerError, LedgerUnreachable
-from paribus.tracking.lease import Lease, driver_of
 from paribus.tracking.mlflow.rest import MlflowRest
-from paribus.tracking.mlflow.runs import Run, ensure_experiment, log_batch, now_ms, search_runs, update_run
-from paribus.tracking.study_choice import ensure_study_run, name_run, study_runs
+from paribus.tracking.mlflow.runs import Run, ensure_experiment, log_batch, now_ms, run_url, search_runs, update_run
+from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
+from paribus.tracking.studies.lease import Lease, driver_of
+from paribus.tracking.studies.replication import Replication
+from paribus.tracking.trials.stored import from_mlflow, is_trial, tags_of
 
 if TYPE_CHECKING:
     from paribus.study.settings import Settings
 
 # Written and read back before a study trains.
-CHECK = "can-keep-files.txt"
+_CHECK = "can-keep-files.txt"
 TRIALS_FILE = "trials.json"
 Status = Literal["FINISHED", "KILLED", "FAILED"]
 
@@ -105,9 +107,13 @@ class StudyRun:
         """
         self.lease.heartbeat({words.COUNTS: json.dumps(dict(counts))} if counts is not None else None)
 
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags of the study's run."""
-        log_batch(self.rest, self.run_id, tags=tags)
+    def describe(self, note: str) -> None:
+        """Let MLflow show `note`, in Markdown, as the run's description."""
+        log_batch(self.rest, self.run_id, tags={words.NOTE: note})
+
+    def keep_replication(self, known: Replication) -> None:
+        """Write down the replicates that were asked for, and the looks in between."""
+        log_batch(self.rest, self.run_id, tags={words.REPLICATION: known.as_tag()})
 
     def artifact(self, name: str, data: bytes) -> None:
         """Store a file with the study, such as `verdicts.json`."""
@@ -123,8 +129,8 @@ class StudyRun:
             "served by MLflow; else look at the server's disk and at its --artifacts-destination"
         )
         try:
-            self.artifact(CHECK, proof)
-            found = self.rest.get_artifact(self.artifact_uri, CHECK)
+            self.artifact(_CHECK, proof)
+            found = self.rest.get_artifact(self.artifact_uri, _CHECK)
         except LedgerUnreachable as error:
             raise LedgerUnreachable(f"{where}: {error} {do}.", status=error.status) from error
         except LedgerError as error:
@@ -141,19 +147,20 @@ class StudyRun:
         """
         closed = []
         for run in search_runs(self.rest, [self.experiment_id], "attributes.status = 'RUNNING'"):
-            trial_id = run.tags.get(words.TRIAL_ID, "")
-            own = trial_id in own_ids or run.tags.get(words.PARENT) == self.run_id
-            if run.tags.get(words.KIND) != words.TRIAL_KIND or not own:
+            if not is_trial(run):
                 continue
-            log_batch(self.rest, run.run_id, tags={words.INTERRUPTED: "true"})
+            trial = from_mlflow(run)
+            if trial.trial_id not in own_ids and trial.parent != self.run_id:
+                continue
+            log_batch(self.rest, run.run_id, tags=tags_of(replace(trial, interrupted=True), ["interrupted"]))
             update_run(self.rest, run.run_id, "KILLED", now_ms())
-            closed.append(trial_id)
+            closed.append(trial.trial_id)
         return closed
 
     def finish(self, status: Status, counts: Mapping[str, int] | None = None) -> None:
         """End the driver's work: FINISHED (every trial has a result), KILLED (to be gone on with) or FAILED."""
         if counts is not None:
-            self.set_tags({words.COUNTS: json.dumps(dict(counts))})
+            log_batch(self.rest, self.run_id, tags={words.COUNTS: json.dumps(dict(counts))})
         update_run(self.rest, self.run_id, status, now_ms())
         self.lease.release()
 
@@ -180,8 +187,3 @@ def _ids_written(rest: MlflowRest, run: Run) -> set[str]:
     except (LedgerError, ValueError):
         return set()
     return {row if isinstance(row, str) else str(row["id"]) for row in rows}
-
-
-def run_url(uri: str, experiment_id: str, run_id: str) -> str:
-    """The address of a run's page."""
-    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}"
