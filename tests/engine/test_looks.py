@@ -212,7 +212,7 @@ def test_results_trained_again_after_a_look_are_told_before_and_after(
 ) -> None:
     study = study_of()
     shelf.opened(study).finish("FINISHED", {})
-    shelf.fill(study, wide_is_better, **{"paribus.code": "other code"})
+    shelf.fill(study, wide_is_better, code="other code")
     verbs.plan(study, Options(ledger=shelf.uri, json=True))
     assert json.loads(capsys.readouterr().out)["look"] == "", "what is stale is left until it is asked for again"
     verbs.plan(study, Options(ledger=shelf.uri, redo=True, json=True))

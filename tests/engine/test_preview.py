@@ -230,7 +230,7 @@ def test_results_by_other_code_are_stale_and_accepted_or_trained_again_where_a_p
     again = make_preview(STUDY, home, records, Options(redo=True))
     assert actions(again) == {**others, "retry": 2}
     assert again.redone() == {"other"}, "the trial that failed has no result that would be gone"
-    unnamed = [*records[:1], replace(records[1], tags={}), records[2]]
+    unnamed = [*records[:1], replace(records[1], code=""), records[2]]
     assert make_preview(STUDY, home, unnamed, Options(redo=True)).redone() == {"unknown"}
     assert (
         preview(STUDY, home, records).redone() == make_preview(STUDY, home, None, Options(redo=True)).redone() == set()

@@ -178,10 +178,10 @@ def test_arms_that_run_through_different_modules_are_held_against_their_own_code
     two = replace(STUDY, factors={"model": ("WRN-16-1", "ResNet-20")}, baseline={"model": "WRN-16-1"}, base="cifar10")
     own = {arm: trial_code(two.recipe_of(arm)) for arm in two.arms}
     assert len(set(own.values())) == 2
-    assert mixtures(two, records(lambda t: {"paribus.code": own[t.arm]}, two)) == ()
-    told = records(lambda t: {"paribus.code": own[t.arm] if t.replicate > 1 else f"old {t.arm.name}"}, two)
+    assert mixtures(two, records(lambda t: {"code": own[t.arm]}, two)) == ()
+    told = records(lambda t: {"code": own[t.arm] if t.replicate > 1 else f"old {t.arm.name}"}, two)
     (note,) = mixtures(two, told)
     assert note.startswith("mixed code in the contrast: this program's (4 trials), an earlier program's (2 trials)")
-    some = records(lambda t: {"paribus.code": own[t.arm]} if t.replicate > 1 else {}, two)
+    some = records(lambda t: {"code": own[t.arm]} if t.replicate > 1 else {}, two)
     (note,) = mixtures(two, some)
     assert note.startswith("mixed code in the contrast: this program's (4 trials), not recorded (2 trials)")
