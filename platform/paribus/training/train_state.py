@@ -16,7 +16,7 @@ from paribus.training.flat import parameter_groups
 from paribus.training.functional import average, clip, ema_decay_at, gradient_norm
 from paribus.training.losses import Loss
 from paribus.training.mixing import mixing
-from paribus.training.optimizers import make_optimizer, set_lr
+from paribus.training.optimizers import make_optimizer
 from paribus.training.ranks.group import ALONE, Ranks
 from paribus.training.ranks.sync_batch_norm import sync_batch_norms
 
@@ -80,7 +80,8 @@ class TrainState:
         Where images and labels are a share of the batch, `rows` says which; what is returned is of the whole batch.
         """
         self._set_mode(training=True)
-        seed_dropout(self.dropouts, self.dropout_seed, step, rows)
+        if self.dropouts:
+            seed_dropout(self.dropouts, self.dropout_seed, step, rows)
         targets = labels.to(self.device, non_blocking=True)
         if self.mix is not None:
             images, targets = self.mix(images, targets, step)
@@ -92,7 +93,8 @@ class TrainState:
         norm = gradient_norm(self.gradients)
         if self.training.clip_norm is not None:
             clip(self.gradients, norm, self.training.clip_norm)
-        set_lr(self.optimizer, lr)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
         self.optimizer.step()
         for gradient in self.gradients:
             gradient.zero_()
