@@ -19,6 +19,20 @@ from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
 Done = subprocess.CompletedProcess[str]
+# Runs a study file, and tells at its end how often this process opened a manifest.
+COUNTED = """
+import runpy, sys
+opened = []
+def note(event, args):
+    if event == "open" and args[1] and str(args[0]).endswith("manifest.json"):  # without a mode: an opener, once more
+        opened.append(args[0])
+sys.addaudithook(note)
+del sys.argv[0]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(f"manifests opened: {len(opened)}", file=sys.stderr)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +177,13 @@ def test_results_of_other_code_are_not_reused_silently(office: Sandbox, study: P
     assert accepted.returncode == 0, accepted.stderr
     assert "4 done, skipped" in accepted.stdout
     assert json.loads(office.run(study, "plan", "--json", "--redo", **other).stdout)["counts"] == {"retry": 4}
+
+
+def test_a_command_reads_the_manifest_of_its_data_once(office: Sandbox, study: Path, grown: Done) -> None:
+    counted = office.folder / "counted.py"
+    counted.write_text(COUNTED)
+    asked = [("plan", "--replicates", 4), ("run", "--replicates", 4), ("status",), ("report",), ("export",)]
+    for verb in asked:
+        done = office.run("python", counted, study, *verb)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.splitlines()[-1] == "manifests opened: 1", (verb, done.stderr)

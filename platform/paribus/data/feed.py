@@ -12,8 +12,7 @@ from paribus.data.originals import Originals
 from paribus.data.stream import Viewing
 from paribus.images.decode import View
 from paribus.recipe.recipe import Recipe
-from paribus.shards.catalog import check_files, check_splits, input_size, locate
-from paribus.shards.manifest import read_manifest
+from paribus.shards.catalog import check_files, check_splits, find, input_size
 
 __all__ = ["Batch", "Feed", "Originals", "open_feed", "open_originals"]
 
@@ -29,8 +28,8 @@ def open_feed(
     Raises:
         DataError: shards that are missing, damaged or of images that do not fit the recipe, or too few samples.
     """
-    place = locate(recipe.data, home)
-    manifest = read_manifest(place)
+    found = find(recipe.data, home)
+    place, manifest = found.place, found.manifest
     size = input_size(recipe, manifest)
     check_splits(recipe.data, manifest, place)
     cropped, exact = cuts_training(recipe), recipe.data.decoding == "exact"
@@ -67,8 +66,8 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
     Raises:
         DataError: shards that are missing, damaged or of images that do not fit the recipe.
     """
-    place = locate(recipe.data, home)
-    manifest = read_manifest(place)
+    found = find(recipe.data, home)
+    place, manifest = found.place, found.manifest
     size, split = input_size(recipe, manifest), recipe.data.eval_split
     check_files(place, manifest, split)
     stored = Viewing("stored", size, manifest.channels, exact=True)

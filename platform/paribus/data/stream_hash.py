@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from paribus.data.order import Order
 from paribus.errors import DataError
 from paribus.recipe.recipe import Recipe
-from paribus.shards.catalog import locate
+from paribus.shards.catalog import find
 from paribus.shards.counters import hash_keys
 from paribus.shards.fraction import choose
 from paribus.shards.index import Index, read_index
-from paribus.shards.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -60,8 +59,8 @@ class Hasher:
     """
 
     def __init__(self, recipe: Recipe, home: Path | None = None) -> None:
-        place = locate(recipe.data, home)
-        manifest = read_manifest(place)
+        found = find(recipe.data, home)
+        place, manifest = found.place, found.manifest
         self.recipe, self.digest, self.name = recipe, manifest.digest, manifest.name
         self._home = home
         self._index: Index = read_index(place, manifest, recipe.data.train_split)

@@ -167,12 +167,11 @@ def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
     Raises:
         AnalysisError: the margin is below one evaluation example.
     """
-    from paribus.shards.catalog import locate
-    from paribus.shards.manifest import read_manifest
+    from paribus.shards.catalog import find
 
     samples = []
     for data in {study.recipe_of(arm).data for arm in study.arms}:
-        split = read_manifest(locate(data, home)).split(data.eval_split)
+        split = find(data, home).manifest.split(data.eval_split)
         samples.append(split.samples)
         metric = metric_called(study.metric)
         if check and study.margin < metric.resolution(split.samples):

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from paribus.errors import DataError
-from paribus.shards.catalog import named_folder
+from paribus.shards.catalog import manifest_at, named_folder
 from paribus.shards.index import read_index
-from paribus.shards.manifest import MANIFEST, read_manifest
+from paribus.shards.manifest import MANIFEST
 from paribus.shards.storage.locations import ShardLocation
 from paribus.tracking import tags as words
 from paribus.tracking.ledger_records import TrialRecord
@@ -66,7 +66,7 @@ def _counted(folder: Path, digest: str, split: str) -> tuple[int, int] | None:
         if not (folder / MANIFEST).is_file():
             return None
         place = ShardLocation(str(folder))
-        manifest = read_manifest(place)
+        manifest = manifest_at(place)
         if manifest.digest != digest:
             return None
         labels = read_index(place, manifest, split).labels

@@ -1,7 +1,9 @@
 """Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +16,7 @@ from paribus.recipe.data import Data
 from paribus.recipe.recipe import Recipe
 from paribus.shards.fraction import choose
 from paribus.shards.index import Index, read_index
-from paribus.shards.manifest import FORMAT, MANIFEST, Manifest, read_manifest
+from paribus.shards.manifest import FORMAT, MANIFEST, Manifest, OutdatedError, read_manifest
 from paribus.shards.open_shards import check_length
 from paribus.shards.shard_places import shards_place
 from paribus.shards.storage.locations import ShardLocation
@@ -32,8 +34,6 @@ def locate(data: Data, home: Path | None = None) -> ShardLocation:
     if data.shards is not None:
         return ShardLocation(data.shards, home)
     folder = named_folder(data.name, home)
-    if data.name in BUILTIN:
-        _drop_outdated(folder)
     if not (folder / MANIFEST).exists():
         if data.name not in BUILTIN:
             raise DataError(_how_to_make(data.name, folder))
@@ -41,9 +41,59 @@ def locate(data: Data, home: Path | None = None) -> ShardLocation:
     return ShardLocation(str(folder))
 
 
+@dataclass(frozen=True)
+class Found:
+    """A shard set: where it lies, and its manifest."""
+
+    place: ShardLocation
+    manifest: Manifest
+
+
+# By folder or address.
+_read: ContextVar[dict[str, Manifest] | None] = ContextVar("manifests", default=None)
+
+
+@contextmanager
+def manifests_read_once() -> Iterator[None]:
+    """Within the block, in this thread, no manifest is read twice: a command speaks of one state of the data, whatever
+    is written there meanwhile. Trials, in their own processes, look for themselves."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def manifest_at(place: ShardLocation) -> Manifest:
+    """What `read_manifest` gives, or gave before within `manifests_read_once`; raises what it raises."""
+    known, key = _read.get(), str(place.folder or place.root)
+    if known is None:
+        return read_manifest(place)
+    if key not in known:
+        known[key] = read_manifest(place)
+    return known[key]
+
+
+def find(data: Data, home: Path | None = None) -> Found:
+    """The set of `data`; a built-in one that an earlier Paribus wrote in another format is made anew.
+
+    Raises:
+        DataError: `locate`'s and `read_manifest`'s.
+    """
+    place = locate(data, home)
+    try:
+        return Found(place, manifest_at(place))
+    except OutdatedError:
+        if data.shards is not None or data.name not in BUILTIN:
+            raise
+    _drop_outdated(named_folder(data.name, home))
+    place = locate(data, home)
+    return Found(place, manifest_at(place))
+
+
 def data_digest(recipe: Recipe, home: Path | None = None) -> str:
     """SHA-256, 64 hex digits, of the manifest of the recipe's data."""
-    return read_manifest(locate(recipe.data, home)).digest
+    return find(recipe.data, home).manifest.digest
 
 
 def input_size(recipe: Recipe, manifest: Manifest) -> int:
@@ -138,8 +188,8 @@ class _Looked:
 
 
 def _looked_at(data: Data, home: Path | None) -> _Looked:
-    place = locate(data, home)
-    manifest = read_manifest(place)
+    found = find(data, home)
+    place, manifest = found.place, found.manifest
     check_splits(data, manifest, place)
     split = manifest.split(data.train_split)
     if manifest.undecodable:
@@ -172,10 +222,9 @@ def _make_builtin(name: str, folder: Path) -> None:
 
 def _drop_outdated(folder: Path) -> None:
     """Remove a built-in set that an earlier Paribus wrote in another format, so that it is made anew."""
-    if _is_outdated(folder):
-        with lock(folder):
-            if _is_outdated(folder):  # no other process was faster
-                shutil.rmtree(folder)
+    with lock(folder):
+        if _is_outdated(folder):  # no other process was faster
+            shutil.rmtree(folder)
 
 
 def _is_outdated(folder: Path) -> bool:
