@@ -91,6 +91,9 @@ def _renew(rest: MlflowRest, run: Run, known: frozenset[str], renew: Renew, back
     if new is None:
         found.unreadable += 1
         return
+    if new == old:  # it is of the last of these releases
+        found.kept[old] += 1
+        return
     backup.add(run=run.run_id, tag=words.CODE, old=old, new=new)
     log_batch(rest, run.run_id, tags={words.CODE: new})
     found.renewed += 1
