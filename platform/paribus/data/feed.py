@@ -3,8 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from paribus.data.augment import Draw
 from paribus.data.batches import Batch, Feed
 from paribus.data.cache.room import caches_folder
 from paribus.data.open_split import cuts_training, evaluated, open_split
@@ -58,6 +60,18 @@ class Opening:
     def __call__(self, rank: int, world_size: int) -> Feed:
         """The feed of `rank` of `world_size`; raises what `open_feed` raises."""
         return open_feed(self.recipe, self.home, rank=rank, world_size=world_size)
+
+
+def try_stages(recipe: Recipe, home: Path | None = None) -> None:
+    """Send the first image of each split through the recipe's own stages, as training and evaluation will.
+
+    Raises:
+        RecipeError, DataError: what opening the feed, or the first batch, would raise because of them.
+    """
+    feed = open_feed(recipe.replace({"resources.gpus": 0.0}), home, threads=0)  # opening tries both splits' views
+    first = np.flatnonzero(feed.train.index.rows["height"])[:1].astype(np.int32)
+    out = np.empty((len(first), feed.size, feed.size, feed.channels), np.uint8)
+    feed.augmented.fill(first, out, Draw(feed.train.index.ids[first], 0, 0))
 
 
 def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1) -> Originals:

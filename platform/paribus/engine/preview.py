@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.variables import check_variables
+from paribus.errors import DataError
 from paribus.metrics.known import metric_called
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
@@ -102,6 +103,7 @@ def make_preview(
     if check:
         check_own(study)
         check_inputs(map(study.recipe_of, study.arms), home)
+        check_stages(study, home)
     samples = _num_eval(study, home, check)
     drawn = trials(study, digest_of)
     plan = make_plan(
@@ -144,6 +146,26 @@ def check_own(study: Study) -> None:
             check_recipe(study.recipe_of(arm), tried)
         except RecipeError as error:
             raise RecipeError(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
+
+
+def check_stages(study: Study, home: Path) -> None:
+    """Try the study's own `data.stages` on one real image of each split; nothing is imported where there are none.
+
+    Raises:
+        RecipeError, DataError: what a trial would end with at its beginning.
+    """
+    tried: set[object] = set()
+    for arm in study.arms:
+        recipe = study.recipe_of(arm)
+        if not recipe.data.stages or (recipe.data, recipe.augment) in tried:
+            continue
+        from paribus.data.feed import try_stages
+
+        tried.add((recipe.data, recipe.augment))
+        try:
+            try_stages(recipe, home)
+        except (RecipeError, DataError) as error:
+            raise type(error)(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
 
 
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
