@@ -187,3 +187,43 @@ def test_a_command_reads_the_manifest_of_its_data_once(office: Sandbox, study: P
         done = office.run("python", counted, study, *verb)
         assert done.returncode == 0, done.stderr
         assert done.stderr.splitlines()[-1] == "manifests opened: 1", (verb, done.stderr)
+
+
+SCANS = """
+import numpy as np
+
+SHADE = 90
+
+
+class Stripes:
+    def __init__(self, split):
+        self.split, self.labels = split, [row % 2 for row in range({"train": 64, "test": 32}[split])]
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, row):
+        draws = np.random.default_rng([row, len(self.split)])
+        image = draws.integers(0, 90, (8, 8, 3), dtype=np.uint8)
+        image[:: 1 + self.labels[row]] += SHADE
+        return image, self.labels[row]
+"""
+
+
+def test_a_dataset_beside_the_study_is_trained_on_by_two_workers_and_its_contents_are_in_the_trials_ids(
+    office: Sandbox,
+) -> None:
+    module = office.write("my_scans", SCANS)
+    study = office.study(replicates=2, data__name="my_scans:Stripes")
+    done = office.run(study)
+    assert done.returncode == 0, done.stderr
+    trials = office.trials(study)
+    assert [trial.outcome for trial in trials] == ["finished"] * 4
+    assert len({facts["pid"] for trial in trials for facts in trial.attempts.values()}) == 2
+    assert len({trial.tags[words.DATA] for trial in trials}) == 1
+    assert len({trial.tags["paribus.stream_hash"] for trial in trials if trial.replicate == 1}) == 1
+    counts = {}
+    for text in (SCANS + "# a comment\n", SCANS.replace("SHADE = 90", "SHADE = 91")):
+        module.write_text(text)
+        counts[text] = json.loads(office.run(study, "plan", "--json").stdout)["counts"]
+    assert list(counts.values()) == [{"skip": 4}, {"start": 4}]

@@ -1,6 +1,7 @@
 """Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
 
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +14,7 @@ from paribus.host.atomic import lock
 from paribus.host.home import home as default_home
 from paribus.host.plain_files import read_document
 from paribus.recipe.data import Data
+from paribus.recipe.own import is_own
 from paribus.recipe.recipe import Recipe
 from paribus.shards.fraction import choose
 from paribus.shards.index import Index, read_index
@@ -33,6 +35,8 @@ def locate(data: Data, home: Path | None = None) -> ShardLocation:
     """
     if data.shards is not None:
         return ShardLocation(data.shards, home)
+    if is_own(data.name):
+        return ShardLocation(str(_own_folder(data, home)))
     folder = named_folder(data.name, home)
     if not (folder / MANIFEST).exists():
         if data.name not in BUILTIN:
@@ -191,12 +195,22 @@ def _looked_at(data: Data, home: Path | None) -> _Looked:
     found = find(data, home)
     place, manifest = found.place, found.manifest
     check_splits(data, manifest, place)
+    if data.shards is None and is_own(data.name):
+        _check_own(data, found)
     split = manifest.split(data.train_split)
     if manifest.undecodable:
         _check_evaluation(read_index(place, manifest, data.eval_split), manifest)
     if data.train_fraction >= 1:
         return _Looked(manifest, split.samples)
     return _Looked(manifest, len(choose(read_index(place, manifest, data.train_split), data.train_fraction)))
+
+
+def _check_own(data: Data, found: Found) -> None:
+    from paribus.shards.sources.own_set import check_unchanged
+
+    remedy = f"remove {found.place.root} to have them made anew, as other data with trials of their own"
+    for split in (data.train_split, data.eval_split):
+        check_unchanged(data.name, split, read_index(found.place, found.manifest, split), remedy)
 
 
 def _check_evaluation(index: Index, manifest: Manifest) -> None:
@@ -211,6 +225,20 @@ def _check_evaluation(index: Index, manifest: Manifest) -> None:
 def named_folder(name: str, home: Path | None = None) -> Path:
     """Where the set called `name` lies on this machine."""
     return (home or default_home()) / "data" / name
+
+
+def _own_folder(data: Data, home: Path | None) -> Path:
+    """The shards of a dataset of the user's, made of it where no process did so before, in a folder of the state that
+    its file is in: a trial reads what the digest stands for, whatever the dataset gives later."""
+    from paribus.shards.making.shards import make_shards
+    from paribus.shards.sources.own_set import own_set, state_of
+
+    splits = tuple(dict.fromkeys((data.train_split, data.eval_split)))
+    called = f"{data.name.replace(':', '.')}-{'-'.join(splits)}-{state_of(data.name)}"
+    folder = named_folder("own", home) / called
+    if not (folder / MANIFEST).exists():
+        make_shards(own_set(data.name, splits), folder, quiet=not sys.stderr.isatty())
+    return folder
 
 
 def _make_builtin(name: str, folder: Path) -> None:
