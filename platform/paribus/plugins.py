@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from paribus.recipe import Recipe
 from paribus.recipe.code import Own
-from paribus.recipe.component import STAGE, own_of
+from paribus.recipe.component import DATASET, STAGE, own_of
 from paribus.recipe.own import SHORT, load
 
 __all__ = ["feed_sources_of", "files_of", "has_own", "load", "place_of", "sources_of", "stand_beside"]
@@ -21,7 +21,7 @@ __all__ = ["feed_sources_of", "files_of", "has_own", "load", "place_of", "source
 # What is installed beside Paribus: a result records their versions, and no study brings them along.
 _LIBRARIES = frozenset({"paribus", "timm", "torch", "torchvision"})
 _INSTALLED = frozenset({"dist-packages", "site-packages"})
-_IN_THE_FEED = frozenset({STAGE, "augmentation"})
+_IN_THE_FEED = frozenset({STAGE, DATASET, "augmentation"})
 # The folder of the study that was read last: Python's path itself is one for a process, and so is this.
 _beside: list[str] = []
 
@@ -49,10 +49,15 @@ def files_of(recipe: Recipe) -> tuple[Path, ...]:
     """
     found: dict[Path, None] = {}
     for place, reference in own_of(recipe):
-        if (top := place_of(place, reference)) is not None:
-            for file in _closure(*top):
-                found.setdefault(file)
+        for file in files_behind(place, reference):
+            found.setdefault(file)
     return tuple(sorted(found))
+
+
+def files_behind(place: str, reference: str) -> tuple[Path, ...]:
+    """Those of one component, its own first; none of torch, torchvision and timm."""
+    top = place_of(place, reference)
+    return () if top is None else tuple(_closure(*top))
 
 
 def sources_of(recipe: Recipe) -> tuple[Own, ...]:

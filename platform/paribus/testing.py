@@ -32,6 +32,7 @@ __all__ = [
     "check_activation",
     "check_attention",
     "check_augmentation",
+    "check_dataset",
     "check_loss",
     "check_mix",
     "check_model",
@@ -110,6 +111,28 @@ def check_optimizer(reference: str, **arguments: Any) -> None:
     if not all(map(torch.equal, run(), run(resumes=True))):
         raise RecipeError(
             f"{whose} goes on otherwise from its state_dict than by itself: keep all it needs in its state"
+        )
+
+
+def check_dataset(reference: str, split: str = "train") -> None:
+    """A dataset, called with the name of a split: `__len__`, and `__getitem__` from a row to an image and its class."""
+    from paribus.images.decode import decode
+    from paribus.shards.sources.own_set import first_rows
+
+    whose = f"data.name {reference!r}"
+    before = global_draws()
+    with _said(whose):
+        first, second = first_rows(reference, split), first_rows(reference, split)
+        for file, _ in first:
+            decode(file, 3)
+    if global_draws() != before:
+        raise RecipeError(
+            f"{whose} draws from a global generator, so that it would be another set each time: draw from "
+            "numpy.random.default_rng(row)"
+        )
+    if first != second:
+        raise RecipeError(
+            f"{whose} gives another image or class of one row the second time: a row should stay as it is"
         )
 
 
@@ -208,6 +231,9 @@ def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], object]]]:
     if is_own(recipe.schedule.kind):
         schedule = recipe.schedule
         yield schedule.model_dump_json(), partial(check_schedule, schedule.kind, **_set(schedule))
+    if is_own(recipe.data.name) and recipe.data.shards is None:
+        for split in (recipe.data.train_split, recipe.data.eval_split):
+            yield (recipe.data.name, split), partial(check_dataset, recipe.data.name, split)
     if recipe.data.stages:
         from paribus.data.own_stages import load_stages
 

@@ -27,6 +27,7 @@ STEPS = {"step, WRN-16-2, 3x32x32": (16, 2, 3, 32, 1), "step, WRN-16-1, 1x8x8": 
 STEPS |= {"step, WRN-40-1, 1x8x8": (40, 1, 1, 8, 4)}
 FEEDS = {"feed, as they are, uint8": (None, "uint8"), "feed, as they are, float": (None, "float")}
 FEEDS |= {"feed, short side 256, uint8": (256, "uint8"), "feed, short side 256, float": (256, "float")}
+DIGITS = "feed, digits in memory"
 WARM_UP = 3
 
 
@@ -80,7 +81,20 @@ def ways_of(images: Path) -> dict[str, Callable[[], object]]:
         ways[name] = lambda step=step, times=times: [step() for _ in range(times)]  # type: ignore[misc]
     for name, (side, output) in FEEDS.items():
         ways[name] = ours(opened(images, side), output)  # type: ignore[arg-type]
+    ways[DIGITS] = _digits(images)
     return ways
+
+
+def _digits(home: Path) -> Callable[[], object]:
+    """Four epochs of a set that stays decoded, padded, cropped and flipped: all that it costs is Python and NumPy."""
+    from itertools import count
+
+    from paribus.data import open_feed
+    from paribus.recipe import preset
+
+    feed = open_feed(preset("digits").replace({"augment.crop": "pad", "augment.pad": 2, "augment.flip": True}), home)
+    epochs = count()
+    return lambda: [sum(len(batch.images) for batch in feed.batches(1, 2, epoch=next(epochs))) for _ in range(4)]
 
 
 def main(other: Path, rounds: int) -> None:
@@ -96,7 +110,7 @@ def main(other: Path, rounds: int) -> None:
         with Contestant(here, images) as mine, Contestant(other, images) as old, Contestant(here, images) as again:
             contestants = {"mine": mine, "old": old, "again": again}
             print(f"{'':30} there / here (quartiles)        here / here (quartiles)   of {rounds} rounds")
-            for name in [*STEPS, *FEEDS]:
+            for name in [*STEPS, *FEEDS, DIGITS]:
                 print(f"{name:30} {'      '.join(ratios(contestants, name, rounds))}", flush=True)
 
 

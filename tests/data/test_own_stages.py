@@ -1,6 +1,7 @@
 """A recipe's own stages: a real WebDataset pipeline in the training path, the same batches, and what it refuses."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ import webdataset
 
 from paribus.data import Batch, DataError, Feed, open_feed, pipeline
 from paribus.data.sharing.recipes import stream_of
+from paribus.engine.options import Options
+from paribus.engine.preview import make_preview
 from paribus.recipe import Recipe, RecipeError, Seeds, preset, trial_id
+from paribus.study import Study
 from paribus.testing import check_recipe
 
 SEEDS = Seeds(init=1, order=2, augment=3, dropout=4)
@@ -225,6 +229,31 @@ def test_a_stage_that_is_not_there_is_refused_by_plan_as_by_training(
     for refuse in (lambda: check_recipe(recipe), lambda: open_feed(recipe, data_home)):
         with pytest.raises(RecipeError, match=words):
             refuse()
+
+
+@pytest.mark.parametrize(
+    ("stage", "crop", "words"),
+    [
+        ("my_data:failing", "none", "failed on sample"),
+        ("my_data:keeping", "none", "make two images of one sample"),
+        ("my_data:taller", "random_resized", "draws its boxes for stored sizes"),
+    ],
+)
+def test_a_plan_tries_stages_on_a_real_image_of_the_arm_that_names_them(
+    data_home: Path, stage: str, crop: str, words: str
+) -> None:
+    changes = {"augment.crop": crop}
+    study = Study(
+        name="mine",
+        base="synthetic",
+        fixed=changes,
+        factors={"data.stages": ((), ("my_data:same",), (stage,))},
+        margin=4.0,
+    )
+    with pytest.raises(DataError, match=rf"study 'mine', arm '[^']*{stage}[^']*': .*{words}"):
+        make_preview(study, data_home, None, Options())
+    fine = replace(study, factors={"data.stages": ((), ("my_data:noisy",))})
+    assert make_preview(fine, data_home, None, Options()).plan.todo
 
 
 def test_images_cannot_stay_decoded_where_stages_run(data_home: Path) -> None:

@@ -63,9 +63,8 @@ def test_an_epoch_walks_through_the_shards_and_opens_each_once(home: Path) -> No
     feed = open_at(home, threads=2, train_fraction=1e-6, batch_size=50, size=8)
     keys = [key for batch in feed.batches(1, 2, epoch=0) for key in batch.keys]
     assert len(set(keys)) == feed.num_train == 1000
-    part = feed._train
-    shards = part.index.shard_of[[int(key.rpartition("_")[2]) for key in keys]]
-    assert 500 < len(set(shards)) == part.pixel_source._reader.open_shards.num_opened < NUM_SHARDS  # type: ignore[attr-defined]
+    shards = feed.train.index.shard_of[[int(key.rpartition("_")[2]) for key in keys]]
+    assert 500 < len(set(shards)) == feed.train.reader.open_shards.num_opened < NUM_SHARDS
     assert LANES < shards_open(home) <= 256
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from paribus.data.pixel_source import in_order
+from paribus.data.loader import in_order
 
 Jobs = Iterator[Sequence[Callable[[], int]]]
 

@@ -18,6 +18,20 @@ from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
 Done = subprocess.CompletedProcess[str]
+# Runs a study file, and tells at its end how often this process opened a manifest.
+COUNTED = """
+import runpy, sys
+opened = []
+def note(event, args):
+    if event == "open" and args[1] and str(args[0]).endswith("manifest.json"):  # without a mode: an opener, once more
+        opened.append(args[0])
+sys.addaudithook(note)
+del sys.argv[0]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(f"manifests opened: {len(opened)}", file=sys.stderr)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +176,53 @@ def test_results_of_other_code_are_not_reused_silently(office: Sandbox, study: P
     assert accepted.returncode == 0, accepted.stderr
     assert "4 done, skipped" in accepted.stdout
     assert json.loads(office.run(study, "plan", "--json", "--redo", **other).stdout)["counts"] == {"retry": 4}
+
+
+def test_a_command_reads_the_manifest_of_its_data_once(office: Sandbox, study: Path, grown: Done) -> None:
+    counted = office.folder / "counted.py"
+    counted.write_text(COUNTED)
+    asked = [("plan", "--replicates", 4), ("run", "--replicates", 4), ("status",), ("report",), ("export",)]
+    for verb in asked:
+        done = office.run("python", counted, study, *verb)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.splitlines()[-1] == "manifests opened: 1", (verb, done.stderr)
+
+
+SCANS = """
+import numpy as np
+
+SHADE = 90
+
+
+class Stripes:
+    def __init__(self, split):
+        self.split, self.labels = split, [row % 2 for row in range({"train": 64, "test": 32}[split])]
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, row):
+        draws = np.random.default_rng([row, len(self.split)])
+        image = draws.integers(0, 90, (8, 8, 3), dtype=np.uint8)
+        image[:: 1 + self.labels[row]] += SHADE
+        return image, self.labels[row]
+"""
+
+
+def test_a_dataset_beside_the_study_is_trained_on_by_two_workers_and_its_contents_are_in_the_trials_ids(
+    office: Sandbox,
+) -> None:
+    module = office.write("my_scans", SCANS)
+    study = office.study(replicates=2, data__name="my_scans:Stripes")
+    done = office.run(study)
+    assert done.returncode == 0, done.stderr
+    trials = office.trials(study)
+    assert [trial.outcome for trial in trials] == ["finished"] * 4
+    assert len({facts["pid"] for trial in trials for facts in trial.attempts.values()}) == 2
+    assert len({trial.tags[words.DATA] for trial in trials}) == 1
+    assert len({trial.tags["paribus.stream_hash"] for trial in trials if trial.replicate == 1}) == 1
+    counts = {}
+    for text in (SCANS + "# a comment\n", SCANS.replace("SHADE = 90", "SHADE = 91")):
+        module.write_text(text)
+        counts[text] = json.loads(office.run(study, "plan", "--json").stdout)["counts"]
+    assert list(counts.values()) == [{"skip": 4}, {"start": 4}]

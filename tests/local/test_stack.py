@@ -19,6 +19,7 @@ import pytest
 from sandbox import HOSTILE, free_ports
 
 from paribus.host import process_family as stack_process
+from paribus.host.processes import start_of
 from paribus.local import ports as stack_ports
 from paribus.local import record as stack_record
 from paribus.local import stack
@@ -274,12 +275,26 @@ class someone_elses_ray:  # noqa: N801 (reads as the phrase that it is)
 class TestProcess:
     def test_a_recycled_id_is_never_signalled(self, tmp_path: Path) -> None:
         sleeper = stack_process.start(["sleep", "60"], folder=tmp_path, env=os.environ, log=tmp_path / "log")
-        other = stack_process.Process(pid=sleeper.pid, started=sleeper.started - 60, mark="another")
+        other = stack_process.Process(pid=sleeper.pid, started=start_of(os.getpid()), mark="another")
         assert not other.alive
         assert stack_process.end(other) == 0
         assert sleeper.alive
         assert stack_process.end(sleeper, grace_s=1) == 1
         assert not sleeper.alive
+
+    def test_a_process_that_an_earlier_release_noted_is_known_again(self, tmp_path: Path) -> None:
+        sleeper = stack_process.start(["sleep", "60"], folder=tmp_path, env=os.environ, log=tmp_path / "log")
+        entry = stack_record.Entry(process=sleeper, port=1, url="", log="", folder="", tracking_uri="")
+        stack_record.write(tmp_path, {"ray": entry})
+        assert stack_record.read(tmp_path) == {"ray": entry}
+        noted = json.loads(stack_record.path(tmp_path).read_text())
+        noted["parts"]["ray"]["process"]["started"] = psutil.Process(sleeper.pid).create_time()
+        stack_record.path(tmp_path).write_text(json.dumps(noted))
+        assert stack_record.read(tmp_path)["ray"].process.alive
+        noted["parts"]["ray"]["process"]["started"] -= 60
+        stack_record.path(tmp_path).write_text(json.dumps(noted))
+        assert not stack_record.read(tmp_path)["ray"].process.alive
+        assert stack_process.end(sleeper, grace_s=1) == 1
 
     @pytest.mark.parametrize(
         ("shell", "num_processes"),

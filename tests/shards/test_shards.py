@@ -20,7 +20,7 @@ from paribus.errors import DataError
 from paribus.host.atomic import require_disk
 from paribus.images.decode import decode
 from paribus.recipe import preset
-from paribus.shards.catalog import data_digest, locate
+from paribus.shards.catalog import data_digest, find, locate
 from paribus.shards.index import read_index
 from paribus.shards.making.shards import make_shards
 from paribus.shards.manifest import read_manifest
@@ -228,6 +228,5 @@ def test_a_built_in_set_of_an_earlier_format_is_made_anew(tmp_path: Path) -> Non
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text('{"format": 1, "name": "synthetic"}')
     (folder / "train.index.tsv").write_text("of old")
-    place = locate(preset("synthetic").data, tmp_path)
-    assert read_manifest(place).splits["train"].samples == 64
+    assert find(preset("synthetic").data, tmp_path).manifest.splits["train"].samples == 64
     assert not (folder / "train.index.tsv").exists()

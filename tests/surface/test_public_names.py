@@ -3,8 +3,10 @@
 import ast
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,31 @@ def test_what_a_plan_needs_imports_nothing_heavy(module: str) -> None:
     code = f"import sys, {module}\nprint(*[name for name in {HEAVY!r} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.split() == []
+
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def test_every_name_of_ours_that_tests_and_benchmarks_import_is_there() -> None:
+    """Benchmarks are not run with the tests, and import inside functions, where a renamed class goes unseen."""
+    missing = []
+    for file in TESTS.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "paribus":
+                missing += [
+                    f"{file.name}: {node.module}.{each.name}" for each in node.names if not _has(node, each.name)
+                ]
+    assert missing == []
+
+
+def _has(imported: ast.ImportFrom, name: str) -> bool:
+    """Whether a module is there and speaks of a name; importing them all would take a quarter of a minute."""
+    path = ROOT.joinpath(*(imported.module or "").split(".")[1:])
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    inside = path / name
+    return inside.is_dir() or inside.with_suffix(".py").is_file() or (file.is_file() and name in _words_of(file))
+
+
+@cache
+def _words_of(file: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", file.read_text()))

@@ -8,7 +8,7 @@ from torch import nn
 from paribus.recipe import SGD, AdamW, RMSProp
 from paribus.recipe.optimizer import Lion, Muon, Optimizer
 from paribus.training.flat import parameter_groups
-from paribus.training.optimizers import make_optimizer, orthogonalised, set_lr
+from paribus.training.optimizers import make_optimizer, orthogonalised
 
 RATES = (0.1, 0.05, 0.2, 0.01)
 
@@ -86,7 +86,8 @@ def test_an_optimizer_follows_its_formula(
         for parameter, values in zip(net.parameters(), grads, strict=True):
             assert parameter.grad is not None
             parameter.grad.copy_(values[step])
-        set_lr(stepping, lr)
+        for group in stepping.param_groups:
+            group["lr"] = lr
         stepping.step()
     for parameter, w, values in zip(net.parameters(), start, grads, strict=True):
         decay = optimizer.weight_decay if everything or parameter.ndim > 1 else 0.0

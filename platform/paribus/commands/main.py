@@ -92,12 +92,14 @@ def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
     """
     from paribus.commands import study_verbs as verbs
     from paribus.engine.options import Options
+    from paribus.shards.catalog import manifests_read_once
 
     allowed = _OPTIONS[verb]
     if unknown := sorted(set(options) - set(allowed)):
         raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
     asked = {"plan": verbs.planned, "run": verbs.ran, "status": verbs.recorded, "report": verbs.judged}
-    return asked[verb](study, Options(**options))
+    with manifests_read_once():
+        return asked[verb](study, Options(**options))
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
@@ -229,6 +231,7 @@ def _file_verb(args: argparse.Namespace) -> int:
 
 def _study_verb(args: argparse.Namespace) -> int:
     from paribus.commands import study_verbs as verbs
+    from paribus.shards.catalog import manifests_read_once
 
     study, args.declared = _varied(args.study, args), args.study
     action = {
@@ -239,7 +242,8 @@ def _study_verb(args: argparse.Namespace) -> int:
         "report": verbs.report,
         "export": verbs.export,
     }[args.verb]
-    return action(study, _options(args))
+    with manifests_read_once():
+        return action(study, _options(args))
 
 
 def _varied(study: Study, args: argparse.Namespace) -> Study:

@@ -6,6 +6,8 @@ at any moment at most `width` + 1 shards are open, they are replaced one at a ti
 shards is one permutation of all its samples. A resident set follows the same order, so that both give the same batches.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,3 +46,25 @@ def steps_of(
 def share(batch: NDArray[np.int32], rank: int, world_size: int) -> NDArray[np.int32]:
     """The part of a batch that falls to `rank`: consecutive, sizes differing by one at most."""
     return np.array_split(batch, world_size)[rank]
+
+
+@dataclass(frozen=True)
+class Order:
+    """The steps of a split's epochs: the rows `chosen` of `index`, `width` shards mixed, `batch_size` a step.
+
+    `ranks` (rank, world size) share each step.
+    """
+
+    index: Index
+    chosen: NDArray[np.int32]
+    width: int
+    batch_size: int
+    ranks: tuple[int, int] = (0, 1)
+
+    def epoch(self, order_seed: int, epoch: int) -> NDArray[np.int32]:
+        """(n,) all `chosen` rows as `epoch` visits them."""
+        return epoch_order(self.index, self.chosen, self.width, order_seed, epoch)
+
+    def steps(self, order_seed: int, epoch: int, start_step: int = 0) -> NDArray[np.int32]:
+        """(steps, about batch_size / world size) the rows of this rank's share of each step from `start_step` on."""
+        return steps_of(self.epoch(order_seed, epoch), self.batch_size, start_step, *self.ranks)

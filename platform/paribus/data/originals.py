@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from paribus.data.batches import Part
 from paribus.data.device_transform import Colour
-from paribus.data.pixel_source import Viewing, in_order
+from paribus.data.loader import in_order
+from paribus.data.open_split import OpenSplit
+from paribus.data.stream import Viewing
 from paribus.errors import DataError
 from paribus.images.decode import Pixels
 from paribus.shards.manifest import Manifest
@@ -35,14 +36,14 @@ class Originals:
     `digest` names the data.
     """
 
-    def __init__(self, manifest: Manifest, part: Part, seen: Viewing, normalise: bool, threads: int) -> None:
-        self._part, self._seen, self._threads = part, seen, threads
+    def __init__(self, manifest: Manifest, split: OpenSplit, seen: Viewing, normalise: bool, threads: int) -> None:
+        self._rows, self._seen, self._threads = split.rows, seen, threads
         self._colour = Colour.of(manifest, normalise)
         self.name, self.digest = manifest.name, manifest.digest
         self.classes, self.channels = tuple(manifest.classes), manifest.channels
         self.num_classes = len(self.classes)
         self.size = seen.size
-        self.keys, self.labels = tuple(part.index.keys), part.index.labels.astype(np.int64)
+        self.keys, self.labels = tuple(split.index.keys), split.index.labels.astype(np.int64)
 
     def prepared(
         self, rows: NDArray[np.int64], batch_size: int, prepare: Callable[[Pixels], T]
@@ -57,7 +58,7 @@ class Originals:
             return Prepared(piece, [prepare(self._image(row)) for row in piece.tolist()])
 
         pieces = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-        with self._part.pixel_source.ahead(rows.astype(np.int32)):
+        with self._rows.ahead(rows.astype(np.int32)):
             yield from chain.from_iterable(in_order(([partial(task, piece)] for piece in pieces), self._threads))
 
     def seen(self, pixels: Pixels) -> Pixels:
@@ -69,7 +70,7 @@ class Originals:
         return self._colour.scaled(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous())
 
     def _image(self, row: int) -> Pixels:
-        image = self._part.pixel_source.image(row)
+        image = self._rows.image(row)
         if image is None:
             raise DataError(
                 f"{self.keys[row]} of {self.name} does not decode: evaluation allows none, so leave it out by key"

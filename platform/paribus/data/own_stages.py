@@ -7,14 +7,15 @@ order, threads, ranks and resumption are what they are without stages.
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from paribus.data.augment import Draw
-from paribus.data.pixel_source import Crops, Positions, Viewing
+from paribus.data.pixel_source import Crops, Positions
+from paribus.data.stream import Viewing
 from paribus.errors import DataError, UndecodableError
 from paribus.host.shown import shown
 from paribus.images.crop import Original, crop_original
@@ -194,38 +195,37 @@ def sample_stages(viewing: Viewing, reader: ShardReader, own: Sequence[OwnStage]
 
 @dataclass(frozen=True)
 class Staged:
-    """A pixel source whose images pass through the stages of the recipe, each time that they are asked for."""
+    """A source of rows whose images pass through the stages of the recipe, each time that they are asked for."""
 
     reader: ShardReader
     split: str
     viewing: Viewing
     own: tuple[OwnStage, ...]
-    draw: Draw | None = None
-
-    def drawing(self, draw: Draw) -> "Staged":
-        """The same for the draws of one batch and epoch."""
-        return replace(self, draw=draw)
 
     def ahead(self, positions: Positions) -> AbstractContextManager[object]:
         return self.reader.ahead(positions)
 
-    def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
+    def fill(
+        self, positions: Positions, out: Pixels, draw: Draw | None = None, crops: Crops | None = None
+    ) -> NDArray[np.bool_]:
         good = np.zeros(len(positions), bool)
-        for sample in self.samples(positions, crops):
+        for sample in self.samples(positions, draw, crops):
             out[sample[_PLACE]] = sample["image"]
             good[sample[_PLACE]] = True
         return good
 
     def image(self, row: int) -> Pixels | None:
-        found = [sample["image"] for sample in self.samples(np.array([row], np.int32), None)]
+        found = [sample["image"] for sample in self.samples(np.array([row], np.int32))]
         return found[0] if found else None
 
-    def samples(self, positions: Positions, crops: Crops | None, step_size: int = 1) -> Any:
+    def samples(
+        self, positions: Positions, draw: Draw | None = None, crops: Crops | None = None, step_size: int = 1
+    ) -> Any:
         """The `webdataset.DataPipeline` of the samples at `positions`; those that do not decode are left out."""
         from webdataset.pipeline import DataPipeline
 
         first = Ordered(
-            reader=self.reader, split=self.split, rows=positions, draw=self.draw, crops=crops, step_size=step_size
+            reader=self.reader, split=self.split, rows=positions, draw=draw, crops=crops, step_size=step_size
         )
         return DataPipeline(first, *sample_stages(self.viewing, self.reader, self.own))
 
@@ -237,7 +237,7 @@ class Staged:
         """
         first = np.flatnonzero(self.reader.index.rows["height"])[:1].astype(np.int32)
         before = _global_state()
-        runs = [[sample["image"] for sample in self.samples(first, None)] for _ in range(2)]
+        runs = [[sample["image"] for sample in self.samples(first)] for _ in range(2)]
         if _global_state() != before:
             raise DataError(
                 f"data.stages ({', '.join(stage.name for stage in self.own)}) draw from a global generator, so that a "

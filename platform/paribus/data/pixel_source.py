@@ -1,24 +1,30 @@
-"""What stands between shards and a feed: rows of the index in, pixels out, written in place."""
+"""What a source of pixels is asked, and gives: rows in, pixels out; and steps in, batches out.
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+Sources stack. Of rows: `Stream` reads them from the shards, `Cached` keeps them and asks its stream for the others,
+`Staged` sends them through the user's own stages, `Augmented` varies those of any other. Of steps: `Loader` makes
+batches of rows in threads, `Shared` has them from the node's reader and from the source below it where that ends,
+`OnDevice` gathers them from a split on the device that trains. Imports no torch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.errors import UndecodableError
-from paribus.images.crop import Box, crop
-from paribus.images.decode import Pixels, View, decode, view
-from paribus.shards.manifest import Manifest
+from paribus.data.augment import Draw
+from paribus.images.decode import Pixels
+from paribus.shards.index import Index
 
-T = TypeVar("T")
-# Enough that a step which takes longer than usual leaves no thread idle, few enough to hold in memory.
-_JOBS_AHEAD = 2
+if TYPE_CHECKING:
+    import torch
+
 Positions = NDArray[np.int32]
+# Where the pixels of a step go: a function of the 0-based step, giving (B, H, W, C) uint8.
+Allocate = Callable[[int], Pixels]
 
 
 @dataclass(frozen=True)
@@ -29,15 +35,20 @@ class Crops:
     flips: NDArray[np.bool_]
 
 
-class PixelSource(Protocol):
-    """Where the pixels of a split come from; any thread may ask."""
+class RowSource(Protocol):
+    """Where the pixels of single samples come from; any thread may ask."""
 
     def ahead(self, positions: Positions) -> AbstractContextManager[object]:
         """Within the block these rows will be asked for, about in this order."""
         ...
 
-    def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
-        """Write the N images at `positions`, viewed or cropped, into `out` (N, H, W, C); (N,) which of them decoded."""
+    def fill(
+        self, positions: Positions, out: Pixels, draw: Draw | None = None, crops: Crops | None = None
+    ) -> NDArray[np.bool_]:
+        """Write the N images at `positions`, viewed or cropped, into `out` (N, H, W, C); (N,) which of them decoded.
+
+        `draw` is what chance there is comes from: None in evaluation.
+        """
         ...
 
     def image(self, row: int) -> Pixels | None:
@@ -46,68 +57,54 @@ class PixelSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Viewing:
-    """How stored images become the images of a split: `size` is the side of the input in pixels."""
+class PixelBatch:
+    """`pixels` (N, H, W, C) uint8, on the host or a device, of rows `positions` of the index; `undecodable` rows."""
 
-    kind: View
-    size: int
-    channels: int
-    exact: bool
-
-    def shape(self, manifest: Manifest) -> tuple[int, int, int] | None:
-        """(H, W, C) of all images, or None where they differ."""
-        if self.kind != "stored":
-            return (self.size, self.size, self.channels)
-        same = manifest.smallest == manifest.largest
-        return (*manifest.smallest, self.channels) if same else None
-
-    def of(self, data: bytes) -> Pixels | None:
-        """The viewed image, or None where the file does not decode."""
-        try:
-            return self.cut(decode(data, self.channels))
-        except UndecodableError:
-            return None
-
-    def cut(self, pixels: Pixels) -> Pixels:
-        """The view of a stored image."""
-        return view(pixels, self.kind, self.size)
-
-    def write(self, data: bytes, out: Pixels, box: Box | None, flip: bool) -> bool:
-        """Write the view, or the crop at `box`, of a file into `out` (H, W, C); False if it does not decode."""
-        try:
-            if box is None:
-                out[:] = self.cut(decode(data, self.channels))
-            else:
-                crop(data, self.channels, box, out, exact=self.exact, flip=flip)
-        except UndecodableError:
-            return False
-        return True
+    pixels: "torch.Tensor"
+    positions: Positions
+    undecodable: Positions
 
 
-def in_order(jobs: Iterator[Sequence[Callable[[], T]]], threads: int) -> Generator[list[T]]:
-    """The results of each job's tasks, job by job, computed by `threads` threads beforehand, or by the caller where 0.
+@dataclass(frozen=True)
+class Seeding:
+    """What a training stream follows from beside its data: order seed, augment seed and 0-based epoch."""
 
-    All threads work on the job whose turn it is, and ahead of it on no more than keeps them busy while the caller is.
+    order: int
+    augment: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The batches of 0-based steps from `start` on, in turn; of evaluation where there is no `seeding`.
+
+    `rows_from(step)` are the rows of each step from that one on, found when they are first needed: who is handed all of
+    an epoch needs none. `allocate` says where the pixels go.
     """
-    if threads == 0:
-        for tasks in jobs:
-            yield [task() for task in tasks]
-        return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="paribus-data", initializer=_alone)
-    try:
-        waiting: deque[list[Future[T]]] = deque()
-        for tasks in jobs:
-            waiting.append([pool.submit(task) for task in tasks])
-            if len(waiting) > _JOBS_AHEAD and sum(map(len, waiting)) - len(waiting[0]) >= 2 * threads:
-                yield [future.result() for future in waiting.popleft()]
-        while waiting:
-            yield [future.result() for future in waiting.popleft()]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+
+    rows_from: Callable[[int], Sequence[Positions] | Positions]
+    start: int = 0
+    seeding: Seeding | None = None
+    allocate: Allocate | None = None
+
+    @cached_property
+    def rows(self) -> Sequence[Positions] | Positions:
+        """The rows of each step, in turn."""
+        return self.rows_from(self.start)
+
+    def since(self, step: int) -> "Asked":
+        """The same from `step` on."""
+        return replace(self, start=step)
+
+    def draw(self, index: Index, positions: Positions) -> Draw | None:
+        """Where the random numbers of these samples come from; None in evaluation."""
+        seeding = self.seeding
+        return None if seeding is None else Draw(index.ids[positions], seeding.augment, seeding.epoch)
 
 
-def _alone() -> None:
-    # torch's team of threads belongs to each thread that calls it: ours are many already.
-    import torch
+class PixelSource(Protocol):
+    """Where the batches of a split come from, before they go to the device: what `Asked` says, and nothing else."""
 
-    torch.set_num_threads(1)
+    def batches(self, asked: Asked) -> Iterator[PixelBatch]:
+        """A batch a step, in turn."""
+        ...

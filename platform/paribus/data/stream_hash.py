@@ -10,19 +10,19 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.data.order import epoch_order, steps_of
+from paribus.data.order import Order
 from paribus.errors import DataError
 from paribus.recipe.recipe import Recipe
-from paribus.shards.catalog import locate
+from paribus.shards.catalog import find
 from paribus.shards.counters import hash_keys
 from paribus.shards.fraction import choose
 from paribus.shards.index import Index, read_index
-from paribus.shards.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from paribus.data.batches import Feed, PixelBatch
+    from paribus.data.batches import Feed
+    from paribus.data.pixel_source import PixelBatch
 
 Rows = NDArray[np.int32]
 
@@ -59,13 +59,14 @@ class Hasher:
     """
 
     def __init__(self, recipe: Recipe, home: Path | None = None) -> None:
-        place = locate(recipe.data, home)
-        manifest = read_manifest(place)
+        found = find(recipe.data, home)
+        place, manifest = found.place, found.manifest
         self.recipe, self.digest, self.name = recipe, manifest.digest, manifest.name
         self._home = home
         self._index: Index = read_index(place, manifest, recipe.data.train_split)
-        self._chosen = choose(self._index, recipe.data.train_fraction)
-        self.num_train = len(self._chosen)
+        chosen = choose(self._index, recipe.data.train_fraction)
+        self._order = Order(self._index, chosen, recipe.data.shuffle_shards, recipe.data.batch_size)
+        self.num_train = len(chosen)
         self.steps_per_epoch = self.num_train // recipe.data.batch_size
         if not self.steps_per_epoch:
             raise DataError(
@@ -81,9 +82,8 @@ class Hasher:
         Samples that did not decode when the shards were made are left out, as training leaves them out.
         """
         decodes = self._index.rows["height"] > 0
-        order = (self._order(order_seed, epoch) for epoch in range(num_epochs))
         running = hash_keys("", [])
-        for epoch, step, rows in self._steps(order):
+        for epoch, step, rows in self._steps(order_seed, num_epochs):
             rows = rows[decodes[rows]]
             running = hash_keys(running, self._names(rows))
             yield StepHash(epoch, step, len(rows), running, None, self._ends(epoch, step))
@@ -108,18 +108,15 @@ class Hasher:
                 rows = np.concatenate([part.positions for part in parts])
                 running = hash_keys(running, self._names(rows))
                 for part in parts:
-                    found = crc32(np.ascontiguousarray(part.images).data, found)
+                    found = crc32(part.pixels.contiguous().numpy().data, found)
                 yield StepHash(epoch + 1, step + 1, len(rows), running, f"{found:08x}", self._ends(epoch + 1, step + 1))
 
-    def _order(self, order_seed: int, epoch: int) -> Rows:
-        return epoch_order(self._index, self._chosen, self.recipe.data.shuffle_shards, order_seed, epoch)
-
-    def _steps(self, orders: Iterator[Rows]) -> Iterator[tuple[int, int, Rows]]:
+    def _steps(self, order_seed: int, num_epochs: int) -> Iterator[tuple[int, int, Rows]]:
         """1-based epoch, 1-based step, rows; to the end of the budget."""
         left = self.num_steps
-        for epoch, order in enumerate(orders, start=1):
-            for step, rows in enumerate(steps_of(order, self.recipe.data.batch_size)[:left], start=1):
-                yield epoch, step, rows
+        for epoch in range(num_epochs):
+            for step, rows in enumerate(self._order.steps(order_seed, epoch)[:left], start=1):
+                yield epoch + 1, step, rows
             left -= self.steps_per_epoch
 
     def _ends(self, epoch: int, step: int) -> bool:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from paribus.data.augment import Draw
-from paribus.data.batches import Batch, Feed, PixelBatch
+from paribus.data.batches import Batch, Feed
 from paribus.data.feed import open_feed
 from paribus.data.own_stages import STEP, Sample, Staged
+from paribus.data.pixel_source import Seeding
 from paribus.recipe.recipe import Recipe
 from paribus.recipe.seeds import Seeds
 
@@ -27,13 +28,13 @@ def pipeline(recipe: Recipe, seeds: Seeds, epoch: int, home: Path | None = None,
         DataError: what `open_feed` raises.
     """
     feed = open_feed(recipe.replace({"resources.gpus": 0.0}), home, threads=0)
-    steps = feed.positions(seeds.order, epoch, start_step)
+    steps = feed.order.steps(seeds.order, epoch, start_step)
     rows = np.ascontiguousarray(steps).reshape(-1)
-    reading = feed.train_reading
-    draw = Draw(reading.reader.index.ids[rows], seeds.augment, epoch)
-    source = Staged(reading.reader, recipe.data.train_split, reading.viewing, reading.own, draw)
-    samples = source.samples(rows, feed.crops(rows, draw), recipe.data.batch_size)
-    return samples.compose(Batched(feed, seeds.augment, epoch))
+    split = feed.train
+    draw = Draw(split.index.ids[rows], seeds.augment, epoch)
+    source = Staged(split.reader, split.name, split.viewing, split.own)
+    samples = source.samples(rows, draw, feed.augmented.crops(rows, draw), recipe.data.batch_size)
+    return samples.compose(Batched(feed, Seeding(seeds.order, seeds.augment, epoch)))
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,11 @@ class Batched:
     them does not decode; padded, cropped and flipped as `augment` says."""
 
     feed: Feed
-    augment_seed: int
-    epoch: int
+    seeding: Seeding
 
     def __call__(self, samples: Iterator[Sample]) -> Iterator[Batch]:
         for _, group in groupby(samples, key=lambda sample: sample[STEP]):
             step = list(group)
             rows = np.array([sample["__row__"] for sample in step], np.int32)
             pixels = np.stack([sample["image"] for sample in step])
-            yield self.feed.batch_of(PixelBatch(pixels, rows, rows[:0]), self.augment_seed, self.epoch)
+            yield self.feed.augmented_batch(pixels, rows, self.seeding)

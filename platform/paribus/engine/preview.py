@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.variables import check_variables
+from paribus.errors import DataError
 from paribus.metrics.known import metric_called
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
@@ -116,6 +117,7 @@ def make_preview(
     check_variables()
     check_own(study)
     check_inputs(map(study.recipe_of, study.arms), home)
+    check_stages(study, home)
     samples = _num_eval(study, home)
     drawn = trials(study, digest_of)
     own = None if records is None else of_plan(records, places(drawn))
@@ -171,6 +173,26 @@ def check_own(study: Study) -> None:
             raise RecipeError(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
 
 
+def check_stages(study: Study, home: Path) -> None:
+    """Try the study's own `data.stages` on one real image of each split; nothing is imported where there are none.
+
+    Raises:
+        RecipeError, DataError: what a trial would end with at its beginning.
+    """
+    tried: set[object] = set()
+    for arm in study.arms:
+        recipe = study.recipe_of(arm)
+        if not recipe.data.stages or (recipe.data, recipe.augment) in tried:
+            continue
+        from paribus.data.feed import try_stages
+
+        tried.add((recipe.data, recipe.augment))
+        try:
+            try_stages(recipe, home)
+        except (RecipeError, DataError) as error:
+            raise type(error)(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
+
+
 def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     """What a plan needs of the ledger's trials, by trial id."""
     return {
@@ -190,12 +212,11 @@ def _num_eval(study: Study, home: Path) -> list[int]:
     Raises:
         AnalysisError: the margin is below one evaluation example.
     """
-    from paribus.shards.catalog import locate
-    from paribus.shards.manifest import read_manifest
+    from paribus.shards.catalog import find
 
     samples = []
     for data in {study.recipe_of(arm).data for arm in study.arms}:
-        split = read_manifest(locate(data, home)).split(data.eval_split)
+        split = find(data, home).manifest.split(data.eval_split)
         samples.append(split.samples)
         metric = metric_called(study.metric)
         if study.margin < metric.resolution(split.samples):

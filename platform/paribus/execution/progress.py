@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ray import tune
 
+from paribus.host.progress_bar import duration
 from paribus.host.say import say
 from paribus.metrics.known import METRICS
 from paribus.study.plan import Plan, Step
@@ -102,11 +103,11 @@ class Progress(tune.Callback):
     def _remaining(self) -> str:
         num_left = self._num_total - len(self.ended)
         if not num_left:
-            return f"all done in {time.monotonic() - self._started:.0f} s"
+            return f"all done in {duration(time.monotonic() - self._started)}"
         if not self.ended:
             return f"{num_left} to go"
         left_s = (time.monotonic() - self._started) / len(self.ended) * num_left
-        return f"about {left_s:.0f} s left" if left_s < 120 else f"about {left_s / 60:.0f} min left"
+        return f"about {duration(left_s)} left"
 
     def _say(self, line: str) -> None:
         self._spoken = time.monotonic()

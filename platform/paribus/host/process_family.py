@@ -18,18 +18,19 @@ from typing import IO
 
 import psutil
 
+from paribus.host.processes import is_same_process, start_of
+
 MARK = "PARIBUS_STACK"
-_SAME_START_S = 2.0
 # What was started between looking and killing needs a second look; what survives five hangs in the kernel.
 _KILLS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A process that we started: its id, its start (seconds since the epoch) and the mark its children inherit."""
+    """A process that we started: its id, when and where it started (`processes.start_of`), the mark of its children."""
 
     pid: int
-    started: float
+    started: str
     mark: str
 
     @property
@@ -53,7 +54,7 @@ def start(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: 
             start_new_session=True,
         )
     _children[mark] = child
-    return Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
+    return Process(pid=child.pid, started=start_of(child.pid), mark=mark)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def start_held(command: Sequence[str], *, env: Mapping[str, str], log: Path, pas
             start_new_session=True,
         )
     _children[mark] = child
-    process = Process(pid=child.pid, started=psutil.Process(child.pid).create_time(), mark=mark)
+    process = Process(pid=child.pid, started=start_of(child.pid), mark=mark)
     return Held(process=process, child=child)
 
 
@@ -99,10 +100,9 @@ def bearing(pid: int, mark: str) -> Process | None:
     """Process `pid`, if it lives and was started under `mark`."""
     try:
         process = psutil.Process(pid)
-        started = process.create_time()
     except psutil.NoSuchProcess:
         return None
-    return Process(pid=pid, started=started, mark=mark) if _mark(process) == mark else None
+    return Process(pid=pid, started=start_of(pid), mark=mark) if _mark(process) == mark else None
 
 
 def exit_code(process: Process) -> int | None:
@@ -172,10 +172,9 @@ def _reap(mark: str) -> None:
 def _same(process: Process) -> psutil.Process | None:
     try:
         found = psutil.Process(process.pid)
-        same = abs(found.create_time() - process.started) < _SAME_START_S and _breathes(found)
     except psutil.NoSuchProcess:
         return None
-    return found if same else None
+    return found if is_same_process(process.pid, process.started) and _breathes(found) else None
 
 
 def _breathes(process: psutil.Process) -> bool:

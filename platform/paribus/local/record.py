@@ -43,12 +43,18 @@ def read(home: Path) -> dict[str, Entry]:
         if data["format"] != FORMAT:
             raise ValueError(f"format {data['format']}, and this Paribus reads {FORMAT}")
         return {
-            name: Entry(**{**fields, "process": Process(**fields["process"])}) for name, fields in data["parts"].items()
+            name: Entry(**{**fields, "process": _process(**fields["process"])})
+            for name, fields in data["parts"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StackError(
             f"{path(home)} is not a record of the stack ({error}): move it away and end what still runs by hand"
         ) from error
+
+
+def _process(pid: int, started: str | float, mark: str) -> Process:
+    # An earlier release wrote seconds since the epoch.
+    return Process(pid=pid, started=started if isinstance(started, str) else f"{started:.2f}", mark=mark)
 
 
 def write(home: Path, entries: Mapping[str, Entry]) -> None:

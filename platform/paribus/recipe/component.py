@@ -172,8 +172,8 @@ def components(part: BaseModel, prefix: str = "") -> Iterator[tuple[str, Place, 
             yield from components(value, f"{prefix}{name}.")
 
 
-# Where a function of the user's stands in the stream of samples: `data.stages`.
-STAGE = "stage"
+# Where a function of the user's stands in the stream of samples, `data.stages`; and a dataset of theirs, `data.name`.
+STAGE, DATASET = "stage", "dataset"
 
 
 def own_of(part: BaseModel) -> Iterator[tuple[str, str]]:
@@ -184,8 +184,11 @@ def own_of(part: BaseModel) -> Iterator[tuple[str, str]]:
     for _, value in ("", part), *part:
         if place_name := getattr(value, "own_place", ""):
             yield place_name, getattr(value, "kind", getattr(value, "family", ""))
-    for reference in getattr(getattr(part, "data", None), "stages", ()):
+    data = getattr(part, "data", None)
+    for reference in getattr(data, "stages", ()):
         yield STAGE, reference
+    if is_own(getattr(data, "name", "")) and getattr(data, "shards", None) is None:
+        yield DATASET, getattr(data, "name", "")
 
 
 # The tag of a union's member for components from outside.

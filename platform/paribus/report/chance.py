@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from paribus.errors import DataError
-from paribus.shards.catalog import named_folder
+from paribus.shards.catalog import manifest_at, named_folder
 from paribus.shards.index import read_index
-from paribus.shards.manifest import read_manifest
 from paribus.shards.storage.locations import ShardLocation
 from paribus.tracking.trials.record import TrialRecord
 from paribus.training.evaluation.chance import is_stuck, stuck_reason
@@ -63,7 +62,7 @@ def _counted(folder: Path, digest: str, split: str) -> tuple[int, int] | None:
     """Examples of a split, and those of its most frequent class; None where the data are not at hand."""
     try:
         place = ShardLocation(str(folder))
-        manifest = read_manifest(place)
+        manifest = manifest_at(place)
         if manifest.digest != digest:
             return None
         labels = read_index(place, manifest, split).labels

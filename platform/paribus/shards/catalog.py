@@ -1,7 +1,10 @@
 """Which shard set a recipe means and where it lies; the two built-in sets are made on first use. Imports no torch."""
 
 import shutil
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,10 +14,11 @@ from paribus.host.atomic import lock
 from paribus.host.home import home as default_home
 from paribus.host.plain_files import read_document
 from paribus.recipe.data import Data
+from paribus.recipe.own import is_own
 from paribus.recipe.recipe import Recipe
 from paribus.shards.fraction import choose
 from paribus.shards.index import Index, read_index
-from paribus.shards.manifest import FORMAT, MANIFEST, Manifest, read_manifest
+from paribus.shards.manifest import FORMAT, MANIFEST, Manifest, OutdatedError, read_manifest
 from paribus.shards.open_shards import check_length
 from paribus.shards.shard_places import shards_place
 from paribus.shards.storage.locations import ShardLocation
@@ -31,9 +35,9 @@ def locate(data: Data, home: Path | None = None) -> ShardLocation:
     """
     if data.shards is not None:
         return ShardLocation(data.shards, home)
+    if is_own(data.name):
+        return ShardLocation(str(_own_folder(data, home)))
     folder = named_folder(data.name, home)
-    if data.name in BUILTIN:
-        _drop_outdated(folder)
     if not (folder / MANIFEST).exists():
         if data.name not in BUILTIN:
             raise DataError(_how_to_make(data.name, folder))
@@ -41,9 +45,59 @@ def locate(data: Data, home: Path | None = None) -> ShardLocation:
     return ShardLocation(str(folder))
 
 
+@dataclass(frozen=True)
+class Found:
+    """A shard set: where it lies, and its manifest."""
+
+    place: ShardLocation
+    manifest: Manifest
+
+
+# By folder or address.
+_read: ContextVar[dict[str, Manifest] | None] = ContextVar("manifests", default=None)
+
+
+@contextmanager
+def manifests_read_once() -> Iterator[None]:
+    """Within the block, in this thread, no manifest is read twice: a command speaks of one state of the data, whatever
+    is written there meanwhile. Trials, in their own processes, look for themselves."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def manifest_at(place: ShardLocation) -> Manifest:
+    """What `read_manifest` gives, or gave before within `manifests_read_once`; raises what it raises."""
+    known, key = _read.get(), str(place.folder or place.root)
+    if known is None:
+        return read_manifest(place)
+    if key not in known:
+        known[key] = read_manifest(place)
+    return known[key]
+
+
+def find(data: Data, home: Path | None = None) -> Found:
+    """The set of `data`; a built-in one that an earlier Paribus wrote in another format is made anew.
+
+    Raises:
+        DataError: `locate`'s and `read_manifest`'s.
+    """
+    place = locate(data, home)
+    try:
+        return Found(place, manifest_at(place))
+    except OutdatedError:
+        if data.shards is not None or data.name not in BUILTIN:
+            raise
+    _drop_outdated(named_folder(data.name, home))
+    place = locate(data, home)
+    return Found(place, manifest_at(place))
+
+
 def data_digest(recipe: Recipe, home: Path | None = None) -> str:
     """SHA-256, 64 hex digits, of the manifest of the recipe's data."""
-    return read_manifest(locate(recipe.data, home)).digest
+    return find(recipe.data, home).manifest.digest
 
 
 def input_size(recipe: Recipe, manifest: Manifest) -> int:
@@ -138,15 +192,25 @@ class _Looked:
 
 
 def _looked_at(data: Data, home: Path | None) -> _Looked:
-    place = locate(data, home)
-    manifest = read_manifest(place)
+    found = find(data, home)
+    place, manifest = found.place, found.manifest
     check_splits(data, manifest, place)
+    if data.shards is None and is_own(data.name):
+        _check_own(data, found)
     split = manifest.split(data.train_split)
     if manifest.undecodable:
         _check_evaluation(read_index(place, manifest, data.eval_split), manifest)
     if data.train_fraction >= 1:
         return _Looked(manifest, split.samples)
     return _Looked(manifest, len(choose(read_index(place, manifest, data.train_split), data.train_fraction)))
+
+
+def _check_own(data: Data, found: Found) -> None:
+    from paribus.shards.sources.own_set import check_unchanged
+
+    remedy = f"remove {found.place.root} to have them made anew, as other data with trials of their own"
+    for split in (data.train_split, data.eval_split):
+        check_unchanged(data.name, split, read_index(found.place, found.manifest, split), remedy)
 
 
 def _check_evaluation(index: Index, manifest: Manifest) -> None:
@@ -163,6 +227,20 @@ def named_folder(name: str, home: Path | None = None) -> Path:
     return (home or default_home()) / "data" / name
 
 
+def _own_folder(data: Data, home: Path | None) -> Path:
+    """The shards of a dataset of the user's, made of it where no process did so before, in a folder of the state that
+    its file is in: a trial reads what the digest stands for, whatever the dataset gives later."""
+    from paribus.shards.making.shards import make_shards
+    from paribus.shards.sources.own_set import own_set, state_of
+
+    splits = tuple(dict.fromkeys((data.train_split, data.eval_split)))
+    called = f"{data.name.replace(':', '.')}-{'-'.join(splits)}-{state_of(data.name)}"
+    folder = named_folder("own", home) / called
+    if not (folder / MANIFEST).exists():
+        make_shards(own_set(data.name, splits), folder, quiet=not sys.stderr.isatty())
+    return folder
+
+
 def _make_builtin(name: str, folder: Path) -> None:
     from paribus.shards.making.shards import make_shards
     from paribus.shards.sources.synthetic import builtin
@@ -172,10 +250,9 @@ def _make_builtin(name: str, folder: Path) -> None:
 
 def _drop_outdated(folder: Path) -> None:
     """Remove a built-in set that an earlier Paribus wrote in another format, so that it is made anew."""
-    if _is_outdated(folder):
-        with lock(folder):
-            if _is_outdated(folder):  # no other process was faster
-                shutil.rmtree(folder)
+    with lock(folder):
+        if _is_outdated(folder):  # no other process was faster
+            shutil.rmtree(folder)
 
 
 def _is_outdated(folder: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Literal, Self
 
@@ -79,7 +80,7 @@ class Manifest(_Entry):
             raise ValueError(f"smallest {self.smallest} is above largest {self.largest}")
         return self
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256, 64 hex digits, of the manifest's canonical JSON."""
         return sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
@@ -95,15 +96,19 @@ class Manifest(_Entry):
         return json.dumps(self.model_dump(mode="json"), indent=1) + "\n"
 
 
+class OutdatedError(DataError):
+    """A manifest of another format."""
+
+
 def read_manifest(place: ShardLocation) -> Manifest:
-    """The manifest at `place`; DataError if there is none, it is not one, or an earlier Paribus wrote it."""
+    """The manifest at `place`; DataError if there is none or it is none, OutdatedError for an earlier one."""
     data = place.read(MANIFEST)
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         if fault["loc"] == ("format",):
-            raise DataError(
+            raise OutdatedError(
                 f"{place.name(MANIFEST)} has format {fault['input']!r} and this Paribus reads {FORMAT}: "
                 "make the shards again"
             ) from None

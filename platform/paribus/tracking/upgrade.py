@@ -93,6 +93,9 @@ def _renew(rest: MlflowRest, run: Run, known: frozenset[str], renew: Renew, back
     if new is None:
         found.unreadable += 1
         return
+    if new == old:  # it is of the last of these releases
+        found.kept[old] += 1
+        return
     renewed = changes(trial, replace(trial, code=new))
     for tag, text in renewed.items():
         backup.add(run=run.run_id, tag=tag, old=old, new=text)

@@ -181,9 +181,3 @@ def orthogonalised(matrix: Tensor, iterations: int) -> Tensor:
         x = a * x + (b * square + c * square @ square) @ x
     turned: Tensor = x.T.contiguous() if tall else x
     return turned
-
-
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every group the rate of this step."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr

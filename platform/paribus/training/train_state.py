@@ -10,13 +10,14 @@ from torch import Tensor
 from paribus.models.build import build
 from paribus.models.dropout import Rows, dropout_layers, seed_dropout
 from paribus.recipe import Recipe, Seeds
+from paribus.recipe.budget import Numerics
 from paribus.training.errors import TrainingError
 from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.flat import parameter_groups
 from paribus.training.functional import average, clip, ema_decay_at, gradient_norm
 from paribus.training.losses import Loss
 from paribus.training.mixing import mixing
-from paribus.training.optimizers import make_optimizer, set_lr
+from paribus.training.optimizers import make_optimizer
 from paribus.training.ranks.group import ALONE, Ranks
 from paribus.training.ranks.sync_batch_norm import sync_batch_norms
 
@@ -27,7 +28,7 @@ def ready_device(recipe: Recipe, ranks: Ranks = ALONE) -> torch.device:
     Raises:
         TrainingError: more GPUs are asked for than torch sees.
     """
-    torch.set_num_threads(max(1, int(recipe.resources.cpus / ranks.size)))
+    use_cpus(recipe, ranks)
     if recipe.resources.gpus == 0:
         return torch.device("cpu")
     if not torch.cuda.is_available():
@@ -44,6 +45,17 @@ def ready_device(recipe: Recipe, ranks: Ranks = ALONE) -> torch.device:
         torch.cuda.set_device(ranks.rank)
     torch.cuda.reset_peak_memory_stats()
     return torch.device("cuda", torch.cuda.current_device())
+
+
+def use_cpus(recipe: Recipe, ranks: Ranks = ALONE) -> None:
+    """As many threads of torch as the recipe has CPUs, shared by the ranks: more than idle cores make nets of small
+    images many times slower, not faster."""
+    torch.set_num_threads(max(1, int(recipe.resources.cpus / ranks.size)))
+
+
+def autocast(device: torch.device, numerics: Numerics) -> AbstractContextManager[Any]:
+    """Within the block a net on `device` computes in the precision that the recipe names."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=numerics.precision == "bfloat16")
 
 
 class TrainState:
@@ -80,7 +92,8 @@ class TrainState:
         Where images and labels are a share of the batch, `rows` says which; what is returned is of the whole batch.
         """
         self._set_mode(training=True)
-        seed_dropout(self.dropouts, self.dropout_seed, step, rows)
+        if self.dropouts:
+            seed_dropout(self.dropouts, self.dropout_seed, step, rows)
         targets = labels.to(self.device, non_blocking=True)
         if self.mix is not None:
             images, targets = self.mix(images, targets, step)
@@ -92,7 +105,8 @@ class TrainState:
         norm = gradient_norm(self.gradients)
         if self.training.clip_norm is not None:
             clip(self.gradients, norm, self.training.clip_norm)
-        set_lr(self.optimizer, lr)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
         self.optimizer.step()
         for gradient in self.gradients:
             gradient.zero_()
@@ -135,7 +149,7 @@ class TrainState:
 
     def _forward(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         images = images.to(self.device, memory_format=self.memory_format, non_blocking=True)
-        with self._autocast():
+        with autocast(self.device, self.numerics):
             pooled, auxiliary = self.features(images)
             return pooled, self.net.head(pooled).float(), [side.float() for side in auxiliary]
 
@@ -145,10 +159,6 @@ class TrainState:
         for side in auxiliary:
             loss = loss + self.net.auxiliary_weight * self.loss(side, targets, total)
         return loss
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        enabled = self.numerics.precision == "bfloat16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
     @torch.no_grad()
     def _swap(self) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from paribus.data.augment import Draw
 from paribus.data.cache.pixel_cache import Layout, Making, PixelCache, open_cache
-from paribus.data.pixel_source import Crops, Positions, Viewing
-from paribus.data.stream import Stream
+from paribus.data.pixel_source import Crops, Positions
+from paribus.data.stream import Stream, Viewing
 from paribus.errors import UndecodableError
 from paribus.images.crop import Original, crop_original, may_scale, original
 from paribus.images.decode import Pixels, decode, upright
@@ -86,8 +87,8 @@ class CachePlan:
             return None
 
 
-class CachedSplit:
-    """A pixel source of pixels from a cache; of samples that are not kept, from `stream`.
+class Cached:
+    """A source of rows from a cache; of samples that are not kept, from `stream`.
 
     `images` (N, H, W, C) uint8 in index order where views of one size are kept, else None; `decoded` (N,) bool of
     those kept; `folder` is the cache's.
@@ -104,7 +105,9 @@ class CachedSplit:
     def ahead(self, positions: Positions) -> AbstractContextManager[object]:
         return self._stream.ahead(positions[self._streamed[positions]]) if self._streamed.any() else nullcontext()
 
-    def fill(self, positions: Positions, out: Pixels, crops: Crops | None) -> NDArray[np.bool_]:
+    def fill(
+        self, positions: Positions, out: Pixels, draw: Draw | None = None, crops: Crops | None = None
+    ) -> NDArray[np.bool_]:
         if crops is None:
             assert self.images is not None
             out[:] = self.images[positions]
@@ -112,7 +115,7 @@ class CachedSplit:
         good: NDArray[np.bool_] = self.decoded[positions]
         for place in np.flatnonzero(self._streamed[positions]).tolist():
             one = slice(place, place + 1)
-            good[one] = self._stream.fill(positions[one], out[one], Crops(crops.boxes[one], crops.flips[one]))
+            good[one] = self._stream.fill(positions[one], out[one], None, Crops(crops.boxes[one], crops.flips[one]))
         # Lists: taking numbers out of an array one by one costs more.
         rows, boxes, flips = positions.tolist(), crops.boxes.tolist(), crops.flips.tolist()
         for place in np.flatnonzero(self.decoded[positions]).tolist():
@@ -125,7 +128,7 @@ class CachedSplit:
         return upright(*self._cache.original(row)) if self.decoded[row] else None
 
 
-def open_cached_split(caches: Path, plan: CachePlan, stream: Stream, *, limit: int, in_memory: bool) -> CachedSplit:
+def open_cached_split(caches: Path, plan: CachePlan, stream: Stream, *, limit: int, in_memory: bool) -> Cached:
     """The split as `plan` has it, in a folder of `caches`, decoded now if no process of the node did so before.
 
     The caches may hold `limit` bytes together. `in_memory`: it is read into the page cache at once.
@@ -145,4 +148,4 @@ def open_cached_split(caches: Path, plan: CachePlan, stream: Stream, *, limit: i
     cache = open_cache(folder, plan.layout, making, limit)
     if in_memory:
         cache.mapped.madvise(mmap.MADV_WILLNEED)
-    return CachedSplit(folder, cache, plan, stream)
+    return Cached(folder, cache, plan, stream)

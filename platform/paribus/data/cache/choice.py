@@ -11,9 +11,8 @@ from typing import Literal
 import numpy as np
 import psutil
 
-from paribus.data.cache.cached_split import CachePlan, open_cached_split
+from paribus.data.cache.cached_split import Cached, CachePlan, open_cached_split
 from paribus.data.cache.room import NoRoomError, allowance
-from paribus.data.pixel_source import PixelSource
 from paribus.data.stream import Stream
 from paribus.errors import DataError
 
@@ -36,8 +35,8 @@ class CacheChoice:
         return f"{self.kind} ({self.why})"
 
 
-def open_pixel_source(mode: Mode, plan: CachePlan, stream: Stream, caches: Path) -> tuple[PixelSource, CacheChoice]:
-    """Where the pixels of a split come from, and why.
+def open_cached(mode: Mode, plan: CachePlan, stream: Stream, caches: Path) -> tuple[Cached | None, CacheChoice]:
+    """The split with its pixels kept, None where none stay; and where they are, and why.
 
     Args:
         mode: the recipe's `data.cache`. "auto" keeps what fits and streams what does not.
@@ -50,18 +49,18 @@ def open_pixel_source(mode: Mode, plan: CachePlan, stream: Stream, caches: Path)
         DataError: a damaged shard, or `mode` is "always" and nearly nothing could be kept.
     """
     if mode == "never":
-        return stream, CacheChoice("stream", "data.cache is 'never'")
+        return None, CacheChoice("stream", "data.cache is 'never'")
     limit = allowance(caches / plan.name, 1.0 if mode == "always" else DISK_SHARE)
     cache_choice = _choose(mode, plan, limit)
     if cache_choice.kind == "stream":
-        return stream, cache_choice
+        return None, cache_choice
     try:
-        resident = open_cached_split(caches, plan, stream, limit=limit, in_memory=cache_choice.kind == "memory")
+        cached = open_cached_split(caches, plan, stream, limit=limit, in_memory=cache_choice.kind == "memory")
     except NoRoomError as error:
         if mode == "always":
             raise
-        return stream, CacheChoice("stream", str(error))
-    return resident, cache_choice
+        return None, CacheChoice("stream", str(error))
+    return cached, cache_choice
 
 
 def _choose(mode: Mode, plan: CachePlan, on_disk: int) -> CacheChoice:

@@ -1,5 +1,6 @@
 """A split of one size whose pixels lie on the device that trains: batches are gathered, cropped and mirrored there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -9,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from paribus.data.augment import Draw, mirrored, pad_offsets
-from paribus.data.cache.cached_split import CachedSplit
-from paribus.data.pixel_source import PixelSource, Positions
+from paribus.data.cache.cached_split import Cached
+from paribus.data.pixel_source import Asked, PixelBatch, Positions
 from paribus.recipe.data import Augment
+from paribus.shards.index import Index
+from paribus.shards.input_times import InputTimes
 
 # Of the device's free memory, for each split; the rest is for nets. Trials that share a device share this, too.
 SHARE = 0.25
@@ -54,24 +57,60 @@ class DeviceSplit:
 _held: WeakValueDictionary[tuple[str, str], DeviceSplit] = WeakValueDictionary()
 
 
-def on_device(pixel_source: PixelSource, device: torch.device, gpus: float) -> DeviceSplit | None:
-    """The split of `pixel_source` on `device`, uploaded once per process, for as long as anything holds it.
+@dataclass(frozen=True)
+class OnDevice:
+    """A source of batches that are gathered from `split` where it lies, and varied there as `augment` says."""
+
+    split: DeviceSplit
+    index: Index
+    augment: Augment
+    input_times: InputTimes
+
+    def batches(self, asked: Asked) -> Iterator[PixelBatch]:
+        """A batch a step, in turn; those who do not decode are left out of it."""
+        for positions in asked.rows:
+            good = self.split.decoded[positions]
+            kept = positions[good]
+            draw = asked.draw(self.index, kept)
+            if draw is None:
+                pixels = self.split.views(kept)
+            else:
+                with self.input_times.timing("copy"):
+                    pixels = self.split.varied(kept, self.augment, draw)
+            yield PixelBatch(pixels, kept, positions[~good])
+
+
+@dataclass
+class Upload:
+    """What of a split is kept, and whether it is on a device, for as long as this lives: decided when first asked."""
+
+    cached: Cached | None
+    split: DeviceSplit | None = None
+    is_decided: bool = False
+
+    def to(self, device: torch.device, gpus: float) -> DeviceSplit | None:
+        """The split on `device`; None where `on_device` gives none."""
+        if not self.is_decided:
+            self.split = None if self.cached is None else on_device(self.cached, device, gpus)
+            self.is_decided = True
+        return self.split
+
+
+def on_device(cached: Cached, device: torch.device, gpus: float) -> DeviceSplit | None:
+    """The split that is kept, on `device`: uploaded once per process, for as long as anything holds it.
 
     None where it keeps no images of one size, or they need more of a GPU than a trial on `gpus` of one may take.
     """
-    if not isinstance(pixel_source, CachedSplit) or pixel_source.images is None:
+    if cached.images is None:
         return None
     if device.type == "cuda":
         device = torch.device("cuda", torch.cuda.current_device())
-    key = (str(pixel_source.folder), str(device))
+    key = (str(cached.folder), str(device))
     held = _held.get(key)
     if held is None:
-        if (
-            device.type == "cuda"
-            and pixel_source.images.nbytes > SHARE * min(gpus, 1.0) * torch.cuda.mem_get_info(device)[0]
-        ):
+        if device.type == "cuda" and cached.images.nbytes > SHARE * min(gpus, 1.0) * torch.cuda.mem_get_info(device)[0]:
             return None
-        held = DeviceSplit(_uploaded(pixel_source.images, device), pixel_source.decoded)
+        held = DeviceSplit(_uploaded(cached.images, device), cached.decoded)
         _held[key] = held
     return held
 

@@ -21,10 +21,8 @@ MAX_PACKET = 1 << 16
 
 
 class Drawn(Protocol):
-    """One batch: images (n, H, W, C) uint8, and the rows of the samples that decoded (n,) and did not (m,)."""
+    """One batch, whose pixels lie where `allocate` said: rows of the samples that decoded (n,) and did not (m,)."""
 
-    @property
-    def images(self) -> Pixels: ...
     @property
     def positions(self) -> NDArray[np.int32]: ...
     @property
@@ -33,7 +31,7 @@ class Drawn(Protocol):
 
 @dataclass(frozen=True)
 class Handed:
-    """A batch from the reader, as `Drawn`; its images are read-only memory that all clients see."""
+    """A batch from the reader: rows as `Drawn`, `images` (n, H, W, C) uint8 in memory that all clients read."""
 
     images: Pixels
     positions: NDArray[np.int32]

@@ -1,17 +1,24 @@
-"""What `code` is, by schema 2, of results of releases that wrote another one.
+"""Codes of earlier releases whose sources train the same numbers, bit for bit, as a later one's: generations of `code`.
 
-A release before schema 2 hashed all files by name and byte. The tables hold, for each such digest, what `code_of` found
-in the first sources after that release that train the same numbers, bit for bit, in other words and rooms: golden files
-and the six contrasts of `residual_scale` were compared on one machine. It follows from the family and the kind of
-schedule alone, for no recipe of those releases held more. The tables are history and are not computed again when the
-sources change: a record is current as long as what trains it is what it was then.
+A generation is what each recipe's code was in the sources of one commit. One follows another here when the golden files
+held, and arms of `residual_scale` trained by both on one machine gave equal metrics and weights; so a record with the
+code of any of them is worth one of the last. A generation says nothing of today's sources: a record is current as long
+as what trains it is what it was in the last one.
+
+A code follows from the family, the kind of schedule and what comes from outside, not from what else of ours a recipe
+names. A recipe with a component of the user's is of no generation, and its records are stale after a change.
+`python -m paribus.recipe.code.releases` prints the table of the sources that it runs in.
 """
+
+from collections.abc import Iterator, Mapping
 
 from paribus.recipe.recipe import Recipe
 
 _SCHEDULES = ("step", "exponential", "cosine", "one_cycle")
-# The release at 5885a4d, as first found in the sources of 2026-11-29: a family's codes in the order of _SCHEDULES.
-_AT_5885A4D = {
+# Before schema 2 all files were hashed by name and byte, and every recipe had one code: the release at 5885a4d.
+_AT_5885A4D = "bfdc29694eb4939d"
+# A family's codes in the order of _SCHEDULES.
+_AT_F3CE7C5 = {
     "wide_resnet": "d88fa42331cce906 d88fa42331cce906 d88fa42331cce906 d88fa42331cce906",
     "resnet": "11b8187cb5b843cb 11b8187cb5b843cb 11b8187cb5b843cb 11b8187cb5b843cb",
     "resnext": "48c167771c5dac45 48c167771c5dac45 48c167771c5dac45 48c167771c5dac45",
@@ -24,11 +31,40 @@ _AT_5885A4D = {
     "inception_resnet": "a053d27292daa398 a053d27292daa398 a053d27292daa398 a053d27292daa398",
     "inception_v3": "49ad2afdf798196c 49ad2afdf798196c 49ad2afdf798196c 49ad2afdf798196c",
 }
-_RELEASES = {"bfdc29694eb4939d": _AT_5885A4D}
-KNOWN = frozenset(_RELEASES)
+_GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5)
 
 
-def code_then(digest: str, recipe: Recipe) -> str | None:
-    """The code of `recipe` by the sources whose whole had the `digest`; None where the table lacks it."""
-    codes = _RELEASES.get(digest, {}).get(recipe.model.family)
-    return None if codes is None else dict(zip(_SCHEDULES, codes.split(), strict=True)).get(recipe.schedule.kind)
+def code_then(code: str, recipe: Recipe) -> str | None:
+    """The code of `recipe` in the last generation, where `code` is what it was in one of them; else None."""
+    if all(_code_in(generation, recipe) != code for generation in _GENERATIONS):
+        return None
+    return _code_in(_GENERATIONS[-1], recipe)
+
+
+def _code_in(generation: str | Mapping[str, str], recipe: Recipe) -> str | None:
+    if isinstance(generation, str):
+        return generation
+    codes = generation.get(recipe.model.family, "").split()
+    return dict(zip(_SCHEDULES, codes, strict=False)).get(recipe.schedule.kind)
+
+
+def _codes(generation: str | Mapping[str, str]) -> Iterator[str]:
+    yield from [generation] if isinstance(generation, str) else " ".join(generation.values()).split()
+
+
+KNOWN = frozenset(code for generation in _GENERATIONS for code in _codes(generation))
+
+
+def _print_table() -> None:
+    """The table of these sources, to be put here as the next generation."""
+    from paribus.recipe import preset
+    from paribus.recipe.code import code_of
+
+    for family in _AT_F3CE7C5:
+        plain = preset("digits").replace({"model.family": family})
+        codes = (code_of(plain.replace({"schedule.kind": kind})) for kind in _SCHEDULES)
+        print(f'    "{family}": "{" ".join(codes)}",')
+
+
+if __name__ == "__main__":
+    _print_table()

@@ -17,6 +17,7 @@ from paribus.training.checkpoints.weights import decode_weights
 from paribus.training.errors import TrainingError
 from paribus.training.evaluation.marks import Marks
 from paribus.training.evaluation.views import View, views
+from paribus.training.train_state import autocast, use_cpus
 
 Floats = NDArray[np.float64]
 # One look at an image, (H, W, C) uint8, and its share in the image's mean.
@@ -30,12 +31,10 @@ _ROWS = 4096
 def device_called(name: str, recipe: Recipe) -> torch.device:
     """`cpu`, `cuda` or `cuda:1`, where `name` is empty a GPU if there is one; and as many threads as in training.
 
-    More threads than idle cores make nets of small images many times slower, not faster.
-
     Raises:
         TrainingError: torch knows or sees no such device.
     """
-    torch.set_num_threads(max(1, int(recipe.resources.cpus)))
+    use_cpus(recipe)
     if not name:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -70,8 +69,7 @@ class Trained:
     def probabilities(self, images: Tensor) -> Tensor:
         """(N, K) float64 on the device, of (N, C, H, W) float32."""
         images = images.to(self.device, memory_format=self.memory_format, non_blocking=True)
-        enabled = self.recipe.numerics.precision == "bfloat16"
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled):
+        with autocast(self.device, self.recipe.numerics):
             logits = self.net.head(self.net.pooled(images)).float()
         found: Tensor = logits.double().softmax(1)
         return found
