@@ -9,7 +9,6 @@ import streamlit as st
 
 from paribus.analysis import StudyAnalysis
 from paribus.analysis.contrasts import Contrast
-from paribus.metrics.known import METRICS
 from paribus.report.plots import effects_figure
 from paribus.report.tables import as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus.study.words import FAILED_TO_TRAIN
@@ -78,7 +77,8 @@ def show_claim(analysis: StudyAnalysis) -> None:
 def choose_metric(analysis: StudyAnalysis) -> str:
     """The metric whose effects are shown: the one that is judged, or a secondary one."""
     st.header("Effects")
-    names = list(dict.fromkeys(contrast.metric.name for contrast in (*analysis.contrasts, *analysis.secondary)))
+    metrics = {contrast.metric.name: contrast.metric for contrast in (*analysis.contrasts, *analysis.secondary)}
+    names = list(metrics)
     if len(names) < 2:
         return analysis.metric.name
     picked = st.segmented_control(
@@ -86,7 +86,7 @@ def choose_metric(analysis: StudyAnalysis) -> str:
         names,
         default=names[0],
         required=True,
-        format_func=lambda name: METRICS[name].label + ("" if name == analysis.metric.name else " (secondary)"),
+        format_func=lambda name: metrics[name].label + ("" if name == analysis.metric.name else " (secondary)"),
         label_visibility="collapsed",
         key="metric",
     )

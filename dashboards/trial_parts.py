@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
 from paribus.metrics.known import METRICS
+from paribus.metrics.metric import Metric
 from paribus.report.plots import PALETTE, Curve, learning_curves_figure
 from paribus.tracking.history import Point
 from paribus.tracking.ledger_records import TrialRecord
@@ -123,12 +124,14 @@ def show_trials(view: StudyView) -> None:
     if not view.trials:
         st.info("No trial has started yet.")
         return
+    own = view.study.own_metrics if view.study is not None else {}
+    shown = {**_NUMBERS, **{name: _number(metric) for name, metric in own.items()}}
     st.dataframe(
-        pd.DataFrame([_row(trial) for trial in view.trials]).dropna(axis="columns", how="all"),
+        pd.DataFrame([_row(trial, shown) for trial in view.trials]).dropna(axis="columns", how="all"),
         hide_index=True,
         column_config={
             **_LINK,
-            **{label: st.column_config.NumberColumn(format=form) for label, form in _FORMATS.items()},
+            **{label: st.column_config.NumberColumn(format=form) for label, form in shown.values()},
         },
         placeholder="",
         key="trials",
@@ -141,16 +144,20 @@ def _outcome(trial: TrialRecord) -> str:
     return signed("failed (no result)" if outcome == "failed" else outcome)
 
 
+def _number(metric: Metric) -> tuple[str, str]:
+    """The head and the format of a metric's column."""
+    return f"{metric.short} ({metric.of_level})", f"%.{metric.digits}f"
+
+
 _NUMBERS = {
-    **{name: (f"{one.short} ({one.of_level})", f"%.{one.digits}f") for name, one in METRICS.items()},
+    **{name: _number(one) for name, one in METRICS.items()},
     "total_s": ("time (s)", "%.1f"),
     "peak_memory_mib": ("peak memory (MiB)", "%.0f"),
 }
-_FORMATS = dict(_NUMBERS.values())
 
 
-def _row(trial: TrialRecord) -> dict[str, object]:
-    numbers = {label: trial.metrics.get(name) for name, (label, _) in _NUMBERS.items()}
+def _row(trial: TrialRecord, shown: Mapping[str, tuple[str, str]]) -> dict[str, object]:
+    numbers = {label: trial.metrics.get(name) for name, (label, _) in shown.items()}
     return {
         "arm": trial.arm_name,
         "replicate": trial.replicate,

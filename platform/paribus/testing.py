@@ -17,22 +17,26 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from paribus.keyed_draws import global_draws, keyed
+from paribus.metrics.examples import Examples
 from paribus.models.build import build, outline
 from paribus.models.layers import activation, attention, norm
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.component import as_text, components, kind_of
 from paribus.recipe.own import is_own
+from paribus.study.own_metrics import load_metric
 
 __all__ = [
     "check_activation",
     "check_attention",
     "check_augmentation",
     "check_loss",
+    "check_metric",
     "check_mix",
     "check_model",
     "check_norm",
@@ -172,6 +176,31 @@ def check_model(reference: str, *, size: int = 32, in_channels: int = 3, **argum
     _check_runs(run, whose)
 
 
+def check_metric(reference: str) -> None:
+    """A metric's function: on the examples of a fair net, of one that predicts one class, and of one that is right."""
+    whose = f"metric {reference!r}"
+    with _said(whose):
+        metric = load_metric(reference)
+    for examples in _examples():
+        columns: dict[str, Any] = {name: examples.column(name) for name in metric.needs}
+        kept = Examples(**columns)
+        before = global_draws()
+        with _said(f"{whose}, which is given the columns that it needs ({', '.join(metric.needs) or 'none'}),"):
+            first, again, turned = metric.of(kept), metric.of(kept), metric.of(kept.taken(np.arange(kept.n)[::-1]))
+            values = metric.values(kept)
+        if global_draws() != before or first != again:
+            raise RecipeError(f"{whose} gives another value the second time, or draws from a global generator")
+        if first is None or turned is None or not np.isfinite(first):
+            raise RecipeError(f"{whose} is {first} of a net's examples: it should be a number for every net")
+        if not np.isclose(first, turned, rtol=1e-9):
+            raise RecipeError(f"{whose} is {first!r}, and {turned!r} of the same examples in another order")
+        if values is not None and (values.shape != (kept.n,) or not np.isclose(metric.scale * values.mean(), first)):
+            raise RecipeError(
+                f"{whose} has per_example values of the shape {values.shape} whose mean times {metric.scale:g} is "
+                f"{metric.scale * values.mean():g}, and is {first:g}: the two should agree"
+            )
+
+
 def check_recipe(recipe: Recipe, tried: set[object] | None = None) -> None:
     """Every component from outside that a recipe names, and its net on two images, without values (the meta device).
 
@@ -212,6 +241,8 @@ def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], object]]]:
         from paribus.data.own_stages import load_stages
 
         yield recipe.data.stages, partial(load_stages, recipe.data.stages)
+    for reference in recipe.metrics:
+        yield ("metric", reference), partial(check_metric, reference)
     size = recipe.data.size or max(32, recipe.model.min_size)
     if has_own(recipe.model):
         yield (recipe.model.model_dump_json(), size), partial(_check_net, recipe, size)
@@ -290,6 +321,24 @@ def _with_gradients(values: list[Tensor], inputs: list[Tensor], whose: str) -> l
     if inputs[0].grad is None:
         raise RecipeError(f"{whose} passes no gradient back to its input")
     return [each.detach() for each in values] + gradients
+
+
+def _examples() -> Iterator[Examples]:
+    draw = np.random.default_rng(0)
+    label = np.arange(48, dtype=np.int32) % _CLASSES
+    guess = np.where(draw.random(48) < 0.6, label, draw.integers(0, _CLASSES, 48)).astype(np.int32)
+    for predicted in (guess, np.zeros_like(label), label):
+        correct = predicted == label
+        likely = draw.uniform(0.3, 0.9, 48).astype(np.float32)
+        yield Examples(
+            label=label,
+            predicted=predicted,
+            correct=correct,
+            among5=np.ones(48, bool),
+            log_likelihood=np.log(np.where(correct, likely, (1 - likely) / (_CLASSES - 1))),
+            top_probability=likely,
+            brier=np.where(correct, (1 - likely) ** 2, 1 + likely**2).astype(np.float32),
+        )
 
 
 def _seed_masks(net: nn.Module) -> None:

@@ -53,6 +53,7 @@ OWN: list[tuple[Check, str, dict[str, Any]]] = [
     (testing.check_schedule, "my_parts:poly_rate", {"power": 3.0}),
     (testing.check_augmentation, "my_parts:Grain", {"sd": 4.0}),
     (testing.check_augmentation, "torchvision:RandomErasing", {"field": "erasing", "p": 0.5}),
+    (testing.check_metric, "my_parts:macro_f1", {}),
     (testing.check_mix, "my_parts:pairwise", {}),
     (testing.check_mix, "torchvision:MixUp", {"alpha": 0.5}),
     (testing.check_optimizer, "my_parts:SignSGD", {}),
@@ -72,7 +73,36 @@ def test_the_examples_and_libraries_keep_their_contract(check: Check, name: str,
 
 _HEAD = "import random\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
 _LAYER = "class Part(nn.Module):\n    def __init__(self, alpha: float = 1.0):\n        super().__init__()\n"
+_METRIC = (
+    "from paribus.metrics.metric import Metric\ndef Part(needs=('correct',), **how):\n"
+    "    return Metric(name='', short='s', label='l', unit='u', sd=1.0, needs=needs, **(how or HOW))\n"
+)
 FAULTS: dict[str, tuple[Check, str, str]] = {
+    "a metric that is not finite": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float('inf' if e.column('correct').all() else 1))",
+        "is inf of a net's examples: it should be a number for every net",
+    ),
+    "a metric of the order": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float(e.column('correct')[:9].mean()))",
+        "of the same examples in another order",
+    ),
+    "a metric of what it does not name": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float(e.column('label').mean()))",
+        "given the columns that it needs (correct), raised ValueError: these examples have no column 'label'",
+    ),
+    "a metric that is two": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(per_example=lambda e: e.column('correct'), overall=lambda e: 2.0)",
+        "the two should agree",
+    ),
+    "a metric that draws": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float(np.random.rand()))",
+        "draws from a global generator",
+    ),
     "numpy": (
         testing.check_activation,
         _LAYER + "    def forward(self, x): return x * float(np.random.rand())",

@@ -18,7 +18,6 @@ from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import VERDICTS
-from paribus.metrics.known import METRICS, metric_called
 from paribus.metrics.metric import Metric
 from paribus.study.study import Study
 from paribus.study.words import Outcome, TrialResult
@@ -77,7 +76,7 @@ def analyse(
             replicate, or results judged on test sets of different sizes.
     """
     known = [r for r in results if r.arm in study.arms and (not replicates or r.replicate in replicates)]
-    metric = metric_called(study.metric)
+    metric = study.primary
     data = index_results(study, known, num_eval, replicates)
     check_margin(study.margin, metric, data.num_eval)
     contrasts = contrasts_on(data, metric, primary=True)
@@ -85,7 +84,7 @@ def analyse(
     seen = looks.before(most) if looks else Looks()
     told = (seen.sentence(most, len(data.compared), study.alpha),) if seen else ()
     reported = {name for result in known for name in result.metrics}
-    others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
+    others = [other for name, other in study.metrics.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False)]
     setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
     exploratory = any(result.outcome == "stopped" for result in known)

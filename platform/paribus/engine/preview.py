@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.variables import check_variables
-from paribus.metrics.known import metric_called
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
@@ -174,7 +173,7 @@ def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
     for data in {study.recipe_of(arm).data for arm in study.arms}:
         split = read_manifest(locate(data, home)).split(data.eval_split)
         samples.append(split.samples)
-        metric = metric_called(study.metric)
+        metric = study.primary
         if check and study.margin < metric.resolution(split.samples):
             # It says why; imported only here, for a plan starts in under a second.
             from paribus.analysis.metrics import check_margin
@@ -185,7 +184,7 @@ def _num_eval(study: Study, home: Path, check: bool) -> list[int]:
 
 def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
     """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
-    metric = metric_called(study.metric)
+    metric = study.primary
     by_arm: dict[Arm, dict[int, float]] = {}
     for trial in drawn:
         record = measured.get(trial.id)

@@ -171,8 +171,8 @@ def components(part: BaseModel, prefix: str = "") -> Iterator[tuple[str, Place, 
             yield from components(value, f"{prefix}{name}.")
 
 
-# Where a function of the user's stands in the stream of samples: `data.stages`.
-STAGE = "stage"
+# Where a function of the user's stands in the stream of samples, `data.stages`, and where one makes a metric.
+STAGE, METRIC = "stage", "metric"
 
 
 def own_of(part: BaseModel) -> Iterator[tuple[str, str]]:
@@ -185,6 +185,8 @@ def own_of(part: BaseModel) -> Iterator[tuple[str, str]]:
             yield place_name, getattr(value, "kind", getattr(value, "family", ""))
     for reference in getattr(getattr(part, "data", None), "stages", ()):
         yield STAGE, reference
+    for reference in getattr(part, "metrics", ()):
+        yield METRIC, reference
 
 
 # The tag of a union's member for components from outside.

@@ -7,6 +7,7 @@ from typing import Any
 
 from paribus.recipe import Recipe, RecipeError, preset
 from paribus.study.designs import StudyError
+from paribus.study.own_metrics import facts_of, told_metric
 from paribus.study.plan import Place
 from paribus.study.study import Study
 from paribus.study.words import Arm, Claim, level_from_json
@@ -15,7 +16,11 @@ from paribus.study.words import Arm, Claim, level_from_json
 def write_study(study: Study) -> str:
     """The study as JSON; its base is written out whole, because presets may change."""
     base = preset(study.base) if isinstance(study.base, str) else study.base
-    plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in ("base", "claim")}
+    apart = ("base", "claim", "own_metrics")
+    plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in apart}
+    plain |= (
+        {"own_metrics": {name: facts_of(one) for name, one in study.own_metrics.items()}} if study.own_metrics else {}
+    )
     claim = asdict(study.claim) if study.claim else None
     return json.dumps({**plain, "base": base.model_dump(), "claim": claim}, indent=2, default=dict)
 
@@ -33,6 +38,8 @@ def read_study(text: str | bytes) -> Study:
         document["fixed"] = _by_path(document["fixed"])
         document["baseline"] = None if document["baseline"] is None else _by_path(document["baseline"])
         document["arms_listed"] = tuple(_by_path(arm) for arm in document["arms_listed"])
+        told = document.get("own_metrics", {})
+        document["own_metrics"] = {name: told_metric(facts) for name, facts in told.items()}
         if claim := document["claim"]:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)
