@@ -35,6 +35,7 @@ __all__ = [
     "check_activation",
     "check_attention",
     "check_augmentation",
+    "check_block",
     "check_loss",
     "check_metric",
     "check_mix",
@@ -64,6 +65,15 @@ def check_attention(reference: str, **arguments: Any) -> None:
     """An attention module of (N, C, H, W), shape kept."""
     recipe = _recipe("model.se.module", reference, arguments)
     _check_layer(recipe.model.se.module, attention, "attention")  # type: ignore[union-attr]
+
+
+def check_block(reference: str, **arguments: Any) -> None:
+    """A block, the branch of a residual unit: (N, C, H, W) to (N, D, H, W), and to (N, D, H/2, W/2) at stride 2."""
+    from paribus.models.families.own_block import block
+
+    value = _recipe("model.block", reference, arguments).model.block  # type: ignore[union-attr]
+    for channels, stride in ((_CHANNELS, 1), (2 * _CHANNELS, 2)):
+        _check_layer(value, partial(block, channels=channels, stride=stride), "block", (channels, 4 // stride))
 
 
 def check_loss(reference: str, *, soft: bool = True, **arguments: Any) -> None:
@@ -219,6 +229,7 @@ def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], object]]]:
         "model.activation": check_activation,
         "model.norm": check_norm,
         "model.se.module": check_attention,
+        "model.block": check_block,
         "loss": check_loss,
         "augment.policy": check_augmentation,
         "augment.colour": check_augmentation,
@@ -259,7 +270,10 @@ def _check_net(recipe: Recipe, size: int) -> None:
         )
 
 
-def _check_layer(value: Any, make: Callable[..., nn.Module], place: str) -> None:
+def _check_layer(
+    value: Any, make: Callable[..., nn.Module], place: str, gives: tuple[int, int] = (_CHANNELS, 4)
+) -> None:
+    """`gives` are the channels and the side of what it makes of `_CHANNELS` maps of side 4."""
     whose = f"{place} {kind_of(value)!r}"
 
     def run() -> list[Tensor]:
@@ -267,9 +281,11 @@ def _check_layer(value: Any, make: Callable[..., nn.Module], place: str) -> None
             layer = make(value, _CHANNELS)
         x = _numbers(2, _CHANNELS, 4, 4).requires_grad_()
         y = layer(x * 1.0)
-        if not isinstance(y, Tensor) or y.shape != x.shape:
+        expected = (2, gives[0], gives[1], gives[1])
+        if not isinstance(y, Tensor) or y.shape != expected:
             shown = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise RecipeError(f"{whose} gives {shown} of {tuple(x.shape)}: it should keep the shape")
+            told = "keep the shape" if expected == x.shape else f"give {expected}"
+            raise RecipeError(f"{whose} gives {shown} of {tuple(x.shape)}: it should {told}")
         y.square().mean().backward()  # type: ignore[no-untyped-call]
         return _with_gradients([y.detach()], [x, *layer.parameters()], whose)
 

@@ -42,6 +42,15 @@ class SpatialGate(nn.Module):
         return x * torch.sigmoid(self.conv(x.mean(1, keepdim=True)))
 
 
+class Separable(nn.Sequential):
+    """A block, the branch of a residual unit: depthwise 3x3 at `stride`, batch norm, ReLU, 1x1 to `channels`."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int, expand: int = 1) -> None:
+        wide = in_channels * expand
+        depthwise = nn.Conv2d(in_channels, wide, 3, stride, 1, groups=in_channels, bias=False)
+        super().__init__(depthwise, nn.BatchNorm2d(wide), nn.ReLU(), nn.Conv2d(wide, channels, 1, bias=False))
+
+
 def poly_loss(logits: Tensor, targets: Tensor, epsilon: float = 1.0) -> Tensor:
     """Poly-1 (Leng et al. 2022, arXiv 2204.12511): cross-entropy + epsilon (1 - p of the label), one an example."""
     likely = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1]).float()

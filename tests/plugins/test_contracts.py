@@ -48,6 +48,7 @@ OWN: list[tuple[Check, str, dict[str, Any]]] = [
     (testing.check_activation, "torch:Hardtanh", {}),
     (testing.check_norm, "my_parts:RMSNorm", {}),
     (testing.check_attention, "my_parts:SpatialGate", {"kernel": 5}),
+    (testing.check_block, "my_parts:Separable", {"expand": 2}),
     (testing.check_loss, "my_parts:poly_loss", {"epsilon": 2.0}),
     (testing.check_loss, "torch:MultiMarginLoss", {"reduction": "none", "soft": False}),
     (testing.check_schedule, "my_parts:poly_rate", {"power": 3.0}),
@@ -122,6 +123,12 @@ FAULTS: dict[str, tuple[Check, str, str]] = {
         testing.check_activation,
         _LAYER + "    def forward(self, x): return x.mean((2, 3))",
         "it should keep the shape",
+    ),
+    "stride": (
+        testing.check_block,
+        "class Part(nn.Conv2d):\n    def __init__(self, in_channels, channels):\n"
+        "        super().__init__(in_channels, channels, 3, padding=1)",
+        "gives (2, 16, 4, 4) of (2, 8, 4, 4): it should give (2, 16, 2, 2)",
     ),
     "module": (testing.check_norm, "def Part(channels): return 3", "it should make a torch.nn.Module"),
     "infinite": (
