@@ -28,6 +28,8 @@ from paribus.tracking.mlflow.server import ServerProcess
 from paribus.training import fit
 
 pytestmark = pytest.mark.cluster
+# Ray gives a node 30 s to start, which a crowded machine may take.
+_TRIES = 5
 EXAMPLES = Path(__file__).parents[2] / "studies" / "own"
 FILES = ("my_parts.py", "my_net.py", "held.py")
 # Parts that import what lies beside them, and wait while the test holds them, which changes no number.
@@ -89,6 +91,14 @@ class Nodes:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """`ray start`, from an empty folder, with nothing of the study on its path."""
+        for _ in range(_TRIES):
+            node, told = self._try(*words)
+            wait_for(lambda: "Ray runtime started" in told.read_text() or node.poll() is not None, "a node of Ray")  # noqa: B023
+            if node.poll() is None:
+                return node
+        raise AssertionError(f"no node in {_TRIES} tries: {told.read_text()[-500:]}")
+
+    def _try(self, *words: str) -> tuple[subprocess.Popen[bytes], Path]:
         empty = self.folder / f"node{len(self.started)}"
         empty.mkdir()
         env = environment(self.checkout, empty / "home", RAY_AUTH_MODE="disabled", OMP_NUM_THREADS="1")
@@ -96,15 +106,14 @@ class Nodes:
         with (empty / "said.txt").open("wb") as said:
             node = subprocess.Popen(command, cwd=empty, env=env, stdout=said, stderr=said, start_new_session=True)
         self.started.append(node)
-        wait_for(lambda: "Ray runtime started" in (empty / "said.txt").read_text(), "a node of Ray")
-        return node
+        return node, empty / "said.txt"
 
     def end(self) -> None:
         for node in self.started:
-            family = [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]
-            for member in family:
-                kill(member.pid)
-            node.wait()
+            if node.poll() is None:
+                for member in [*psutil.Process(node.pid).children(recursive=True), psutil.Process(node.pid)]:
+                    kill(member.pid)
+                node.wait()
 
 
 @pytest.fixture

@@ -124,6 +124,11 @@ FAULTS: dict[str, tuple[Check, str, str]] = {
         _LAYER + "    def forward(self, x): return x.mean((2, 3))",
         "it should keep the shape",
     ),
+    "a name that fields have": (
+        testing.check_model,
+        "class Part(nn.Module):\n    def __init__(self, num_classes, activation: str = 'relu'): super().__init__()",
+        "has an argument 'activation', and that is a field of every model of a recipe",
+    ),
     "stride": (
         testing.check_block,
         "class Part(nn.Conv2d):\n    def __init__(self, in_channels, channels):\n"

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, ClassVar, Self
 
+from pydantic import model_validator
+
 from paribus.recipe.component import CALLED_WITH, GIVEN, Component, Place, Value, as_text, checked, written
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.family import Published, Residual
@@ -65,6 +67,7 @@ class WideResNetOfBlocks(OfBlocks, WideResNet):
     def _kernels(cls, value: Any) -> Any:
         return value
 
+    @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.stem == "small":
             self._fits_small()
@@ -84,6 +87,7 @@ class ResNetOfBlocks(OfBlocks, ResNet):
 
     block: Block  # type: ignore[assignment]
 
+    @model_validator(mode="after")
     def _fits(self) -> Self:
         _ = self.num_units
         if self.shortcut != "identity" and self.shortcut_scale == 0:

@@ -1,54 +1,27 @@
-"""Contract tests of components: what Paribus runs on ours, and on yours before a study trains. Run them on your own:
-
-    from paribus.testing import check_activation
-
-    def test_snake():
-        check_activation("my_parts:Snake", alpha=0.5)
-
-Each raises RecipeError, a sentence, for what breaks the contract: it cannot be made or pickled, does not keep shapes,
-gives or passes back what is not finite, gives another result the second time, or draws from a global generator.
-"""
+"""The contracts of the components of a recipe."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from paribus.keyed_draws import global_draws, keyed
-from paribus.metrics.examples import Examples
-from paribus.models.build import build, outline
+from paribus.models.build import build
 from paribus.models.layers import activation, attention, norm
-from paribus.plugins import has_own
+from paribus.plugins import place_of
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import as_text, components, kind_of
-from paribus.recipe.own import is_own
-from paribus.study.own_metrics import load_metric
-
-__all__ = [
-    "check_activation",
-    "check_attention",
-    "check_augmentation",
-    "check_block",
-    "check_loss",
-    "check_metric",
-    "check_mix",
-    "check_model",
-    "check_norm",
-    "check_optimizer",
-    "check_recipe",
-    "check_schedule",
-]
+from paribus.recipe.component import kind_of
+from paribus.recipe.families.brought import Brought
+from paribus.recipe.families.family import Family
+from paribus.recipe.own import arguments, load
+from paribus.testing.sentences import said
 
 _CHANNELS, _CLASSES, _SIDE = 8, 4, 8
-# Transforms of single images.
-_SINGLE = ("augment.policy", "augment.colour", "augment.erasing")
 
 
 def check_activation(reference: str, **arguments: Any) -> None:
@@ -173,6 +146,7 @@ def check_model(reference: str, *, size: int = 32, in_channels: int = 3, **argum
     """A model family: two images (2, C, size, size) to logits, forward and back, alike for one init seed."""
     model = Recipe().replace({"model": _text(reference, arguments)}).model
     whose = f"model {reference!r}"
+    check_names(model)
 
     def run() -> list[Tensor]:
         net = build(model, in_channels, _CLASSES, 1)
@@ -186,88 +160,15 @@ def check_model(reference: str, *, size: int = 32, in_channels: int = 3, **argum
     _check_runs(run, whose)
 
 
-def check_metric(reference: str) -> None:
-    """A metric's function: on the examples of a fair net, of one that predicts one class, and of one that is right."""
-    whose = f"metric {reference!r}"
-    with _said(whose):
-        metric = load_metric(reference)
-    for examples in _examples():
-        columns: dict[str, Any] = {name: examples.column(name) for name in metric.needs}
-        kept = Examples(**columns)
-        before = global_draws()
-        with _said(f"{whose}, which is given the columns that it needs ({', '.join(metric.needs) or 'none'}),"):
-            first, again, turned = metric.of(kept), metric.of(kept), metric.of(kept.taken(np.arange(kept.n)[::-1]))
-            values = metric.values(kept)
-        if global_draws() != before or first != again:
-            raise RecipeError(f"{whose} gives another value the second time, or draws from a global generator")
-        if first is None or turned is None or not np.isfinite(first):
-            raise RecipeError(f"{whose} is {first} of a net's examples: it should be a number for every net")
-        if not np.isclose(first, turned, rtol=1e-9):
-            raise RecipeError(f"{whose} is {first!r}, and {turned!r} of the same examples in another order")
-        if values is not None and (values.shape != (kept.n,) or not np.isclose(metric.scale * values.mean(), first)):
+def check_names(model: Family) -> None:
+    """RecipeError where a user's net has an argument that every model has a field for: it would not be reached."""
+    if isinstance(model, Brought) and place_of("model", model.family) is not None:
+        taken = arguments(load(model.family, "model"), frozenset()).model_fields.keys() & Family.model_fields.keys()
+        if taken:
             raise RecipeError(
-                f"{whose} has per_example values of the shape {values.shape} whose mean times {metric.scale:g} is "
-                f"{metric.scale * values.mean():g}, and is {first:g}: the two should agree"
+                f"model {model.family!r} has an argument {min(taken)!r}, and that is a field of every model of a "
+                "recipe, which does not reach into yours: give the argument another name"
             )
-
-
-def check_recipe(recipe: Recipe, tried: set[object] | None = None) -> None:
-    """Every component from outside that a recipe names, and its net on two images, without values (the meta device).
-
-    What is in `tried`, which other recipes of a study have filled, is not tried again.
-    """
-    tried = set() if tried is None else tried
-    for what, check in _checks_of(recipe):
-        if what not in tried:
-            check()
-            tried.add(what)
-
-
-def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], object]]]:
-    """Each check that `recipe` asks for, and by what it is known again."""
-    checks: dict[str, Callable[..., None]] = {
-        "model.activation": check_activation,
-        "model.norm": check_norm,
-        "model.se.module": check_attention,
-        "model.block": check_block,
-        "loss": check_loss,
-        "augment.policy": check_augmentation,
-        "augment.colour": check_augmentation,
-        "augment.erasing": check_augmentation,
-        "augment.mix": check_mix,
-    }
-    for path, _, value in components(recipe):
-        if is_own(kind_of(value)) and path in checks:
-            options: dict[str, Any] = {"field": path.rpartition(".")[2]} if path in _SINGLE else {}
-            if path == "loss":
-                options["soft"] = recipe.training.label_smoothing > 0 or recipe.augment.mix != "none"
-            yield (path, as_text(value), options.get("soft")), partial(checks[path], as_text(value), **options)
-    if is_own(recipe.optimizer.kind):
-        found = recipe.optimizer
-        yield found.model_dump_json(), partial(check_optimizer, found.kind, **_set(found))
-    if is_own(recipe.schedule.kind):
-        schedule = recipe.schedule
-        yield schedule.model_dump_json(), partial(check_schedule, schedule.kind, **_set(schedule))
-    if recipe.data.stages:
-        from paribus.data.own_stages import load_stages
-
-        yield recipe.data.stages, partial(load_stages, recipe.data.stages)
-    for reference in recipe.metrics:
-        yield ("metric", reference), partial(check_metric, reference)
-    size = recipe.data.size or max(32, recipe.model.min_size)
-    if has_own(recipe.model):
-        yield (recipe.model.model_dump_json(), size), partial(_check_net, recipe, size)
-
-
-def _check_net(recipe: Recipe, size: int) -> None:
-    with _said(f"the net {recipe.model.name}"):
-        net = outline(recipe.model, 3, _CLASSES).eval()
-        with torch.no_grad():
-            logits = net(torch.empty(2, 3, size, size, device="meta"))
-    if logits.shape != (2, _CLASSES):
-        raise RecipeError(
-            f"the net {recipe.model.name} gives {tuple(logits.shape)} for two images, four classes: (2, 4)"
-        )
 
 
 def _check_layer(
@@ -290,7 +191,7 @@ def _check_layer(
         return _with_gradients([y.detach()], [x, *layer.parameters()], whose)
 
     _check_runs(run, whose)
-    with _said(whose), torch.device("meta"), torch.no_grad():
+    with said(whose), torch.device("meta"), torch.no_grad():
         layer = make(value, _CHANNELS)
         layer(torch.empty(2, _CHANNELS, 4, 4))
     layer.__dict__.pop("paribus_remake", None)
@@ -299,7 +200,7 @@ def _check_layer(
 
 def _check_runs(run: Callable[[], list[Tensor]], whose: str) -> None:
     before = global_draws()
-    with _said(whose):
+    with said(whose):
         first, second = run(), run()
     if global_draws() != before:
         raise RecipeError(
@@ -321,40 +222,11 @@ def _check_pickles(thing: Any, whose: str) -> None:
         ) from None
 
 
-@contextmanager
-def _said(whose: str) -> Iterator[None]:
-    """What a component raises, as a RecipeError that says whose it is."""
-    try:
-        yield
-    except RecipeError:
-        raise
-    except Exception as error:  # a user's code may raise anything
-        raise RecipeError(f"{whose} raised {type(error).__name__}: {error}") from error
-
-
 def _with_gradients(values: list[Tensor], inputs: list[Tensor], whose: str) -> list[Tensor]:
     gradients = [each.grad for each in inputs if each.grad is not None]
     if inputs[0].grad is None:
         raise RecipeError(f"{whose} passes no gradient back to its input")
     return [each.detach() for each in values] + gradients
-
-
-def _examples() -> Iterator[Examples]:
-    draw = np.random.default_rng(0)
-    label = np.arange(48, dtype=np.int32) % _CLASSES
-    guess = np.where(draw.random(48) < 0.6, label, draw.integers(0, _CLASSES, 48)).astype(np.int32)
-    for predicted in (guess, np.zeros_like(label), label):
-        correct = predicted == label
-        likely = draw.uniform(0.3, 0.9, 48).astype(np.float32)
-        yield Examples(
-            label=label,
-            predicted=predicted,
-            correct=correct,
-            among5=np.ones(48, bool),
-            log_likelihood=np.log(np.where(correct, likely, (1 - likely) / (_CLASSES - 1))),
-            top_probability=likely,
-            brier=np.where(correct, (1 - likely) ** 2, 1 + likely**2).astype(np.float32),
-        )
 
 
 def _seed_masks(net: nn.Module) -> None:
@@ -381,7 +253,3 @@ def _text(reference: str, arguments: dict[str, Any]) -> str:
 
 def _prefixed(part: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return {f"{part}.{name}": value for name, value in arguments.items()}
-
-
-def _set(part: Any) -> dict[str, Any]:
-    return {name: value for name, value in part if name != "kind"}
