@@ -60,7 +60,7 @@ def test_the_scale_of_residuals_reaches_it() -> None:
 
 def test_a_block_of_ones_own_is_a_level_beside_ours_and_has_its_own_identity(tmp_path: Path) -> None:
     study = Study(name="b", factors={"model.block": ((3, 3), SEPARABLE, f"{SEPARABLE}(expand=2)")})
-    assert [arm.name for arm in study.baselines] == ["block=(3, 3)"]
+    assert [arm.name for arm in study.baselines] == ["block=(3,3)"]
     recipes = [study.recipe_of(arm) for arm in study.arms]
     assert [Recipe.read(recipe.model_dump_json()) for recipe in recipes] == recipes
     assert len({trial_id(recipe, Seeds.draw(0, 1), "d") for recipe in recipes}) == 3
