@@ -1,4 +1,4 @@
-"""A compiled trial is the same trial, masks and a user's own parts included, up to rounding."""
+"""A compiled trial is the same trial, masks included, up to rounding."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,10 +25,11 @@ def _beside() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on the CPU")
 @pytest.mark.filterwarnings("default")  # torch's compiler warns about its own inside
-def test_compiling_changes_nothing_but_rounding_with_masks_and_own_parts(
-    feed: object, tiny: Recipe, seeds: Seeds
+@pytest.mark.parametrize("changes", [MASKS, OWN], ids=["masks", "own parts"])
+def test_compiling_changes_nothing_but_rounding(
+    changes: dict[str, object], feed: object, tiny: Recipe, seeds: Seeds
 ) -> None:
-    recipe = tiny.replace({"budget": "3 steps", **MASKS, **OWN})
+    recipe = tiny.replace({"budget": "3 steps", **changes})
     plain = fit(recipe, seeds, feed)  # type: ignore[arg-type]
     compiled = fit(recipe.replace({"numerics.compile": True}), seeds, feed)  # type: ignore[arg-type]
     np.testing.assert_allclose(plain.curves["loss"], compiled.curves["loss"], rtol=1e-4)
