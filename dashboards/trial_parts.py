@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from paribus.report.curves import CURVES
-from paribus.report.export import NUMBER_FORMATS, trials_as_table, unfinished_as_table
+from paribus.report.export import number_formats, trials_as_table, unfinished_as_table
 from paribus.report.plots import PALETTE, learning_curves_figure
 from paribus_dashboards.ledger_view import StudyView, curves_of
 from paribus_dashboards.parts import show_figure, signed
@@ -61,12 +61,13 @@ def show_trials(view: StudyView) -> None:
     if not view.report.begun:
         st.info("No trial has started yet.")
         return
+    formats = number_formats(view.report)
     st.dataframe(
         _signed(trials_as_table(view.report)).dropna(axis="columns", how="all"),
         hide_index=True,
         column_config={
             **_LINK,
-            **{label: st.column_config.NumberColumn(format=form) for label, form in NUMBER_FORMATS.items()},
+            **{label: st.column_config.NumberColumn(format=form) for label, form in formats.items()},
         },
         placeholder="",
         key="trials",

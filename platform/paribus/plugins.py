@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections.abc import Iterable, Iterator
 from importlib import invalidate_caches
@@ -12,7 +11,7 @@ from types import ModuleType
 from pydantic import BaseModel
 
 from paribus.recipe import Recipe
-from paribus.recipe.code import Own
+from paribus.recipe.code import Own, files_beside
 from paribus.recipe.component import DATASET, STAGE, own_of
 from paribus.recipe.own import SHORT, load
 
@@ -57,7 +56,10 @@ def files_of(recipe: Recipe) -> tuple[Path, ...]:
 def files_behind(place: str, reference: str) -> tuple[Path, ...]:
     """Those of one component, its own first; none of torch, torchvision and timm."""
     top = place_of(place, reference)
-    return () if top is None else tuple(_closure(*top))
+    if top is None:
+        return ()
+    within = top[0].relative_to(top[1]).with_suffix("").parts[0] if is_installed(top[1]) else ""
+    return tuple(files_beside(*top, within))
 
 
 def sources_of(recipe: Recipe) -> tuple[Own, ...]:
@@ -77,7 +79,7 @@ def _sources(components: Iterable[tuple[str, str]]) -> Iterator[Own]:
     for place, reference in components:
         top = place_of(place, reference)
         if top is not None and not is_installed(top[0]):
-            yield Own(top[0], reference.partition(":")[2].partition(".")[0])
+            yield Own(top[0], reference.partition(":")[2].partition(".")[0], top[1])
 
 
 def place_of(place: str, reference: str) -> tuple[Path, Path] | None:
@@ -101,54 +103,16 @@ def is_installed(path: Path) -> bool:
     return not _INSTALLED.isdisjoint(path.parts)
 
 
-def _closure(file: Path, root: Path) -> Iterator[Path]:
-    """`file` and what it imports from under `root`, the packages' own `__init__.py` included."""
-    top = file.relative_to(root).parts[0]
-    waiting, seen = [file], set()
-    while waiting:
-        path = waiting.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        yield path
-        waiting += [file for name in _imported(path, root) for file in _files(name, root)]
-        waiting += [each for each in _packages(path, root) if each.is_file()]
-        if is_installed(root):
-            waiting = [each for each in waiting if each.relative_to(root).parts[0] == top]
-
-
-def _imported(path: Path, root: Path) -> Iterator[str]:
-    """Dotted names of the modules that a file may import, absolute."""
-    parts = path.relative_to(root).with_suffix("").parts
-    package = parts[:-1]
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = package[: len(package) - node.level + 1] if node.level else ()
-            module = ".".join((*start, *filter(None, (node.module,))))
-            yield module
-            yield from (f"{module}.{alias.name}".lstrip(".") for alias in node.names)
-
-
-def _files(name: str, root: Path) -> Iterable[Path]:
-    if not name:
-        return
-    base = root.joinpath(*name.split("."))
-    yield from (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
-
-
-def _packages(path: Path, root: Path) -> Iterator[Path]:
-    for folder in path.parents:
-        if folder == root or root not in folder.parents:
-            return
-        yield folder / "__init__.py"
-
-
 def _forget(folder: Path) -> None:
     """Drop from Python's table what was imported from under `folder`."""
-    for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType) and (file := getattr(module, "__file__", None)) and name != "__main__":
-            path = Path(file)
-            if folder in path.parents and not is_installed(path) and name.partition(".")[0] not in _LIBRARIES:
-                del sys.modules[name]
+    # A folder in a folder without __init__.py asks its parent where it is: none goes before all were asked.
+    for name in [name for name, module in sys.modules.items() if _is_of(folder, name, module)]:
+        del sys.modules[name]
+
+
+def _is_of(folder: Path, name: str, module: object) -> bool:
+    if not isinstance(module, ModuleType) or name == "__main__" or name.partition(".")[0] in _LIBRARIES:
+        return False
+    file = getattr(module, "__file__", None)
+    places = map(Path, [file] if file else getattr(module, "__path__", ()))
+    return any(folder in place.parents and not is_installed(place) for place in places)

@@ -13,7 +13,7 @@ from paribus import Study
 from paribus.analysis import analyse
 from paribus.analysis.effects import Effect, effects_on
 from paribus.analysis.study_data import index_results
-from paribus.metrics.known import metric_called
+from paribus.metrics.known import METRICS
 from paribus.study.effects import line_weights
 from paribus.study.words import Arm, Outcome, TrialResult
 
@@ -258,7 +258,7 @@ def test_intervals_of_effects_cover_whatever_the_cells_spreads_and_their_correla
             return 80 + common[replicate] + spreads.get(arm, 0.3) * float(drawn.normal())
 
         data = index_results(study, results(study, value), 10_000)
-        for effect in effects_on(data, metric_called("top1")):
+        for effect in effects_on(data, METRICS["top1"]):
             assert effect.interval is not None
             missed += not effect.interval.low <= 0 <= effect.interval.high
             tested += 1

@@ -12,11 +12,11 @@ from paribus.analysis.stages import Stage, judge_at, replicates_asked, stage_of,
 from paribus.analysis.statistics.spending import nominal_levels
 from paribus.analysis.study_data import index_results
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE
-from paribus.metrics.known import metric_called
+from paribus.metrics.known import METRICS
 from paribus.study.words import Arm, TrialResult
 
 LOOKS = (4, 6, 9, 13)
-TOP1 = metric_called("top1")
+TOP1 = METRICS["top1"]
 
 
 def study(looks: tuple[int, ...] = LOOKS, *, trials: int | None = None, depths: Any = (16, 22, 28)) -> Study:

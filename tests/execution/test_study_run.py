@@ -218,9 +218,9 @@ def test_a_dataset_beside_the_study_is_trained_on_by_two_workers_and_its_content
     assert done.returncode == 0, done.stderr
     trials = office.trials(study)
     assert [trial.outcome for trial in trials] == ["finished"] * 4
-    assert len({facts["pid"] for trial in trials for facts in trial.attempts.values()}) == 2
-    assert len({trial.tags[words.DATA] for trial in trials}) == 1
-    assert len({trial.tags["paribus.stream_hash"] for trial in trials if trial.replicate == 1}) == 1
+    assert len({facts.pid for trial in trials for facts in trial.attempts.values()}) == 2
+    assert len({trial.data for trial in trials}) == 1
+    assert len({trial.stream_hashes for trial in trials if trial.replicate == 1}) == 1
     counts = {}
     for text in (SCANS + "# a comment\n", SCANS.replace("SHADE = 90", "SHADE = 91")):
         module.write_text(text)

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss, top_k_accuracy_score
 
 from paribus.metrics.examples import COLUMNS, Examples
-from paribus.metrics.known import METRICS, metric_called, values_of
+from paribus.metrics.known import METRICS, values_of
 from paribus.metrics.metric import Metric, MetricError
 from paribus.metrics.per_class import per_class
 from paribus.training.evaluation.scores import examples_of
@@ -101,7 +101,6 @@ def test_values_per_example_have_the_metric_as_their_mean(metric: Metric, exampl
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_a_metric_says_all_that_tables_write(metric: Metric) -> None:
-    assert metric_called(metric.name) is metric
     assert metric.short
     assert metric.label
     assert metric.unit
@@ -175,8 +174,6 @@ def test_what_is_no_metric_is_refused_with_what_is_wrong() -> None:
     ):
         with pytest.raises(MetricError, match=said):
             Metric(name="x", overall=lambda examples: 0.0, **{**told, **changes})
-    with pytest.raises(MetricError, match="metric 'f1' has no known unit and direction: use one of top1, top5"):
-        metric_called("f1")
 
 
 def test_the_room_loads_neither_numpy_nor_torch() -> None:

@@ -48,11 +48,13 @@ OWN: list[tuple[Check, str, dict[str, Any]]] = [
     (testing.check_activation, "torch:Hardtanh", {}),
     (testing.check_norm, "my_parts:RMSNorm", {}),
     (testing.check_attention, "my_parts:SpatialGate", {"kernel": 5}),
+    (testing.check_block, "my_parts:Separable", {"expand": 2}),
     (testing.check_loss, "my_parts:poly_loss", {"epsilon": 2.0}),
     (testing.check_loss, "torch:MultiMarginLoss", {"reduction": "none", "soft": False}),
     (testing.check_schedule, "my_parts:poly_rate", {"power": 3.0}),
     (testing.check_augmentation, "my_parts:Grain", {"sd": 4.0}),
     (testing.check_augmentation, "torchvision:RandomErasing", {"field": "erasing", "p": 0.5}),
+    (testing.check_metric, "my_parts:macro_f1", {}),
     (testing.check_mix, "my_parts:pairwise", {}),
     (testing.check_mix, "torchvision:MixUp", {"alpha": 0.5}),
     (testing.check_optimizer, "my_parts:SignSGD", {}),
@@ -72,7 +74,36 @@ def test_the_examples_and_libraries_keep_their_contract(check: Check, name: str,
 
 _HEAD = "import random\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
 _LAYER = "class Part(nn.Module):\n    def __init__(self, alpha: float = 1.0):\n        super().__init__()\n"
+_METRIC = (
+    "from paribus.metrics.metric import Metric\ndef Part(needs=('correct',), **how):\n"
+    "    return Metric(name='', short='s', label='l', unit='u', sd=1.0, needs=needs, **(how or HOW))\n"
+)
 FAULTS: dict[str, tuple[Check, str, str]] = {
+    "a metric that is not finite": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float('inf' if e.column('correct').all() else 1))",
+        "is inf of a net's examples: it should be a number for every net",
+    ),
+    "a metric of the order": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float(e.column('correct')[:9].mean()))",
+        "of the same examples in another order",
+    ),
+    "a metric of what it does not name": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float(e.column('label').mean()))",
+        "given the columns that it needs (correct), raised ValueError: these examples have no column 'label'",
+    ),
+    "a metric that is two": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(per_example=lambda e: e.column('correct'), overall=lambda e: 2.0)",
+        "the two should agree",
+    ),
+    "a metric that draws": (
+        testing.check_metric,
+        _METRIC + "HOW = dict(overall=lambda e: float(np.random.rand()))",
+        "draws from a global generator",
+    ),
     "numpy": (
         testing.check_activation,
         _LAYER + "    def forward(self, x): return x * float(np.random.rand())",
@@ -92,6 +123,17 @@ FAULTS: dict[str, tuple[Check, str, str]] = {
         testing.check_activation,
         _LAYER + "    def forward(self, x): return x.mean((2, 3))",
         "it should keep the shape",
+    ),
+    "a name that fields have": (
+        testing.check_model,
+        "class Part(nn.Module):\n    def __init__(self, num_classes, activation: str = 'relu'): super().__init__()",
+        "has an argument 'activation', and that is a field of every model of a recipe",
+    ),
+    "stride": (
+        testing.check_block,
+        "class Part(nn.Conv2d):\n    def __init__(self, in_channels, channels):\n"
+        "        super().__init__(in_channels, channels, 3, padding=1)",
+        "gives (2, 16, 4, 4) of (2, 8, 4, 4): it should give (2, 16, 2, 2)",
     ),
     "module": (testing.check_norm, "def Part(channels): return 3", "it should make a torch.nn.Module"),
     "infinite": (

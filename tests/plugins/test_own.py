@@ -15,6 +15,7 @@ import torch
 
 from paribus.data.augment import Draw
 from paribus.data.transforms import transformed
+from paribus.engine.code_digest import trial_code
 from paribus.engine.preview import check_own
 from paribus.execution.own_files import packed
 from paribus.keyed_draws import global_draws, keyed
@@ -261,3 +262,44 @@ def test_a_document_with_damaged_components_is_a_sentence() -> None:
         "activation=my_parts:Snake",
         "activation=my_parts:Snake(alpha=2)",
     ]
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "from parts.scale import SCALE",
+        "from parts import scale\nSCALE = scale.SCALE",
+        "import parts.scale\nSCALE = parts.scale.SCALE",
+        "import parts.deep.scale as scale\nSCALE = scale.SCALE",
+        "from .deep.scale import SCALE",
+        "from . import scale\nSCALE = scale.SCALE",
+    ],
+)
+@pytest.mark.parametrize("is_package", [False, True], ids=["folder", "package"])
+def test_what_travels_is_what_counts_also_in_a_folder_that_is_no_package(
+    imports: str, is_package: bool, tmp_path: Path
+) -> None:
+    deep = tmp_path / "parts" / "deep"
+    deep.mkdir(parents=True)
+    for folder in (deep, deep.parent) if is_package else ():
+        (folder / "__init__.py").write_text("")
+    (deep.parent / "act.py").write_text(
+        f"from torch import nn\n{imports}\nclass Act(nn.Hardtanh):\n    def forward(self, x):\n"
+        "        return super().forward(SCALE * x)\n"
+    )
+    scales = [folder / "scale.py" for folder in (deep, deep.parent)]
+    stand_beside(tmp_path)
+    for scale in scales:
+        scale.write_text("SCALE = 2")
+    recipe = BASE.replace({"model.activation": "parts.act:Act"})
+    travelling = [path for path in files_of(recipe) if path.name == "scale.py"]
+    before = trial_code(recipe)
+    counts = []
+    for scale in scales:
+        scale.write_text("# words\nSCALE = 2")
+        assert trial_code(recipe) == before
+        scale.write_text("SCALE = 3")
+        counts += [scale] if trial_code(recipe) != before else []
+        scale.write_text("SCALE = 2")
+    assert len(counts) == 1
+    assert counts == travelling

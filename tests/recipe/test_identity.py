@@ -87,6 +87,7 @@ COMMON = {
 }
 # Fields that came after the first release, which "all else" below knows nothing of.
 ADDED = {
+    "metrics": ("my_parts:macro_f1",),
     "model.activation": "gelu",
     "model.se.module": "eca(kernel=5)",
     "loss": "bce",

@@ -17,7 +17,6 @@ from paribus.analysis.statistics.intervals import MIN_PAIRS
 from paribus.analysis.statistics.spending import PlannedLooks, last_levels
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import NO_DATA, UNRESOLVED, Judged, judge
-from paribus.metrics.known import metric_called
 from paribus.metrics.metric import Metric
 from paribus.study.adaptive import Adaptive
 from paribus.study.study import Study
@@ -184,7 +183,7 @@ def asked_by_looks(study: Study, results: Sequence[TrialResult], num_eval: int |
     if study.adaptive is None:
         return dict.fromkeys(study.arms, study.replicates)
     data = index_results(study, results, num_eval)
-    return replicates_asked(data, stage_of(data, metric_called(study.metric), study.adaptive))
+    return replicates_asked(data, stage_of(data, study.primary, study.adaptive))
 
 
 def replicates_asked(data: StudyData, stage: Stage) -> dict[Arm, int]:

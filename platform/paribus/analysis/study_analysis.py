@@ -20,7 +20,6 @@ from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import VERDICTS
-from paribus.metrics.known import METRICS, metric_called
 from paribus.metrics.metric import Metric
 from paribus.study.study import Study
 from paribus.study.words import FAILED_TO_TRAIN, Outcome, TrialResult
@@ -87,7 +86,7 @@ def analyse(
             replicate, or results judged on test sets of different sizes.
     """
     known = [r for r in results if r.arm in study.arms and (not replicates or r.replicate in replicates)]
-    metric = metric_called(study.metric)
+    metric = study.primary
     data = index_results(study, known, num_eval, replicates)
     check_margin(study.margin, metric, data.num_eval)
     # Replicates that are judged alone, after a look that nobody planned, are a fixed number of them.
@@ -97,7 +96,7 @@ def analyse(
     seen = looks.before(most) if looks else Looks()
     told = seen.sentences(most, len(data.compared), study.alpha)
     reported = {name for result in known for name in result.metrics}
-    others = [other for name, other in METRICS.items() if name != metric.name and name in reported]
+    others = [other for name, other in study.metrics.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
     # Where cells stop at different replicates, for what they showed, a mean over them is not theirs.
     effects = () if stage else effects_on(data, metric)

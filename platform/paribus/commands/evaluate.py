@@ -126,10 +126,10 @@ def evaluation_text(found: Evaluation) -> str:
     if found.ensemble:
         rows[f"{found.ensemble.name} of {len(found.members)}"] = found.ensemble
     width = max(map(len, rows)) + 2
-    lines += _tables(rows, width)
-    lines += [_gain_line(gain) for gain in found.gains]
+    lines += _tables(rows, found.metrics, width)
+    lines += [_gain_line(gain, found.metrics) for gain in found.gains]
     lines.append(f"[95 % intervals over the {n:,} images: another test set of this size, not another training]")
-    if bare := _without_interval(rows.values()):
+    if bare := _without_interval(rows.values(), found.metrics):
         lines.append(f"note: {bare} is no mean over images and has no interval over them; replicates give it one")
     if found.ensemble:
         lines.append("note: the best was picked on these images, which makes the ensemble's gain over it look smaller")
@@ -139,10 +139,10 @@ def evaluation_text(found: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _tables(rows: Mapping[str, Evaluated], width: int) -> list[str]:
+def _tables(rows: Mapping[str, Evaluated], metrics: Sequence[Metric], width: int) -> list[str]:
     """The metrics of all rows, a few beside one another."""
     lines = []
-    there = [metric for metric in METRICS.values() if any(metric.name in row.estimates for row in rows.values())]
+    there = [metric for metric in metrics if any(metric.name in row.estimates for row in rows.values())]
     for some in (there[start : start + _ABREAST] for start in range(0, len(there), _ABREAST)):
         heads = [f"{metric.short}, {metric.of_level}" for metric in some]
         lines.append(_aligned("", width, heads))
@@ -156,13 +156,13 @@ def _aligned(name: str, width: int, cells: Sequence[str]) -> str:
     return f"{name:<{width}}{''.join(f'{cell:<26}' for cell in cells)}".rstrip()
 
 
-def _without_interval(rows: Iterable[Evaluated]) -> str:
+def _without_interval(rows: Iterable[Evaluated], metrics: Sequence[Metric]) -> str:
     bare = {name for row in rows for name, one in row.estimates.items() if one.interval is None and isfinite(one.value)}
-    return ", ".join(metric.short for metric in METRICS.values() if metric.name in bare and not metric.per_example)
+    return ", ".join(metric.short for metric in metrics if metric.name in bare and not metric.per_example)
 
 
-def _gain_line(gain: Gain) -> str:
-    told = [metric for metric in METRICS.values() if metric.headline and metric.name in gain.estimates]
+def _gain_line(gain: Gain, metrics: Sequence[Metric]) -> str:
+    told = [metric for metric in metrics if metric.headline and metric.name in gain.estimates]
     parts = [f"{metric.short} {_shown(metric, gain.estimates[metric.name], '+')} {metric.unit}" for metric in told]
     return f"{gain.of} over {gain.over}: {', '.join(parts)}, paired"
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from paribus.metrics.known import metric_called
 from paribus.recipe import canonical_json
 from paribus.recipe.identity import result_bearing
 from paribus.study.settings import settings_of
@@ -27,7 +26,7 @@ class Term:
 
 def terms_of(study: Study) -> dict[str, Term]:
     """How the study is judged. Arms count by what they train: another name or order of the same ones is no choice."""
-    unit = metric_called(study.metric).unit
+    unit = study.primary.unit
     return {
         "metric": Term(key=study.metric, words=study.metric),
         "margin": Term(key=repr(float(study.margin)), words=f"{study.margin:g} {unit}"),

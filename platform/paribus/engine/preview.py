@@ -11,7 +11,6 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.variables import check_variables
 from paribus.errors import DataError
-from paribus.metrics.known import metric_called
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
 from paribus.study.effects import differences_in, questions_of
@@ -218,7 +217,7 @@ def _num_eval(study: Study, home: Path) -> list[int]:
     for data in {study.recipe_of(arm).data for arm in study.arms}:
         split = find(data, home).manifest.split(data.eval_split)
         samples.append(split.samples)
-        metric = metric_called(study.metric)
+        metric = study.primary
         if study.margin < metric.resolution(split.samples):
             # It says why; imported only here, for a plan starts in under a second.
             from paribus.analysis.metrics import check_margin
@@ -229,7 +228,7 @@ def _num_eval(study: Study, home: Path) -> list[int]:
 
 def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
     """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
-    metric = metric_called(study.metric)
+    metric = study.primary
     by_arm: dict[Arm, dict[int, float]] = {}
     for trial in drawn:
         record = measured.get(trial.id)

@@ -32,9 +32,16 @@ class Evaluated:
     classes: tuple[ClassAccuracy, ...] = ()
 
     @classmethod
-    def of(cls, name: str, record: TrialRecord | None, examples: Examples, classes: bool = False) -> Evaluated:
+    def of(
+        cls,
+        name: str,
+        record: TrialRecord | None,
+        examples: Examples,
+        classes: bool = False,
+        metrics: Sequence[Metric] = TOLD,
+    ) -> Evaluated:
         """The metrics of `examples`, with 95 % intervals over them where a metric has a value per example."""
-        found = {metric.name: _estimate(metric, examples) for metric in TOLD}
+        found = {metric.name: _estimate(metric, examples) for metric in metrics}
         return cls(
             name=name,
             record=record,
@@ -79,9 +86,9 @@ class Gain:
     estimates: Mapping[str, Estimate]
 
     @classmethod
-    def between(cls, of: str, over: str, first: Examples, second: Examples) -> Gain:
+    def between(cls, of: str, over: str, first: Examples, second: Examples, metrics: Sequence[Metric] = TOLD) -> Gain:
         """`first` minus `second`, in each metric's own unit."""
-        found = {metric.name: _difference(metric, first, second) for metric in TOLD}
+        found = {metric.name: _difference(metric, first, second) for metric in metrics}
         return cls(of=of, over=over, estimates={name: one for name, one in found.items() if one is not None})
 
     def as_dict(self) -> dict[str, Any]:
@@ -112,6 +119,7 @@ class Evaluation:
     gains: tuple[Gain, ...]
     notes: tuple[str, ...]
     class_names: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...] = TOLD
 
     @property
     def name(self) -> str:

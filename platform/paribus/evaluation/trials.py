@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paribus.data import open_originals
-from paribus.evaluation.evaluated import Evaluated, Evaluation, Gain
+from paribus.evaluation.evaluated import TOLD, Evaluated, Evaluation, Gain
 from paribus.evaluation.excluded import Subset, subset
 from paribus.evaluation.trial_names import SHORT_ID, TrialError, describe, run_name
 from paribus.metrics.examples import Examples
-from paribus.recipe import Recipe
+from paribus.metrics.metric import Metric, MetricError
+from paribus.recipe import Recipe, RecipeError
 from paribus.report.study_report import state_of
+from paribus.study.own_metrics import load_metric
 from paribus.tracking import LedgerError
 from paribus.tracking.outbox.artifacts import keys_digest
 from paribus.training.evaluation.scores import Floats, Trained, device_called, examples_of, scores
@@ -83,6 +85,8 @@ def evaluate(
     first = members[0]
     chosen = subset(first.originals.keys, exclude)
     labels = first.originals.labels[chosen.rows]
+    own, lacking = _own_metrics(members)
+    metrics = (*TOLD, *own)
     total: Floats | None = None
     judged: list[Evaluated] = []
     for member in members:
@@ -90,13 +94,13 @@ def evaluate(
         trained = Trained(member.recipe, weights, member.originals, device_called(device, member.recipe))
         advance = watch(run_name(member.record), len(chosen.rows))
         found = scores(trained, member.originals, chosen.rows, crops, advance)
-        judged.append(Evaluated.of(_name(member, members), member.record, examples_of(found, labels), classes))
+        judged.append(Evaluated.of(_name(member, members), member.record, examples_of(found, labels), classes, metrics))
         total = found if total is None else np.add(total, found, out=total)
     assert total is not None
     together = None
     if len(members) > 1:
         total /= len(members)
-        together = Evaluated.of(ENSEMBLE, None, examples_of(total, labels), classes)
+        together = Evaluated.of(ENSEMBLE, None, examples_of(total, labels), classes, metrics)
     return Evaluation(
         data=first.originals.name,
         split=first.recipe.data.eval_split,
@@ -105,10 +109,22 @@ def evaluate(
         subset=chosen,
         members=tuple(judged),
         ensemble=together,
-        gains=tuple(_gains(ledger, members, judged, together, crops, chosen)),
-        notes=tuple(_notes(members, crops)),
+        gains=tuple(_gains(ledger, members, judged, together, crops, chosen, metrics)),
+        notes=(*_notes(members, crops), *lacking),
         class_names=first.originals.classes,
+        metrics=metrics,
     )
+
+
+def _own_metrics(members: Sequence[Member]) -> tuple[list[Metric], list[str]]:
+    """The metrics of one's own that the members were trained to report, and a note on each whose file is not here."""
+    found, lacking = [], []
+    for name in dict.fromkeys(name for member in members for name in member.recipe.metrics):
+        try:
+            found.append(load_metric(name))
+        except (RecipeError, MetricError) as error:
+            lacking.append(f"without the metric {name}: {error}")
+    return found, lacking
 
 
 def _require_weights(record: TrialRecord) -> None:
@@ -165,16 +181,18 @@ def _gains(
     together: Evaluated | None,
     crops: str,
     chosen: Subset,
+    metrics: Sequence[Metric],
 ) -> list[Gain]:
     gains = []
     if crops != "1":
         for member, found in zip(members, judged, strict=True):
             single = _single_crop(ledger, member, chosen)
             if single is not None:
-                gains.append(Gain.between(found.name, "its single crop", found.examples, single))
+                gains.append(Gain.between(found.name, "its single crop", found.examples, single, metrics))
     if together is not None:
         best = max(judged, key=lambda one: tuple(one.estimates[name].value for name in _BEST_BY))
-        gains.append(Gain.between(together.name, f"its best, {best.name}", together.examples, best.examples))
+        over = f"its best, {best.name}"
+        gains.append(Gain.between(together.name, over, together.examples, best.examples, metrics))
     return gains
 
 

@@ -12,8 +12,8 @@ from ray import tune
 
 from paribus.host.progress_bar import duration
 from paribus.host.say import say
-from paribus.metrics.known import METRICS
 from paribus.study.plan import Plan, Step
+from paribus.study.study import Study
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
@@ -44,7 +44,7 @@ class Progress(tune.Callback):
     ) -> None:
         self._steps = {step.trial.id: step for step in plan.todo}
         self._beat, self._lost, self._out = beat, lost, out or sys.stdout
-        self._judged_on = plan.study.metric
+        self._study = plan.study
         self._num_total = len(self._steps)
         self._epochs: dict[str, str] = {}
         self._started = self._beaten = self._spoken = time.monotonic()
@@ -73,7 +73,7 @@ class Progress(tune.Callback):
             done = f"{100 * result['trained_steps'] / result['num_steps']:.0f} %"
             self._epochs[step.trial.id] = f"{step.trial.name} {done}"
             return
-        self._end(step, result["outcome"], _summary(result, self._judged_on))
+        self._end(step, result["outcome"], _summary(result, self._study))
         for warning in result.get("warnings", ()):
             self._say(f"        warning: {warning}")
 
@@ -114,12 +114,12 @@ class Progress(tune.Callback):
         say(line, self._out)
 
 
-def _summary(result: dict[str, Any], judged_on: str) -> str:
+def _summary(result: dict[str, Any], study: Study) -> str:
     if result.get("reason"):
         return str(result["reason"])[:_MOST_REASON]
     parts = [f"at step {result['outcome_step']}"] if result.get("outcome_step") is not None else []
     if result["outcome"] == "finished":
-        for metric in METRICS.values():
-            if metric.name in result["final"] and (metric.headline or metric.name == judged_on):
+        for metric in study.metrics.values():
+            if metric.name in result["final"] and (metric.headline or metric.name == study.metric):
                 parts.append(f"{metric.short} {metric.show(result['final'][metric.name])} {metric.of_level}")
     return "  ".join([*parts, f"{result['seconds']:.1f} s"])

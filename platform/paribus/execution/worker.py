@@ -21,6 +21,7 @@ from paribus.metrics.known import METRICS
 from paribus.plugins import feed_sources_of
 from paribus.recipe import trial_id
 from paribus.recipe.code import feed_code_of
+from paribus.study.own_metrics import own_values
 from paribus.study.plan import Trial
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
@@ -188,8 +189,9 @@ class TrialWorker(tune.Trainable):
             shared=shared,
             warnings="\n".join(warnings)[:_MOST_TEXT] or self._log.record.warnings,
         )
-        found = {**result.metrics, **result.durations, "peak_memory_mib": result.peak_memory_mib}
-        metrics = {name: found[name] for name in _FINAL if name in found}
+        own = own_values(trial.recipe.metrics, result.examples) if result.examples is not None else {}
+        found = {**result.metrics, **own, **result.durations, "peak_memory_mib": result.peak_memory_mib}
+        metrics = {name: found[name] for name in (*_FINAL, *own) if name in found}
         metrics |= self._size(trial)
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
         self._log.finish(result.outcome, metrics, record)
@@ -199,7 +201,7 @@ class TrialWorker(tune.Trainable):
         self._checkpoints.clear()
         return self._last(
             result.outcome,
-            result.metrics,
+            {**result.metrics, **own},
             outcome_step=result.outcome_step,
             reason=result.reason,
             seconds=result.durations["total_s"],

@@ -31,17 +31,6 @@ def _listed() -> Mapping[str, Metric]:
 METRICS: Final = _listed()
 
 
-def metric_called(name: str) -> Metric:
-    """The metric of that name; the one place where a name becomes a metric, and where a user's own would plug in.
-
-    Raises:
-        MetricError: there is none of that name.
-    """
-    if name not in METRICS:
-        raise MetricError(f"metric {name!r} has no known unit and direction: use one of {', '.join(METRICS)}")
-    return METRICS[name]
-
-
 def values_of(examples: Examples, mean: Mean | None = None, *, every_epoch: bool = False) -> dict[str, float]:
     """Name to value of every metric that these examples bear; with `every_epoch` of those alone that are logged so."""
     asked = (metric for metric in METRICS.values() if metric.every_epoch or not every_epoch)

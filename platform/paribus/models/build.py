@@ -13,6 +13,7 @@ from paribus.models.families.inception_v2 import inception_v2
 from paribus.models.families.inception_v3 import inception_v3
 from paribus.models.families.inception_v4 import inception_v4
 from paribus.models.families.nin import nin
+from paribus.models.families.own_block import resnet_of_blocks, wide_resnet_of_blocks
 from paribus.models.families.resnet import resnet
 from paribus.models.families.resnext import resnext
 from paribus.models.families.senet import senet
@@ -27,6 +28,7 @@ from paribus.recipe.families.inception_v2 import InceptionV2
 from paribus.recipe.families.inception_v3 import InceptionV3
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
+from paribus.recipe.families.own_block import ResNetOfBlocks, WideResNetOfBlocks
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.senet import SENet
@@ -46,6 +48,8 @@ NETS: dict[type[Family], Callable[[Any, int, int], ConvNet]] = {
     InceptionV4: inception_v4,
     InceptionResNet: inception_resnet,
     InceptionV3: inception_v3,
+    WideResNetOfBlocks: wide_resnet_of_blocks,
+    ResNetOfBlocks: resnet_of_blocks,
 }
 
 

@@ -172,8 +172,9 @@ def components(part: BaseModel, prefix: str = "") -> Iterator[tuple[str, Place, 
             yield from components(value, f"{prefix}{name}.")
 
 
-# Where a function of the user's stands in the stream of samples, `data.stages`; and a dataset of theirs, `data.name`.
-STAGE, DATASET = "stage", "dataset"
+# Where a function of the user's stands in the stream of samples, `data.stages`; where a dataset of theirs stands,
+# `data.name`; and where one makes a metric.
+STAGE, DATASET, METRIC = "stage", "dataset", "metric"
 
 
 def own_of(part: BaseModel) -> Iterator[tuple[str, str]]:
@@ -189,6 +190,8 @@ def own_of(part: BaseModel) -> Iterator[tuple[str, str]]:
         yield STAGE, reference
     if is_own(getattr(data, "name", "")) and getattr(data, "shards", None) is None:
         yield DATASET, getattr(data, "name", "")
+    for reference in getattr(part, "metrics", ()):
+        yield METRIC, reference
 
 
 # The tag of a union's member for components from outside.

@@ -16,6 +16,7 @@ from paribus.recipe.families.inception_v2 import InceptionV2
 from paribus.recipe.families.inception_v3 import InceptionV3
 from paribus.recipe.families.inception_v4 import InceptionV4
 from paribus.recipe.families.nin import NIN
+from paribus.recipe.families.own_block import ResNetOfBlocks, WideResNetOfBlocks
 from paribus.recipe.families.resnet import ResNet
 from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.senet import SENet
@@ -39,6 +40,8 @@ AnyFamily = (
 )
 MODEL = "model"  # the path that takes a published net's name
 FAMILIES: tuple[type[Family], ...] = get_args(AnyFamily)
+# Families whose `block` may be a user's, which makes another part of the same family's name.
+_OF_BLOCKS = {"wide_resnet": "wide_resnet of blocks", "resnet": "resnet of blocks"}
 _TAGS = frozenset(family.model_fields["family"].default for family in FAMILIES)
 
 
@@ -65,8 +68,14 @@ def name_of(model: Family) -> str:
     return next((name for name, entry in published().items() if entry.model == model), model.name)
 
 
+def _field(part: Any, name: str) -> Any:
+    return part.get(name) if isinstance(part, Mapping) else getattr(part, name, None)
+
+
 def _tag_of(value: Any) -> str | None:
-    family = value.get("family") if isinstance(value, Mapping) else getattr(value, "family", None)
+    family, block = (_field(value, name) for name in ("family", "block"))
+    if family in _OF_BLOCKS and is_own(_field(block, "kind") or block):
+        return _OF_BLOCKS[family]
     return OWN if is_own(family) else family if isinstance(family, str) or family is None else repr(family)
 
 
@@ -82,6 +91,8 @@ Model = Annotated[
     | Annotated[InceptionV4, Tag("inception_v4")]
     | Annotated[InceptionResNet, Tag("inception_resnet")]
     | Annotated[InceptionV3, Tag("inception_v3")]
+    | Annotated[WideResNetOfBlocks, Tag("wide_resnet of blocks")]
+    | Annotated[ResNetOfBlocks, Tag("resnet of blocks")]
     | Annotated[Brought, Tag(OWN)],
     Discriminator(_tag_of),
 ]

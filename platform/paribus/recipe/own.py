@@ -40,6 +40,11 @@ def is_own(kind: object) -> bool:
     return isinstance(kind, str) and ":" in kind
 
 
+def is_reference(text: str) -> bool:
+    """Whether `text` is written as `module:Name`; whether there is such a thing, `load` finds."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
 def canonical(kind: str, place: str) -> str:
     """The one spelling of a reference, so that one component has one identity: `torch:NAdam`, not `torch.optim:`."""
     module, _, name = kind.strip().partition(":")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import ValidationError, ValidationInfo, model_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
 from paribus.recipe.data import Augment, Data
@@ -13,6 +13,7 @@ from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.loss import Loss
 from paribus.recipe.model import MODEL, Model, by_name
 from paribus.recipe.optimizer import SGD, Optimizer
+from paribus.recipe.own import is_reference
 from paribus.recipe.part import Part, added
 from paribus.recipe.paths import assign, holds_another
 from paribus.recipe.schedule import Cosine, Schedule
@@ -35,6 +36,22 @@ class Recipe(Part):
     evaluation: Evaluation = Evaluation()
     numerics: Numerics = Numerics()
     resources: Resources = Resources()
+    metrics: tuple[str, ...] = added((), description="of one's own, MODULE:NAME, that trials report at their end too")
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _metrics_in_order(cls, value: Any) -> Any:
+        """`a:b,c:d` or a list of them; their order bears on nothing. They are found where they are needed."""
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, (list, tuple)) or not all(isinstance(each, str) for each in names):
+            raise ValueError("should name metrics of your own, such as my_parts:macro_f1")
+        named = sorted({each.strip() for each in names} - {""})
+        if wrong := [each for each in named if not is_reference(each)]:
+            raise ValueError(
+                f"has {wrong[0]!r}: name functions of your own as module:Name, such as my_parts:macro_f1; every trial "
+                "reports the metrics of paribus"
+            )
+        return tuple(named)
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Self:

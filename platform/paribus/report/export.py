@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from paribus.metrics.known import METRICS
 from paribus.report.mixtures import made_with
 
 if TYPE_CHECKING:
+    from paribus.metrics.metric import Metric
     from paribus.report.study_report import StudyReport, TrialRow
+
+
+def _number(metric: Metric) -> tuple[str, str]:
+    """The head and the format of a metric's column."""
+    return f"{metric.short} ({metric.of_level})", f"%.{metric.digits}f"
+
 
 # Final metrics of a trial as a table shows them: the head of the column, and printf's format.
 _NUMBERS = {
-    **{name: (f"{one.short} ({one.of_level})", f"%.{one.digits}f") for name, one in METRICS.items()},
+    **{name: _number(one) for name, one in METRICS.items()},
     "total_s": ("time (s)", "%.1f"),
     "peak_memory_mib": ("peak memory (MiB)", "%.0f"),
 }
-NUMBER_FORMATS = dict(_NUMBERS.values())
 
 
 def trials_as_rows(report: StudyReport) -> list[dict[str, object]]:
@@ -39,8 +46,20 @@ def trials_as_csv(report: StudyReport) -> str:
 
 
 def trials_as_table(report: StudyReport) -> list[dict[str, object]]:
-    """Every trial that has a run with what people look at: `NUMBER_FORMATS` says how its numbers are written."""
-    return [_shown(row) for row in report.begun]
+    """Every trial that has a run with what people look at: `number_formats` says how its numbers are written."""
+    own = _own_numbers(report)
+    return [_shown(row, own) for row in report.begun]
+
+
+def number_formats(report: StudyReport) -> dict[str, str]:
+    """By the head of each of its columns of numbers, printf's format."""
+    return dict({**_NUMBERS, **_own_numbers(report)}.values())
+
+
+def _own_numbers(report: StudyReport) -> dict[str, tuple[str, str]]:
+    """The columns of metrics of the study's own."""
+    own = report.study.own_metrics if report.study is not None else {}
+    return {name: _number(metric) for name, metric in own.items()}
 
 
 def unfinished_as_table(report: StudyReport, *, interrupted: bool) -> list[dict[str, object]]:
@@ -60,14 +79,14 @@ def unfinished_as_table(report: StudyReport, *, interrupted: bool) -> list[dict[
     ]
 
 
-def _shown(row: TrialRow) -> dict[str, object]:
+def _shown(row: TrialRow, own: Mapping[str, tuple[str, str]]) -> dict[str, object]:
     record = row.record
     assert record is not None
     return {
         "arm": row.arm.name,
         "replicate": row.replicate,
         "outcome": row.state,
-        **{label: record.metrics.get(name) for name, (label, _) in _NUMBERS.items()},
+        **{label: record.metrics.get(name) for name, (label, _) in {**_NUMBERS, **own}.items()},
         "steps": record.num_steps or record.step,
         "failed to train at step": record.outcome_step,
         "attempt": record.attempt,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
-from paribus.metrics.known import metric_called
 from paribus.study.study import Study
 from paribus.study.words import KILLS
 from paribus.tracking.trials.record import faults_of
@@ -33,7 +32,7 @@ def plan_text(preview: Preview) -> str:
     lines = [
         f"{preview.title}: {study.question}",
         f"  {len(study.arms)} arms x {study.replicates} replicates = {len(plan.steps)} trials, "
-        f"judged on {study.metric}, margin {study.margin:g} {metric_called(study.metric).unit}",
+        f"judged on {study.metric}, margin {study.margin:g} {study.primary.unit}",
     ]
     lines += [f"    {count:>4} {_ACTIONS[action]}" for action, count in plan.counts().items()]
     lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.arms]
@@ -121,7 +120,7 @@ def _detects(preview: Preview) -> list[str]:
 
 def _detects_effects(preview: Preview) -> list[str]:
     """What a design of several factors tells of each of them, over all arms."""
-    power, unit = preview.power.effects, metric_called(preview.plan.study.metric).unit
+    power, unit = preview.power.effects, preview.plan.study.primary.unit
     if power is None:
         return []
     return [
@@ -134,7 +133,7 @@ def _detects_quality(preview: Preview) -> list[str]:
     study, power = preview.plan.study, preview.power
     if power.detectable is None:
         return [f"nothing of quality: a verdict needs 3 replicates or more (5 is the default), not {study.replicates}"]
-    unit = f" {metric_called(study.metric).unit}"
+    unit = f" {study.primary.unit}"
     several = f"one effect among {power.num_contrasts} contrasts, Holm-corrected; " if power.num_contrasts > 1 else ""
     takes = f"; 80 % takes {power.enough} replicates" if power.enough else ""
     return [

@@ -8,7 +8,6 @@ from math import isfinite, prod
 from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, get_args
 
-from paribus.metrics.known import METRICS, metric_called
 from paribus.recipe import Recipe
 from paribus.recipe.errors import nearest
 from paribus.study.designs import StudyError
@@ -41,7 +40,7 @@ def check_fields(study: Study) -> None:
         raise StudyError(f"base = {brief(study.base)}: give a preset's name, such as 'digits', or a Recipe")
     _check_types(study)
     _check_numbers(study)
-    _check_word("metric", study.metric, tuple(METRICS))
+    _check_word("metric", study.metric, tuple(study.metrics))
     _check_margin_is_stated(study)
     _check_word("design", study.design, DESIGNS)
     _check_size(study)
@@ -81,7 +80,7 @@ def check_claim(study: Study) -> None:
         return
     if not isinstance(claim, Claim):
         raise StudyError(f"claim = {brief(claim)}: give Claim(text, source=...)")
-    _check_claim_words(claim)
+    _check_claim_words(claim, tuple(study.metrics))
     paths = study.arms[0].as_dict()
     for path, levels in claim.arms.items():
         if path not in paths:
@@ -104,13 +103,13 @@ def check_claim(study: Study) -> None:
         )
 
 
-def _check_claim_words(claim: Claim) -> None:
+def _check_claim_words(claim: Claim, metrics: tuple[str, ...]) -> None:
     for what, text in (("text", claim.text), ("source", claim.source), ("setting", claim.setting)):
         if not isinstance(text, str):
             raise StudyError(f"the claim's {what} = {brief(text)}: give it as text")
     if not claim.text.strip():
         raise StudyError("the claim's text is empty: say what the source claims")
-    _check_word("the claim's metric", claim.metric, tuple(METRICS))
+    _check_word("the claim's metric", claim.metric, metrics)
     _check_word("the claim's direction", claim.direction, get_args(Direction))
     if not isinstance(claim.arms, Mapping):
         raise StudyError(
@@ -243,7 +242,7 @@ def _check_numbers(study: Study) -> None:
 
 def _check_margin_is_stated(study: Study) -> None:
     """The default margin is in points, and no smallest effect of a metric in another unit."""
-    metric = metric_called(study.metric)
+    metric = study.primary
     if metric.unit != "points" and study.margin == type(study).margin:
         raise StudyError(
             f"{study.metric} is in {metric.unit}, where the default margin of {study.margin:g} would call nearly "

@@ -10,6 +10,7 @@ from paribus.recipe.component import own_of
 from paribus.recipe.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
+from paribus.study.own_metrics import facts_of, told_metric
 from paribus.study.plan import Place
 from paribus.study.study import Study
 from paribus.study.words import Arm, Claim, Level, level_from_json
@@ -41,7 +42,11 @@ def write_study(study: Study) -> str:
     """The study as JSON; its base is written out whole, because presets may change, and so is what its own components
     take, because their files may be gone."""
     base = preset(study.base) if isinstance(study.base, str) else study.base
-    plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in ("base", "claim")}
+    apart = ("base", "claim", "own_metrics")
+    plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in apart}
+    plain |= (
+        {"own_metrics": {name: facts_of(one) for name, one in study.own_metrics.items()}} if study.own_metrics else {}
+    )
     claim = asdict(study.claim) if study.claim else None
     adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
     own = {"components": components} if (components := _components(study)) else {}
@@ -83,6 +88,8 @@ def read_study(text: str | bytes) -> Study:
             )
         if adaptive := document.pop("adaptive", None):
             document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
+        told = document.get("own_metrics", {})
+        document["own_metrics"] = {name: told_metric(facts) for name, facts in told.items()}
         if claim := document["claim"]:
             claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
             document["claim"] = Claim(**claim)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeGuard, cast
 
+from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
 from paribus.recipe.component import Component, as_text, components
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
+from paribus.recipe.own import is_own
 from paribus.recipe.paths import leaves
 from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.adaptive import Adaptive
@@ -24,6 +26,7 @@ from paribus.study.designs import (
     without_excluded,
 )
 from paribus.study.fractions import fractional, latin_square
+from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.words import Arm, Claim, Level
 
 Design = Literal[
@@ -58,12 +61,15 @@ class Study:
         exclude: combinations that are no arms (factorial, one_at_a_time): mappings from paths to tuples of levels.
         resolution: of the fraction: 3 mixes main effects with interactions of two factors, 4 keeps them apart, 5 also
             those from each other.
-        metric: the primary metric, which verdicts are about.
+        metric: the primary metric, which verdicts are about: one of ours, or `"module:Name"` of one's own. Secondary
+            ones of one's own are named in `fixed={"metrics": (...)}`.
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
         alpha: family-wise error of false verdicts of each kind.
         seed: of the study; replicates draw theirs from it.
         claim: the published statement that the study tests.
         question: one line; by default the first sentence of the study file's docstring.
+        own_metrics: left out, for the files beside the study have them; a study that is read from a ledger has here
+            what the ledger keeps of them.
 
     Raises:
         StudyError: no or repeated levels, a duplicate arm, a baseline that is no arm, a wrong number.
@@ -87,8 +93,10 @@ class Study:
     seed: int = 0
     claim: Claim | None = None
     question: str = ""
+    own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        self._find_metrics()
         self._write_components()
         check_fields(self)
         check_factors(self.factors)
@@ -109,7 +117,19 @@ class Study:
     def base_recipe(self) -> Recipe:
         """The base with `fixed` applied: what every arm varies."""
         base = preset(self.base) if isinstance(self.base, str) else self.base
-        return base.replace(self.fixed)
+        fixed = base.replace(self.fixed)
+        asked = [name for name in dict.fromkeys(self._metrics_named) if is_own(name) and name not in fixed.metrics]
+        return fixed.replace({"metrics": (*fixed.metrics, *asked)}) if asked else fixed
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Ours, and those of its own, by name, in the order of tables."""
+        return known_metrics(self.own_metrics)
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that verdicts are about."""
+        return self.metrics[self.metric]
 
     @property
     def adaptive(self) -> Adaptive | None:
@@ -184,6 +204,23 @@ class Study:
                 f"a study is data: `from paribus import {_CALLS[name]}`, and write {_CALLS[name]}(study)"
             )
         raise AttributeError(f"a Study has no {name!r}")
+
+    @property
+    def _metrics_named(self) -> tuple[Any, ...]:
+        """The primary metric and the claim's."""
+        return self.metric, getattr(self.claim, "metric", None)
+
+    def _find_metrics(self) -> None:
+        """Make those of one's own that verdicts and tables are about."""
+        fixed = self.fixed.get("metrics", ()) if isinstance(self.fixed, Mapping) else ()
+        base = self.base.metrics if isinstance(self.base, Recipe) else ()
+        listed = [fixed.split(",") if isinstance(fixed, str) else fixed, base]
+        named = [name for names in listed if isinstance(names, (tuple, list)) for name in names]
+        try:
+            found = with_own((*self._metrics_named, *named), self.own_metrics)
+        except MetricError as error:
+            raise StudyError(str(error)) from None
+        object.__setattr__(self, "own_metrics", found)
 
     def _write_components(self) -> None:
         """Levels that write a component as a mapping become its text: a level names arms and columns."""

@@ -16,13 +16,13 @@ from paribus import Adaptive, Study
 from paribus.analysis.stages import judge_at, stage_of, trials_asked
 from paribus.analysis.study_data import index_results
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, UNRESOLVED, WORSE, judge
-from paribus.metrics.known import metric_called
+from paribus.metrics.known import METRICS
 from paribus.study.words import TrialResult
 
 EFFECTS = (0.0, 0.5, 1.0, 2.0, 3.0)
 FIXED = tuple(range(5, 61))
 MARGIN = 1.0
-TOP1 = metric_called("top1")
+TOP1 = METRICS["top1"]
 
 
 @dataclass(frozen=True, kw_only=True)

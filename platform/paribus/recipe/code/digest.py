@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from paribus.recipe.code.beside import module_name
 from paribus.recipe.code.kept import kept
 from paribus.recipe.code.modules import Module
 from paribus.recipe.code.names import EFFECTS, WHOLE, CodeError, Definition, Own, Place
@@ -75,9 +76,9 @@ def _digest(found: dict[Place, Definition]) -> str:
 def _walk(
     sources: Sources, parts: frozenset[Place], roots: tuple[str, ...], own: tuple[Own, ...]
 ) -> dict[Place, Definition]:
-    walk = _Walk(sources.beside(_import_folder(each.file) for each in own), parts)
+    walk = _Walk(sources.beside(each.import_folder for each in own), parts)
     begin = [place_of(text, sources.package) for text in roots] + sorted(parts)
-    begin += [Place(_module_name(each.file), each.name or WHOLE) for each in own]
+    begin += [Place(module_name(each.file, each.import_folder), each.name or WHOLE) for each in own]
     walk.through(begin)
     return walk.found
 
@@ -138,16 +139,3 @@ def _label(definition: Definition, labels: dict[Place, str], *, ordered: bool) -
     if not ordered:
         meant.sort()
     return sha256(" ".join([definition.text, *meant]).encode()).hexdigest()
-
-
-def _import_folder(file: Path) -> Path:
-    """The folder that is on the path when a file is imported: the first above it that is no package."""
-    folder = file.resolve().parent
-    while (folder / "__init__.py").is_file():
-        folder = folder.parent
-    return folder
-
-
-def _module_name(file: Path) -> str:
-    inner = file.resolve().relative_to(_import_folder(file)).with_suffix("")
-    return ".".join(inner.parts[:-1] if inner.name == "__init__" else inner.parts)

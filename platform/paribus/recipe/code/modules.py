@@ -79,6 +79,16 @@ def imported(statement: ast.Import | ast.ImportFrom, module: Module) -> dict[str
     return {alias.asname or alias.name: (source, alias.name) for alias in statement.names if alias.name != "*"}
 
 
+def named(statement: ast.Import | ast.ImportFrom, module: Module) -> Iterator[str]:
+    """The modules that an import in `module` may load: those that it names, and what may be one in them."""
+    if isinstance(statement, ast.Import):
+        yield from (alias.name for alias in statement.names)
+        return
+    source = _source(statement, module)
+    yield source
+    yield from (f"{source}.{alias.name}".lstrip(".") for alias in statement.names)
+
+
 def stars(statement: ast.Import | ast.ImportFrom, module: Module) -> list[str]:
     """The module of a `from module import *`."""
     is_star = isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"

@@ -14,10 +14,24 @@ class CodeError(Exception):
 
 @dataclass(frozen=True)
 class Own:
-    """A component of a user's: the file that it lives in and its name there; "" is all that the file defines."""
+    """A component of a user's: the file that it lives in and its name there; "" is all that the file defines.
+
+    `folder` is the one on the path when the file is imported; None: the first above it that is no package.
+    """
 
     file: Path
     name: str = ""
+    folder: Path | None = None
+
+    @property
+    def import_folder(self) -> Path:
+        """`folder`, or what stands for it."""
+        if self.folder is not None:
+            return self.folder.resolve()
+        folder = self.file.resolve().parent
+        while (folder / "__init__.py").is_file():
+            folder = folder.parent
+        return folder
 
 
 class Place(NamedTuple):

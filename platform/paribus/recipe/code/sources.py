@@ -44,8 +44,16 @@ class Sources:
         """The module, parsed; None where it is none of ours. CodeError where it cannot be read."""
         if module not in self._modules:
             file = self.file_of(module)
-            self._modules[module] = None if file is None else parsed(module, file)
+            if file is not None:
+                self._modules[module] = parsed(module, file)
+            else:  # of a user's folder without __init__.py nothing but its files counts
+                self._modules[module] = Module(module, is_package=True) if self._is_folder(module) else None
         return self._modules[module]
+
+    def _is_folder(self, module: str) -> bool:
+        """Whether a user's folder of Python files without an `__init__.py` is imported as `module`."""
+        places = (folder.joinpath(*module.split(".")) for folder in self.own)
+        return any(place.is_dir() and any(place.rglob("*.py")) for place in places)
 
     def resolve(self, module: Module, name: str, seen: frozenset[tuple[str, str]] = frozenset()) -> Found:
         """Where `name` at the top of `module` was defined, through any number of re-exports; None: nowhere at all."""
@@ -75,4 +83,4 @@ class Sources:
         if found := self.resolve(module, name, seen):
             return found
         inner = f"{module.name}.{name}"
-        return ModuleRef(inner) if self.file_of(inner) else Place(module.name, WHOLE)
+        return ModuleRef(inner) if self.file_of(inner) or self._is_folder(inner) else Place(module.name, WHOLE)

@@ -1,19 +1,9 @@
-"""Contract tests of components: what Paribus runs on ours, and on yours before a study trains. Run them on your own:
-
-    from paribus.testing import check_activation
-
-    def test_snake():
-        check_activation("my_parts:Snake", alpha=0.5)
-
-Each raises RecipeError, a sentence, for what breaks the contract: it cannot be made or pickled, does not keep shapes,
-gives or passes back what is not finite, gives another result the second time, or draws from a global generator.
-"""
+"""The contracts of the components of a recipe."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,30 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from paribus.keyed_draws import global_draws, keyed
-from paribus.models.build import build, outline
+from paribus.models.build import build
 from paribus.models.layers import activation, attention, norm
-from paribus.plugins import has_own
+from paribus.plugins import place_of
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import as_text, components, kind_of
-from paribus.recipe.own import is_own
-
-__all__ = [
-    "check_activation",
-    "check_attention",
-    "check_augmentation",
-    "check_dataset",
-    "check_loss",
-    "check_mix",
-    "check_model",
-    "check_norm",
-    "check_optimizer",
-    "check_recipe",
-    "check_schedule",
-]
+from paribus.recipe.component import kind_of
+from paribus.recipe.families.brought import Brought
+from paribus.recipe.families.family import Family
+from paribus.recipe.own import arguments, load
+from paribus.testing.sentences import said
 
 _CHANNELS, _CLASSES, _SIDE = 8, 4, 8
-# Transforms of single images.
-_SINGLE = ("augment.policy", "augment.colour", "augment.erasing")
 
 
 def check_activation(reference: str, **arguments: Any) -> None:
@@ -61,6 +38,15 @@ def check_attention(reference: str, **arguments: Any) -> None:
     """An attention module of (N, C, H, W), shape kept."""
     recipe = _recipe("model.se.module", reference, arguments)
     _check_layer(recipe.model.se.module, attention, "attention")  # type: ignore[union-attr]
+
+
+def check_block(reference: str, **arguments: Any) -> None:
+    """A block, the branch of a residual unit: (N, C, H, W) to (N, D, H, W), and to (N, D, H/2, W/2) at stride 2."""
+    from paribus.models.families.own_block import block
+
+    value = _recipe("model.block", reference, arguments).model.block  # type: ignore[union-attr]
+    for channels, stride in ((_CHANNELS, 1), (2 * _CHANNELS, 2)):
+        _check_layer(value, partial(block, channels=channels, stride=stride), "block", (channels, 4 // stride))
 
 
 def check_loss(reference: str, *, soft: bool = True, **arguments: Any) -> None:
@@ -114,28 +100,6 @@ def check_optimizer(reference: str, **arguments: Any) -> None:
         )
 
 
-def check_dataset(reference: str, split: str = "train") -> None:
-    """A dataset, called with the name of a split: `__len__`, and `__getitem__` from a row to an image and its class."""
-    from paribus.images.decode import decode
-    from paribus.shards.sources.own_set import first_rows
-
-    whose = f"data.name {reference!r}"
-    before = global_draws()
-    with _said(whose):
-        first, second = first_rows(reference, split), first_rows(reference, split)
-        for file, _ in first:
-            decode(file, 3)
-    if global_draws() != before:
-        raise RecipeError(
-            f"{whose} draws from a global generator, so that it would be another set each time: draw from "
-            "numpy.random.default_rng(row)"
-        )
-    if first != second:
-        raise RecipeError(
-            f"{whose} gives another image or class of one row the second time: a row should stay as it is"
-        )
-
-
 def check_schedule(reference: str, **arguments: Any) -> None:
     """A schedule: the rate's factor as a function of the part of the budget that is done."""
     from paribus.training.schedules import factor_at
@@ -182,6 +146,7 @@ def check_model(reference: str, *, size: int = 32, in_channels: int = 3, **argum
     """A model family: two images (2, C, size, size) to logits, forward and back, alike for one init seed."""
     model = Recipe().replace({"model": _text(reference, arguments)}).model
     whose = f"model {reference!r}"
+    check_names(model)
 
     def run() -> list[Tensor]:
         net = build(model, in_channels, _CLASSES, 1)
@@ -195,66 +160,21 @@ def check_model(reference: str, *, size: int = 32, in_channels: int = 3, **argum
     _check_runs(run, whose)
 
 
-def check_recipe(recipe: Recipe, tried: set[object] | None = None) -> None:
-    """Every component from outside that a recipe names, and its net on two images, without values (the meta device).
-
-    What is in `tried`, which other recipes of a study have filled, is not tried again.
-    """
-    tried = set() if tried is None else tried
-    for what, check in _checks_of(recipe):
-        if what not in tried:
-            check()
-            tried.add(what)
-
-
-def _checks_of(recipe: Recipe) -> Iterator[tuple[object, Callable[[], object]]]:
-    """Each check that `recipe` asks for, and by what it is known again."""
-    checks: dict[str, Callable[..., None]] = {
-        "model.activation": check_activation,
-        "model.norm": check_norm,
-        "model.se.module": check_attention,
-        "loss": check_loss,
-        "augment.policy": check_augmentation,
-        "augment.colour": check_augmentation,
-        "augment.erasing": check_augmentation,
-        "augment.mix": check_mix,
-    }
-    for path, _, value in components(recipe):
-        if is_own(kind_of(value)) and path in checks:
-            options: dict[str, Any] = {"field": path.rpartition(".")[2]} if path in _SINGLE else {}
-            if path == "loss":
-                options["soft"] = recipe.training.label_smoothing > 0 or recipe.augment.mix != "none"
-            yield (path, as_text(value), options.get("soft")), partial(checks[path], as_text(value), **options)
-    if is_own(recipe.optimizer.kind):
-        found = recipe.optimizer
-        yield found.model_dump_json(), partial(check_optimizer, found.kind, **_set(found))
-    if is_own(recipe.schedule.kind):
-        schedule = recipe.schedule
-        yield schedule.model_dump_json(), partial(check_schedule, schedule.kind, **_set(schedule))
-    if is_own(recipe.data.name) and recipe.data.shards is None:
-        for split in (recipe.data.train_split, recipe.data.eval_split):
-            yield (recipe.data.name, split), partial(check_dataset, recipe.data.name, split)
-    if recipe.data.stages:
-        from paribus.data.own_stages import load_stages
-
-        yield recipe.data.stages, partial(load_stages, recipe.data.stages)
-    size = recipe.data.size or max(32, recipe.model.min_size)
-    if has_own(recipe.model):
-        yield (recipe.model.model_dump_json(), size), partial(_check_net, recipe, size)
+def check_names(model: Family) -> None:
+    """RecipeError where a user's net has an argument that every model has a field for: it would not be reached."""
+    if isinstance(model, Brought) and place_of("model", model.family) is not None:
+        taken = arguments(load(model.family, "model"), frozenset()).model_fields.keys() & Family.model_fields.keys()
+        if taken:
+            raise RecipeError(
+                f"model {model.family!r} has an argument {min(taken)!r}, and that is a field of every model of a "
+                "recipe, which does not reach into yours: give the argument another name"
+            )
 
 
-def _check_net(recipe: Recipe, size: int) -> None:
-    with _said(f"the net {recipe.model.name}"):
-        net = outline(recipe.model, 3, _CLASSES).eval()
-        with torch.no_grad():
-            logits = net(torch.empty(2, 3, size, size, device="meta"))
-    if logits.shape != (2, _CLASSES):
-        raise RecipeError(
-            f"the net {recipe.model.name} gives {tuple(logits.shape)} for two images, four classes: (2, 4)"
-        )
-
-
-def _check_layer(value: Any, make: Callable[..., nn.Module], place: str) -> None:
+def _check_layer(
+    value: Any, make: Callable[..., nn.Module], place: str, gives: tuple[int, int] = (_CHANNELS, 4)
+) -> None:
+    """`gives` are the channels and the side of what it makes of `_CHANNELS` maps of side 4."""
     whose = f"{place} {kind_of(value)!r}"
 
     def run() -> list[Tensor]:
@@ -262,14 +182,16 @@ def _check_layer(value: Any, make: Callable[..., nn.Module], place: str) -> None
             layer = make(value, _CHANNELS)
         x = _numbers(2, _CHANNELS, 4, 4).requires_grad_()
         y = layer(x * 1.0)
-        if not isinstance(y, Tensor) or y.shape != x.shape:
+        expected = (2, gives[0], gives[1], gives[1])
+        if not isinstance(y, Tensor) or y.shape != expected:
             shown = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise RecipeError(f"{whose} gives {shown} of {tuple(x.shape)}: it should keep the shape")
+            told = "keep the shape" if expected == x.shape else f"give {expected}"
+            raise RecipeError(f"{whose} gives {shown} of {tuple(x.shape)}: it should {told}")
         y.square().mean().backward()  # type: ignore[no-untyped-call]
         return _with_gradients([y.detach()], [x, *layer.parameters()], whose)
 
     _check_runs(run, whose)
-    with _said(whose), torch.device("meta"), torch.no_grad():
+    with said(whose), torch.device("meta"), torch.no_grad():
         layer = make(value, _CHANNELS)
         layer(torch.empty(2, _CHANNELS, 4, 4))
     layer.__dict__.pop("paribus_remake", None)
@@ -278,7 +200,7 @@ def _check_layer(value: Any, make: Callable[..., nn.Module], place: str) -> None
 
 def _check_runs(run: Callable[[], list[Tensor]], whose: str) -> None:
     before = global_draws()
-    with _said(whose):
+    with said(whose):
         first, second = run(), run()
     if global_draws() != before:
         raise RecipeError(
@@ -298,17 +220,6 @@ def _check_pickles(thing: Any, whose: str) -> None:
         raise RecipeError(
             f"{whose} cannot be pickled ({error}), as the way to other processes asks: define it at the top of its file"
         ) from None
-
-
-@contextmanager
-def _said(whose: str) -> Iterator[None]:
-    """What a component raises, as a RecipeError that says whose it is."""
-    try:
-        yield
-    except RecipeError:
-        raise
-    except Exception as error:  # a user's code may raise anything
-        raise RecipeError(f"{whose} raised {type(error).__name__}: {error}") from error
 
 
 def _with_gradients(values: list[Tensor], inputs: list[Tensor], whose: str) -> list[Tensor]:
@@ -342,7 +253,3 @@ def _text(reference: str, arguments: dict[str, Any]) -> str:
 
 def _prefixed(part: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return {f"{part}.{name}": value for name, value in arguments.items()}
-
-
-def _set(part: Any) -> dict[str, Any]:
-    return {name: value for name, value in part if name != "kind"}
