@@ -25,7 +25,7 @@ def worker(sandbox: Sandbox, study: Path, attempt: int) -> psutil.Process:
 
     def pids() -> list[int]:
         running = [trial for trial in sandbox.trials(study) if trial.running and trial.attempt == attempt]
-        return [int(str(trial.attempts[attempt]["pid"])) for trial in running if attempt in trial.attempts]
+        return [int(str(trial.attempts[attempt].pid)) for trial in running if attempt in trial.attempts]
 
     wait_for(pids, f"attempt {attempt}")
     return psutil.Process(pids()[0])

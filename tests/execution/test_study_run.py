@@ -90,7 +90,7 @@ def test_replicates_come_first_and_one_warm_worker_does_all(office: Sandbox, stu
     first_four = [trial for trial in office.trials(study) if trial.replicate < 3]
     by_start = sorted(first_four, key=lambda trial: trial.started_ms)
     assert [trial.replicate for trial in by_start] == [1, 1, 2, 2]
-    pids = {facts["pid"] for trial in first_four for facts in trial.attempts.values()}
+    pids = {facts.pid for trial in first_four for facts in trial.attempts.values()}
     assert len(pids) == 1, "each trial asks for both CPUs, so there is room for one worker, and it stays"
 
 

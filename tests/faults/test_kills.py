@@ -17,7 +17,7 @@ Check = Callable[[Sandbox, Path], None]
 def workers(sandbox: Sandbox, study: Path) -> list[int]:
     """The processes that train the study now, as the ledger tells them."""
     running = [trial for trial in sandbox.trials(study) if trial.running]
-    return [int(str(facts["pid"])) for trial in running for facts in trial.attempts.values()]
+    return [int(str(facts.pid)) for trial in running for facts in trial.attempts.values()]
 
 
 def resumed(sandbox: Sandbox, study: Path) -> list[int]:

@@ -37,7 +37,6 @@ import json, sys
 sys.path[:0] = [sys.argv[1], sys.argv[2]]
 import numpy as np
 from ledger_view import StudyView  # noqa: F401
-from trial_parts import NUMBER_FORMATS
 
 from paribus import Study, plan
 from paribus.analysis import analyse
@@ -46,7 +45,9 @@ from paribus.evaluation.evaluated import Evaluated
 from paribus.execution.worker import _FINAL
 from paribus.recipe import Seeds
 from paribus.report.tables import as_markdown, as_text
+from paribus.report.export import number_formats
 from paribus.report.plots import effects_figure
+from paribus.report.study_report import StudyReport
 from paribus.study.words import TrialResult
 from paribus.tracking.outbox.artifacts import decode_examples, encode_examples
 from paribus.training import fit
@@ -86,7 +87,7 @@ print(json.dumps({
     "table": as_markdown(judged, secondary=True),
     "text": as_text(judged),
     "evaluated": shown.estimates["median_nats"].value,
-    "dashboard": NUMBER_FORMATS["median (median nats)"],
+    "dashboard": number_formats(StudyReport(name="s", url="", study=None, trials=()))["median (median nats)"],
 }))
 """
 

@@ -58,7 +58,10 @@ def test_looks_that_cannot_be_are_refused(looks: Any, more: dict[str, Any], word
 def test_a_plan_keeps_what_no_look_asks_for_yet() -> None:
     made = study()
     drawn = trials(made, lambda recipe: "digest")
-    known = {drawn[0].id: Known(outcome="finished", code="c"), drawn[-1].id: Known(outcome="finished", code="c")}
+    known = {
+        drawn[0].id: Known(outcome="finished", code="c", attempt=1),
+        drawn[-1].id: Known(outcome="finished", code="c", attempt=1),
+    }
     plan = make_plan(made, drawn, known, code=lambda recipe: "c", wanted=lambda trial: trial.replicate <= 3)
     assert plan.counts() == {"skip": 2, "start": 8, "later": 14}
     assert {step.trial.replicate for step in plan.todo} == {1, 2, 3}

@@ -118,8 +118,8 @@ class Study:
         """The base with `fixed` applied: what every arm varies."""
         base = preset(self.base) if isinstance(self.base, str) else self.base
         fixed = base.replace(self.fixed)
-        asked = [name for name in dict.fromkeys(self._metrics_named) if is_own(name) and name not in fixed.metrics]
-        return fixed.replace({"metrics": (*fixed.metrics, *asked)}) if asked else fixed
+        named = [*fixed.metrics, *(name for name in self._metrics_named if is_own(name))]
+        return fixed.replace({"metrics": tuple(dict.fromkeys(named))}) if len(named) > len(fixed.metrics) else fixed
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:

@@ -31,7 +31,21 @@ _AT_F3CE7C5 = {
     "inception_resnet": "a053d27292daa398 a053d27292daa398 a053d27292daa398 a053d27292daa398",
     "inception_v3": "49ad2afdf798196c 49ad2afdf798196c 49ad2afdf798196c 49ad2afdf798196c",
 }
-_GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5)
+# The feed in sources that stack, own blocks and metrics: the sources of 2026-11-30.
+_AT_FEED_OF_SOURCES = {
+    "wide_resnet": "7cc5a09fa7e5d92c 7cc5a09fa7e5d92c 7cc5a09fa7e5d92c 7cc5a09fa7e5d92c",
+    "resnet": "5762a10d9d71df8c 5762a10d9d71df8c 5762a10d9d71df8c 5762a10d9d71df8c",
+    "resnext": "5d5b2f420d96b2ba 5d5b2f420d96b2ba 5d5b2f420d96b2ba 5d5b2f420d96b2ba",
+    "senet": "63e643859dc56c4a 63e643859dc56c4a 63e643859dc56c4a 63e643859dc56c4a",
+    "nin": "efe592a3c7dfd1a8 efe592a3c7dfd1a8 efe592a3c7dfd1a8 efe592a3c7dfd1a8",
+    "inception_v1": "bc14ff0bfa0651fd bc14ff0bfa0651fd bc14ff0bfa0651fd bc14ff0bfa0651fd",
+    "inception_v2": "21b19e299b089509 21b19e299b089509 21b19e299b089509 21b19e299b089509",
+    "xception": "238aa359ffa0804f 238aa359ffa0804f 238aa359ffa0804f 238aa359ffa0804f",
+    "inception_v4": "5bc9ef128f160e39 5bc9ef128f160e39 5bc9ef128f160e39 5bc9ef128f160e39",
+    "inception_resnet": "a103d6ecb5a00717 a103d6ecb5a00717 a103d6ecb5a00717 a103d6ecb5a00717",
+    "inception_v3": "dfdb71b261f6a782 dfdb71b261f6a782 dfdb71b261f6a782 dfdb71b261f6a782",
+}
+_GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5, _AT_FEED_OF_SOURCES)
 
 
 def code_then(code: str, recipe: Recipe) -> str | None:
