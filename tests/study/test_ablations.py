@@ -17,6 +17,7 @@ ABLATE: dict[str, Any] = {
     "model.norm": "none",
 }
 FIXED = {"model.dropout": 0.3}
+DROPOUT = {"model.dropout": 0.0}
 
 
 def ablation(**more: Any) -> Study:
@@ -40,6 +41,15 @@ def test_the_arms_are_the_full_recipe_and_it_without_each_component() -> None:
     full, _, bare, _ = (made.recipe_of(arm) for arm in made.arms)
     assert full == base()
     assert bare == base().replace({"optimizer.weight_decay": 0.0, "model.dropout": 0.0})
+
+
+def test_what_is_taken_away_may_be_put_into_the_full_recipe_by_fixing_it() -> None:
+    made = ablation(
+        base="digits", fixed={**FIXED, "optimizer.weight_decay": 0.1}, ablate={"optimizer.weight_decay": 0.0, **DROPOUT}
+    )
+    assert [made.recipe_of(arm).optimizer.weight_decay for arm in made.arms] == [0.1, 0.0, 0.1]
+    assert [made.recipe_of(arm).model.dropout for arm in made.arms] == [0.3, 0.3, 0.0]
+    assert made.recipe_of(made.arms[0]) == made.base_recipe
 
 
 def test_pairs_are_taken_away_together_on_demand() -> None:
@@ -88,7 +98,6 @@ def test_an_ablation_shares_its_trials_with_the_same_arms_listed_by_hand() -> No
             {"ablate": {"norm": {"model.norm": "none"}, "group": {"model.norm": "group"}}, "design": "leave_two_out"},
             "both set 'model.norm'",
         ),
-        ({"fixed": {"model.norm": "batch"}}, "is a factor and is fixed"),
     ],
 )
 def test_what_is_no_ablation_is_refused(fields: dict[str, Any], words: str) -> None:

@@ -245,15 +245,26 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
         source,
         replicates=study.replicates,
         num_contrasts=len(study.arms) - len(study.baselines),
-        alpha=study.alpha,
+        alpha=_last_alpha(study),
         margin=study.margin,
         step=metric.resolution(num_eval),
     )
     return replace(found, effects=_power_of_effects(study, found.sd))
 
 
+def _last_alpha(study: Study) -> float:
+    """The error that a verdict may spend; of planned looks what is left for the last one."""
+    if study.adaptive is None:
+        return study.alpha
+    from paribus.analysis.statistics.spending import last_levels
+
+    return last_levels(study.adaptive.looks, study.alpha)[0]
+
+
 def _power_of_effects(study: Study, sd: float) -> EffectPower | None:
     """Of the main effect that rests on the fewest differences; None for a design without main effects."""
+    if study.adaptive is not None:  # its cells stop at different replicates
+        return None
     questions = questions_of(study, lambda arm: True)
     main = [differences_in(question) for question in questions if question.kind == "main"]
     if not main:

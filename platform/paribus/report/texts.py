@@ -31,8 +31,7 @@ def plan_text(preview: Preview) -> str:
     plan, study = preview.plan, preview.plan.study
     lines = [
         f"{preview.title}: {study.question}",
-        f"  {len(study.arms)} arms x {study.replicates} replicates = {len(plan.steps)} trials, "
-        f"judged on {study.metric}, margin {study.margin:g} {study.primary.unit}",
+        f"  {_size(study, len(plan.steps))}, judged on {study.metric}, margin {study.margin:g} {study.primary.unit}",
     ]
     lines += [f"    {count:>4} {_ACTIONS[action]}" for action, count in plan.counts().items()]
     lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.arms]
@@ -42,6 +41,15 @@ def plan_text(preview: Preview) -> str:
     lines.append(f"  costs {_cost(preview)}")
     lines += [f"  note: {note}" for note in (preview.note, preview.look) if note]
     return without_secrets("\n".join(lines))
+
+
+def _size(study: Study, num_trials: int) -> str:
+    """How many trials there are, or can be where looks decide."""
+    if study.adaptive is None:
+        return f"{len(study.arms)} arms x {study.replicates} replicates = {num_trials} trials"
+    most = min(num_trials, study.adaptive.trials or num_trials)
+    looks = ", ".join(map(str, study.adaptive.looks))
+    return f"{len(study.arms)} arms, looks at {looks} replicates, at most {most} trials"
 
 
 def stale_text(preview: Preview) -> str:

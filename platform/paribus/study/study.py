@@ -1,7 +1,7 @@
 """The study: a question, its arms and how they are judged. One frozen object in one short file."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeGuard, cast
@@ -106,7 +106,8 @@ class Study:
         object.__setattr__(self, "arms_listed", tuple(dict(arm) for arm in self.arms_listed))
         object.__setattr__(self, "exclude", tuple(dict(pattern) for pattern in self.exclude))
         check_arms(self.arms)
-        if clash := set(self.arms[0].as_dict()) & set(self.fixed):
+        # What an ablation takes away may be fixed: it is what the full recipe has.
+        if clash := set(self.arms[0].as_dict()) & set(self.fixed) - {*self._taken}:
             path = min(clash)
             raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
         self._check_baseline()
@@ -248,6 +249,11 @@ class Study:
             object.__setattr__(self, "design", "leave_one_out")
 
     @property
+    def _taken(self) -> Iterator[str]:
+        """The paths that components to take away set."""
+        return (path for fields in self._components.values() for path in fields)
+
+    @property
     def _components(self) -> Ablations:
         return cast(Ablations, self.ablate)  # since it was written out
 
@@ -267,7 +273,8 @@ class Study:
         return {path: known[path] for path in paths}
 
     def _check_recipes(self) -> None:
-        fixed = {path: value for path, value in leaves(self.base_recipe.model_dump()) if path in self.fixed}
+        kept = {*self.fixed} - {*self._taken}
+        fixed = {path: value for path, value in leaves(self.base_recipe.model_dump()) if path in kept}
         seen: dict[str, Arm] = {}
         for arm in self.arms:
             try:
