@@ -190,7 +190,7 @@ def test_a_margin_chosen_after_a_look_is_told_by_plan_by_report_and_by_whoever_r
             run(shelf, wide)
         judged = judge(wide, shelf.uri, shelf.home)
         assert any(words_ in note for note in judged.analysis.notes)
-        assert "(margin chosen after a look at 6)" in judged.markdown()
+        assert "(margin chosen after a look at 6)" in markdown(judged)
         assert "(margin chosen after a look at 6)" in write_html(judged, tmp_path / "page.html").read_text()
         data = judged.as_dict()
         assert data["claim"]["outcome"].endswith("after looking")

@@ -212,6 +212,7 @@ def test_plan_refuses_what_does_not_fit_its_place_before_anything_trains(tmp_pat
 
 
 BROUGHT: list[dict[str, Any]] = [
+    {"factors": {"model.block": ((3, 3), "my_parts:Separable")}},
     {"factors": {"model.activation": ("relu", SNAKE, {"kind": SNAKE, "alpha": 2})}},
     {"factors": {"optimizer.kind": ("sgd", "torch:NAdam", "torch:Rprop", "my_parts:SignSGD")}},
     {"factors": {"model": ("my_net:TinyNet", "my_net:TinyNet(num_blocks=3)")}, "baseline": {"model": "my_net:TinyNet"}},
@@ -249,7 +250,7 @@ def test_a_document_is_read_where_the_files_of_its_components_are_not_and_import
 
 
 def test_a_document_with_damaged_components_is_a_sentence() -> None:
-    document = json.loads(write_study(Study(name="mine", base="synthetic", margin=4.0, **BROUGHT[0])))
+    document = json.loads(write_study(Study(name="mine", base="synthetic", margin=4.0, **BROUGHT[1])))
     for damage in (
         7,
         {f"activation {SNAKE}": 7},

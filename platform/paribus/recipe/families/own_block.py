@@ -9,7 +9,8 @@ from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.family import Published, Residual
 from paribus.recipe.families.resnet import ResNet, units
 from paribus.recipe.families.wide_resnet import WideResNet
-from paribus.recipe.own import arguments, canonical, is_own, load
+from paribus.recipe.own import canonical, is_own
+from paribus.recipe.recorded import taken
 
 # The depths with the imagenet stem: a block of one's own counts as two convolutions, as a basic one does.
 _DEPTHS = (18, 34)
@@ -27,7 +28,7 @@ class _Block(Place):
         if not isinstance(kind, str) or not is_own(kind):
             raise RecipeError(f"{value!r} is no block of your own: write module:Name, such as my_parts:Separable")
         kind = canonical(kind, self.name)
-        chosen = checked(arguments(load(kind, self.name), self.given), fields, f"block {kind!r}")
+        chosen = checked(taken(kind, self.name, self.given), fields, f"block {kind!r}")
         return Component(kind=kind, **chosen) if chosen else kind
 
 
