@@ -14,7 +14,7 @@ from paribus.analysis import analyse
 from paribus.analysis.effects import Effect, effects_on
 from paribus.analysis.study_data import index_results
 from paribus.metrics.known import METRICS
-from paribus.study.effects import line_weights
+from paribus.study.effects import line_weights, questions_of
 from paribus.study.words import Arm, Outcome, TrialResult
 
 GRID: dict[str, tuple[Any, ...]] = {"model.depth": (16, 10, 22), "model.width": (1.0, 2.0, 4.0)}
@@ -23,6 +23,20 @@ TWO: dict[str, tuple[Any, ...]] = {
     "model.width": (1.0, 2.0),
     "model.dropout": (0.0, 0.3),
     "optimizer.nesterov": (True, False),
+}
+LINES: dict[str, tuple[Any, ...]] = {
+    "optimizer.lr": (0.1, 0.2, 0.3),
+    "optimizer.weight_decay": (0.0005, 0.001, 0.002),
+    "optimizer.momentum": (0.9, 0.8, 0.7),
+    "model.width": (1.0, 2.0, 3.0),
+    "model.depth": (16, 22, 28),
+    "model.dropout": (0.0, 0.1, 0.2),
+    "model.residual_scale": (1.0, 0.5, 0.2),
+    "training.label_smoothing": (0.0, 0.1, 0.2),
+    "data.batch_size": (64, 32, 128),
+    "data.train_fraction": (1.0, 0.5, 0.25),
+    "schedule.warmup_epochs": (0.0, 1.0, 2.0),
+    "budget.amount": (6.0, 8.0, 10.0),
 }
 Value = Callable[[Arm, int], float]
 
@@ -245,6 +259,26 @@ def test_a_baseline_beside_the_grid_takes_no_part_in_effects() -> None:
     assert len(study.arms) == 5
     found = effects(study, noisy(14))
     assert set(found) == {"k: 4 against 2", "depth: 22 against 10", "k=4 with depth=22"}
+
+
+def test_a_coarse_metric_floors_the_sd_of_a_mean_by_as_many_differences_as_it_averages() -> None:
+    study = Study(name="s", factors=TWO, design="fractional", replicates=5)
+    step = 100 / 360
+    noise = noisy(16, 0.25)
+    found = analyse(study, results(study, lambda arm, r: step * round(noise(arm, r) / step)), 360).effects
+    for effect in found:
+        assert effect.sd == pytest.approx(np.std(effect.values, ddof=1))
+        assert effect.sd < step
+
+
+def test_many_factors_one_at_a_time_are_no_product_of_their_levels() -> None:
+    study = Study(name="s", factors=LINES, design="one_at_a_time", replicates=3)
+    assert len(questions_of(study, lambda arm: True)) == len(LINES)  # 3 ** 11 backgrounds each would take half a minute
+
+
+def test_a_factor_of_one_level_crosses_nothing() -> None:
+    study = Study(name="s", factors={"model.depth": (16,), "model.width": (1.0, 2.0)}, replicates=3)
+    assert effects(study, noisy(17)) == {}
 
 
 def test_intervals_of_effects_cover_whatever_the_cells_spreads_and_their_correlation() -> None:

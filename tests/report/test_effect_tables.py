@@ -77,9 +77,10 @@ def test_the_dashboard_reads_the_looks_of_a_study_that_the_ledger_alone_knows(sh
     reader = LedgerReader(shelf.uri, budget_s=10.0)
     try:
         record = next(record for record in reader.studies() if record.name == LOOKS.name)
-        found = reader.trials(record)
+        found = reader.report(record, reader.trials(record))
         assert found.study is not None
         assert found.study.adaptive is not None
-        assert len(found.rows) == 12
+        assert len(found.trials) == 12
+        assert record.num_planned == 12
     finally:
         reader.close()

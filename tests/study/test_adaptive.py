@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from paribus import Adaptive, Study
+from paribus.engine.looks import check_fresh
 from paribus.study import StudyError
 from paribus.study.document import read_study, write_study
 from paribus.study.plan import Known, make_plan, trials
@@ -65,3 +66,16 @@ def test_a_plan_keeps_what_no_look_asks_for_yet() -> None:
     plan = make_plan(made, drawn, known, code=lambda recipe: "c", wanted=lambda trial: trial.replicate <= 3)
     assert plan.counts() == {"skip": 2, "start": 8, "later": 14}
     assert {step.trial.replicate for step in plan.todo} == {1, 2, 3}
+
+
+def test_looks_that_could_look_at_nothing_are_refused() -> None:
+    with pytest.raises(StudyError, match="the first look, at 3 replicates of 3 arms, takes 9"):
+        study(replicates=Adaptive((3, 5), trials=8))
+    with pytest.raises(StudyError, match="there is one"):
+        study(factors={"model.depth": (16,)})
+
+
+def test_a_fresh_judgement_of_planned_looks_is_refused() -> None:
+    with pytest.raises(StudyError, match="--fresh goes with a number of replicates"):
+        check_fresh(study())
+    check_fresh(study(replicates=5))

@@ -131,15 +131,34 @@ def test_a_fraction_of_many_factors_is_refused_at_once() -> None:
         Study(name="f", factors=factors, design="fractional")
 
 
-EXCLUDED = ({"model.depth": (22,), "model.width": (2.0, 0.5)},)
-
-
-@pytest.mark.parametrize(("design", "left"), [("factorial", 7), ("one_at_a_time", 5)])
-def test_excluded_combinations_are_no_arms(design: Any, left: int) -> None:
-    exclude = EXCLUDED if design == "factorial" else ()
+@pytest.mark.parametrize(
+    ("design", "exclude", "left"),
+    [
+        ("factorial", ({"model.depth": (22,), "model.width": (2.0, 0.5)},), 7),
+        ("one_at_a_time", ({"model.depth": (22,)},), 4),
+        ("factorial", ({"model.depth": (10,)}, {"model.width": (0.5,)}), 4),
+    ],
+)
+def test_excluded_combinations_are_no_arms(design: Any, exclude: Any, left: int) -> None:
     made = Study(name="f", factors=first(THREE, 2), design=design, exclude=exclude)
     assert len(made.arms) == left
-    assert not any(arm.as_dict() == {"model.depth": 22, "model.width": 2.0} for arm in made.arms)
+    for pattern in exclude:
+        assert not any(all(arm.as_dict()[path] in pattern[path] for path in pattern) for arm in made.arms)
+
+
+def test_a_component_that_is_excluded_may_be_written_as_a_mapping() -> None:
+    odd = {"kind": "elu", "alpha": 0.5}
+    made = Study(
+        name="f",
+        factors={"model.activation": ("relu", odd), "model.depth": (16, 22)},
+        exclude=({"model.activation": (odd,), "model.depth": (22,)},),
+    )
+    assert len(made.arms) == 3
+
+
+def test_a_fraction_of_more_trials_than_any_study_has_is_refused() -> None:
+    with pytest.raises(StudyError, match="64 arms x 100,000 replicates: at most"):
+        fraction(7, 5, replicates=100_000)
 
 
 @pytest.mark.parametrize(

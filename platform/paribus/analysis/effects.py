@@ -16,7 +16,7 @@ from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval, moments, 
 from paribus.analysis.statistics.multiplicity import holm
 from paribus.analysis.study_data import StudyData
 from paribus.metrics.metric import Metric
-from paribus.study.effects import Kind, Question, Weights, questions_of
+from paribus.study.effects import Kind, Question, Weights, differences_in, questions_of
 from paribus.study.words import FAILED_TO_TRAIN, Arm
 
 # Fewer backgrounds have no middle that one odd one would not move.
@@ -89,6 +89,12 @@ def effect_notes(data: StudyData, effects: Sequence[Effect]) -> tuple[str, ...]:
             f"effects are over the cells that train in every replicate: {len(unstable)} of {len(data.study.arms)} do "
             f"not ({some}), and an effect over them would be neither of quality nor of stability"
         )
+    sizes = {effect.num_backgrounds for effect in effects if effect.kind == "main" and effect.num_backgrounds}
+    if len(sizes) > 1:
+        notes.append(
+            f"main effects rest on {min(sizes)} to {max(sizes)} backgrounds, as cells lack: two that "
+            "stand side by side need not be over the same ones"
+        )
     if mixed := [effect for effect in effects if effect.mixed_with]:
         notes.append(
             f"{len(mixed)} of {len(effects)} effects are mixed with others that this design cannot tell from them: "
@@ -109,7 +115,8 @@ def _effect(
     means = rows.mean(axis=0) if size else np.full(len(data.replicates), np.nan)
     there = ~np.isnan(means)
     kept = means[there]
-    step = resolution / max(size, 1)
+    # A mean over so many differences moves by that much less than one example.
+    step = resolution / max(differences_in(question), 1)
     found = moments(kept, step)
     interval = t_interval(kept, step, data.level)
     medians = np.median(rows[:, there], axis=0) if size >= _MIN_ROBUST else np.empty(0)

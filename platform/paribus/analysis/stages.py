@@ -16,7 +16,7 @@ from paribus.analysis.same_training import is_same_training
 from paribus.analysis.statistics.intervals import MIN_PAIRS
 from paribus.analysis.statistics.spending import PlannedLooks, last_levels
 from paribus.analysis.study_data import StudyData, index_results
-from paribus.analysis.verdicts import NO_DATA, UNRESOLVED, Judged, judge
+from paribus.analysis.verdicts import NO_DATA, UNRESOLVED, Judged, Verdict, judge
 from paribus.metrics.metric import Metric
 from paribus.study.adaptive import Adaptive
 from paribus.study.study import Study
@@ -29,14 +29,16 @@ FUTILE = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Where every compared arm stands. `at` is the index of its look, -1 before the first one.
+    """Where every compared arm stands. `at` is the index of its look, -1 before the first one; `next` the next look's.
 
-    `going` are those that the next look is for; `futile` stopped unresolved, since the last look would hardly resolve
-    them; `spent` says that the budget of trials ends the study although some are going.
+    `going` are those that the next look is for. One that was resolved is of them again if it is no more, for failures
+    of others add tests to the family; it then comes from an earlier look. `futile` stopped unresolved, since the last
+    look would hardly resolve them; `spent` says that the budget of trials ends the study although some are going.
     """
 
     looks: tuple[int, ...]
     at: Mapping[Arm, int]
+    next: int
     going: tuple[Arm, ...]
     futile: frozenset[Arm]
     spent: bool
@@ -47,8 +49,7 @@ class Stage:
 
     def asked_of(self, arm: Arm) -> int:
         """The replicates that a compared arm is to have by now, those of the next look included."""
-        more = arm in self.going and not self.spent
-        return self.looks[self.at[arm] + more] if self.at[arm] + more >= 0 else 0
+        return self.looks[self.next] if arm in self.going and not self.spent else self.replicates_of(arm)
 
     @property
     def ended(self) -> bool:
@@ -63,7 +64,7 @@ class Stage:
 def stage_of(data: StudyData, metric: Metric, adaptive: Adaptive) -> Stage:
     """The stage of an adaptive study: one look after another, as far as the results go."""
     arms, looks = data.compared, adaptive.looks
-    stage = Stage(looks=looks, at=dict.fromkeys(arms, -1), going=tuple(arms), futile=frozenset(), spent=False)
+    stage = Stage(looks=looks, at=dict.fromkeys(arms, -1), next=0, going=tuple(arms), futile=frozenset(), spent=False)
     for index, replicates in enumerate(looks):
         if not stage.going:
             return stage
@@ -71,7 +72,9 @@ def stage_of(data: StudyData, metric: Metric, adaptive: Adaptive) -> Stage:
             return replace(stage, spent=True)
         if not _complete(data, stage.going, replicates):
             return stage
-        stage = _after(data, metric, replace(stage, at={**stage.at, **dict.fromkeys(stage.going, index)}))
+        stage = _after(
+            data, metric, replace(stage, at={**stage.at, **dict.fromkeys(stage.going, index)}, next=index + 1)
+        )
     return stage
 
 
@@ -105,24 +108,24 @@ def stage_notes(study_looks: Adaptive, stage: Stage) -> list[str]:
     looks = ", ".join(map(str, stage.looks))
     notes = [
         f"planned looks at {looks} replicates: the error is spent over all of them (Lan and DeMets), so that verdicts "
-        "hold at any; intervals are repeated ones, and hold at every look at once"
+        "hold at any; t intervals are repeated ones, and hold at every look at once, those of failures at one"
     ]
     names = ", ".join(arm.name for arm in stage.going)
     if stage.going and stage.spent:
         notes.append(
             f"the budget of {study_looks.trials} trials ends the study before the next look; unresolved: {names}"
         )
-    elif stage.going and stage.at[stage.going[0]] + 1 < len(stage.looks):
-        notes.append(f"the next look is at {stage.looks[stage.at[stage.going[0]] + 1]} replicates, for {names}")
+    elif stage.going:
+        notes.append(f"the next look is at {stage.looks[stage.next]} replicates, for {names}")
     return notes
 
 
-def look_note(stage: Stage, arm: Arm) -> str:
+def look_note(stage: Stage, arm: Arm, verdict: Verdict | None) -> str:
     """At which look a contrast is judged, and why it got no more."""
     if stage.at[arm] < 0:
         return f"before the first look, at {stage.looks[0]} replicates"
     where = f"the look at {stage.replicates_of(arm)} replicates"
-    if arm in stage.futile:
+    if arm in stage.futile and verdict == "unresolved":
         return (
             f"stopped at {where} as futile: less than {100 * FUTILE:.0f} % chance of any verdict by {stage.looks[-1]}"
         )
@@ -131,13 +134,11 @@ def look_note(stage: Stage, arm: Arm) -> str:
 
 def _after(data: StudyData, metric: Metric, stage: Stage) -> Stage:
     """The stage once the arms that went on are judged: who is resolved or futile goes no further."""
-    _, _, judged = judge_at(data, metric, stage)
-    chance = _chance_of_verdict(data, judged, stage)
+    pairs, _, judged = judge_at(data, metric, stage)
+    chance = _chance_of_verdict(data, judged, pairs, stage)
     going, futile = [], set(stage.futile)
     for arm, code, likely in zip(data.compared, judged.codes, chance, strict=True):
-        if arm not in stage.going or code not in (UNRESOLVED, NO_DATA):
-            continue
-        if stage.at[arm] + 1 == len(stage.looks):
+        if code not in (UNRESOLVED, NO_DATA) or arm in futile or stage.next == len(stage.looks):
             continue
         if likely < FUTILE:
             futile.add(arm)
@@ -146,7 +147,7 @@ def _after(data: StudyData, metric: Metric, stage: Stage) -> Stage:
     return replace(stage, going=tuple(going), futile=frozenset(futile))
 
 
-def _chance_of_verdict(data: StudyData, judged: Judged, stage: Stage) -> NDArray[np.float64]:
+def _chance_of_verdict(data: StudyData, judged: Judged, pairs: Sequence[Pairs], stage: Stage) -> NDArray[np.float64]:
     """The predictive probability (flat prior, sd as seen) that quality will be resolved at the last look.
 
     1 where it cannot be told, or where failures are what is open.
@@ -163,7 +164,8 @@ def _chance_of_verdict(data: StudyData, judged: Judged, stage: Stage) -> NDArray
     mean = found.mean
     resolved = special.ndtr((mean - far) / spread) + special.ndtr((-mean - far) / spread)
     same = np.where(near > 0, special.ndtr((near - mean) / spread) - special.ndtr((-near - mean) / spread), 0.0)
-    known = (found.n >= MIN_PAIRS) & ~np.isnan(found.sd) & (judged.quality == UNRESOLVED)
+    alike = np.array([pair.arm_failed.sum() == pair.baseline_failed.sum() for pair in pairs])
+    known = (found.n >= MIN_PAIRS) & ~np.isnan(found.sd) & (judged.quality == UNRESOLVED) & alike
     return np.where(known, np.minimum(resolved + same, 1.0), 1.0)
 
 

@@ -41,7 +41,7 @@ def contrasts_on(data: StudyData, metric: Metric, primary: bool, stage: Stage | 
     pairs, deltas, judged = judge_at(data, metric, stage)
     critical = _critical_values(pairs, judged)
     rows = zip(pairs, deltas, critical, strict=True)
-    found = [_contrast(data, metric, primary, i, judged, *row, stage is not None) for i, row in enumerate(rows)]
+    found = [_contrast(data, metric, primary, i, judged, *row, stage) for i, row in enumerate(rows)]
     both = zip(found, pairs, judged.quality, strict=True)
     return [replace(one, notes=tuple(_notes(data, one, pair, int(quality), stage))) for one, pair, quality in both]
 
@@ -65,7 +65,7 @@ def _contrast(
     pairs: Pairs,
     deltas: NDArray[np.float64],
     critical: float,
-    planned: bool,
+    stage: Stage | None,
 ) -> Contrast:
     study, found, level = data.study, judged.moments, float(judged.level[index])
     there = ~np.isnan(deltas)
@@ -73,10 +73,11 @@ def _contrast(
     mean, sd = metric.sign * float(found.mean[index]), float(found.sd[index])
     withheld = judged.codes[index] == SAME_TRAINING
     half_width = float("nan") if withheld else float(judged.half_width[index])
-    stability = _stability(data, pairs, judged, index)
+    seen = tuple(r for r in data.replicates if stage is None or r <= stage.replicates_of(pairs.arm))
+    stability = _stability(data, pairs, judged, index, seen)
     verdict = VERDICTS[judged.codes[index]] if primary else None
     # How far planned looks go is settled before.
-    open_to_more = primary and not withheld and not planned
+    open_to_more = primary and not withheld and stage is None
     need = _need(data, judged, index, stability) if open_to_more else Need(quality=None, stability=None)
     resolution = metric.resolution(data.num_eval)
     seed = key("analysis", "bootstrap", study.name, pairs.arm.name, metric.name)
@@ -100,7 +101,7 @@ def _contrast(
         p_equivalence=float(judged.p_equivalence[index]) if primary else nan,
         p_equivalence_holm=float(judged.p_equivalence_holm[index]) if primary else nan,
         stability=stability,
-        pairing=None if withheld else pairing_between(data, metric, [pairs.arm, pairs.baseline]),
+        pairing=None if withheld else pairing_between(data, metric, [pairs.arm, pairs.baseline], seen),
         verdict=verdict,
         margin=study.margin if primary else None,
         further_replicates=need.quality if verdict == "unresolved" else None,
@@ -108,8 +109,8 @@ def _contrast(
     )
 
 
-def _stability(data: StudyData, pairs: Pairs, judged: Judged, index: int) -> Stability:
-    by_step = log_rank_of(pairs.arm, pairs.baseline, data.trials, data.replicates, MIN_INFORMATIVE)
+def _stability(data: StudyData, pairs: Pairs, judged: Judged, index: int, replicates: Sequence[int]) -> Stability:
+    by_step = log_rank_of(pairs.arm, pairs.baseline, data.trials, replicates, MIN_INFORMATIVE)
     p_holm = float(judged.p_stability_holm[index])
     return stability_of(pairs.arm_failed, pairs.baseline_failed, p_holm, by_step, data.level)
 
@@ -151,7 +152,7 @@ def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int, stag
         margin = f"{study.margin:g} {contrast.metric.unit}"
         found.append(unresolved_note(quality, stability, contrast.half_width, margin, contrast.further_replicates))
     found.append(interval_note(contrast, study.margin))
-    found.append(look_note(stage, contrast.arm) if stage else None)
+    found.append(look_note(stage, contrast.arm, contrast.verdict) if stage else None)
     return [*notes, *(note for note in found if note)]
 
 
@@ -159,7 +160,10 @@ def _around(mean: float, half_width: float, level: float) -> Interval | None:
     return None if np.isnan(half_width) else Interval(low=mean - half_width, high=mean + half_width, level=level)
 
 
-def pairing_between(data: StudyData, metric: Metric, arms: Sequence[Arm]) -> Pairing | None:
-    """Pairing between these arms, over the replicates in which all of them trained to the end."""
-    values = np.stack([values_of(arm, metric, data.trials, data.replicates) for arm in arms])
+def pairing_between(
+    data: StudyData, metric: Metric, arms: Sequence[Arm], replicates: Sequence[int] | None = None
+) -> Pairing | None:
+    """Pairing between these arms, over those of the `replicates` in which all of them trained to the end."""
+    asked = data.replicates if replicates is None else replicates
+    values = np.stack([values_of(arm, metric, data.trials, asked) for arm in arms])
     return pairing_of(values[:, ~np.isnan(values).any(axis=0)])

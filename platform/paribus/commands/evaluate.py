@@ -74,10 +74,12 @@ def _evaluate(args: argparse.Namespace) -> int:
 def _evaluated(args: argparse.Namespace) -> int:
     from paribus.evaluation.trial_names import find_trial
     from paribus.host.home import home
+    from paribus.plugins import stand_beside
     from paribus.report.chance import judged_when_read
     from paribus.tracking.address import ledger_at
     from paribus.tracking.ledger import Ledger
 
+    stand_beside(Path.cwd())  # where components and metrics of one's own are looked for
     with ledger_at(home(), args.ledger, start=True) as uri:
         assert uri is not None
         with Ledger(uri, judge=judged_when_read(home())) as ledger:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paribus.engine.choices import changed, chosen, standing
 from paribus.recipe import Recipe
+from paribus.study.designs import StudyError
 from paribus.study.plan import places, trials
 from paribus.study.study import Study
 from paribus.tracking.mlflow.runs import now_ms
@@ -146,6 +147,14 @@ def held_note(replication: Replication, study: Study, records: Sequence[TrialRec
     ]
 
 
+def check_fresh(study: Study) -> None:
+    """StudyError where a fresh judgement is asked for of planned looks, which decided how many replicates there are."""
+    if study.adaptive is not None:
+        raise StudyError(
+            "--fresh goes with a number of replicates, and this study has planned looks: its verdicts hold as they are"
+        )
+
+
 def fresh_note(replication: Replication, study: Study) -> str:
     """Which replicates a fresh judgement rests on."""
     if looks_before(replication, study, fresh=True):
@@ -177,10 +186,14 @@ def _last_and_pairs(replication: Replication, study: Study) -> list[tuple[int, i
 
 def _look(seen: Study, records: Iterable[TrialRecord], digest: Digest) -> Look | None:
     from paribus.data import DataError
+    from paribus.recipe import RecipeError
 
     try:
         own = of_plan(records, places(trials(seen, digest)))
-    except DataError:  # an earlier plan's data is gone from this machine, and nothing can be paired with it again
+    except (
+        DataError,
+        RecipeError,
+    ):  # an earlier plan's data, or what makes them, are not here: nothing pairs
         return None
     ended = [record for record in own if record.outcome in _ENDED]
     there = {(record.arm, record.replicate) for record in ended}

@@ -117,7 +117,7 @@ def make_preview(
     check_own(study)
     check_inputs(map(study.recipe_of, study.arms), home)
     check_stages(study, home)
-    samples = _num_eval(study, home)
+    samples = num_eval_of(study, home)
     drawn = trials(study, digest_of)
     own = None if records is None else of_plan(records, places(drawn))
     plan = make_plan(
@@ -205,7 +205,7 @@ def known_of(records: Sequence[TrialRecord]) -> dict[str, Known]:
     }
 
 
-def _num_eval(study: Study, home: Path) -> list[int]:
+def num_eval_of(study: Study, home: Path) -> list[int]:
     """How many evaluation examples each data set of the arms has: what the report would refuse is refused here.
 
     Raises:
@@ -240,25 +240,32 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
         source = f"the median over {len(spreads)} contrasts in the ledger"
     else:
         sd, source = metric.sd * 2**0.5, "assumed, until the ledger has replicates"
+    replicates, alpha = _reach(study)
     found = power_of_study(
         sd,
         source,
-        replicates=study.replicates,
+        replicates=replicates,
         num_contrasts=len(study.arms) - len(study.baselines),
-        alpha=_last_alpha(study),
+        alpha=alpha,
         margin=study.margin,
         step=metric.resolution(num_eval),
     )
     return replace(found, effects=_power_of_effects(study, found.sd))
 
 
-def _last_alpha(study: Study) -> float:
-    """The error that a verdict may spend; of planned looks what is left for the last one."""
-    if study.adaptive is None:
-        return study.alpha
-    from paribus.analysis.statistics.spending import last_levels
+def _reach(study: Study) -> tuple[int, float]:
+    """The replicates of a verdict and the error that it may spend: of planned looks, those of the last in reach.
 
-    return last_levels(study.adaptive.looks, study.alpha)[0]
+    In reach is a look that all arms can come to within the study's trials; who is resolved before leaves them more.
+    """
+    planned = study.adaptive
+    if planned is None:
+        return study.replicates, study.alpha
+    from paribus.analysis.statistics.spending import level_at
+
+    most = planned.trials or len(study.arms) * planned
+    index = max(index for index, look in enumerate(planned.looks) if len(study.arms) * look <= most)
+    return planned.looks[index], level_at(planned.looks, index, study.alpha)
 
 
 def _power_of_effects(study: Study, sd: float) -> EffectPower | None:

@@ -10,7 +10,7 @@ from paribus.analysis.statistics.examples import Estimate, accuracy, accuracy_di
 from paribus.evaluation.excluded import Subset
 from paribus.metrics.examples import Examples
 from paribus.metrics.known import METRICS
-from paribus.metrics.metric import Metric
+from paribus.metrics.metric import Metric, MetricError
 from paribus.metrics.per_class import ClassAccuracy, per_class
 
 if TYPE_CHECKING:
@@ -68,6 +68,18 @@ class Evaluated:
 
 
 def _estimate(metric: Metric, examples: Examples) -> Estimate | None:
+    """The value with its interval where it has one; MetricError where a metric of a user's raises."""
+    try:
+        return _value(metric, examples)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if isinstance(error, MetricError):
+            raise
+        raise MetricError(
+            f"the metric {metric.name!r} raised {type(error).__name__} on {examples.n} examples: {error}"
+        ) from error
+
+
+def _value(metric: Metric, examples: Examples) -> Estimate | None:
     values = metric.values(examples)
     if values is not None and metric.is_accuracy:
         return accuracy(values)

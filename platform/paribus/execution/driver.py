@@ -47,17 +47,20 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         if preview.plan.counts().get("stale"):
             warn(f"\n{stale_text(preview)}")
             return 3
-        return _drive(preview, options, folder, ledger)
+        return _drive(preview, options, folder, ledger, by_looks=study.adaptive is not None and only is None)
     finally:
         ledger.close()
 
 
-def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger) -> int:
+def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger, *, by_looks: bool) -> int:
     """Train and judge; whatever happens, the ledger does not go on saying that the study runs."""
     ended: dict[str, str] = {}
     try:
         ledger.open(preview)
-        preview = _train(preview, options, folder, ledger, ended)
+        preview, stopped = _train(preview, options, folder, ledger, ended, by_looks=by_looks)
+        if stopped:
+            ledger.finish("KILLED", ended)
+            return 1
         if all(step.trial.id in ended for step in preview.plan.todo):
             return _conclude(preview, ledger, folder, ended, fresh=options.fresh)
     except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
@@ -73,13 +76,16 @@ def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger
     raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
 
 
-def _train(preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str]) -> Preview:
-    """Run the trials that are left, with planned looks those of one look after another; returns the last plan.
+def _train(
+    preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: dict[str, str], *, by_looks: bool
+) -> tuple[Preview, bool]:
+    """Run the trials that are left, `by_looks` those of one planned look after another: a retry goes no further.
 
-    `ended` receives each one's outcome by trial id as it ends.
+    `ended` receives each one's outcome by trial id as it ends. Returns the last plan, and whether it stopped because
+    the ledger that the next look needs does not answer.
     """
     if not preview.plan.todo:
-        return preview
+        return preview, False
     from paribus.execution.executor import cluster, execute
 
     study = preview.plan.study
@@ -105,11 +111,13 @@ def _train(preview: Preview, options: Options, folder: Path, ledger: StudyLedger
                 execute(preview.plan, context, [Progress(preview.plan, now, beat=beat, lost=ledger.record_lost)])
             finally:
                 ended.update(now)
-            whole = len(now) == len(preview.plan.todo)
-            if study.adaptive is None or not whole or "leave" in preview.plan.counts():
-                break  # a retry alone goes no further, and neither does what was interrupted
-            preview = _next_look(preview, options, folder, ledger, ended)
-    return preview
+            if not by_looks or len(now) < len(preview.plan.todo):
+                break
+            found = _next_look(preview, options, folder, ledger, ended)
+            if found is None:
+                return preview, True
+            preview = found
+    return preview, False
 
 
 def _beat(ledger: StudyLedger, before: Mapping[str, str], now: Mapping[str, str]) -> None:
@@ -118,8 +126,8 @@ def _beat(ledger: StudyLedger, before: Mapping[str, str], now: Mapping[str, str]
 
 def _next_look(
     preview: Preview, options: Options, folder: Path, ledger: StudyLedger, ended: Mapping[str, str]
-) -> Preview:
-    """The plan after a look at what has ended: what the next one asks for, or nothing more.
+) -> Preview | None:
+    """The plan after a look at what has ended: what the next one asks for, or nothing more; None without a ledger.
 
     What ended in this run is not tried again in it, whatever the ledger has of it.
 
@@ -131,11 +139,12 @@ def _next_look(
     records = ledger.known()
     if records is None:
         warn(f"\nMLflow at {ledger.uri} does not answer, and the next look needs it: the same command goes on")
-        return replace(preview, plan=replace(preview.plan, steps=()))
+        return None
     found = make_preview(study, folder, records, options)
     again = {step.trial.id for step in found.plan.todo} & set(ended)
     steps = [replace(step, action="leave") if step.trial.id in again else step for step in found.plan.steps]
     found = replace(found, plan=replace(found.plan, steps=tuple(steps)))
+    ledger.next_look(found)
     if found.plan.todo:
         arms = {step.trial.arm for step in found.plan.todo}
         say(f"\na look: {len(arms)} of {len(study.arms)} arms go on (a baseline as long as any other does)")

@@ -111,6 +111,10 @@ class StudyLedger:
         self._beating = threading.Thread(target=self._beat, name="paribus-lease", daemon=True)
         self._beating.start()
 
+    def next_look(self, preview: Preview) -> None:
+        """Tell how many trials the study has by now, where planned looks ask for more."""
+        self._try(lambda run: run.plan(_num_asked(preview)))
+
     def beat(self, ended: Mapping[str, str]) -> None:
         """Tell how each trial ended so far: the lease's own thread passes it on, so a slow server holds up nobody.
 
@@ -310,6 +314,11 @@ def check_refused(outbox: Path) -> None:
     )
 
 
+def _num_asked(preview: Preview) -> int:
+    """The trials that are there or asked for; those of looks to come may never be."""
+    return sum(step.action != "later" for step in preview.plan.steps)
+
+
 def _header(preview: Preview) -> StudyHeader:
     study = preview.plan.study
     return StudyHeader(
@@ -318,7 +327,7 @@ def _header(preview: Preview) -> StudyHeader:
         claim=asdict(study.claim) if study.claim else None,
         caveats=tuple(f"{path} = {value}" for path, value in study.caveats().items()),
         design=study.design,
-        num_planned=len(preview.plan.steps),
+        num_planned=_num_asked(preview),
         code=" ".join(sorted({step.code for step in preview.plan.steps})),
         note=f"**{as_plain_markdown(study.question)}**\n\n"
         f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet",

@@ -7,9 +7,9 @@ them a level such as `"my_parts:Snake"` means the same arguments, and names the 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from paribus.recipe.own import arguments, load
@@ -61,15 +61,16 @@ def taken(kind: str, place: str, given: frozenset[str]) -> type[BaseModel]:
     return allowed
 
 
+# Of a field's JSON schema: what it takes, and what it is where it is left out.
+_KEPT = ("type", "anyOf", "items", "prefixItems", "default")
+
+
 def _schema(allowed: type[BaseModel]) -> dict[str, Any]:
     try:
         properties = allowed.model_json_schema().get("properties", {})
     except PydanticInvalidForJsonSchema:  # a user's own config may hold anything
         return {}
-    return {
-        name: {key: field[key] for key in ("type", "anyOf", "default") if key in field}
-        for name, field in properties.items()
-    }
+    return {name: {key: field[key] for key in _KEPT if key in field} for name, field in properties.items()}
 
 
 def _model(schema: Mapping[str, Any]) -> type[BaseModel]:
@@ -80,8 +81,14 @@ def _model(schema: Mapping[str, Any]) -> type[BaseModel]:
 
 
 def _type_of(field: Mapping[str, Any]) -> Any:
-    """`float` where a whole number is taken for one (`alpha=1` names the trial of `alpha=1.0`); else as it is."""
+    """`float` where a whole number is taken for one (`alpha=1` names the trial of `alpha=1.0`); else as it is.
+
+    What a user's own validator makes of an argument is not in a schema.
+    """
     kinds = {each.get("type") for each in (field, *field.get("anyOf", ()))} - {None}
     if kinds == {"number"}:
         return float
+    each = field.get("prefixItems") or [field.get("items") or {}]
+    if kinds == {"array"} and all(item.get("type") == "number" for item in each):
+        return Annotated[Any, AfterValidator(lambda values: tuple(map(float, values)))]
     return float | None if kinds == {"number", "null"} else Any

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paribus.engine.looks import as_judged, first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.engine.looks import as_judged, check_fresh, first_fresh, fresh_note, held_note, history_of, looks_before
 from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
-from paribus.recipe import RecipeError
+from paribus.recipe import Recipe, RecipeError
 from paribus.report.chance import judged_when_read
 from paribus.report.curves import Curve, curve_of
 from paribus.report.mixtures import mixtures
@@ -23,7 +23,7 @@ from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialR
 from paribus.report.texts import lost_notes, record_notes
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
-from paribus.study.document import read_places, read_study
+from paribus.study.document import RecordedStudy, read_places, read_study
 from paribus.study.plan import Place, places, trials
 from paribus.study.settings import Settings, settings_of
 from paribus.tracking.address import folder_of
@@ -65,12 +65,14 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
     """
     from paribus.analysis import analyse
 
+    if fresh:
+        check_fresh(study)
     settings = settings or settings_of(study)
     digest = partial(data_digest, home=home)
     with Ledger(uri, judge=judged_when_read(home)) as ledger:
         everything, parent = ledger.trials(study.name), _parent(ledger, study.name, settings)
-        planned = places(trials(study, digest))
-        rows = asked_for(study, trial_rows(everything, planned, parent.live if parent else None))
+        planned = _own_places(ledger, parent, study, digest)
+        rows = trial_rows(everything, planned, parent.live if parent else None)
         records = [row.record for row in rows if row.record]
         results = ledger.results_of(records, per_example=True)
         curves = _curves(ledger, rows, study.metric)
@@ -84,7 +86,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         name=study.name,
         url=parent.url if parent else without_secrets(uri),
         study=study,
-        trials=rows,
+        trials=asked_for(study, rows, analysis.num_eval),
         analysis=analysis,
         arms=arm_rows(analysis, rows),
         notes=(*record_notes(study, records, broken), *notes),
@@ -95,12 +97,12 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
 
 
 def standing(study: Study, uri: str, home: Path, settings: Settings | None = None) -> StudyReport:
-    """How far the study is, its trials alone: nothing is judged, and no result is read."""
+    """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
     settings = settings or settings_of(study)
     with Ledger(uri, judge=judged_when_read(home)) as ledger:
         everything, parent = ledger.trials(study.name), _parent(ledger, study.name, settings)
-    planned = places(trials(study, partial(data_digest, home=home)))
-    rows = asked_for(study, trial_rows(everything, planned, parent.live if parent else None))
+        planned = _own_places(ledger, parent, study, partial(data_digest, home=home))
+    rows = asked_for(study, trial_rows(everything, planned, parent.live if parent else None), _num_eval(study, home))
     records = [row.record for row in rows if row.record]
     return StudyReport(
         name=study.name,
@@ -113,15 +115,15 @@ def standing(study: Study, uri: str, home: Path, settings: Settings | None = Non
     )
 
 
-def asked_for(study: Study, rows: tuple[TrialRow, ...]) -> tuple[TrialRow, ...]:
+def asked_for(study: Study, rows: tuple[TrialRow, ...], num_eval: int | None) -> tuple[TrialRow, ...]:
     """The trials that are begun, or asked for by now: those of looks to come may never be."""
     if study.adaptive is None:
         return rows
     from paribus.analysis.stages import asked_by_looks
 
     results = [row.record.result() for row in rows if row.record and row.record.outcome]
-    asked = asked_by_looks(study, results, None)
-    return tuple(row for row in rows if row.record or row.replicate <= asked[row.arm])
+    asked = asked_by_looks(study, results, num_eval)
+    return tuple(row for row in rows if row.record or row.replicate <= asked.get(row.arm, 0))
 
 
 def usual_address() -> str:
@@ -201,9 +203,7 @@ class LedgerReader:
             own = self._places(record.run_id, study, all_of)
         except (LedgerDamaged, StudyError) as error:
             trouble = str(error)
-        rows = trial_rows(found, own, record.live)
-        rows = asked_for(study, rows) if study is not None and not trouble else rows
-        return Trials(everything=found, rows=rows, study=study, trouble=trouble)
+        return Trials(everything=found, rows=trial_rows(found, own, record.live), study=study, trouble=trouble)
 
     def report(
         self, record: StudyRecord, trials: Trials, examples: Callable[[str], Examples | None] | None = None
@@ -228,7 +228,7 @@ class LedgerReader:
             name=record.name,
             url=record.url,
             study=study,
-            trials=trials.rows,
+            trials=asked_for(study, trials.rows, analysis.num_eval) if study and analysis else trials.rows,
             analysis=analysis,
             arms=arm_rows(analysis, trials.rows) if analysis else (),
             notes=notes,
@@ -295,7 +295,7 @@ class LedgerReader:
 
     def _held(self, study: Study, trials: Trials, known: Replication) -> list[str]:
         """That the ledger holds more replicates than these; unsaid where the data, which the ids name, is not here."""
-        with suppress(DataError):
+        with suppress(DataError, RecipeError):  # the data, or what makes them, are not here
             return held_note(known, study, trials.everything, partial(data_digest, home=self._home))
         return []
 
@@ -310,6 +310,28 @@ class LedgerReader:
             return [record.result(found.get(record.run_id)) for record in ended], None
         one = examples(finished[0].run_id)
         return [record.result() for record in ended], None if one is None else one.n
+
+
+def _own_places(
+    ledger: Ledger, parent: StudyRecord | None, study: Study, digest: Callable[[Recipe], str]
+) -> Mapping[str, Place]:
+    """Where the study's own trials stand: of one that is read from a document alone, as its driver wrote it down."""
+    if isinstance(study, RecordedStudy) and parent is not None:
+        plan = ledger.json(parent.run_id, TRIALS_FILE)
+        if plan is not None:
+            return read_places(plan, study)
+    return places(trials(study, digest))
+
+
+def _num_eval(study: Study, home: Path) -> int | None:
+    """Evaluation examples of the study's data, which planned looks round to; None where they are not here."""
+    if study.adaptive is None:
+        return None
+    from paribus.engine.preview import num_eval_of
+
+    with suppress(DataError, RecipeError):
+        return min(num_eval_of(study, home))
+    return None
 
 
 def _parent(ledger: Ledger, name: str, settings: Settings) -> StudyRecord | None:

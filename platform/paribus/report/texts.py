@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
+from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.study.words import KILLS
 from paribus.tracking.trials.record import faults_of
@@ -33,7 +34,7 @@ def plan_text(preview: Preview) -> str:
         f"{preview.title}: {study.question}",
         f"  {_size(study, len(plan.steps))}, judged on {study.metric}, margin {study.margin:g} {study.primary.unit}",
     ]
-    lines += [f"    {count:>4} {_ACTIONS[action]}" for action, count in plan.counts().items()]
+    lines += [f"    {count:>4} {_action(action, preview)}" for action, count in plan.counts().items()]
     lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.arms]
     lines += [f"  fixed {path} = {level}" for path, level in study.fixed.items()]
     lines += [f"  cannot tell apart {', '.join(chain)}" for chain in preview.aliases]
@@ -41,6 +42,11 @@ def plan_text(preview: Preview) -> str:
     lines.append(f"  costs {_cost(preview)}")
     lines += [f"  note: {note}" for note in (preview.note, preview.look) if note]
     return without_secrets("\n".join(lines))
+
+
+def _action(action: Action, preview: Preview) -> str:
+    is_left = action == "later" and not preview.plan.todo
+    return "not asked for: no look is left" if is_left else _ACTIONS[action]
 
 
 def _size(study: Study, num_trials: int) -> str:

@@ -45,6 +45,8 @@ def check_fields(study: Study) -> None:
     _check_word("design", study.design, DESIGNS)
     _check_size(study)
     _check_sources(study)
+    if any("metrics" in paths for paths in (study.factors, study.ablate, *study.arms_listed)):
+        raise StudyError("metrics is no factor, for no net depends on it: name them in fixed={'metrics': (...)}")
     if study.baseline is not None and not study.baseline:
         raise StudyError("the baseline is empty: leave it out to compare with the base recipe, or name its levels")
 
@@ -71,6 +73,24 @@ def _check_sources(study: Study) -> None:
         raise StudyError(f"resolution = {brief(study.resolution)}: allowed are {', '.join(map(str, RESOLUTIONS))}")
     if study.design == "fractional" and len(study.factors) > MOST_FRACTIONAL:
         raise StudyError(f"{len(study.factors)} factors: a fractional design takes at most {MOST_FRACTIONAL}")
+
+
+def check_trials(study: Study) -> None:
+    """Raise StudyError for more trials than any study may have, or for looks that could look at nothing."""
+    num_arms = len(study.arms)
+    if num_arms * study.replicates > MOST_TRIALS:
+        raise StudyError(
+            f"{num_arms:,} arms x {study.replicates:,} replicates: at most {MOST_TRIALS:,} trials in one study"
+        )
+    if (planned := study.adaptive) is None:
+        return
+    if num_arms == 1:
+        raise StudyError("planned looks compare arms, and there is one: give replicates as a number")
+    if planned.trials is not None and planned.trials < (least := num_arms * planned.looks[0]):
+        raise StudyError(
+            f"trials = {planned.trials}: the first look, at {planned.looks[0]} replicates of {num_arms} arms, takes "
+            f"{least}; give at least so many, or an earlier look"
+        )
 
 
 def check_claim(study: Study) -> None:
@@ -202,10 +222,6 @@ def _check_size(study: Study) -> None:
     if num_arms > MOST_ARMS:
         raise StudyError(
             f"{num_arms:,} arms: at most {MOST_ARMS:,} in one study; give fewer levels, or design='one_at_a_time'"
-        )
-    if max(num_arms, 1) * study.replicates > MOST_TRIALS:
-        raise StudyError(
-            f"{num_arms:,} arms x {study.replicates:,} replicates: at most {MOST_TRIALS:,} trials in one study"
         )
 
 

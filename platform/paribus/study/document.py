@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -74,32 +75,42 @@ def read_study(text: str | bytes) -> Study:
     """
     try:
         document: dict[str, Any] = json.loads(text)
-        recorded = document.pop("components", {})
-        with as_recorded(recorded):
-            document["base"] = Recipe.read(json.dumps(document["base"]))
-        document["factors"] = {path: _levels(levels) for path, levels in document["factors"].items()}
-        document["fixed"] = _by_path(document["fixed"])
-        document["baseline"] = None if document["baseline"] is None else _by_path(document["baseline"])
-        document["arms_listed"] = tuple(_by_path(arm) for arm in document["arms_listed"])
-        if "ablate" in document:  # not in what earlier releases wrote
-            document["ablate"] = {name: _by_path(fields) for name, fields in document["ablate"].items()}
-            document["exclude"] = tuple(
-                {path: _levels(levels) for path, levels in pattern.items()} for pattern in document["exclude"]
-            )
-        if adaptive := document.pop("adaptive", None):
-            document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
-        told = document.get("own_metrics", {})
-        document["own_metrics"] = {name: told_metric(facts) for name, facts in told.items()}
-        if claim := document["claim"]:
-            claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
-            document["claim"] = Claim(**claim)
-        read = RecordedStudy(**document, recorded=recorded)
-        has_own = any(True for arm in read.arms for _ in own_of(read.recipe_of(arm)))
-        return read if has_own else Study(**document)
+        recorded = document.pop("components", None)
+        if recorded is not None:
+            return _study_of(document, recorded)
+        # An earlier release kept no components: where they are here they say what their defaults are.
+        try:
+            return _study_of(document, None)
+        except RecipeError:
+            return _study_of(json.loads(text), {})
     except (StudyError, RecipeError):
         raise
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError, ValueError) as error:
         raise StudyError(f"this is no study document ({error}); paribus writes one as study.json of a study") from None
+
+
+def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
+    """The study of a decoded document, with the components of its own as `recorded`; None: they are imported."""
+    with as_recorded(recorded) if recorded is not None else nullcontext():
+        document["base"] = Recipe.read(json.dumps(document["base"]))
+    document["factors"] = {path: _levels(levels) for path, levels in document["factors"].items()}
+    document["fixed"] = _by_path(document["fixed"])
+    document["baseline"] = None if document["baseline"] is None else _by_path(document["baseline"])
+    document["arms_listed"] = tuple(_by_path(arm) for arm in document["arms_listed"])
+    if "ablate" in document:  # not in what earlier releases wrote
+        document["ablate"] = {name: _by_path(fields) for name, fields in document["ablate"].items()}
+        document["exclude"] = tuple(
+            {path: _levels(levels) for path, levels in pattern.items()} for pattern in document["exclude"]
+        )
+    if adaptive := document.pop("adaptive", None):
+        document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
+    document["own_metrics"] = {name: told_metric(facts) for name, facts in document.get("own_metrics", {}).items()}
+    if claim := document["claim"]:
+        claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
+        document["claim"] = Claim(**claim)
+    if recorded is None:
+        return Study(**document)
+    return RecordedStudy(**document, recorded=recorded)
 
 
 def write_places(places: Mapping[str, Place]) -> str:

@@ -66,10 +66,11 @@ class _Cells:
         centre = study.baselines[0].as_dict()
         self.levels: dict[str, tuple[Level, ...]] = {}
         for path, levels in study.factors.items():
-            # A factorial's baseline may stand beside the grid: no other cell shares a level with it.
+            # A factorial's baseline may stand beside the grid.
             beside = study.design == "factorial" and centre[path] not in levels
             first = levels[0] if beside else centre[path]
             self.levels[path] = (first, *(level for level in levels if level != first))
+        self.grid = [arm for arm in study.arms if all(level in self.levels[path] for path, level in arm.levels)]
 
     def weighed(self, weights: Mapping[tuple[tuple[str, Level], ...], float]) -> tuple[Weights, ...]:
         """Per background at which all of these cells are arms: the cells with their weights.
@@ -77,10 +78,9 @@ class _Cells:
         A background is a combination of the levels of the factors that `weights` does not name.
         """
         changed = {path for levels in weights for path, _ in levels}
-        others = [path for path in self.paths if path not in changed]
         found = []
-        for levels in product(*(self.levels[path] for path in others)):
-            background = dict(zip(others, levels, strict=True))
+        for rest in dict.fromkeys(tuple((p, v) for p, v in arm.levels if p not in changed) for arm in self.grid):
+            background = dict(rest)
             cells = {Arm.of({**background, **dict(own)}): weight for own, weight in weights.items()}
             if self.arms.issuperset(cells):
                 found.append(cells)
@@ -117,7 +117,7 @@ def _over_backgrounds(study: Study, stable: Stable) -> list[Question]:
     One factor at a time has each effect as a contrast already, and trends beside them.
     """
     cells, found = _Cells(study, stable), []
-    crossed = study.design == "factorial" and len(cells.paths) > 1
+    crossed = study.design == "factorial" and sum(len(levels) > 1 for levels in cells.levels.values()) > 1
     for path in cells.paths if crossed else ():
         first, *others = cells.levels[path]
         for level in others:

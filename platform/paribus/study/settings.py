@@ -42,7 +42,8 @@ def settings_of(study: Study, declared: Study | None = None) -> Settings:
     """The settings of `study`, named by what differs from those of `declared`, the study as its file has it.
 
     The digest is over the base recipe with everything fixed applied, without the fields that change no result. Factors
-    and their levels are not in it, nor replicates, metric, margin or claim: a study that gets another factor goes on.
+    and their levels are not in it, nor replicates, margin, claim or metric, unless it is one's own: a study that gets
+    another factor goes on.
     """
     found = _digest(study.base_recipe)
     if declared is None or found == _digest(declared.base_recipe):

@@ -15,7 +15,7 @@ from paribus.recipe.own import is_own
 from paribus.recipe.paths import leaves
 from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.adaptive import Adaptive
-from paribus.study.checks import MOST_ARMS, check_claim, check_fields
+from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
 from paribus.study.designs import (
     StudyError,
     check_arms,
@@ -106,6 +106,7 @@ class Study:
         object.__setattr__(self, "arms_listed", tuple(dict(arm) for arm in self.arms_listed))
         object.__setattr__(self, "exclude", tuple(dict(pattern) for pattern in self.exclude))
         check_arms(self.arms)
+        check_trials(self)
         # What an ablation takes away may be fixed: it is what the full recipe has.
         if clash := set(self.arms[0].as_dict()) & set(self.fixed) - {*self._taken}:
             path = min(clash)
@@ -239,6 +240,9 @@ class Study:
         self._write_ablations()
         if _is_short(self.arms_listed):
             object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
+        if _is_short(self.exclude) and all(isinstance(pattern, Mapping) for pattern in self.exclude):
+            excluded = [{path: _levels(levels) for path, levels in pattern.items()} for pattern in self.exclude]
+            object.__setattr__(self, "exclude", tuple(excluded))
 
     def _write_ablations(self) -> None:
         """Components to take away with their fields and names, whatever was left out; they say what the design is."""
@@ -315,6 +319,10 @@ class Study:
 def _is_short(listed: object) -> TypeGuard[tuple[Any, ...] | list[Any]]:
     """Whether levels or arms are a list that will not be refused for its length, or for being none, in a moment."""
     return isinstance(listed, (tuple, list)) and len(listed) <= MOST_ARMS
+
+
+def _levels(levels: Any) -> Any:
+    return tuple(map(_level, levels)) if isinstance(levels, tuple) else levels
 
 
 def _level(level: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from paribus.errors import DataError
+from paribus.metrics.metric import MetricError
 from paribus.recipe import RecipeError
 
 
@@ -15,5 +17,7 @@ def said(whose: str) -> Iterator[None]:
         yield
     except RecipeError:
         raise
+    except (DataError, MetricError) as error:  # our own sentences already
+        raise RecipeError(str(error)) from error
     except Exception as error:  # a user's code may raise anything
         raise RecipeError(f"{whose} raised {type(error).__name__}: {error}") from error

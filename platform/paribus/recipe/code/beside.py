@@ -37,6 +37,10 @@ def module_name(file: Path, folder: Path) -> str:
 
 
 def _imported(path: Path, module: Module) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError):  # whoever imports it is told; what is only mentioned may be anything
+        return
+    for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from named(node, module)

@@ -33,17 +33,17 @@ _AT_F3CE7C5 = {
 }
 # The feed in sources that stack, own blocks and metrics: the sources of 2026-11-30.
 _AT_FEED_OF_SOURCES = {
-    "wide_resnet": "7cc5a09fa7e5d92c 7cc5a09fa7e5d92c 7cc5a09fa7e5d92c 7cc5a09fa7e5d92c",
-    "resnet": "5762a10d9d71df8c 5762a10d9d71df8c 5762a10d9d71df8c 5762a10d9d71df8c",
-    "resnext": "5d5b2f420d96b2ba 5d5b2f420d96b2ba 5d5b2f420d96b2ba 5d5b2f420d96b2ba",
-    "senet": "63e643859dc56c4a 63e643859dc56c4a 63e643859dc56c4a 63e643859dc56c4a",
-    "nin": "efe592a3c7dfd1a8 efe592a3c7dfd1a8 efe592a3c7dfd1a8 efe592a3c7dfd1a8",
-    "inception_v1": "bc14ff0bfa0651fd bc14ff0bfa0651fd bc14ff0bfa0651fd bc14ff0bfa0651fd",
-    "inception_v2": "21b19e299b089509 21b19e299b089509 21b19e299b089509 21b19e299b089509",
-    "xception": "238aa359ffa0804f 238aa359ffa0804f 238aa359ffa0804f 238aa359ffa0804f",
-    "inception_v4": "5bc9ef128f160e39 5bc9ef128f160e39 5bc9ef128f160e39 5bc9ef128f160e39",
-    "inception_resnet": "a103d6ecb5a00717 a103d6ecb5a00717 a103d6ecb5a00717 a103d6ecb5a00717",
-    "inception_v3": "dfdb71b261f6a782 dfdb71b261f6a782 dfdb71b261f6a782 dfdb71b261f6a782",
+    "wide_resnet": "4f7637016221b4c5 4f7637016221b4c5 4f7637016221b4c5 4f7637016221b4c5",
+    "resnet": "4b618b0b8e25a23d 4b618b0b8e25a23d 4b618b0b8e25a23d 4b618b0b8e25a23d",
+    "resnext": "3a098e30edb253a8 3a098e30edb253a8 3a098e30edb253a8 3a098e30edb253a8",
+    "senet": "048c3f0712b3c622 048c3f0712b3c622 048c3f0712b3c622 048c3f0712b3c622",
+    "nin": "2fee375929db33c1 2fee375929db33c1 2fee375929db33c1 2fee375929db33c1",
+    "inception_v1": "15fee6c2ce1ef189 15fee6c2ce1ef189 15fee6c2ce1ef189 15fee6c2ce1ef189",
+    "inception_v2": "981b393dfeb74b53 981b393dfeb74b53 981b393dfeb74b53 981b393dfeb74b53",
+    "xception": "58c1cd8afb727e1f 58c1cd8afb727e1f 58c1cd8afb727e1f 58c1cd8afb727e1f",
+    "inception_v4": "318fbe214cf1d674 318fbe214cf1d674 318fbe214cf1d674 318fbe214cf1d674",
+    "inception_resnet": "2e393dd1c716afd5 2e393dd1c716afd5 2e393dd1c716afd5 2e393dd1c716afd5",
+    "inception_v3": "9bb26da9e086464e 9bb26da9e086464e 9bb26da9e086464e 9bb26da9e086464e",
 }
 _GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5, _AT_FEED_OF_SOURCES)
 

@@ -111,6 +111,10 @@ class StudyRun:
         """Let MLflow show `note`, in Markdown, as the run's description."""
         log_batch(self.rest, self.run_id, tags={words.NOTE: note})
 
+    def plan(self, num_planned: int) -> None:
+        """Write down how many trials the study has by now."""
+        log_batch(self.rest, self.run_id, tags={words.PLANNED: str(num_planned)})
+
     def keep_replication(self, known: Replication) -> None:
         """Write down the replicates that were asked for, and the looks in between."""
         log_batch(self.rest, self.run_id, tags={words.REPLICATION: known.as_tag()})

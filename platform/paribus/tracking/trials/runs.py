@@ -33,7 +33,10 @@ log = logging.getLogger(__name__)
 # What an attempt tells of the trial at its beginning, where it is interrupted, and besides that where it has a result.
 _MADE_WITH = ("seeds", "code", "node", "cpu", "versions")
 _OF_INTERRUPTION = ("attempt", "outcome", "interrupted")
-_OF_RESULT = ("metrics", "outcome_step", "num_steps", "reason", "failure", "data", "device", "weights", "stream_hashes")
+_OF_RESULT = (
+    *("metrics", "outcome_step", "num_steps", "reason", "failure", "data", "device", "weights", "stream_hashes"),
+    *("shared", "warnings"),
+)
 
 
 @dataclass(slots=True)
