@@ -16,7 +16,7 @@ from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval, moments, 
 from paribus.analysis.statistics.multiplicity import holm
 from paribus.analysis.study_data import StudyData
 from paribus.metrics.metric import Metric
-from paribus.study.effects import Kind, Question, Weights, differences_in, questions_of
+from paribus.study.effects import Kind, Question, Weights, questions_of
 from paribus.study.words import FAILED_TO_TRAIN, Arm
 
 # Fewer backgrounds have no middle that one odd one would not move.
@@ -115,8 +115,9 @@ def _effect(
     means = rows.mean(axis=0) if size else np.full(len(data.replicates), np.nan)
     there = ~np.isnan(means)
     kept = means[there]
-    # A mean over so many differences moves by that much less than one example.
-    step = resolution / max(differences_in(question), 1)
+    # One example more in one cell moves the mean by its weight, over as many backgrounds.
+    smallest = min((abs(w) for weights in question.backgrounds for w in weights.values() if w), default=0.0)
+    step = resolution * smallest / max(size, 1)
     found = moments(kept, step)
     interval = t_interval(kept, step, data.level)
     medians = np.median(rows[:, there], axis=0) if size >= _MIN_ROBUST else np.empty(0)
