@@ -59,7 +59,9 @@ def test_a_study_that_is_resolved_at_its_first_look_asks_for_no_more(office: San
 
 
 def test_a_driver_that_is_killed_between_looks_goes_on_to_the_same_trials(office: Sandbox) -> None:
-    study = written(office, "killed-between", margin=4.0)
+    whole, study = (written(office, name, margin=8.0) for name in ("undisturbed", "killed-between"))
+    undisturbed = office.run(whole)
+    assert undisturbed.returncode == 0, undisturbed.stderr
     running = office.start(study, PYTHONUNBUFFERED="1")
     assert running.stdout is not None
     for line in running.stdout:
@@ -70,12 +72,25 @@ def test_a_driver_that_is_killed_between_looks_goes_on_to_the_same_trials(office
     done = office.run(study)
     assert done.returncode == 0, done.stderr
     trials = office.trials(study)
-    assert [trial.replicate for trial in trials] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]
-    # What had ended before the kill was not trained again.
+    # What looks decide follows from the results alone: the same trials, and nothing that had ended trained again.
+    assert [trial.trial_id for trial in trials] == [trial.trial_id for trial in office.trials(whole)]
+    assert len(trials) > 6, "no second look: nothing was killed between two"
     assert all(trial.attempt == 1 for trial in trials if trial.replicate <= 3)
-    assert "judged at the look at 6 replicates, the last" in done.stdout
-    status = json.loads(office.run("paribus", "report", study, "--json").stdout)
-    assert status["looks"] is None, "planned looks are no looks that anybody has to pay for again"
+    told = [line for line in undisturbed.stdout.splitlines() if "the look at" in line]
+    assert told
+    assert all(line in done.stdout for line in told)
+    report = json.loads(office.run("paribus", "report", study, "--json").stdout)
+    assert report["looks"] is None, "planned looks are no looks that anybody has to pay for again"
+    refused = office.run("paribus", "report", study, "--fresh")
+    assert refused.returncode == 2
+    assert "planned looks" in refused.stderr
+
+
+def test_a_retry_goes_to_no_further_look(office: Sandbox) -> None:
+    study = written(office, "retried", margin=4.0)
+    done = office.run("paribus", "retry", study)
+    assert done.returncode == 0, done.stderr
+    assert office.trials(study) == [], "nothing had failed, and a look is none of a retry's"
 
 
 def test_a_fixed_number_on_the_command_line_takes_the_looks_place(office: Sandbox) -> None:
