@@ -276,6 +276,16 @@ def test_many_factors_one_at_a_time_are_no_product_of_their_levels() -> None:
     assert len(questions_of(study, lambda arm: True)) == len(LINES)  # 3 ** 11 backgrounds each would take half a minute
 
 
+def test_effects_over_unlike_backgrounds_are_said_and_those_of_a_whole_factorial_are_not() -> None:
+    gone = ({"model.depth": (10, 22), "model.width": (2.0,)},)
+    whole, part = (Study(name="s", factors=GRID, exclude=out, replicates=3) for out in ((), gone))
+    told = [analyse(study, results(study, noisy(18)), 10_000).notes for study in (whole, part)]
+    assert not any("backgrounds" in note for note in told[0])
+    assert sum("the main effects of k rest on 1 to 3 backgrounds" in note for note in told[1]) == 1
+    wide = Study(name="s", factors={**GRID, "model.dropout": (0.0, 0.3)}, replicates=3)
+    assert not any("backgrounds" in note for note in analyse(wide, results(wide, noisy(19)), 10_000).notes)
+
+
 def test_a_factor_of_one_level_crosses_nothing() -> None:
     study = Study(name="s", factors={"model.depth": (16,), "model.width": (1.0, 2.0)}, replicates=3)
     assert effects(study, noisy(17)) == {}

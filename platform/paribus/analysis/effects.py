@@ -89,12 +89,13 @@ def effect_notes(data: StudyData, effects: Sequence[Effect]) -> tuple[str, ...]:
             f"effects are over the cells that train in every replicate: {len(unstable)} of {len(data.study.arms)} do "
             f"not ({some}), and an effect over them would be neither of quality nor of stability"
         )
-    sizes = {effect.num_backgrounds for effect in effects if effect.kind == "main" and effect.num_backgrounds}
-    if len(sizes) > 1:
-        notes.append(
-            f"main effects rest on {min(sizes)} to {max(sizes)} backgrounds, as cells lack: two that "
-            "stand side by side need not be over the same ones"
-        )
+    for factor in dict.fromkeys(effect.name.partition(":")[0] for effect in effects if effect.kind == "main"):
+        sizes = {e.num_backgrounds for e in effects if e.kind == "main" and e.name.startswith(f"{factor}:")} - {0}
+        if len(sizes) > 1:
+            notes.append(
+                f"the main effects of {factor} rest on {min(sizes)} to {max(sizes)} backgrounds, for cells lack: two "
+                "that stand side by side are not over the same ones"
+            )
     if mixed := [effect for effect in effects if effect.mixed_with]:
         notes.append(
             f"{len(mixed)} of {len(effects)} effects are mixed with others that this design cannot tell from them: "
