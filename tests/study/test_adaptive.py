@@ -8,6 +8,8 @@ import pytest
 
 from paribus import Adaptive, Study
 from paribus.engine.looks import check_fresh
+from paribus.engine.options import Options
+from paribus.execution.driver import drive
 from paribus.study import StudyError
 from paribus.study.document import read_study, write_study
 from paribus.study.plan import Known, make_plan, trials
@@ -79,3 +81,8 @@ def test_a_fresh_judgement_of_planned_looks_is_refused() -> None:
     with pytest.raises(StudyError, match="--fresh goes with a number of replicates"):
         check_fresh(study())
     check_fresh(study(replicates=5))
+
+
+def test_a_run_that_would_end_in_a_fresh_judgement_of_looks_is_refused_before_it_trains() -> None:
+    with pytest.raises(StudyError, match="planned looks"):
+        drive(study(), Options(fresh=True), "http://127.0.0.1:9")

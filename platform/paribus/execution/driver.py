@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from paribus.engine.code_digest import versions
+from paribus.engine.looks import check_fresh
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
 from paribus.engine.variables import CHECKPOINT_S, DRAIN_S, seconds
@@ -35,7 +36,10 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         LeaseHeld: another live driver runs the study.
         ClusterError: there is no cluster, or a trial asks for more than it has.
         AnalysisError: no result could be judged: the margin is below what the evaluation split can show.
+        StudyError: a fresh judgement is asked for of planned looks.
     """
+    if options.fresh:
+        check_fresh(study)  # before hours of training end in it
     folder = home()
     settings = settings_of(study, options.declared)
     ledger = StudyLedger(study, uri, outbox_of(folder, study.name, settings), folder)
