@@ -14,7 +14,7 @@ from scipy import special
 from paribus.analysis.contrasts import Pairs, pairs_of, values_of
 from paribus.analysis.same_training import is_same_training
 from paribus.analysis.statistics.intervals import MIN_PAIRS
-from paribus.analysis.statistics.spending import PlannedLooks, last_levels
+from paribus.analysis.statistics.spending import PlannedLooks, level_at
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import NO_DATA, UNRESOLVED, Judged, Verdict, judge
 from paribus.metrics.metric import Metric
@@ -66,7 +66,7 @@ def stage_of(data: StudyData, metric: Metric, adaptive: Adaptive) -> Stage:
     arms, looks = data.compared, adaptive.looks
     stage = Stage(looks=looks, at=dict.fromkeys(arms, -1), next=0, going=tuple(arms), futile=frozenset(), spent=False)
     for index, replicates in enumerate(looks):
-        if not stage.going:
+        if stage.ended:
             return stage
         if adaptive.trials is not None and trials_asked(data, stage) > adaptive.trials:
             return replace(stage, spent=True)
@@ -156,7 +156,7 @@ def _chance_of_verdict(data: StudyData, judged: Judged, pairs: Sequence[Pairs], 
     n = np.maximum(found.n, 1)
     share = n / np.maximum([stage.replicates_of(arm) for arm in data.compared], 1)
     final = np.maximum(share * last, n + 1e-9)
-    difference, equivalence = last_levels(stage.looks, study.alpha / len(data.compared))
+    difference, equivalence = (level_at(stage.looks, -1, study.alpha / len(data.compared), sides=n) for n in (2, 1))
     se, spread = found.sd / final**0.5, found.sd * np.sqrt(1 / n - 1 / final)
     freedom = np.maximum(final - 1, 1)
     far = special.stdtrit(freedom, 1 - difference / 2) * se

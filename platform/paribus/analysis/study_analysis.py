@@ -15,14 +15,14 @@ from paribus.analysis.effects import Effect, effect_notes, effects_on
 from paribus.analysis.looks import Looks
 from paribus.analysis.metrics import check_margin
 from paribus.analysis.rule_notes import rule_notes
-from paribus.analysis.stages import stage_notes, stage_of, trials_asked
+from paribus.analysis.stages import Stage, replicates_asked, stage_notes, stage_of
 from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
 from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import VERDICTS
 from paribus.metrics.metric import Metric
 from paribus.study.study import Study
-from paribus.study.words import FAILED_TO_TRAIN, Outcome, TrialResult
+from paribus.study.words import FAILED_TO_TRAIN, Arm, Outcome, TrialResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,8 @@ class StudyAnalysis:
 
     `contrasts` are on the primary metric and carry verdicts; `secondary` ones carry intervals alone, and so do the
     `effects` of factors over all arms, on the primary metric, where the design tells them apart. `exploratory`
-    says that a scheduler cut trials: print the word beside every number.
+    says that a scheduler cut trials: print the word beside every number. `asked` are the replicates of each arm that
+    are asked for by now.
     """
 
     study: str
@@ -49,10 +50,15 @@ class StudyAnalysis:
     pairing: Pairing | None
     exploratory: bool
     outcomes: Mapping[Outcome, int]
-    num_expected: int
+    asked: Mapping[Arm, int]
     caveats: Mapping[str, Any]
     notes: tuple[str, ...]
     looks: Looks
+
+    @property
+    def num_expected(self) -> int:
+        """The trials that are asked for by now."""
+        return sum(self.asked.values())
 
     @property
     def num_own_ends(self) -> int:
@@ -92,17 +98,14 @@ def analyse(
     # Replicates that are judged alone, after a look that nobody planned, are a fixed number of them.
     stage = stage_of(data, metric, study.adaptive) if study.adaptive and not replicates else None
     contrasts = contrasts_on(data, metric, primary=True, stage=stage)
-    most = max((contrast.stability.n for contrast in contrasts), default=0)
-    seen = looks.before(most) if looks else Looks()
-    told = seen.sentences(most, len(data.compared), study.alpha)
+    seen, told = _looks_told(data, contrasts, looks)
     reported = {name for result in known for name in result.metrics}
     others = [other for name, other in study.metrics.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
     # Where cells stop at different replicates, for what they showed, a mean over them is not theirs.
     effects = () if stage else effects_on(data, metric)
-    expected = trials_asked(data, stage) if stage else len(study.arms) * data.num_asked
+    asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.arms, data.num_asked)
     setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
-    exploratory = any(result.outcome == "stopped" for result in known)
     return StudyAnalysis(
         study=study.name,
         question=study.question,
@@ -111,27 +114,37 @@ def analyse(
         alpha=study.alpha,
         num_replicates=data.num_asked,
         num_eval=data.num_eval,
-        arms=tuple(
-            summarise(arm, arm not in data.compared, data.trials, data.replicates, [metric, *others], data.level)
-            for arm in study.arms
-        ),
+        arms=_arms(data, [metric, *others]),
         contrasts=tuple(contrasts),
         secondary=tuple(secondary),
         effects=effects,
         claim=conditioned(judge_claim(study.claim, contrasts, setting) if study.claim else None, seen, broken),
         pairing=_pairing_of_study(data, metric, contrasts),
-        exploratory=exploratory,
+        exploratory=any(result.outcome == "stopped" for result in known),
         outcomes=dict(Counter(result.outcome for result in known)),
-        num_expected=expected,
+        asked=asked,
         caveats=study.caveats(),
         notes=(
             *told,
-            *(stage_notes(study.adaptive, stage) if study.adaptive and stage else ()),
-            *_study_notes(data, metric, known, expected),
+            *_study_notes(data, metric, known, stage, sum(asked.values())),
             *rule_notes(data, metric, contrasts),
             *effect_notes(data, effects),
         ),
         looks=seen,
+    )
+
+
+def _looks_told(data: StudyData, contrasts: Sequence[Contrast], looks: Looks | None) -> tuple[Looks, tuple[str, ...]]:
+    """The looks that came before these contrasts, and what they cost, in sentences."""
+    most = max((contrast.stability.n for contrast in contrasts), default=0)
+    seen = looks.before(most) if looks else Looks()
+    return seen, seen.sentences(most, len(data.compared), data.study.alpha)
+
+
+def _arms(data: StudyData, metrics: Sequence[Metric]) -> tuple[ArmSummary, ...]:
+    return tuple(
+        summarise(arm, arm not in data.compared, data.trials, data.replicates, metrics, data.level)
+        for arm in data.study.arms
     )
 
 
@@ -147,8 +160,11 @@ def _pairing_of_study(data: StudyData, metric: Metric, contrasts: Sequence[Contr
     return pairing_between(data, metric, [arm for arm, values in counts.items() if (~np.isnan(values)).sum() == most])
 
 
-def _study_notes(data: StudyData, metric: Metric, results: Sequence[TrialResult], expected: int) -> tuple[str, ...]:
-    notes, there = [], len(results)
+def _study_notes(
+    data: StudyData, metric: Metric, results: Sequence[TrialResult], stage: Stage | None, expected: int
+) -> tuple[str, ...]:
+    adaptive, there = data.study.adaptive, len(results)
+    notes = stage_notes(adaptive, stage) if adaptive and stage else []
     if there < expected:
         notes.append(f"{there} of {expected} trials have ended: numbers and verdicts may still change")
     if stopped := sum(result.outcome == "stopped" for result in results):

@@ -178,13 +178,13 @@ def _look(preview: Preview, options: Options, uri: str) -> str:
     """That running the study as it is asked for adds to it, or chooses otherwise, after a look; "" where not."""
     from paribus.engine.looks import history_of, is_look, look_note
     from paribus.report.chance import judged_when_read
+    from paribus.report.reading import study_run_of
     from paribus.shards.catalog import data_digest
     from paribus.tracking.ledger import Ledger
 
     study, settings, redone = preview.plan.study, preview.settings, preview.redone()
     with Ledger(uri, judge=judged_when_read(home())) as ledger:
-        parent = ledger.study(study.name, settings.digest) or (ledger.study(study.name) if settings.declared else None)
-        history = history_of(ledger, parent)
+        history = history_of(ledger, study_run_of(ledger, study.name, settings))
         if not (redone or is_look(history, study)):
             return ""
         records = ledger.trials(study.name)

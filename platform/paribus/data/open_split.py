@@ -60,31 +60,34 @@ def open_split(
         DataError: a damaged index or shard, stages that fail, or too little disk for what must stay decoded.
     """
     reader = ShardReader(place, manifest, split, read_index(place, manifest, split))
-    own = load_stages(recipe.data.stages)
+    own, upload = load_stages(recipe.data.stages), Upload(None)
+    rows: RowSource
     if own:
-        return _open_staged(recipe, split, reader, viewing, own)
-    cropped = split == recipe.data.train_split and cuts_training(recipe)
-    if not cropped and manifest.smallest == manifest.largest == (viewing.size, viewing.size):
-        # All views of such a set are the stored images, and then all recipes share one cache.
-        viewing = replace(viewing, kind="stored")
-    stream, plan = Stream(reader, viewing), CachePlan(reader, manifest, split, viewing, cropped)
-    cached, choice = open_cached(recipe.data.cache, plan, stream, caches)
+        rows, choice = _staged(recipe, split, reader, viewing, own)
+    else:
+        cropped = split == recipe.data.train_split and cuts_training(recipe)
+        if not cropped and manifest.smallest == manifest.largest == (viewing.size, viewing.size):
+            # All views of such a set are the stored images, and then all recipes share one cache.
+            viewing = replace(viewing, kind="stored")
+        stream, plan = Stream(reader, viewing), CachePlan(reader, manifest, split, viewing, cropped)
+        cached, choice = open_cached(recipe.data.cache, plan, stream, caches)
+        rows, upload = stream if cached is None else cached, Upload(cached)
     return OpenSplit(
         name=split,
         index=reader.index,
         reader=reader,
         viewing=viewing,
         own=own,
-        rows=stream if cached is None else cached,
+        rows=rows,
         cache_choice=choice,
-        upload=Upload(cached),
+        upload=upload,
     )
 
 
-def _open_staged(
+def _staged(
     recipe: Recipe, split: str, reader: ShardReader, viewing: Viewing, own: tuple[OwnStage, ...]
-) -> OpenSplit:
-    """A split whose images pass through stages of the user's."""
+) -> tuple[RowSource, CacheChoice]:
+    """Images that pass through stages of the user's, and why none of them stays."""
     if recipe.data.cache == "always":
         raise DataError(
             "data.cache is 'always', and data.stages run on each image each time that it is read, so that none can "
@@ -93,13 +96,4 @@ def _open_staged(
     rows = Staged(reader, split, viewing, own)
     rows.check()
     why = f"data.stages ({', '.join(recipe.data.stages)}) run on each image each time that it is read"
-    return OpenSplit(
-        name=split,
-        index=reader.index,
-        reader=reader,
-        viewing=viewing,
-        own=own,
-        rows=rows,
-        cache_choice=CacheChoice("stream", why),
-        upload=Upload(None),
-    )
+    return rows, CacheChoice("stream", why)

@@ -265,7 +265,7 @@ def _reach(study: Study) -> tuple[int, float]:
 
     most = planned.trials or len(study.arms) * planned
     index = max(index for index, look in enumerate(planned.looks) if len(study.arms) * look <= most)
-    return planned.looks[index], level_at(planned.looks, index, study.alpha)
+    return planned.looks[index], level_at(planned.looks, index, study.alpha, sides=2)
 
 
 def _power_of_effects(study: Study, sd: float) -> EffectPower | None:

@@ -38,7 +38,7 @@ from paribus.tracking.trials.record import TrialRecord, faults_of
 
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples
-    from paribus.study.words import TrialResult
+    from paribus.study.words import Arm, TrialResult
 
 __all__ = [
     "Judgement",
@@ -70,7 +70,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
     settings = settings or settings_of(study)
     digest = partial(data_digest, home=home)
     with Ledger(uri, judge=judged_when_read(home)) as ledger:
-        everything, parent = ledger.trials(study.name), _parent(ledger, study.name, settings)
+        everything, parent = ledger.trials(study.name), study_run_of(ledger, study.name, settings)
         planned = _own_places(ledger, parent, study, digest)
         rows = trial_rows(everything, planned, parent.live if parent else None)
         records = [row.record for row in rows if row.record]
@@ -86,7 +86,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         name=study.name,
         url=parent.url if parent else without_secrets(uri),
         study=study,
-        trials=asked_for(study, rows, analysis.num_eval),
+        trials=_asked_for(study, rows, analysis.asked),
         analysis=analysis,
         arms=arm_rows(analysis, rows),
         notes=(*record_notes(study, records, broken), *notes),
@@ -100,9 +100,10 @@ def standing(study: Study, uri: str, home: Path, settings: Settings | None = Non
     """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
     settings = settings or settings_of(study)
     with Ledger(uri, judge=judged_when_read(home)) as ledger:
-        everything, parent = ledger.trials(study.name), _parent(ledger, study.name, settings)
+        everything, parent = ledger.trials(study.name), study_run_of(ledger, study.name, settings)
         planned = _own_places(ledger, parent, study, partial(data_digest, home=home))
-    rows = asked_for(study, trial_rows(everything, planned, parent.live if parent else None), _num_eval(study, home))
+    rows = trial_rows(everything, planned, parent.live if parent else None)
+    rows = _asked_for(study, rows, _asked_by_looks(study, rows, home))
     records = [row.record for row in rows if row.record]
     return StudyReport(
         name=study.name,
@@ -115,15 +116,24 @@ def standing(study: Study, uri: str, home: Path, settings: Settings | None = Non
     )
 
 
-def asked_for(study: Study, rows: tuple[TrialRow, ...], num_eval: int | None) -> tuple[TrialRow, ...]:
-    """The trials that are begun, or asked for by now: those of looks to come may never be."""
+def _asked_for(study: Study, rows: tuple[TrialRow, ...], asked: Mapping[Arm, int]) -> tuple[TrialRow, ...]:
+    """The trials that are begun, or `asked` for by now: those of looks to come may never be."""
     if study.adaptive is None:
         return rows
-    from paribus.analysis.stages import asked_by_looks
-
-    results = [row.record.result() for row in rows if row.record and row.record.outcome]
-    asked = asked_by_looks(study, results, num_eval)
     return tuple(row for row in rows if row.record or row.replicate <= asked.get(row.arm, 0))
+
+
+def _asked_by_looks(study: Study, rows: Sequence[TrialRow], home: Path) -> Mapping[Arm, int]:
+    """The replicates of each arm that planned looks ask for by now; {} without any."""
+    if study.adaptive is None:
+        return {}
+    from paribus.analysis.stages import asked_by_looks
+    from paribus.engine.preview import num_eval_of
+
+    num_eval = None  # where the data are not here, looks round to nothing
+    with suppress(DataError, RecipeError):
+        num_eval = min(num_eval_of(study, home))
+    return asked_by_looks(study, [row.record.result() for row in rows if row.record and row.record.outcome], num_eval)
 
 
 def usual_address() -> str:
@@ -228,7 +238,7 @@ class LedgerReader:
             name=record.name,
             url=record.url,
             study=study,
-            trials=asked_for(study, trials.rows, analysis.num_eval) if study and analysis else trials.rows,
+            trials=_asked_for(study, trials.rows, analysis.asked) if study and analysis else trials.rows,
             analysis=analysis,
             arms=arm_rows(analysis, trials.rows) if analysis else (),
             notes=notes,
@@ -323,18 +333,7 @@ def _own_places(
     return places(trials(study, digest))
 
 
-def _num_eval(study: Study, home: Path) -> int | None:
-    """Evaluation examples of the study's data, which planned looks round to; None where they are not here."""
-    if study.adaptive is None:
-        return None
-    from paribus.engine.preview import num_eval_of
-
-    with suppress(DataError, RecipeError):
-        return min(num_eval_of(study, home))
-    return None
-
-
-def _parent(ledger: Ledger, name: str, settings: Settings) -> StudyRecord | None:
+def study_run_of(ledger: Ledger, name: str, settings: Settings) -> StudyRecord | None:
     """The study's run; of the declared settings also one that an earlier release kept without any."""
     return ledger.study(name, settings.digest) or (ledger.study(name) if settings.declared else None)
 

@@ -88,7 +88,7 @@ class _Cells:
 
     def with_level(self, path: str, level: Level) -> tuple[Arm, ...]:
         """Every arm at this level."""
-        return tuple(arm for arm in self.arms if arm.as_dict()[path] == level)
+        return tuple(arm for arm in self.grid if arm.as_dict()[path] == level)
 
     def steady(self, backgrounds: Sequence[Weights]) -> tuple[Weights, ...]:
         """The backgrounds at which every cell trained in all replicates."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from paribus.analysis.statistics.spending import RHO, PlannedLooks, last_levels, nominal_levels
+from paribus.analysis.statistics.spending import RHO, PlannedLooks, level_at, nominal_levels
 
 LOOKS = (4, 6, 9, 13, 20, 30)
 
@@ -70,7 +70,7 @@ def test_each_contrast_has_the_levels_of_its_own_look() -> None:
     levels = planned.level(0.05)
     assert levels[0] == pytest.approx(1 - nominal_levels(LOOKS, 0.045, sides=2)[0])
     assert levels[1] == pytest.approx(1 - nominal_levels(LOOKS, 0.045, sides=2)[-1])
-    assert last_levels(LOOKS, 0.05)[0] == pytest.approx(1 - levels[1])
+    assert level_at(LOOKS, -1, 0.05, sides=2) == pytest.approx(1 - levels[1])
 
 
 def test_a_p_of_nothing_stays_one_and_one_of_certainty_stays_small() -> None:

@@ -78,15 +78,9 @@ def _bound_that_spends(target: float, places: Floats, mass: Floats, share: float
     return (low + high) / 2
 
 
-def level_at(looks: tuple[int, ...], index: int, alpha: float) -> float:
-    """What one look, an index into `looks`, may spend on a difference, two-sided."""
-    return nominal_levels(looks, _CAUTION * alpha, sides=2)[index]
-
-
-def last_levels(looks: tuple[int, ...], alpha: float) -> tuple[float, float]:
-    """What is left for the last look: the two-sided level of a difference, the one-sided one of equivalence."""
-    two, one = (nominal_levels(looks, _CAUTION * alpha, sides=sides)[-1] for sides in (2, 1))
-    return two, one
+def level_at(looks: tuple[int, ...], index: int, alpha: float, *, sides: int) -> float:
+    """The level of the test at one look, an index into `looks`; `sides` as in `nominal_levels`."""
+    return nominal_levels(looks, _CAUTION * alpha, sides=sides)[index]
 
 
 @cache

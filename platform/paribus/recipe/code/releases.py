@@ -33,17 +33,17 @@ _AT_F3CE7C5 = {
 }
 # The feed in sources that stack, own blocks and metrics: the sources of 2026-11-30.
 _AT_FEED_OF_SOURCES = {
-    "wide_resnet": "4f7637016221b4c5 4f7637016221b4c5 4f7637016221b4c5 4f7637016221b4c5",
-    "resnet": "4b618b0b8e25a23d 4b618b0b8e25a23d 4b618b0b8e25a23d 4b618b0b8e25a23d",
-    "resnext": "3a098e30edb253a8 3a098e30edb253a8 3a098e30edb253a8 3a098e30edb253a8",
-    "senet": "048c3f0712b3c622 048c3f0712b3c622 048c3f0712b3c622 048c3f0712b3c622",
-    "nin": "2fee375929db33c1 2fee375929db33c1 2fee375929db33c1 2fee375929db33c1",
-    "inception_v1": "15fee6c2ce1ef189 15fee6c2ce1ef189 15fee6c2ce1ef189 15fee6c2ce1ef189",
-    "inception_v2": "981b393dfeb74b53 981b393dfeb74b53 981b393dfeb74b53 981b393dfeb74b53",
-    "xception": "58c1cd8afb727e1f 58c1cd8afb727e1f 58c1cd8afb727e1f 58c1cd8afb727e1f",
-    "inception_v4": "318fbe214cf1d674 318fbe214cf1d674 318fbe214cf1d674 318fbe214cf1d674",
-    "inception_resnet": "2e393dd1c716afd5 2e393dd1c716afd5 2e393dd1c716afd5 2e393dd1c716afd5",
-    "inception_v3": "9bb26da9e086464e 9bb26da9e086464e 9bb26da9e086464e 9bb26da9e086464e",
+    "wide_resnet": "0ab6abb51765e050 0ab6abb51765e050 0ab6abb51765e050 0ab6abb51765e050",
+    "resnet": "6b18d38eb362c7ec 6b18d38eb362c7ec 6b18d38eb362c7ec 6b18d38eb362c7ec",
+    "resnext": "2264f6e30ddf835b 2264f6e30ddf835b 2264f6e30ddf835b 2264f6e30ddf835b",
+    "senet": "ca3e47a0203c1046 ca3e47a0203c1046 ca3e47a0203c1046 ca3e47a0203c1046",
+    "nin": "0562d16fee82c2fa 0562d16fee82c2fa 0562d16fee82c2fa 0562d16fee82c2fa",
+    "inception_v1": "797e20329ee4b58a 797e20329ee4b58a 797e20329ee4b58a 797e20329ee4b58a",
+    "inception_v2": "c6bf46ae61213766 c6bf46ae61213766 c6bf46ae61213766 c6bf46ae61213766",
+    "xception": "85e3ad048aea51ef 85e3ad048aea51ef 85e3ad048aea51ef 85e3ad048aea51ef",
+    "inception_v4": "66d71bb307cec404 66d71bb307cec404 66d71bb307cec404 66d71bb307cec404",
+    "inception_resnet": "f098f7d621b9c846 f098f7d621b9c846 f098f7d621b9c846 f098f7d621b9c846",
+    "inception_v3": "3f596f56bd364ca5 3f596f56bd364ca5 3f596f56bd364ca5 3f596f56bd364ca5",
 }
 _GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5, _AT_FEED_OF_SOURCES)
 
