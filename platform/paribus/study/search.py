@@ -12,7 +12,7 @@ from typing import Any
 
 from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe import Recipe, RecipeError, Seeds, canonical_json, preset
-from paribus.recipe.component import written
+from paribus.recipe.components.component import written
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.seeds import key
 from paribus.study.checks import check_name, check_word, is_number, is_whole

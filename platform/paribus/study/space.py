@@ -9,7 +9,7 @@ from reprlib import repr as brief
 from typing import Any
 
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import Component, as_text
+from paribus.recipe.components.component import Component, as_text
 from paribus.recipe.errors import nearest
 from paribus.recipe.paths import leaves
 from paribus.study.checks import is_number

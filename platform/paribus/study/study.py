@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeGuard, cast
 
 from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
-from paribus.recipe.component import Component, as_text, components
+from paribus.recipe.components.component import Component, as_text, components
+from paribus.recipe.components.own import is_own
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
-from paribus.recipe.own import is_own
 from paribus.recipe.paths import holds_another, leaves
 from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.adaptive import Adaptive

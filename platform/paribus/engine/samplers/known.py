@@ -7,7 +7,7 @@ from typing import Any
 
 from paribus.engine.samplers.drawn import Grid, Random, Sobol
 from paribus.engine.samplers.sampler import Sampler
-from paribus.recipe.component import written
+from paribus.recipe.components.component import written
 from paribus.recipe.errors import nearest
 from paribus.study.designs import StudyError
 from paribus.study.search import Search
