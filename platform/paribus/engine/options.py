@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from paribus.study import Study
+from paribus.study.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,4 +21,4 @@ class Options:
     markdown: str | None = None
     json: bool = False
     fresh: bool = False
-    declared: Study | None = None
+    declared: Study | Search | None = None

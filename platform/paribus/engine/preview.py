@@ -155,21 +155,29 @@ def _wanted(study: Study, own: Sequence[TrialRecord], num_eval: int) -> Callable
 
 
 def check_own(study: Study) -> None:
-    """Try out what the study brings from outside, if it brings anything: torch is imported for it, and not otherwise.
+    """`check_own_of` the study's arms."""
+    check_own_of(
+        [study.recipe_of(arm) for arm in study.arms], f"study {study.name!r}", [arm.name for arm in study.arms]
+    )
+
+
+def check_own_of(recipes: Sequence[Recipe], whose: str, names: Sequence[str] = ()) -> None:
+    """Try out what these recipes bring from outside, if anything: torch is imported for it, and not otherwise.
 
     Raises:
         RecipeError: it does not fit, draws from a global generator, or cannot be pickled.
     """
-    if not any(has_own(study.recipe_of(arm)) for arm in study.arms):
+    if not any(map(has_own, recipes)):
         return
     from paribus.testing import check_recipe
 
     tried: set[object] = set()
-    for arm in study.arms:
+    for index, recipe in enumerate(recipes):
         try:
-            check_recipe(study.recipe_of(arm), tried)
+            check_recipe(recipe, tried)
         except RecipeError as error:
-            raise RecipeError(f"study {study.name!r}, arm {arm.name!r}: {error}") from None
+            where = f"{whose}, arm {names[index]!r}" if names else whose
+            raise RecipeError(f"{where}: {error}") from None
 
 
 def check_stages(study: Study, home: Path) -> None:

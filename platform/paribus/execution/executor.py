@@ -23,6 +23,8 @@ from paribus.study.plan import Plan, Step
 if TYPE_CHECKING:
     from ray.tune import Callback
 
+    from paribus.execution.proposals import NextStep, Proposals
+
 # Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
 _TUNE_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -158,24 +160,53 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
     Raises:
         ClusterError: a trial asks for more than the largest node has.
     """
+    if not plan.todo:
+        return
+    _check_resources(plan.todo)
+    resources = {encode(step): _request(step) for step in plan.todo}
+    _fit(context, callbacks, list(resources), lambda text: resources[text])
+
+
+def execute_proposed(next_step: NextStep, sample: Step, context: Context, callbacks: list[Callback]) -> None:
+    """Train what `next_step` hands out, one step whenever there is room, until it has no more.
+
+    Args:
+        sample: a step of the search; the others ask for as much.
+
+    Raises:
+        ClusterError: a trial asks for more than the largest node has.
+    """
+    from paribus.execution.proposals import Proposals
+
+    _check_resources((sample,))
+    request = _request(sample)
+    _fit(context, callbacks, Proposals(next_step), lambda text: request)
+
+
+def _fit(
+    context: Context,
+    callbacks: list[Callback],
+    steps: list[str] | Proposals,
+    request: Callable[[str], dict[str, float]],
+) -> None:
+    """Ray Tune over encoded steps: all of a list, or what a searcher hands out."""
     from ray import tune
 
     from paribus.execution.worker import TrialWorker
 
-    steps = plan.todo
-    if not steps:
-        return
-    _check_resources(steps)
     # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     worker = tune.with_parameters(TrialWorker, context=context)
-    resources = {encode(step): _request(step) for step in steps}
+    if isinstance(steps, list):
+        space, config = {"trial": tune.grid_search(steps)}, tune.TuneConfig(reuse_actors=True)
+    else:
+        space, config = {}, tune.TuneConfig(reuse_actors=True, search_alg=steps, num_samples=-1)
     scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
     try:
         tuner = tune.Tuner(
-            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([resources[config["trial"]]])),
-            param_space={"trial": tune.grid_search(list(resources))},
-            tune_config=tune.TuneConfig(reuse_actors=True),
+            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([request(config["trial"])])),
+            param_space=space,
+            tune_config=config,
             run_config=tune.RunConfig(
                 name=context.study,
                 storage_path=str(scratch.path),

@@ -1,97 +1,40 @@
-"""The driver's dealings with the ledger: it may be away at any time, and nothing is lost or waited for."""
+"""A study's part of the driver's dealings with the ledger: what is kept with its run."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from paribus.engine.looks import extended, history_of
 from paribus.engine.preview import Preview
-from paribus.execution.failures import MAX_NODE_RETRIES
-from paribus.execution.trial_spec import record_of
-from paribus.host.say import warn
+from paribus.execution.run_ledger import RunLedger
 from paribus.report.chance import judged_when_read
 from paribus.report.drawing.markup import as_plain_markdown
 from paribus.shards.catalog import data_digest
 from paribus.study.document import write_places, write_study
-from paribus.study.plan import Step, places
+from paribus.study.plan import places
 from paribus.study.study import Study
-from paribus.tracking import (
-    LeaseHeld,
-    LedgerBarred,
-    LedgerError,
-    LedgerUnreachable,
-    MlflowRest,
-    Recorder,
-    ReplaySummary,
-    StudyHeader,
-    StudyRun,
-    open_study,
-    replay,
-    waiting,
-)
+from paribus.tracking import StudyHeader, StudyRun
 from paribus.tracking.environment import environment
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.outbox.delivery import results_in, why_refused
-from paribus.tracking.outbox.outbox import outboxes
 from paribus.tracking.studies.choice import STUDY_FILE, rename_others
-from paribus.tracking.studies.lease import BEAT_S
 from paribus.tracking.studies.runs import TRIALS_FILE
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
-    from paribus.tracking.trials.record import TrialRecord
 
 
-# For how long a request is tried again; and the one file that is written and read back before training.
-BUDGET_S, FILES_S = 5.0, 15.0
-
-
-class StudyLedger:
-    """One study's parent run, lease and leftovers, tolerant of an MLflow that is away."""
+class StudyLedger(RunLedger):
+    """One study's parent run, lease and leftovers."""
 
     def __init__(self, study: Study, uri: str, outbox: Path, home: Path) -> None:
-        self.study, self.uri, self.outbox, self.home = study, uri, outbox, home
-        self._rest = MlflowRest(uri, budget_s=BUDGET_S)
-        self._run: StudyRun | None = None
+        super().__init__(study.name, uri, outbox, home)
+        self.study = study
         self._preview: Preview | None = None
-        self._claimed = self._described = False
-        self._done: Counter[str] = Counter()
-        self._ended: Mapping[str, str] = {}
-        self._speaking, self._closed = threading.RLock(), threading.Event()
-        self._beating: threading.Thread | None = None
-        self._taken: LeaseHeld | None = None
-        self._trouble = ""
-
-    def known(self) -> list[TrialRecord] | None:
-        """The study's trials, after leftovers of dead processes were sent; None if MLflow does not answer.
-
-        Raises:
-            LedgerError: it still refuses results of trials that have ended; or what answers is no MLflow for us.
-        """
-        ledger = Ledger(self.uri, judge=judged_when_read(self.home))
-        try:
-            summary = replay(self.outbox, self.uri, budget_s=BUDGET_S, refused_too=True)
-            check_refused(self.outbox)
-            records = ledger.trials(self.study.name)
-            if summary.num_left and (num := len(results_in(outboxes(self.outbox)))):
-                raise LedgerError(
-                    f"The results of {num} trials wait in {self.outbox}, and the ledger does not take them: "
-                    f"{summary.trouble} The same command tries again; training them again would lose them again."
-                )
-            return records
-        except LedgerUnreachable:
-            return None
-        finally:
-            ledger.close()
 
     def open(self, preview: Preview) -> None:
         """Take the study's lease, close orphans, and write down what is about to run.
@@ -102,69 +45,27 @@ class StudyLedger:
         untouched = {step.trial.id for step in preview.plan.steps if step.action in ("skip", "leave")}
         records = [record for record in preview.records or () if record.trial_id in untouched]
         self._done = Counter(record.outcome for record in records if record.outcome)
-        self._preview = preview
-        # Once trials run, it would close ours: hence here alone.
-        self._try(lambda run: run.close_orphans(self._own_ids()))
-        if self._run is not None and preview.plan.todo:
-            self._check_files(self._run)
-        self._try(self._describe)
-        self._beating = threading.Thread(target=self._beat, name="paribus-lease", daemon=True)
-        self._beating.start()
+        self._preview, self.settings = preview, preview.settings
+        self._take(trains=bool(preview.plan.todo))
 
     def next_look(self, preview: Preview) -> None:
         """Tell how many trials the study has by now, where planned looks ask for more."""
         self._try(lambda run: run.plan(_num_asked(preview)))
 
-    def beat(self, ended: Mapping[str, str]) -> None:
-        """Tell how each trial ended so far: the lease's own thread passes it on, so a slow server holds up nobody.
+    def publish(self, report: StudyReport) -> None:
+        """Keep the verdicts with the study: as data, and as Markdown that a person reads in MLflow."""
+        from paribus.report.drawing.markdown import markdown
+        from paribus.report.study_report import VERDICTS_FILE
 
-        Raises:
-            LeaseHeld: another driver took the study over.
-        """
-        self._ended = dict(ended)
-        if self._taken:
-            raise self._taken
+        text = markdown(report)
 
-    def _beat(self) -> None:
-        """Say that the driver lives, also while a Ray is being started or the last records are sent."""
-        while not self._closed.wait(BEAT_S):
-            with self._speaking:
-                if self._closed.is_set():  # after the end it would take the lease again
-                    return
-                try:
-                    self._try(self._heartbeat)
-                except LeaseHeld as error:
-                    self._taken = error
-                    return
+        def store(run: StudyRun) -> None:
+            self._describe(run)
+            run.artifact(VERDICTS_FILE, json.dumps(report.as_dict(), indent=2).encode())
+            run.artifact("report.md", text.encode())
+            run.describe(text)
 
-    def _heartbeat(self, run: StudyRun) -> None:
-        run.heartbeat(self._counts(self._ended))
-        self._describe(run)  # where MLflow was away at the start
-
-    def _check_files(self, run: StudyRun) -> None:
-        """Write one small file and read it back, before hours of training rest on it; the lease is given up if not."""
-        self._rest.budget_s = FILES_S
-        try:
-            run.check_files()
-        except LedgerError as error:
-            if isinstance(error, LedgerUnreachable) and not error.status:
-                return  # away just now: files wait on disk, as all records do
-            with contextlib.suppress(LedgerError):
-                run.finish("FAILED")
-            raise
-        finally:
-            self._rest.budget_s = BUDGET_S
-
-    def _opened(self) -> StudyRun:
-        """The study's run, with our lease on it; opened late where MLflow was away at the start."""
-        if self._run is None:
-            assert self._preview is not None
-            self._run = open_study(self._rest, _header(self._preview))
-        if not self._claimed:
-            self._run.claim_lease()
-            self._run.heartbeat(self._done)
-            self._claimed = True
-        return self._run
+        self._try(store)
 
     def _describe(self, run: StudyRun) -> None:
         """Store with the study what it is, once."""
@@ -182,84 +83,6 @@ class StudyLedger:
             rename_others(self._rest, run.experiment_id, run.run_id, self.study)
         self._described = True
 
-    def record_lost(self, step: Step, reason: str) -> None:
-        """Write down a trial whose workers died too often to say so themselves."""
-        with Recorder(self.outbox, self.uri) as recorder:
-            log = recorder.trial(
-                # After every attempt that a worker has begun.
-                record_of(step, self.study.name).begun(step.attempt + MAX_NODE_RETRIES + 1),
-                settings=self._preview.settings if self._preview else None,
-            )
-            log.finish("failed", {}, replace(log.record, reason=reason, failure="node"))
-
-    def drain(self, patience_s: float) -> list[str]:
-        """Send what is left on disk, for at most `patience_s`; in sentences, what the ledger lacks after it."""
-        deadline, told = time.monotonic() + patience_s, False
-        while True:
-            summary = replay(self.outbox, self.uri, budget_s=5.0)
-            if summary.num_left == 0 and summary.num_busy == 0:
-                return self._lacking(summary)
-            if time.monotonic() > deadline:
-                return self._lacking(summary)
-            if not told:
-                warn(f"waiting up to {patience_s:.0f} s for the ledger to take the last records ...")
-                told = True
-            time.sleep(0.5)
-
-    def _lacking(self, summary: ReplaySummary) -> list[str]:
-        found = [f"a file was not taken: {text}" for text in summary.lost]
-        for folder in waiting(self.outbox).rejected:
-            found.append(f"the records in {folder} were refused: {why_refused(folder)}")
-        if summary.num_left:
-            found.append(f"{summary.num_left} attempts wait in {self.outbox}: {summary.trouble}")
-        if summary.num_busy:
-            found.append(f"{summary.num_busy} attempts in {self.outbox} are still being written by live processes")
-        return found
-
-    def missing(self, ended: Mapping[str, str]) -> list[str] | None:
-        """The trials of `ended` whose outcome the ledger does not have; None if it does not answer."""
-        with Ledger(self.uri) as ledger:
-            try:
-                there = {record.trial_id for record in ledger.trials(self.study.name) if record.outcome}
-            except (LedgerUnreachable, LedgerBarred):
-                return None
-        return [trial_id for trial_id in ended if trial_id not in there]
-
-    def publish(self, report: StudyReport) -> None:
-        """Keep the verdicts with the study: as data, and as Markdown that a person reads in MLflow."""
-        from paribus.report.drawing.markdown import markdown
-        from paribus.report.study_report import VERDICTS_FILE
-
-        text = markdown(report)
-
-        def store(run: StudyRun) -> None:
-            self._describe(run)
-            run.artifact(VERDICTS_FILE, json.dumps(report.as_dict(), indent=2).encode())
-            run.artifact("report.md", text.encode())
-            run.describe(text)
-
-        self._try(store)
-
-    def finish(self, status: Literal["FINISHED", "KILLED", "FAILED"], ended: Mapping[str, str]) -> None:
-        """End the driver's work; what was cut off is closed and marked, so that nothing looks as if it still ran."""
-        self._closed.set()
-
-        def end(run: StudyRun) -> None:
-            if status == "KILLED":
-                replay(self.outbox, self.uri, budget_s=1.0)
-                run.close_orphans(self._own_ids())
-            run.finish(status, self._counts(ended))
-
-        self._try(end)
-
-    def close(self) -> None:
-        """Close the connections; a lease that MLflow could not be told of is given up too."""
-        self._closed.set()
-        with self._speaking:
-            if self._run is not None:
-                self._run.lease.abandon()
-            self._rest.close()
-
     def _note_looks(self, run: StudyRun) -> None:
         """Write down what was asked for, and whether verdicts could be had by then; before study.json is replaced."""
         ledger = Ledger(self.uri, judge=judged_when_read(self.home))
@@ -276,42 +99,9 @@ class StudyLedger:
         assert self._preview is not None
         return {step.trial.id for step in self._preview.plan.steps}
 
-    def _counts(self, ended: Mapping[str, str]) -> dict[str, int]:
-        """Trials by outcome; those whose result still waits on disk, or was refused, are not in the ledger yet."""
-        unsent = results_in(outboxes(self.outbox, refused=True))
-        return dict(self._done + Counter(outcome for trial, outcome in ended.items() if trial not in unsent))
-
-    def _try(self, action: Callable[[StudyRun], object]) -> None:
-        """Do it if MLflow answers; say so once where it does not, and once when it is back."""
-        if self._preview is None:
-            return
-        try:
-            with self._speaking:
-                action(self._opened())
-            if self._trouble:
-                warn("note: MLflow answers again")
-            self._trouble = ""
-        except LeaseHeld:
-            raise
-        except LedgerError as error:
-            if not self._trouble:
-                warn(f"note: {error} Training goes on; its records wait on disk.")
-            self._trouble = str(error)
-
-
-def check_refused(outbox: Path) -> None:
-    """Raise LedgerError where results lie aside that MLflow refuses: trained again, they would be lost again."""
-    folders = waiting(outbox).rejected
-    results = results_in(folders)
-    if not results:
-        return
-    reasons = "\n".join(f"  {folder}: {why_refused(folder)}" for folder in folders)
-    noun = "trial has" if len(results) == 1 else "trials have"
-    raise LedgerError(
-        f"{len(results)} {noun} ended, and MLflow refuses the records:\n{reasons}\n"
-        "Mend what it says, and the same command sends them again (as does `paribus ledger send`); or delete a folder "
-        "to give its result up and train that trial again."
-    )
+    def _header(self) -> StudyHeader:
+        assert self._preview is not None
+        return _header(self._preview)
 
 
 def _num_asked(preview: Preview) -> int:

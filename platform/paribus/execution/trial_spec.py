@@ -63,6 +63,8 @@ def encode(step: Step) -> str:
             "attempt": step.attempt,
             "run_id": step.run_id,
             "code": step.code,
+            "until": step.until,
+            "proposal": step.proposal,
         }
     )
 
@@ -77,7 +79,8 @@ def decode(text: str) -> Step:
         seeds=Seeds(**fields["seeds"]),
         recipe=Recipe.read(json.dumps(fields["recipe"])),
     )
-    return Step(trial=trial, action="start", attempt=fields["attempt"], run_id=fields["run_id"], code=fields["code"])
+    told = {name: fields[name] for name in ("attempt", "run_id", "code", "until", "proposal")}
+    return Step(trial=trial, action="start", **told)
 
 
 def record_of(step: Step, study: str) -> TrialRecord:
@@ -93,6 +96,7 @@ def record_of(step: Step, study: str) -> TrialRecord:
         params=params_of(trial),
         seeds=trial.seeds.model_dump(),
         code=step.code,
+        proposal=step.proposal,
     )
 
 

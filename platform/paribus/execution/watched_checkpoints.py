@@ -8,12 +8,16 @@ from paribus.training import Checkpoints
 
 @dataclass
 class WatchedCheckpoints(Checkpoints):
-    """Those of a trial, which is asked after every step whether one is due: each step is noted in its crash log."""
+    """Those of a trial, which is asked after every step whether one is due: each step is noted in its crash log.
+
+    One is due where the trial pauses too, after `pause_step` steps.
+    """
 
     crash_log: CrashLog | None = field(default=None, repr=False)
+    pause_step: int | None = None
 
     def due(self, step: int) -> bool:
         """Whether to save after `step` steps."""
         if self.crash_log is not None:
             self.crash_log.reached(step)
-        return super().due(step)
+        return step == self.pause_step or super().due(step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 import traceback
 from collections.abc import Generator
 from dataclasses import replace
@@ -23,6 +24,7 @@ from paribus.recipe import trial_id
 from paribus.recipe.code import feed_code_of
 from paribus.study.own_metrics import own_values
 from paribus.study.plan import Trial
+from paribus.tracking.trials.record import INTERRUPTED
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
 _FLUSH_S = 10.0
@@ -84,6 +86,7 @@ class TrialWorker(tune.Trainable):
         self._step = decode(new_config["trial"])
         self._epochs: Generator[Epoch, None, Result] | None = None
         self._log: TrialLog | None = None
+        self._begun_s = time.monotonic()
         self._end_crash_log()
         return True
 
@@ -91,6 +94,7 @@ class TrialWorker(tune.Trainable):
         """Train one epoch, or finish; `outcome` is in the last result of a trial."""
         try:
             if self._epochs is None:
+                self._begun_s = time.monotonic()
                 self._epochs = self._open()
             try:
                 epoch = next(self._epochs)
@@ -104,8 +108,12 @@ class TrialWorker(tune.Trainable):
         self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
         if epoch.warnings:
             self._log.update(replace(self._log.record, warnings="\n".join(epoch.warnings)[:_MOST_TEXT]))
-        progress = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
-        return {**progress, "trial_key": self._step.trial.id, "done": False}
+        progress: dict[str, Any] = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
+        progress |= {"trial_key": self._step.trial.id, "metrics": epoch.metrics}
+        if epoch.epoch == self._step.until and epoch.step < epoch.num_steps:
+            self._pause()
+            return {**progress, "paused": True, "spent_s": time.monotonic() - self._begun_s, "done": True}
+        return {**progress, "done": False}
 
     def cleanup(self) -> None:
         """Give the ledger a moment to take the last records."""
@@ -122,6 +130,7 @@ class TrialWorker(tune.Trainable):
         self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
         from paribus.execution.watched_checkpoints import WatchedCheckpoints
         from paribus.training import epochs
+        from paribus.training.loop import StepCounts
 
         checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
         self._checkpoints = checkpoints
@@ -136,6 +145,8 @@ class TrialWorker(tune.Trainable):
         feed.shared = self._shared = consumer_of(
             feed, trial.recipe, self._home, feed_code_of(trial.recipe, feed_sources_of(trial.recipe))
         )
+        if self._step.until:
+            checkpoints.pause_step = StepCounts.of(trial.recipe, feed).span(self._step.until - 1)[1]
         return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
 
     def _begin_log(self, attempt: int, resumed_step: int) -> TrialLog:
@@ -160,6 +171,15 @@ class TrialWorker(tune.Trainable):
                 self._feeds.pop(next(iter(self._feeds)))
             self._feeds[key] = open_feed(trial.recipe, self._home)
         return self._feeds[key]
+
+    def _pause(self) -> None:
+        """Leave the trial with its checkpoint, to be gone on with here or on another node, or never."""
+        assert self._epochs is not None
+        assert self._log is not None
+        self._epochs.close()
+        self._end_sharing()
+        self._end_crash_log()
+        self._log.finish(INTERRUPTED, {}, self._log.record)
 
     def _finish(self, result: Result) -> dict[str, Any]:
         from paribus.tracking.outbox.artifacts import EXAMPLES, encode_curves, encode_examples
@@ -204,6 +224,7 @@ class TrialWorker(tune.Trainable):
             {**result.metrics, **own},
             outcome_step=result.outcome_step,
             reason=result.reason,
+            kept=metrics,
             seconds=result.durations["total_s"],
             warnings=warnings[:1],
         )
@@ -258,6 +279,7 @@ class TrialWorker(tune.Trainable):
 
     def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
         last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}
+        last["spent_s"] = time.monotonic() - self._begun_s
         return {**last, **more, "done": True}
 
 

@@ -46,7 +46,8 @@ class Step:
     """What is to be done for one trial.
 
     `attempt` is the number that its next execution gets; `code` the digest of what it runs through; `run_id` names its
-    run in the ledger, "" where there is none yet, None where the ledger could not be asked.
+    run in the ledger, "" where there is none yet, None where the ledger could not be asked. Of a search: `proposal` is
+    what its sampler wants to be told of again, and the trial pauses with a checkpoint after `until` epochs (0: never).
     """
 
     trial: Trial
@@ -54,6 +55,8 @@ class Step:
     attempt: int
     run_id: str | None = None
     code: str = ""
+    until: int = 0
+    proposal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

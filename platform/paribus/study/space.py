@@ -302,16 +302,19 @@ class Space:
                         "search it too, or drop the condition"
                     )
 
-    def _check_levels(self) -> None:
-        """Apply both ends of each range and every choice once, with what it depends on."""
+    def ends(self) -> Iterator[dict[str, Level]]:
+        """Both ends of each range and every choice once, each with what it depends on, and nothing else."""
         for path, domain in self:
-            ends = domain.levels() if isinstance(domain, Choice) else (domain.low, domain.high)
-            assert ends is not None
-            for level in ends:
-                try:
-                    self.base.replace({**self._needed(path), path: level})
-                except RecipeError as error:
-                    raise RecipeError(f"the space has {path} = {level!r}: {error}") from None
+            levels = domain.options if isinstance(domain, Choice) else (domain.low, domain.high)
+            yield from ({**self._needed(path), path: level} for level in levels)
+
+    def _check_levels(self) -> None:
+        for levels in self.ends():
+            try:
+                self.base.replace(levels)
+            except RecipeError as error:
+                path, level = list(levels.items())[-1]
+                raise RecipeError(f"the space has {path} = {level!r}: {error}") from None
 
     def _needed(self, path: str) -> dict[str, Level]:
         """Levels under which `path` is asked."""

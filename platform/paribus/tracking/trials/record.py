@@ -58,6 +58,7 @@ class TrialRecord:
         started_ms, ended_ms: in ms since 1970; 0 where it is not so far.
         params: the recipe by path and the arm by short names, as MLflow's page sorts by them.
         latest: the last point of each metric that was logged on the way.
+        proposal: of a search: what its sampler wants to be told of again, as JSON.
         attempt: the number of the newest attempt; `attempts` tells of each.
         versions: of the libraries that the newest attempt was made with; `cpu`, `node`: the machine it ran on.
         total_steps: planned, 0 where that is not known; `num_steps` are done at its end.
@@ -93,6 +94,7 @@ class TrialRecord:
 
     seeds: Mapping[str, int] = field(default_factory=dict)
     code: str = ""
+    proposal: str = ""
     node: str = ""
     cpu: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -47,6 +47,7 @@ _TAGS: Mapping[str, tuple[str, Form]] = {
     "parent": (words.PARENT, _TEXT),
     "seeds": (words.SEEDS, _OBJECT),
     "code": (words.CODE, _TEXT),
+    "proposal": (words.PROPOSAL, _TEXT),
     "node": (words.NODE, _TEXT),
     "cpu": (words.CPU, _TEXT),
     "versions": (words.VERSIONS, _OBJECT),

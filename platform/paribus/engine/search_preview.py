@@ -1,0 +1,206 @@
+"""From a search and the ledger to what is known, what comes next, and what it will take."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paribus.engine.code_digest import trial_code
+from paribus.engine.options import Options
+from paribus.engine.preview import check_own_of, num_eval_of
+from paribus.engine.samplers.known import sampler_of
+from paribus.engine.schedulers import Scheduler, scheduler_of
+from paribus.engine.search_records import Curves, own_records, trial_of, tried_of
+from paribus.engine.variables import check_variables
+from paribus.engine.walk import Tried, Walk
+from paribus.recipe import Recipe
+from paribus.study.designs import StudyError
+from paribus.study.plan import Trial
+from paribus.study.power import Power, power_of_study
+from paribus.study.search import Search
+from paribus.study.settings import Settings, settings_of
+from paribus.study.space import Levels
+from paribus.tracking.trials.record import TrialRecord
+
+# Curves of these records, by run id; asked for only where a scheduler or a sampler learns from them.
+CurvesOf = Callable[[list[TrialRecord]], Curves]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchPreview:
+    """A search with what the ledger knows of it. `stale` are trials whose results other code made; `note` says why the
+    ledger is not part of it, "" where it is; `power` is of the confirmation, None where there is none."""
+
+    search: Search
+    settings: Settings
+    walk: Walk
+    records: Mapping[int, TrialRecord]
+    stale: tuple[int, ...]
+    notes: tuple[str, ...]
+    power: Power | None
+    digest: Callable[[Recipe], str]
+
+    @property
+    def title(self) -> str:
+        """The search's name, and its settings where they are others than its file's."""
+        return self.settings.title(self.search.name)
+
+    def trial(self, number: int, levels: Levels) -> Trial:
+        """The trial of that number at these levels."""
+        return trial_of(self.search, number, levels, self.digest)
+
+    def counts(self) -> dict[str, int]:
+        """How many trials are in which state; those that have not begun are `to come`."""
+        states: Counter[str] = Counter(each.state for each in self.walk.tried.values())
+        left = self.walk.planned - len(self.walk.tried)
+        return {**states, **({"to come": left} if left > 0 else {})}
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Worker-seconds that the trials to come would take without being cut; None where none has been timed."""
+        whole = [each.seconds for each in self.walk.tried.values() if each.state == "finished"]
+        if not whole:
+            return None
+        unfinished = [each for each in self.walk.tried.values() if each.state in ("running", "paused", "interrupted")]
+        return (self.walk.planned - len(self.walk.tried) + len(unfinished)) * sum(whole) / len(whole)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain data, for `--json`."""
+        search = self.search
+        return {
+            "search": search.name,
+            "settings": self.settings.name,
+            "space": {path: str(domain) for path, domain in search.domains},
+            "sampler": search.sampler,
+            "scheduler": search.scheduler,
+            "rungs": self.walk.scheduler.rungs_of(0, self.walk.epochs),
+            "planned": self.walk.planned,
+            "counts": self.counts(),
+            "confirm": {"settings": search.top, "replicates": search.confirm},
+            "detectable": self.power.detectable if self.power else None,
+            "worker_seconds": self.seconds_left,
+            "notes": self.notes,
+            "trials": [tried_row(each, search) for _, each in sorted(self.walk.tried.items())],
+        }
+
+
+def tried_row(each: Tried, search: Search) -> dict[str, Any]:
+    """One trial of a search as plain data."""
+    value = each.metrics.get(search.metric)
+    reached = max(each.seen, default=None)
+    last = each.seen[reached] if reached is not None else None
+    return {
+        "number": each.number,
+        "state": each.state,
+        "outcome": each.outcome,
+        **each.levels,
+        search.metric: value if each.state == "finished" else None,
+        "epochs": reached,
+        "last_seen": last,
+        "seconds": each.seconds,
+        "reason": each.reason,
+    }
+
+
+def make_search_preview(
+    search: Search,
+    home: Path,
+    records: list[TrialRecord] | None,
+    curves: CurvesOf,
+    options: Options,
+    *,
+    note: str = "",
+) -> SearchPreview:
+    """The search given the ledger's records; None where the ledger could not be asked.
+
+    Raises:
+        StudyError, SchedulerError: a sampler or a scheduler that cannot be, or does not fit the search.
+        DataError, AnalysisError: what training or the confirmation would refuse.
+    """
+    from paribus.shards.catalog import check_inputs, data_digest
+
+    def digest(recipe: Recipe) -> str:
+        return data_digest(recipe, home)
+
+    check_variables()
+    examples = [search.base_recipe, search.final_recipe, *map(search.recipe_of, search.domains.ends())]
+    check_own_of(examples, f"search {search.name!r}")
+    check_inputs(examples, home)
+    scheduler, epochs = _scheduler(search)
+    sampler = sampler_of(search)
+    size = _size(search)
+    power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
+    scheduler.check(epochs, min(search.trials, size or search.trials))
+    own = own_records(search, records or (), digest)
+    stale = () if options.accept_code or options.redo else _stale(search, own)
+    seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
+    walk = Walk(search, sampler, scheduler, epochs)
+    walk.restore(tried_of(own, seen, scheduler, epochs))
+    notes = [note] if note else []
+    if size is not None and size < search.trials:
+        notes.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
+    return SearchPreview(
+        search=search,
+        settings=settings_of(search, options.declared),
+        walk=walk,
+        records=own,
+        stale=stale,
+        notes=(*notes, *scheduler.notes(epochs, search.trials)),
+        power=power,
+        digest=digest,
+    )
+
+
+def _scheduler(search: Search) -> tuple[Scheduler, int]:
+    """The scheduler, and the epochs of a whole trial; 1 where no trial is cut and they are of no account."""
+    scheduler = scheduler_of(search.scheduler)
+    if scheduler.name == "none":
+        return scheduler, 1
+    budget = search.base_recipe.budget
+    who = f"the scheduler {search.scheduler!r}"
+    if budget.unit != "epochs" or any(path.partition(".")[0] == "budget" for path, _ in search.domains):
+        raise StudyError(
+            f"{who} decides after whole epochs: give all trials one budget in epochs, such as fixed={{'budget': '9 "
+            "epochs'}, and leave it out of the space"
+        )
+    if not search.primary.every_epoch:
+        raise StudyError(
+            f"{who} decides by {search.metric} after an epoch, and that is known at the end of a trial alone: search for "
+            f"{', '.join(name for name, metric in search.metrics.items() if metric.every_epoch)}, or take 'none'"
+        )
+    every = search.base_recipe.evaluation.every_epochs
+    if every != 1:
+        raise StudyError(f"{who} decides after epochs, and evaluation.every_epochs = {every}: set it to 1")
+    return scheduler, math.ceil(budget.amount)
+
+
+def _size(search: Search) -> int | None:
+    """How many settings there are, as far as it matters."""
+    return search.domains.size()
+
+
+def _stale(search: Search, own: Mapping[int, TrialRecord]) -> tuple[int, ...]:
+    codes: dict[Recipe, str] = {}
+    found = []
+    for number, record in own.items():
+        recipe = search.recipe_of(record.arm.as_dict())
+        if record.code != codes.setdefault(recipe, trial_code(recipe)):
+            found.append(number)
+    return tuple(found)
+
+
+def _power(search: Search, samples: list[int]) -> Power:
+    metric = search.primary
+    return power_of_study(
+        metric.sd * 2**0.5,
+        "assumed, until the ledger has replicates",
+        replicates=search.confirm,
+        num_contrasts=search.top,
+        alpha=search.alpha,
+        margin=search.margin,
+        step=metric.resolution(min(samples)),
+    )

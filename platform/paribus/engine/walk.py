@@ -1,0 +1,299 @@
+"""A search as it goes: what is known of each of its trials, and which comes next. Pure of Ray and of the ledger."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from paribus.engine.samplers.sampler import Proposal, Sampler, Told
+from paribus.engine.schedulers import Scheduler, Standing
+from paribus.recipe import RecipeError
+from paribus.study.designs import StudyError
+from paribus.study.search import Search
+from paribus.study.space import Levels
+from paribus.study.words import Outcome
+
+# Proposals in a row whose fields do not fit each other, after which a space is taken for one that nothing fits.
+_MOST_MISFITS = 200
+State = Literal["running", "paused", "interrupted", "finished", "failed", "stopped"]
+_TOLD: Mapping[State, Literal["running", "finished", "failed", "stopped"]] = {
+    "running": "running",
+    "paused": "running",
+    "interrupted": "running",
+    "finished": "finished",
+    "failed": "failed",
+    "stopped": "stopped",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One setting of a search, and how its trial stands.
+
+    Args:
+        state: `paused` at a rung, to be gone on with or not; `interrupted` on the way to one; `failed` did not train
+            (diverged, dead, stuck), has no result, or its fields do not fit each other; `stopped` was cut.
+        outcome: as the ledger has it; None until it ends, and where it never began.
+        seen: the metric after so many epochs, as it is.
+        metrics: final results.
+        seconds: of a worker, over all attempts.
+        reason: why it failed or was cut.
+    """
+
+    number: int
+    levels: Levels
+    state: State = "running"
+    proposal: Proposal | None = None
+    outcome: Outcome | None = None
+    seen: Mapping[int, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Go:
+    """Train this setting up to the end of epoch `until`; 0: to its end. `is_new` where it has not begun."""
+
+    tried: Tried
+    until: int
+    is_new: bool
+
+
+class Walk:
+    """The trials of a search, by what is told: `next` says what to train, the other calls what became of it.
+
+    The answers are a function of the search and of what was told, so that a walk that is restored from a ledger goes on
+    as the one before it would have.
+
+    Args:
+        epochs: of a whole trial; 1 where the scheduler cuts none.
+    """
+
+    def __init__(self, search: Search, sampler: Sampler, scheduler: Scheduler, epochs: int) -> None:
+        self.search, self.sampler, self.scheduler, self.epochs = search, sampler, scheduler, epochs
+        self.tried: dict[int, Tried] = {}
+        # How many settings there will be: fewer than asked for where the space or the budget ends before.
+        self.planned = search.trials
+        self.ended_by = ""
+        self._standing = Standing(scheduler, epochs=epochs, planned=self.planned)
+        # Kept beside `tried`, which may be of ten thousand: what the sampler is told, and who is in which state.
+        self._told: dict[int, Told] = {}
+        self._free = 0
+        self._in: dict[State, set[int]] = {state: set() for state in _TOLD}
+
+    def restore(self, tried: Iterable[Tried]) -> None:
+        """Take up what a ledger knows."""
+        for each in sorted(tried, key=lambda each: each.number):
+            self._put(each)
+        if self.tried:
+            self.planned = max(self.planned, max(self.tried) + 1)
+        self._stand()
+
+    def next(self) -> Go | Literal["over"] | None:
+        """What to train now; None where it has to wait for what runs, `over` where nothing is left.
+
+        Raises:
+            StudyError: the space's fields never fit each other.
+        """
+        if self._in["interrupted"]:
+            return self._go(min(self._in["interrupted"]), is_new=False)
+        if (promoted := self._standing.promote()) is not None:
+            self._standing.go_on(promoted[0])
+            return self._go(promoted[0], is_new=False)
+        number = self._first_free()
+        if number < self.planned and not self._spent():
+            return self._begin(number)
+        self._end_at(number)
+        if self._in["running"]:
+            return None
+        return None if self._standing.promote() is not None else "over"
+
+    def until(self, number: int) -> int:
+        """The epoch after which the trial pauses next; 0: it trains to its end."""
+        seen = self.tried[number].seen
+        rungs = self.scheduler.rungs_of(number, self.epochs)
+        left = [rung for rung in rungs if rung not in seen]
+        return left[0] if left and left[0] != rungs[-1] else 0
+
+    def seen(self, number: int, epoch: int, value: float) -> None:
+        """The metric of a trial after an epoch."""
+        each = self.tried[number]
+        self._put(replace(each, seen={**each.seen, epoch: value}))
+
+    def paused(self, number: int, epoch: int, seconds: float = 0.0) -> None:
+        """The trial came to the end of its rung."""
+        each = self.tried[number]
+        self._put(replace(each, state="paused", seconds=each.seconds + seconds))
+        self._standing.pause(number, epoch, self._turned(each.seen[epoch]))
+
+    def ended(
+        self, number: int, outcome: Outcome, metrics: Mapping[str, float], *, seconds: float = 0.0, reason: str = ""
+    ) -> None:
+        """The trial ended, however it did."""
+        each = replace(self.tried[number], outcome=outcome, metrics=metrics, reason=reason)
+        state = self._state(each)
+        self._put(replace(each, state=state, seconds=each.seconds + seconds))
+        if state == "finished":
+            self._standing.pause(number, self.epochs, self._turned(metrics[self.search.metric]))
+        else:
+            self._standing.end(number)
+
+    def hopeless(self) -> dict[int, str]:
+        """Paused trials that will never go on, with the reason; the caller says `cut` of each."""
+        return self._standing.cut()
+
+    def cut(self, number: int, reason: str) -> None:
+        """The trial will not go on."""
+        self._put(replace(self.tried[number], state="stopped", outcome="stopped", reason=reason))
+        self._standing.drop(number)
+
+    def told(self) -> list[Told]:
+        """What the sampler is told, in order."""
+        return [self._told[number] for number in sorted(self._told)]
+
+    def ranked(self) -> list[Tried]:
+        """The settings that were trained to their end and keep the constraints, the best first; equal ones in order."""
+        found = [each for each in self.tried.values() if each.state == "finished" and self._told[each.number].kept]
+        return sorted(found, key=lambda each: (-self._turned(each.metrics[self.search.metric]), each.number))
+
+    def front(self) -> list[Tried]:
+        """Those of `ranked` than which no other is as good in every objective and better in one."""
+        found = self.ranked()
+        values = {each.number: self._told[each.number].values for each in found}
+        return [each for each in found if not any(_beats(values[other.number], values[each.number]) for other in found)]
+
+    def best(self) -> list[Tried]:
+        """The settings to confirm: of several objectives those of the front come first; no setting twice."""
+        front = self.front() if self.search.against else []
+        distinct: dict[frozenset[tuple[str, object]], Tried] = {}
+        for each in [*front, *self.ranked()]:
+            distinct.setdefault(frozenset(each.levels.items()), each)
+        return list(distinct.values())[: self.search.top]
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of workers so far."""
+        return sum(each.seconds for each in self.tried.values())
+
+    def _begin(self, number: int) -> Go | Literal["over"] | None:
+        for at in range(number, number + _MOST_MISFITS):
+            if at >= self.planned:
+                return self.next()
+            proposal = self._proposed(at)
+            if proposal is None:
+                self._end_at(at, "the space has no further setting")
+                return self.next()
+            new = Tried(number=at, levels=proposal.levels, proposal=proposal)
+            try:
+                self.search.recipe_of(proposal.levels)
+            except RecipeError as error:
+                misfit = str(error)
+                self._put(replace(new, state="failed", reason=misfit))
+                self._standing.start(at)
+                self._standing.end(at)
+                continue
+            self._put(new)
+            self._standing.start(at)
+            return self._go(at, is_new=True)
+        raise StudyError(
+            f"{_MOST_MISFITS} settings in a row cannot be trained ({misfit}): give conditions with when=, or narrow "
+            "the space"
+        )
+
+    def _proposed(self, number: int) -> Proposal | None:
+        if number < len(self.search.start):
+            return Proposal(self.search.start[number])
+        # Where a driver was killed, one that it had proposed may be missing among later ones: it is proposed again.
+        if number == len(self._told):
+            return self.sampler.propose(number, list(self._told.values()))
+        return self.sampler.propose(number, [each for each in self.told() if each.number < number])
+
+    def _go(self, number: int, *, is_new: bool) -> Go:
+        self._put(replace(self.tried[number], state="running"))
+        return Go(self.tried[number], self.until(number), is_new)
+
+    def _first_free(self) -> int:
+        while self._free in self.tried:
+            self._free += 1
+        return self._free
+
+    def _spent(self) -> bool:
+        budget = self.search.seconds
+        if budget is None:
+            return False
+        share = self.search.base_recipe.resources.gpus if budget.of_gpus else 1.0
+        return self.spent_s * share >= budget.seconds
+
+    def _end_at(self, number: int, why: str = "") -> None:
+        """No setting is begun from `number` on: who goes on is decided among those that there are."""
+        if number >= self.planned:
+            return
+        self.planned = number
+        self.ended_by = why or f"the budget of {self.search.budget} is spent"
+        self._stand()
+
+    def _stand(self) -> None:
+        """Build anew what the scheduler knows."""
+        rungs = {number: self.scheduler.rungs_of(number, self.epochs) for number in self.tried}
+        seen: dict[int, dict[int, float]] = {}
+        for number, each in self.tried.items():
+            at_rungs = {epoch: self._turned(each.seen[epoch]) for epoch in rungs[number][:-1] if epoch in each.seen}
+            if each.state == "finished":
+                at_rungs[self.epochs] = self._turned(each.metrics[self.search.metric])
+            seen[number] = at_rungs
+        self._standing = Standing.of(
+            self.scheduler,
+            epochs=self.epochs,
+            planned=self.planned,
+            seen=seen,
+            running=self._in["running"] | self._in["interrupted"],
+            dead=self._in["failed"],
+            cut=self._in["stopped"],
+        )
+
+    def _state(self, each: Tried) -> State:
+        if each.outcome == "stopped":
+            return "stopped"
+        if each.outcome != "finished":
+            return "failed"
+        return "finished" if all(name in each.metrics for name, _ in self.search.objectives) else "failed"
+
+    def _put(self, each: Tried) -> None:
+        if (before := self.tried.get(each.number)) is not None:
+            self._in[before.state].discard(each.number)
+        self.tried[each.number] = each
+        self._in[each.state].add(each.number)
+        self._told[each.number] = self._as_told(each)
+
+    def _as_told(self, each: Tried) -> Told:
+        whole = each.state == "finished"
+        values = tuple(sign * each.metrics[name] for name, sign in self.search.objectives) if whole else ()
+        bounds = self.search.bounds if whole else ()
+        seen = {epoch: self._turned(value) for epoch, value in each.seen.items()}
+        return Told(
+            number=each.number,
+            levels=each.levels,
+            state=_TOLD[each.state],
+            values=values,
+            seen={epoch: value for epoch, value in seen.items() if math.isfinite(value)},
+            excess={f"{bound.name} at {bound.bound:g}": bound.excess(each.metrics[bound.name]) for bound in bounds},
+            memory=each.proposal.memory if each.proposal else {},
+        )
+
+    def _turned(self, value: float) -> float:
+        """Larger for better ones; what is no number is worse than all."""
+        return -math.inf if math.isnan(value) else self.search.primary.sign * value
+
+
+def walk_of(search: Search, epochs: int, sampler: Sampler, scheduler: Scheduler, tried: Sequence[Tried] = ()) -> Walk:
+    """The walk with what is known of it."""
+    walk = Walk(search, sampler, scheduler, epochs)
+    walk.restore(tried)
+    return walk
+
+
+def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a >= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)

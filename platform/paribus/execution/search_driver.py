@@ -1,0 +1,248 @@
+"""The driver of a search: from what is known to its end, and from there to the study that confirms it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from paribus.engine.code_digest import trial_code, versions
+from paribus.engine.options import Options
+from paribus.engine.search_preview import SearchPreview, make_search_preview
+from paribus.engine.variables import CHECKPOINT_S, DRAIN_S, seconds
+from paribus.engine.walk import Go, Walk
+from paribus.execution.driver import drive
+from paribus.execution.own_files import check_nodes, packed, references
+from paribus.execution.search_ledger import SearchLedger
+from paribus.execution.trial_spec import Context, outbox_of
+from paribus.host.home import home
+from paribus.host.say import say, warn
+from paribus.report.search_report import search_report
+from paribus.report.search_texts import found_text, search_plan_text, stale_search_text
+from paribus.study.plan import Step, Trial
+from paribus.study.search import Search
+from paribus.study.settings import settings_of
+from paribus.tracking.errors import LeaseHeld, LedgerUnreachable
+
+
+def drive_search(search: Search, options: Options, uri: str) -> int:
+    """Walk on from what the ledger knows, then confirm what was found.
+
+    Returns the exit code: 0 if it came to its end, 1 if nothing was found, a trial of the confirmation failed or the
+    ledger does not have all of it, 3 if results of other code are in the way.
+
+    Raises:
+        KeyboardInterrupt: it was stopped; the text says how far it is and how to go on.
+        LeaseHeld: another live driver runs the search.
+        LedgerUnreachable: MLflow does not answer, and what the search knows is there.
+        ClusterError: there is no cluster, or a trial asks for more than it has.
+        StudyError, SchedulerError: a sampler or scheduler that cannot be, or settings that never fit each other.
+    """
+    folder, settings = home(), settings_of(search, options.declared)
+    ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings)
+    try:
+        records = ledger.known()
+        if records is None:
+            raise LedgerUnreachable(
+                f"MLflow at {uri} does not answer, and what the search has tried is there: start it (paribus up), and "
+                "the same command goes on"
+            )
+        preview = make_search_preview(search, folder, records, ledger.curves, options)
+        say(search_plan_text(preview))
+        if preview.stale:
+            warn(f"\n{stale_search_text(preview)}")
+            return 3
+        code = _drive(preview, options, folder, ledger)
+    finally:
+        ledger.close()
+    best = preview.walk.best()
+    if code or not search.confirm or not best:
+        return code if best else 1
+    study = search.confirmation([each.levels for each in best])
+    say(f"\nconfirming the best {len(best)} on {search.confirm} fresh replicates and the evaluation split")
+    declared = options.declared.confirmation([]) if isinstance(options.declared, Search) else None
+    return drive(study, replace(options, declared=declared), uri)
+
+
+def _drive(preview: SearchPreview, options: Options, folder: Path, ledger: SearchLedger) -> int:
+    """Train and tell; whatever happens, the ledger does not go on saying that the search runs."""
+    driven = Driven.of(preview, folder, ledger)
+    try:
+        ledger.open(preview)
+        _train(driven, options)
+        if driven.over:
+            return _conclude(driven)
+    except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
+        pass
+    except LeaseHeld:
+        raise
+    except BaseException:
+        ledger.flush()
+        ledger.finish("FAILED", driven.ended)
+        raise
+    ledger.flush()
+    ledger.finish("KILLED", driven.ended)
+    counts = preview.counts()
+    left = sum(counts.get(state, 0) for state in ("running", "paused", "interrupted", "to come"))
+    where = f"with {left} trials to go" if left else "before its end"
+    raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
+
+
+def _train(driven: Driven, options: Options) -> None:
+    """Hand out trials until the walk is over."""
+    search = driven.preview.search
+    first = driven.next_step()
+    if first == "over" or first is None:
+        return
+    from paribus.execution.executor import cluster, execute_proposed
+
+    recipes = [search.base_recipe, *map(search.recipe_of, search.domains.ends())]
+    with packed(recipes) as modules, cluster(options.cpus, modules) as where:
+        check_nodes(references(recipes))
+        # It loads Ray, which has to learn before how the cluster is guarded.
+        from paribus.execution.search_progress import SearchProgress
+
+        waiting: list[Step] = [first]
+        say(f"\nsearching on {where}; MLflow: {driven.ledger.uri}")
+
+        def next_step() -> Step | Literal["over"] | None:
+            return waiting.pop() if waiting else driven.next_step()
+
+        execute_proposed(next_step, first, driven.context, [SearchProgress(driven)])
+
+
+def _conclude(driven: Driven) -> int:
+    """Send what is left, say what was found, and keep it; 1 if the ledger does not have all of it."""
+    ledger, preview = driven.ledger, driven.preview
+    ledger.flush()
+    lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(driven.ended)
+    report = search_report(preview)
+    say()
+    say(found_text(report))
+    ledger.publish(report)
+    failures = Counter(driven.ended.values())["failed"]
+    is_whole = not lacking and missing is not None and not missing
+    ledger.finish("FINISHED" if is_whole and report.best else "FAILED", driven.ended)
+    if failures:
+        warn(f"\n{failures} trials have no result; the same command tries them again")
+    if not is_whole:
+        warn(
+            f"\nthe ledger at {ledger.uri} does not have all of it: its records wait in {ledger.outbox}, and the same "
+            "command sends them"
+        )
+        return 1
+    return 0 if report.best else 1
+
+
+@dataclass(kw_only=True)
+class Driven:
+    """A walk under way: its steps as workers take them, and what they report as the walk is told it.
+
+    `ended` has the outcome of each trial that ended in this run, by trial id.
+    """
+
+    preview: SearchPreview
+    context: Context
+    ledger: SearchLedger
+    ended: dict[str, str] = field(default_factory=dict)
+    over: bool = False
+    _trials: dict[int, Trial] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _attempts: dict[int, int] = field(default_factory=dict)
+    _steps_done: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, preview: SearchPreview, folder: Path, ledger: SearchLedger) -> Driven:
+        """Before anything is trained."""
+        context = Context(
+            study=preview.search.name,
+            home=str(folder),
+            uri=ledger.uri,
+            versions=versions(),
+            checkpoint_s=seconds(*CHECKPOINT_S),
+            settings=preview.settings,
+        )
+        driven = cls(preview=preview, context=context, ledger=ledger)
+        driven._attempts = {number: record.attempt for number, record in preview.records.items()}
+        driven._steps_done = {number: record.step for number, record in preview.records.items()}
+        driven._tidy()
+        return driven
+
+    @property
+    def walk(self) -> Walk:
+        """What is known."""
+        return self.preview.walk
+
+    def next_step(self) -> Step | Literal["over"] | None:
+        """What a worker is to train now; None where it has to wait."""
+        found = self.walk.next()
+        if isinstance(found, str):
+            self.over = True
+            return "over"
+        return None if found is None else self._step(found)
+
+    def number_of(self, trial_id: str) -> int:
+        """The number of a trial that was handed out."""
+        return self._numbers[trial_id]
+
+    def seen(self, number: int, epoch: int, steps: int, metrics: Mapping[str, float]) -> None:
+        """A trial reports an epoch."""
+        self._steps_done[number] = steps
+        if (value := metrics.get(self.preview.search.metric)) is not None:
+            self.walk.seen(number, epoch, value)
+
+    def paused(self, number: int, epoch: int, spent_s: float) -> None:
+        """A trial waits at a rung."""
+        self.walk.paused(number, epoch, spent_s)
+        self._tidy()
+
+    def finished(self, number: int, result: Mapping[str, Any], spent_s: float) -> None:
+        """A trial ended."""
+        outcome = result["outcome"]
+        self.ended[self._trials[number].id] = outcome
+        kept = result.get("kept", {})
+        self.walk.ended(number, outcome, kept, seconds=spent_s, reason=str(result.get("reason") or ""))
+        self._tidy()
+
+    def lost(self, number: int, reason: str) -> None:
+        """Ray gave a trial up."""
+        step = self._as_step(number, self._attempts[number])
+        self.ledger.record_lost(step, reason)
+        self.finished(number, {"outcome": "failed", "reason": reason}, 0.0)
+
+    def _tidy(self) -> None:
+        """Stop those that will never go on."""
+        for number, reason in self.walk.hopeless().items():
+            self.walk.cut(number, reason)
+            step = self._as_step(number, self._attempts.get(number, 1))
+            self.ledger.record_cut(step, self.context, reason, self._steps_done.get(number, 0))
+            self.ended[step.trial.id] = "stopped"
+
+    def _step(self, go: Go) -> Step:
+        number = go.tried.number
+        self._attempts[number] = self._attempts.get(number, 0) + 1
+        step = replace(self._as_step(number, self._attempts[number]), until=go.until)
+        if number not in self.preview.records and go.is_new:
+            step = replace(step, run_id="")
+        self._numbers[step.trial.id] = number
+        self.ledger.ids.add(step.trial.id)
+        return step
+
+    def _as_step(self, number: int, attempt: int) -> Step:
+        tried = self.walk.tried[number]
+        if number not in self._trials:
+            self._trials[number] = self.preview.trial(number, tried.levels)
+        trial = self._trials[number]
+        record = self.preview.records.get(number)
+        memory = tried.proposal.memory if tried.proposal else {}
+        return Step(
+            trial=trial,
+            action="start",
+            attempt=attempt,
+            run_id=record.run_id if record else None,
+            code=trial_code(trial.recipe),
+            proposal=json.dumps(memory) if memory else "",
+        )
