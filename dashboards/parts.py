@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 import streamlit as st
 
-from paribus.report.markup import as_safe_markdown
+from paribus.report.drawing.markup import as_safe_markdown
 from paribus.report.progress import Progress
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.texts import first_steps

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from paribus.report.effect_tables import effect_display_rows
-from paribus.report.plots import effects_figure
+from paribus.report.drawing.effect_tables import effect_display_rows
+from paribus.report.drawing.plots import effects_figure
+from paribus.report.drawing.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus.report.progress import show_ago
 from paribus.report.study_report import standing_of
-from paribus.report.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows, show_p
 from paribus_dashboards.ledger_view import StudyView, reader
 from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, verdict_badges
 

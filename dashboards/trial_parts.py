@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from paribus.report.curves import CURVES
+from paribus.report.drawing.plots import PALETTE, learning_curves_figure
 from paribus.report.export import number_formats, trials_as_table, unfinished_as_table
-from paribus.report.plots import PALETTE, learning_curves_figure
 from paribus_dashboards.ledger_view import StudyView, curves_of
 from paribus_dashboards.parts import show_figure, signed
 

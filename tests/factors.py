@@ -18,8 +18,8 @@ from paribus.recipe import (
     WideResNet,
     Xception,
 )
+from paribus.recipe.components.layers import ACTIVATIONS
 from paribus.recipe.families.family import Family, Residual, SqueezeExcite
-from paribus.recipe.layers import ACTIVATIONS
 from paribus.recipe.paths import assign, leaves
 
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from paribus.recipe import Recipe
 from paribus.recipe.code import Own, files_beside
-from paribus.recipe.component import DATASET, STAGE, own_of
-from paribus.recipe.own import SHORT, load
+from paribus.recipe.components.component import DATASET, STAGE, own_of
+from paribus.recipe.components.own import SHORT, load
 
 __all__ = ["feed_sources_of", "files_of", "has_own", "load", "place_of", "sources_of", "stand_beside"]
 

@@ -9,7 +9,7 @@ from scipy import stats
 from paribus.analysis import analyse
 from paribus.analysis.looks import Chosen, Looks, error_rates, num_studies, percent
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
-from paribus.report.tables import as_markdown, as_text, verdict_rows
+from paribus.report.drawing.tables import as_markdown, as_text, verdict_rows
 from paribus.study import Study
 
 ALPHA = 0.05

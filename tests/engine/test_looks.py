@@ -15,8 +15,8 @@ from shelf import Shelf, drawn_at
 from paribus.commands import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
-from paribus.report.html_page import write_html
-from paribus.report.markdown import markdown
+from paribus.report.drawing.html_page import write_html
+from paribus.report.drawing.markdown import markdown
 from paribus.report.reading import judge
 from paribus.study import Claim, Study
 from paribus.study.document import write_study

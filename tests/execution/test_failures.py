@@ -5,7 +5,7 @@ import torch
 
 from paribus.errors import DataError
 from paribus.execution.failures import classify, reason
-from paribus.report.terminal import ADVICE
+from paribus.report.drawing.terminal import ADVICE
 from paribus.training.errors import RankLostError, TooFewSamplesError, TrainingError
 
 

@@ -44,9 +44,9 @@ from paribus.data import open_feed
 from paribus.evaluation.evaluated import Evaluated
 from paribus.execution.worker import _FINAL
 from paribus.recipe import Seeds
-from paribus.report.tables import as_markdown, as_text
+from paribus.report.drawing.tables import as_markdown, as_text
 from paribus.report.export import number_formats
-from paribus.report.plots import effects_figure
+from paribus.report.drawing.plots import effects_figure
 from paribus.report.study_report import StudyReport
 from paribus.study.words import TrialResult
 from paribus.tracking.outbox.artifacts import decode_examples, encode_examples

@@ -9,9 +9,9 @@ import pytest
 from paribus import testing
 from paribus.plugins import stand_beside
 from paribus.recipe import RecipeError
-from paribus.recipe.augmentation import COLOURS, MIXES, POLICIES
-from paribus.recipe.layers import ACTIVATIONS, ATTENTIONS, NORMS
-from paribus.recipe.loss import LOSSES
+from paribus.recipe.components.augmentation import COLOURS, MIXES, POLICIES
+from paribus.recipe.components.layers import ACTIVATIONS, ATTENTIONS, NORMS
+from paribus.recipe.components.loss import LOSSES
 
 EXAMPLES = Path(__file__).parents[2] / "studies" / "own"
 Check = Callable[..., None]

@@ -22,7 +22,7 @@ from paribus.keyed_draws import global_draws, keyed
 from paribus.models.build import build
 from paribus.plugins import files_of, stand_beside
 from paribus.recipe import Recipe, RecipeError, Seeds, trial_id
-from paribus.recipe.component import as_text
+from paribus.recipe.components.component import as_text
 from paribus.recipe.paths import leaves
 from paribus.shards.counters import sample_ids
 from paribus.study import Study, StudyError

@@ -15,7 +15,7 @@ from paribus.engine.code_digest import trial_code
 from paribus.metrics.examples import Examples
 from paribus.plugins import stand_beside
 from paribus.recipe import Recipe, RecipeError, Seeds, trial_id
-from paribus.report.tables import as_markdown, as_text
+from paribus.report.drawing.tables import as_markdown, as_text
 from paribus.study import Claim, Study, StudyError, TrialResult
 from paribus.study.document import read_study, write_study
 from paribus.study.own_metrics import load_metric, own_values

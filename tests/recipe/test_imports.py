@@ -26,8 +26,8 @@ print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 
 def test_every_module_of_recipe_and_study_and_a_plan_load_nothing_heavy() -> None:
     package = Path(paribus.__path__[0])
-    files = [*package.glob("recipe/*.py"), *package.glob("study/*.py")]
-    modules = [f"paribus.{file.parent.name}.{file.stem}" for file in files if file.stem != "__init__"]
+    files = [path.relative_to(package) for room in ("recipe", "study") for path in package.glob(f"{room}/**/*.py")]
+    modules = [".".join(["paribus", *file.with_suffix("").parts]) for file in files if file.stem != "__init__"]
     assert {"paribus.recipe.identity", "paribus.study.plan", "paribus.study.power"} <= set(modules)
     command = [sys.executable, "-W", "error", "-c", MAKE_A_PLAN, *modules]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

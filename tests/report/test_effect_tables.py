@@ -9,10 +9,10 @@ import pytest
 from shelf import Shelf
 
 from paribus import Adaptive
-from paribus.report.html_page import write_html
-from paribus.report.markdown import markdown
+from paribus.report.drawing.html_page import write_html
+from paribus.report.drawing.markdown import markdown
+from paribus.report.drawing.terminal import status_text, text_of
 from paribus.report.reading import LedgerReader, judge, standing
-from paribus.report.terminal import status_text, text_of
 from paribus.study import Study
 from paribus.study.plan import Trial
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paribus.report.markup import as_markdown_cell, as_plain_markdown
+from paribus.report.drawing.markup import as_markdown_cell, as_plain_markdown
 
 
 @pytest.mark.parametrize(

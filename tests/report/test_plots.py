@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from paribus.analysis import analyse
-from paribus.report.plots import Curve, effects_figure, learning_curves_figure
+from paribus.report.drawing.plots import Curve, effects_figure, learning_curves_figure
 from paribus.study import Study
 from paribus.study.words import Arm
 
@@ -84,6 +84,8 @@ def test_names_are_shown_as_they_are_and_are_neither_tags_nor_templates(study: S
 
 def test_analysis_starts_without_plotly_pandas_or_rich() -> None:
     heavy = ("plotly", "pandas", "rich", "torch", "ray", "mlflow", "scipy.stats")
-    code = f"import sys, paribus.analysis, paribus.report.tables; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        f"import sys, paribus.analysis, paribus.report.drawing.tables; print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from paribus.analysis import StudyAnalysis, analyse
 from paribus.analysis.looks import Looks
-from paribus.report import tables
+from paribus.report.drawing import tables
 from paribus.study import Study
 
 

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from paribus.execution.trial_spec import params_of
-from paribus.report.html_page import write_html
-from paribus.report.markdown import write_markdown
+from paribus.report.drawing.html_page import write_html
+from paribus.report.drawing.markdown import write_markdown
+from paribus.report.drawing.terminal import show
 from paribus.report.reading import judge
 from paribus.report.study_report import StudyReport
-from paribus.report.terminal import show
 from paribus.shards.catalog import data_digest
 from paribus.study import Claim, Study
 from paribus.study.plan import trials

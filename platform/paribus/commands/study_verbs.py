@@ -48,7 +48,7 @@ def status(study: Study, options: Options) -> int:
 
 def report(study: Study, options: Options) -> int:
     """Print effects with intervals, verdicts and the claim; also as a page or Markdown where asked."""
-    from paribus.report.terminal import show
+    from paribus.report.drawing.terminal import show
 
     found = _judged(study, options)
     if options.json:
@@ -75,8 +75,8 @@ def planned(study: Study, options: Options) -> Answer:
 
 def recorded(study: Study, options: Options) -> Answer:
     """How far the study is; one row a trial."""
+    from paribus.report.drawing.terminal import status_text
     from paribus.report.export import trials_as_rows
-    from paribus.report.terminal import status_text
 
     found = _standing(study, options)
     text = "\n".join([status_text(found), *(f"  {line}" for line in _unsent(study, options))])
@@ -87,8 +87,8 @@ def recorded(study: Study, options: Options) -> Answer:
 
 def judged(study: Study, options: Options) -> Answer:
     """Effects, verdicts and the claim; one row a contrast."""
-    from paribus.report.tables import display_rows
-    from paribus.report.terminal import text_of
+    from paribus.report.drawing.tables import display_rows
+    from paribus.report.drawing.terminal import text_of
 
     found = _judged(study, options)
     title = f"{found.title}: {study.question}"
@@ -112,11 +112,11 @@ def _judged(study: Study, options: Options) -> StudyReport:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
         if options.html:
-            from paribus.report.html_page import write_html
+            from paribus.report.drawing.html_page import write_html
 
             warn(f"wrote {write_html(found, Path(options.html))}")
         if options.markdown:
-            from paribus.report.markdown import write_markdown
+            from paribus.report.drawing.markdown import write_markdown
 
             warn(f"wrote {write_markdown(found, Path(options.markdown))}")
     return found

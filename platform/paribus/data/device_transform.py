@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from paribus.data.augment import Draw
 from paribus.data.transforms import erased
-from paribus.recipe.component import arguments_of, kind_of
+from paribus.recipe.components.component import arguments_of, kind_of
 from paribus.recipe.data import Augment
 from paribus.shards.input_times import InputTimes
 from paribus.shards.manifest import Manifest

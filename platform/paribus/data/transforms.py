@@ -12,10 +12,10 @@ from torch import Tensor
 from paribus.data.augment import Draw
 from paribus.images.decode import Pixels
 from paribus.keyed_draws import keyed
-from paribus.recipe.component import Value, arguments_of, kind_of
+from paribus.recipe.components.component import Value, arguments_of, kind_of
+from paribus.recipe.components.own import function
 from paribus.recipe.data import Augment
 from paribus.recipe.errors import RecipeError
-from paribus.recipe.own import function
 
 Transform = Callable[[Any], Any]
 # A double has so many bits, which is what a uniform draw can tell apart.

@@ -165,8 +165,8 @@ def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[s
         )
         ledger.finish("KILLED", ended)
         return 1
+    from paribus.report.drawing.terminal import show
     from paribus.report.reading import judge
-    from paribus.report.terminal import show
 
     report = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
     say()

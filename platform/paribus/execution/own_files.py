@@ -11,7 +11,7 @@ from typing import Any
 
 from paribus.plugins import files_of, is_installed, place_of
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import own_of
+from paribus.recipe.components.component import own_of
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def check_nodes(wanted: Sequence[tuple[str, str]]) -> None:
 
 
 def _missing(wanted: Sequence[tuple[str, str]]) -> str:
-    from paribus.recipe.own import load
+    from paribus.recipe.components.own import load
 
     for place, reference in wanted:
         try:

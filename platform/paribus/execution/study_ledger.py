@@ -19,7 +19,7 @@ from paribus.execution.failures import MAX_NODE_RETRIES
 from paribus.execution.trial_spec import record_of
 from paribus.host.say import warn
 from paribus.report.chance import judged_when_read
-from paribus.report.markup import as_plain_markdown
+from paribus.report.drawing.markup import as_plain_markdown
 from paribus.shards.catalog import data_digest
 from paribus.study.document import write_places, write_study
 from paribus.study.plan import Step, places
@@ -227,7 +227,7 @@ class StudyLedger:
 
     def publish(self, report: StudyReport) -> None:
         """Keep the verdicts with the study: as data, and as Markdown that a person reads in MLflow."""
-        from paribus.report.markdown import markdown
+        from paribus.report.drawing.markdown import markdown
         from paribus.report.study_report import VERDICTS_FILE
 
         text = markdown(report)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from paribus.models.dropout import dropout
 from paribus.models.layers import activation, attention
 from paribus.models.layers import norm as norm
-from paribus.recipe.component import Value
+from paribus.recipe.components.component import Value
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
 from paribus.recipe.families.family import widened as widened
 

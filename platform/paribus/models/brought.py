@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from paribus.models.blocks import ConvNet
 from paribus.models.dropout import Dropout, Masked
 from paribus.models.layers import marked
+from paribus.recipe.components.own import call, load
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.brought import Brought
-from paribus.recipe.own import call, load
 
 
 class BroughtNet(ConvNet):

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from paribus.models.build import outline
 from paribus.models.shapes import ShapesAlone
-from paribus.recipe.component import own_of
+from paribus.recipe.components.component import own_of
 from paribus.recipe.families.brought import Brought
 from paribus.recipe.families.family import Family
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.keyed_draws import keyed
-from paribus.recipe.component import Value, arguments_of, kind_of
+from paribus.recipe.components.component import Value, arguments_of, kind_of
+from paribus.recipe.components.own import call, is_own, load
 from paribus.recipe.errors import RecipeError
-from paribus.recipe.own import call, is_own, load
 
 # The attribute of a module from outside that makes another like it, whose values it starts with (initialise.py).
 REMAKE = "paribus_remake"

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from paribus.recipe.augmentation import Colour, Erasing, Mix, Policy
+from paribus.recipe.components.augmentation import Colour, Erasing, Mix, Policy
 from paribus.recipe.part import Part, added, bookkeeping, once_called
 
 
@@ -36,7 +36,7 @@ class Augment(Part):
 
     `pad`: reflect-pad by `pad` pixels, crop back at random (WRN, section 3). `random_resized`: a crop of `min_area` to
     the whole image with aspect 3/4 to 4/3 (Inception-v1, section 6). `cutout`: a square of that side set to the mean.
-    `policy`, `colour`, `erasing` and `mix`: see recipe/augmentation.py; `mix` is drawn from (augment seed, step).
+    `policy`, `colour`, `erasing`, `mix`: recipe/components/augmentation.py; `mix` is drawn from (augment seed, step).
     """
 
     crop: Literal["none", "pad", "random_resized"] = "none"

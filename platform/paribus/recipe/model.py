@@ -6,7 +6,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Discriminator, Tag
 
-from paribus.recipe.component import OWN
+from paribus.recipe.components.component import OWN
+from paribus.recipe.components.own import is_own
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.brought import Brought, brought
 from paribus.recipe.families.family import Family, Published
@@ -22,7 +23,6 @@ from paribus.recipe.families.resnext import ResNeXt
 from paribus.recipe.families.senet import SENet
 from paribus.recipe.families.wide_resnet import WideResNet
 from paribus.recipe.families.xception import Xception
-from paribus.recipe.own import is_own
 
 # The one table of families: a line here, and its net in models/build.py.
 AnyFamily = (

@@ -5,10 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from paribus.recipe.component import OWN, WithArguments, checked, tag_of
-from paribus.recipe.own import accepts, canonical, is_own, load
+from paribus.recipe.components.component import OWN, WithArguments, checked, tag_of
+from paribus.recipe.components.own import accepts, canonical, is_own, load
+from paribus.recipe.components.recorded import is_recorded, taken
 from paribus.recipe.part import Part
-from paribus.recipe.recorded import is_recorded, taken
 
 
 class _Optimizer(Part):

@@ -7,13 +7,13 @@ from typing import Any, Self
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 
 from paribus.recipe.budget import Budget, Evaluation, Numerics, Resources, Training
+from paribus.recipe.components.loss import Loss
+from paribus.recipe.components.own import is_reference
 from paribus.recipe.data import Augment, Data
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.wide_resnet import WideResNet
-from paribus.recipe.loss import Loss
 from paribus.recipe.model import MODEL, Model, by_name
 from paribus.recipe.optimizer import SGD, Optimizer
-from paribus.recipe.own import is_reference
 from paribus.recipe.part import Part, added
 from paribus.recipe.paths import assign, holds_another
 from paribus.recipe.schedule import Cosine, Schedule

@@ -5,10 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from paribus.recipe.component import CALLED_WITH, OWN, WithArguments, checked, tag_of
-from paribus.recipe.own import canonical, is_own
+from paribus.recipe.components.component import CALLED_WITH, OWN, WithArguments, checked, tag_of
+from paribus.recipe.components.own import canonical, is_own
+from paribus.recipe.components.recorded import taken
 from paribus.recipe.part import Part
-from paribus.recipe.recorded import taken
 
 
 class _Schedule(Part):

@@ -12,8 +12,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.host.secrets import without_secrets
-from paribus.report.effect_tables import effect_rows
-from paribus.report.tables import summary, verdict_rows
+from paribus.report.drawing.effect_tables import effect_rows
+from paribus.report.drawing.tables import summary, verdict_rows
 from paribus.study.settings import Settings
 from paribus.study.words import FAILED_TO_TRAIN, Arm
 from paribus.tracking.studies.planned import of_plan

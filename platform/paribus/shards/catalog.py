@@ -13,8 +13,8 @@ from paribus.errors import DataError
 from paribus.host.atomic import lock
 from paribus.host.home import home as default_home
 from paribus.host.plain_files import read_document
+from paribus.recipe.components.own import is_own
 from paribus.recipe.data import Data
-from paribus.recipe.own import is_own
 from paribus.recipe.recipe import Recipe
 from paribus.shards.fraction import choose
 from paribus.shards.index import Index, read_index

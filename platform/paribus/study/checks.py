@@ -35,14 +35,14 @@ MOST_FRACTIONAL = 15
 
 def check_fields(study: Study) -> None:
     """Raise StudyError for a field that no study can have, whatever its recipe."""
-    _check_name(study.name)
+    check_name(study.name)
     if not isinstance(study.base, (str, Recipe)):
         raise StudyError(f"base = {brief(study.base)}: give a preset's name, such as 'digits', or a Recipe")
     _check_types(study)
     _check_numbers(study)
-    _check_word("metric", study.metric, tuple(study.metrics))
+    check_word("metric", study.metric, tuple(study.metrics))
     _check_margin_is_stated(study)
-    _check_word("design", study.design, DESIGNS)
+    check_word("design", study.design, DESIGNS)
     _check_size(study)
     _check_sources(study)
     if any("metrics" in paths for paths in (study.factors, study.ablate, *study.arms_listed)):
@@ -69,7 +69,7 @@ def _check_sources(study: Study) -> None:
             f"exclude would take arms out of the {study.design} design that its effects rest on: it goes with "
             "'factorial' and 'one_at_a_time'"
         )
-    if not _is_whole(study.resolution) or study.resolution not in RESOLUTIONS:
+    if not is_whole(study.resolution) or study.resolution not in RESOLUTIONS:
         raise StudyError(f"resolution = {brief(study.resolution)}: allowed are {', '.join(map(str, RESOLUTIONS))}")
     if study.design == "fractional" and len(study.factors) > MOST_FRACTIONAL:
         raise StudyError(f"{len(study.factors)} factors: a fractional design takes at most {MOST_FRACTIONAL}")
@@ -129,14 +129,14 @@ def _check_claim_words(claim: Claim, metrics: tuple[str, ...]) -> None:
             raise StudyError(f"the claim's {what} = {brief(text)}: give it as text")
     if not claim.text.strip():
         raise StudyError("the claim's text is empty: say what the source claims")
-    _check_word("the claim's metric", claim.metric, metrics)
-    _check_word("the claim's direction", claim.direction, get_args(Direction))
+    check_word("the claim's metric", claim.metric, metrics)
+    check_word("the claim's direction", claim.direction, get_args(Direction))
     if not isinstance(claim.arms, Mapping):
         raise StudyError(
             f"the claim's arms = {brief(claim.arms)}: map paths to levels, such as {{'model.width': (4,)}}"
         )
     if claim.effect is not None:
-        if not _is_number(claim.effect) or not claim.effect > 0:
+        if not is_number(claim.effect) or not claim.effect > 0:
             raise StudyError(
                 f"the claim's effect = {claim.effect!r}: the size that the source claims, a number above 0 in the unit "
                 f"of {claim.metric}; the direction says which way"
@@ -157,7 +157,8 @@ def _check_levels(study: Study, path: str, levels: Iterable[Any]) -> None:
             raise StudyError(f"the claim's level {brief(level)} of {path!r} is none of the study's: {shown}")
 
 
-def _check_name(name: Any) -> None:
+def check_name(name: Any) -> None:
+    """Raise StudyError for a name by which no folder and no experiment could be called."""
     if not isinstance(name, str) or not name or not all(letter.isalnum() or letter in "_-" for letter in name):
         raise StudyError(f"name {brief(name)}: use letters, digits, '_' and '-'")
     if (size := len(name.encode())) > MOST_NAME_BYTES:
@@ -241,16 +242,16 @@ def _num_arms(study: Study) -> int:
 
 
 def _check_numbers(study: Study) -> None:
-    if not _is_whole(study.replicates) or study.replicates < 1:
+    if not is_whole(study.replicates) or study.replicates < 1:
         raise StudyError(
             f"replicates = {brief(study.replicates)}: a whole number of at least 1; from 3 on there are verdicts, and "
             "`plan` says what so many can tell"
         )
-    if not _is_whole(study.seed):
+    if not is_whole(study.seed):
         raise StudyError(f"seed = {brief(study.seed)}: a whole number")
-    if not _is_number(study.alpha) or not 0 < study.alpha < 1:
+    if not is_number(study.alpha) or not 0 < study.alpha < 1:
         raise StudyError(f"alpha = {brief(study.alpha)}: a number between 0 and 1, such as 0.05")
-    if not _is_number(study.margin) or not study.margin > 0:
+    if not is_number(study.margin) or not study.margin > 0:
         raise StudyError(
             f"margin = {brief(study.margin)}: the smallest effect of interest is positive, such as 0.5 points"
         )
@@ -266,16 +267,19 @@ def _check_margin_is_stated(study: Study) -> None:
         )
 
 
-def _check_word(what: str, word: Any, allowed: tuple[str, ...]) -> None:
+def check_word(what: str, word: Any, allowed: tuple[str, ...]) -> None:
+    """Raise StudyError for a word that is none of the `allowed` ones, with the nearest of them."""
     if not isinstance(word, str) or word not in allowed:
         close = get_close_matches(str(word), allowed, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise StudyError(f"{what} {brief(word)}: allowed are {', '.join(map(repr, allowed))}{hint}")
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number; True and False are none."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number; True and False are none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

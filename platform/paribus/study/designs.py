@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from reprlib import repr as brief
 
+from paribus.recipe.paths import holds_another
 from paribus.study.words import Arm, Level
 
 Factors = Mapping[str, tuple[Level, ...]]
@@ -28,9 +29,25 @@ def one_at_a_time(factors: Factors, baseline: Mapping[str, Level]) -> tuple[Arm,
 
 
 def explicit(arms: Sequence[Mapping[str, Level]], baseline: Mapping[str, Level]) -> tuple[Arm, ...]:
-    """The arms as listed; a factor that an arm does not name has the baseline's level."""
+    """The arms as listed; a factor that an arm does not name has the baseline's level.
+
+    Fields of a part that an arm begins afresh, by another optimizer say, are those alone that it names.
+    """
     paths = list(dict.fromkeys(path for arm in arms for path in arm))
-    return tuple(Arm.of({path: arm.get(path, baseline[path]) for path in paths}) for arm in arms)
+    return tuple(
+        Arm.of(
+            {path: arm.get(path, baseline.get(path)) for path in paths if path in arm or _is_kept(path, arm, baseline)}
+        )
+        for arm in arms
+    )
+
+
+def _is_kept(path: str, arm: Mapping[str, Level], baseline: Mapping[str, Level]) -> bool:
+    """Whether an arm that does not name `path` has the baseline's level of it."""
+    if path not in baseline:
+        return False
+    others = (other for other, level in arm.items() if other not in baseline or level != baseline[other])
+    return not any(holds_another(other, [path]) for other in others)
 
 
 def without_excluded(arms: Sequence[Arm], exclude: Sequence[Mapping[str, tuple[Level, ...]]]) -> tuple[Arm, ...]:

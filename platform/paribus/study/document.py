@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from paribus.recipe import Recipe, RecipeError, preset
-from paribus.recipe.component import own_of
-from paribus.recipe.recorded import Recorded, as_recorded, noted
+from paribus.recipe.components.component import own_of
+from paribus.recipe.components.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
 from paribus.study.own_metrics import facts_of, told_metric

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.metrics.known import METRICS
 from paribus.metrics.metric import Metric, MetricError
-from paribus.recipe.own import is_own, load
+from paribus.recipe.components.own import is_own, load
 
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paribus.recipe import Recipe, canonical_json, preset
+from paribus.recipe import Recipe, preset
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.paths import leaves
-from paribus.study.study import Study
 from paribus.study.words import show_level
+
+if TYPE_CHECKING:
+    from paribus.study.search import Search
+    from paribus.study.study import Study
 
 _ABSENT = object()
 _MOST_NAMED = 4
@@ -38,26 +41,24 @@ class Settings:
         return f"{study} · {self.name}" if self.name else study
 
 
-def settings_of(study: Study, declared: Study | None = None) -> Settings:
+def settings_of(study: Study | Search, declared: Study | Search | None = None) -> Settings:
     """The settings of `study`, named by what differs from those of `declared`, the study as its file has it.
 
-    The digest is over the base recipe with everything fixed applied, without the fields that change no result. Factors
-    and their levels are not in it, nor replicates, margin, claim or metric, unless it is one's own: a study that gets
-    another factor goes on.
+    The digest is over what the study has `settled`.
     """
-    found = _digest(study.base_recipe)
-    if declared is None or found == _digest(declared.base_recipe):
+    found = _digest(study)
+    if declared is None or found == _digest(declared):
         return Settings(digest=found)
     words = ", ".join(_differences(study, declared))
     name = words if len(words) <= _LONGEST else f"{words[:_LONGEST]} ... ({found[:8]})"
     return Settings(digest=found, name=name or f"settings {found[:8]}")
 
 
-def _digest(base: Recipe) -> str:
-    return sha256(canonical_json(result_bearing(base)).encode()).hexdigest()[:16]
+def _digest(study: Study | Search) -> str:
+    return sha256(study.settled.encode()).hexdigest()[:16]
 
 
-def _differences(study: Study, declared: Study) -> Iterator[str]:
+def _differences(study: Study | Search, declared: Study | Search) -> Iterator[str]:
     """As a person asked for them: `base=cifar10`, `budget=2 epochs`; else field by field."""
     theirs = _fields(declared.base_recipe)
     changed = {path: value for path, value in _fields(study.base_recipe).items() if theirs.get(path, _ABSENT) != value}
@@ -79,5 +80,5 @@ def _fields(recipe: Recipe) -> dict[str, Any]:
     return dict(leaves(result_bearing(recipe)))
 
 
-def _base(study: Study) -> Recipe:
+def _base(study: Study | Search) -> Recipe:
     return preset(study.base) if isinstance(study.base, str) else study.base

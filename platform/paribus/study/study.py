@@ -8,11 +8,11 @@ from typing import Any, Literal, TypeGuard, cast
 
 from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
-from paribus.recipe.component import Component, as_text, components
+from paribus.recipe.components.component import Component, as_text, components
+from paribus.recipe.components.own import is_own
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
-from paribus.recipe.own import is_own
-from paribus.recipe.paths import leaves
+from paribus.recipe.paths import holds_another, leaves
 from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.adaptive import Adaptive
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
@@ -108,7 +108,7 @@ class Study:
         check_arms(self.arms)
         check_trials(self)
         # What an ablation takes away may be fixed: it is what the full recipe has.
-        if clash := set(self.arms[0].as_dict()) & set(self.fixed) - {*self._taken}:
+        if clash := self._paths & set(self.fixed) - {*self._taken}:
             path = min(clash)
             raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
         self._check_baseline()
@@ -122,6 +122,15 @@ class Study:
         fixed = base.replace(self.fixed)
         named = [*fixed.metrics, *(name for name in self._metrics_named if is_own(name))]
         return fixed.replace({"metrics": tuple(dict.fromkeys(named))}) if len(named) > len(fixed.metrics) else fixed
+
+    @property
+    def settled(self) -> str:
+        """What makes two settings of one study: the base recipe with everything fixed, as far as it bears on results.
+
+        Factors and their levels are not in it, nor replicates, margin, claim or metric, unless it is one's own: a study
+        that gets another factor goes on.
+        """
+        return canonical_json(result_bearing(self.base_recipe))
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:
@@ -161,11 +170,27 @@ class Study:
 
     def baseline_of(self, arm: Arm) -> Arm:
         """The arm that `arm` is compared with; a baseline is compared with itself, which is to say not at all."""
+        if self._central is not None:
+            return self._own(self._central)
         if self.baseline is None:
             return self._own(arm.replace(self._base_levels()))
         # These have one centre: a factor that stratified would leave arms nothing to be compared with.
         central = self.design in ("one_at_a_time", "fractional", "latin_square")
         return self._own(arm.replace({**(self._base_levels() if central else {}), **self.baseline}))
+
+    @cached_property
+    def _central(self) -> Arm | None:
+        """Of listed arms, which need not have the same paths, the one baseline of all; None where it stratifies."""
+        if self.design != "explicit":
+            return None
+        named = self.baseline or {}
+        central = explicit((*self.arms_listed, named), {**self._base_levels(), **named})[-1]
+        return central if not named or set(named) >= set(central.as_dict()) else None
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        """What the arms set, each its own."""
+        return frozenset(path for arm in self.arms for path, _ in arm.levels)
 
     def _own(self, arm: Arm) -> Arm:
         """The study's arm of these levels, which may have a label; an arm that it lacks as it is."""
@@ -190,7 +215,7 @@ class Study:
         return {
             path: value
             for path, value in recipes[0].items()
-            if path not in self.arms[0].as_dict() and all(other.get(path, _ABSENT) == value for other in recipes)
+            if path not in self._paths and all(other.get(path, _ABSENT) == value for other in recipes)
         }
 
     def vary(self, *, base: str | None = None, fixed: Mapping[str, Any] | None = None, **fields: Any) -> "Study":
@@ -272,9 +297,13 @@ class Study:
         for path in paths:
             if path != MODEL and path not in written and any(name.startswith(f"{path}.") for name in known):
                 raise StudyError(f"{path!r} is a part of the recipe, not a field: name one of its fields")
-            if path not in known:
+            if path not in known and not self._begun_afresh(path):
                 self.base_recipe.replace({path: None})  # raises, and names the nearest path
-        return {path: known[path] for path in paths}
+        return {path: known[path] for path in paths if path in known}
+
+    def _begun_afresh(self, path: str) -> bool:
+        """Whether a listed arm that names `path` brings the part of the recipe that has it."""
+        return any(holds_another(other, [path]) for arm in self.arms_listed if path in arm for other in arm)
 
     def _check_recipes(self) -> None:
         kept = {*self.fixed} - {*self._taken}
@@ -300,11 +329,11 @@ class Study:
                 )
 
     def _check_baseline(self) -> None:
+        paths = dict.fromkeys(path for arm in self.arms for path, _ in arm.levels)
         for path, level in (self.baseline or {}).items():
-            paths = dict(self.arms[0].levels)
             if path not in paths:
                 raise StudyError(f"the baseline names {path!r}, which is no factor: factors are {', '.join(paths)}")
-            levels = list(dict.fromkeys(arm.as_dict()[path] for arm in self.arms))
+            levels = list(dict.fromkeys(arm.as_dict()[path] for arm in self.arms if path in arm.as_dict()))
             if level not in levels:
                 shown = ", ".join(map(repr, levels))
                 raise StudyError(f"the baseline's level {level!r} of {path!r} is none of the study's: {shown}")

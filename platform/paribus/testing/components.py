@@ -15,10 +15,10 @@ from paribus.models.build import build
 from paribus.models.layers import activation, attention, norm
 from paribus.plugins import place_of
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import kind_of
+from paribus.recipe.components.component import kind_of
+from paribus.recipe.components.own import arguments, load
 from paribus.recipe.families.brought import Brought
 from paribus.recipe.families.family import Family
-from paribus.recipe.own import arguments, load
 from paribus.testing.sentences import said
 
 _CHANNELS, _CLASSES, _SIDE = 8, 4, 8

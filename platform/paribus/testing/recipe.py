@@ -11,8 +11,8 @@ import torch
 from paribus.models.build import outline
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.component import as_text, components, kind_of
-from paribus.recipe.own import is_own
+from paribus.recipe.components.component import as_text, components, kind_of
+from paribus.recipe.components.own import is_own
 from paribus.testing.components import (
     check_activation,
     check_attention,

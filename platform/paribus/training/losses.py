@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.recipe import Recipe
-from paribus.recipe.component import arguments_of, kind_of
+from paribus.recipe.components.component import arguments_of, kind_of
+from paribus.recipe.components.own import function, is_own
 from paribus.recipe.errors import RecipeError
-from paribus.recipe.own import function, is_own
 from paribus.training.functional import smoothed_loss
 
 PerExample = Callable[[Tensor, Tensor], Tensor]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from paribus.keyed_draws import keyed
-from paribus.recipe.component import Value, arguments_of, kind_of
+from paribus.recipe.components.component import Value, arguments_of, kind_of
+from paribus.recipe.components.own import function
 from paribus.recipe.errors import RecipeError
-from paribus.recipe.own import function
 from paribus.recipe.seeds import key
 from paribus.training.losses import probabilities
 

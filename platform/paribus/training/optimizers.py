@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from paribus.recipe.components.own import accepts, call, load
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.optimizer import SGD, AdamW, Lion, Muon, Optimizer, OwnOptimizer, RMSProp
-from paribus.recipe.own import accepts, call, load
 
 
 def make_optimizer(

@@ -3,7 +3,7 @@
 import math
 
 from paribus.recipe import Cosine, Exponential, OneCycle, Recipe, RecipeError, Step
-from paribus.recipe.own import function
+from paribus.recipe.components.own import function
 from paribus.recipe.schedule import Schedule
 
 

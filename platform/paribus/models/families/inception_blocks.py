@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from paribus.models.blocks import Concat, ConvNet, ConvNormAct, Kernel, Linear, excitation, widened
 from paribus.models.dropout import dropout
-from paribus.recipe.component import Value
+from paribus.recipe.components.component import Value
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
 
 

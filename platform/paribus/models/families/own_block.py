@@ -8,10 +8,10 @@ from paribus.models.blocks import widened
 from paribus.models.families.residual_net import ResidualNet, planned, stem_conv
 from paribus.models.layers import marked
 from paribus.models.residual import ConvSpec, Style
-from paribus.recipe.component import Value, arguments_of, kind_of
+from paribus.recipe.components.component import Value, arguments_of, kind_of
+from paribus.recipe.components.own import call, load
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.own_block import ResNetOfBlocks, WideResNetOfBlocks
-from paribus.recipe.own import call, load
 
 _SMALL_WIDTHS, _IMAGENET_WIDTHS = (16, 32, 64), (64, 128, 256, 512)
 

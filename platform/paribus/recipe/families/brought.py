@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from paribus.recipe.component import WithArguments, as_text, checked, frozen, written
+from paribus.recipe.components.component import WithArguments, as_text, checked, frozen, written
+from paribus.recipe.components.own import canonical, is_own, load
+from paribus.recipe.components.recorded import taken
 from paribus.recipe.errors import RecipeError, readable
 from paribus.recipe.families.family import Family, Published
-from paribus.recipe.own import canonical, is_own, load
-from paribus.recipe.recorded import taken
 
 # What Paribus passes itself, under the names that nets have for it; and what would bring weights that no seed draws.
 GIVEN = frozenset({"in_channels", "in_chans", "num_classes"})

@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from paribus.recipe.component import kind_of
-from paribus.recipe.layers import Activation, Attention, Norm
+from paribus.recipe.components.component import kind_of
+from paribus.recipe.components.layers import Activation, Attention, Norm
 from paribus.recipe.part import Part, added
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from paribus.recipe.component import kind_of
+from paribus.recipe.components.component import kind_of
+from paribus.recipe.components.layers import LRNorm
 from paribus.recipe.families.family import Family, ModuleExcite
-from paribus.recipe.layers import LRNorm
 from paribus.recipe.part import Part
 
 # As many as there are letters: 3a to 3z.

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from paribus.recipe.components.layers import LRNorm
 from paribus.recipe.families.family import Published
 from paribus.recipe.families.googlenet import AuxiliaryHeads, Count, GoogLeNet
-from paribus.recipe.layers import LRNorm
 
 
 class InceptionV1(GoogLeNet):

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from paribus.recipe.components.layers import LRNorm
 from paribus.recipe.families.family import ModuleExcite, Published
 from paribus.recipe.families.googlenet import Count, GoogLeNet
-from paribus.recipe.layers import LRNorm
 
 
 class InceptionV2(GoogLeNet):

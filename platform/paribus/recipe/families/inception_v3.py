@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from paribus.recipe.components.layers import Norm
 from paribus.recipe.families.family import Family, ModuleExcite, Published
-from paribus.recipe.layers import Norm
 from paribus.recipe.part import Part
 
 Grid = Literal[35, 17, 8]

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from paribus.recipe.components.layers import Norm
 from paribus.recipe.families.family import Family, ModuleExcite, Published
-from paribus.recipe.layers import Norm
 
 Blocks = Annotated[int, Field(ge=1, le=1000)]
 Filters = Annotated[int, Field(ge=1)]

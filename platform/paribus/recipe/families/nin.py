@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from paribus.recipe.components.layers import Norm
 from paribus.recipe.families.family import Family, Published
-from paribus.recipe.layers import Norm
 
 _PAPER = ((192, 160, 96), (192, 192, 192), (192, 192))
 

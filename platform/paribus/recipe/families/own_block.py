@@ -4,13 +4,13 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import model_validator
 
-from paribus.recipe.component import CALLED_WITH, GIVEN, Component, Place, Value, as_text, checked, written
+from paribus.recipe.components.component import CALLED_WITH, GIVEN, Component, Place, Value, as_text, checked, written
+from paribus.recipe.components.own import canonical, is_own
+from paribus.recipe.components.recorded import taken
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.families.family import Published, Residual
 from paribus.recipe.families.resnet import ResNet, units
 from paribus.recipe.families.wide_resnet import WideResNet
-from paribus.recipe.own import canonical, is_own
-from paribus.recipe.recorded import taken
 
 # The depths with the imagenet stem: a block of one's own counts as two convolutions, as a basic one does.
 _DEPTHS = (18, 34)

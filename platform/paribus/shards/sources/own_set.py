@@ -25,7 +25,7 @@ from paribus.host.shown import shown
 from paribus.images.decode import Pixels
 from paribus.images.png import encode_png
 from paribus.plugins import files_behind, load
-from paribus.recipe.component import DATASET
+from paribus.recipe.components.component import DATASET
 from paribus.shards.index import Index
 from paribus.shards.sources.file_type import suffix_of
 from paribus.shards.sources.source import File, Listing, Source

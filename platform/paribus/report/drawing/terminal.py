@@ -28,8 +28,8 @@ def show(report: StudyReport, file: IO[str] | None = None) -> None:
     """Print the verdicts, the arms, the claim and the notes to the terminal, or to `file`."""
     from rich.console import Console
 
-    from paribus.report.effect_tables import rich_effects
-    from paribus.report.tables import rich_arms, rich_table
+    from paribus.report.drawing.effect_tables import rich_effects
+    from paribus.report.drawing.tables import rich_arms, rich_table
 
     # A job's log and a pipe have no width; a table folded at 80 columns is no table. In a notebook rich would show
     # HTML, whatever it prints to.

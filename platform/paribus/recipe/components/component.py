@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
+from paribus.recipe.components.own import canonical, is_own
+from paribus.recipe.components.recorded import taken
 from paribus.recipe.errors import RecipeError, nearest, readable
-from paribus.recipe.own import canonical, is_own
 from paribus.recipe.part import Part
-from paribus.recipe.recorded import taken
 
 _TEXT = re.compile(r"\s*([\w.:]+)\s*\((.*)\)\s*", re.DOTALL)
 # What Paribus passes itself to a component that has such a parameter: the channels of the map that it works on, the

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paribus.host.secrets import without_secrets
-from paribus.report.effect_tables import effect_display_rows
+from paribus.report.drawing.effect_tables import effect_display_rows
+from paribus.report.drawing.plots import effects_figure, learning_curves_figure
+from paribus.report.drawing.tables import arm_display_rows, display_rows
 from paribus.report.files import write_whole
-from paribus.report.plots import effects_figure, learning_curves_figure
 from paribus.report.study_report import StudyReport
-from paribus.report.tables import arm_display_rows, display_rows
 
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; color: #222 }
 table { border-collapse: collapse; font-size: 14px } td, th { border-bottom: 1px solid #ddd; padding: .3rem .7rem;

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.markup import as_markdown_cell
+from paribus.report.drawing.markup import as_markdown_cell
 
 if TYPE_CHECKING:
     import pandas as pd

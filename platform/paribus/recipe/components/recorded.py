@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from paribus.recipe.own import arguments, load
+from paribus.recipe.components.own import arguments, load
 
 # `PLACE module:Name` to the arguments by name, each with the `type` and `default` of JSON schema.
 Recorded = Mapping[str, Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""Learning curves with replicate bands, from plain data. Import `paribus.report.plots` for all figures."""
+"""Learning curves with replicate bands, from plain data. Import `paribus.report.drawing.plots` for all figures."""
 
 import html
 from collections.abc import Mapping, Sequence

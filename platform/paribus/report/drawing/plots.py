@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from paribus.analysis.contrasts import Contrast
 from paribus.report.curves import Curve
-from paribus.report.learning_curves import PALETTE, as_plotly, is_first, learning_curves_figure
+from paribus.report.drawing.learning_curves import PALETTE, as_plotly, is_first, learning_curves_figure
 
 __all__ = ["PALETTE", "Curve", "effects_figure", "learning_curves_figure"]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from paribus.recipe.component import NoArguments, Place, Value
+from paribus.recipe.components.component import NoArguments, Place, Value
 from paribus.recipe.part import Part
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.analysis.effects import Effect
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.tables import markdown_table, show_interval, show_p
+from paribus.report.drawing.tables import markdown_table, show_interval, show_p
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from paribus.host.secrets import without_secrets
-from paribus.report.effect_tables import effects_as_markdown
+from paribus.report.drawing.effect_tables import effects_as_markdown
+from paribus.report.drawing.markup import as_plain_markdown as plain
+from paribus.report.drawing.tables import arms_as_markdown, as_markdown
 from paribus.report.files import write_whole
-from paribus.report.markup import as_plain_markdown as plain
 from paribus.report.study_report import StudyReport
-from paribus.report.tables import arms_as_markdown, as_markdown
 
 
 def markdown(report: StudyReport) -> str:

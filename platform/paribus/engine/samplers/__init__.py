@@ -1,0 +1,1 @@
+"""What proposes the next setting of a search: a pure function of the search and of what is told."""

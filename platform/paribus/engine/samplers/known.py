@@ -1,0 +1,57 @@
+"""Samplers by name, with their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paribus.engine.samplers.drawn import Grid, Random, Sobol
+from paribus.engine.samplers.sampler import Sampler
+from paribus.recipe.components.component import written
+from paribus.recipe.errors import nearest
+from paribus.study.designs import StudyError
+from paribus.study.search import Search
+from paribus.study.space import Space
+
+# Those that Optuna has are imported when one is asked for: they take a second.
+_DRAWN = ("random", "sobol", "grid", "brute_force")
+_OPTUNA = ("tpe", "cmaes", "gp", "nsga2", "nsga3", "auto")
+SAMPLERS = (*_OPTUNA, *_DRAWN)
+
+
+def sampler_of(search: Search) -> Sampler:
+    """The search's sampler. Raises StudyError: no such one, or an argument that it does not take."""
+    return made(search.sampler, search.domains, len(search.objectives), search.seed)
+
+
+def made(text: str, space: Space, num_objectives: int, seed: int) -> Sampler:
+    """The sampler that `text` names, such as `tpe` or `tpe(n_startup_trials=20)`.
+
+    Raises:
+        StudyError: no such one, or an argument that it does not take.
+    """
+    arguments = written(text, "sampler")
+    name = str(arguments.pop("kind"))
+    if name in _DRAWN:
+        return _drawn(name, arguments, space, seed)
+    if name not in _OPTUNA:
+        raise StudyError(f"no sampler {name!r}: {nearest(name, SAMPLERS, in_full=True)}")
+    from paribus.engine.samplers.optuna_samplers import ARGUMENTS, OptunaSampler
+
+    _check_arguments(name, arguments, ARGUMENTS[name])
+    return OptunaSampler(name, arguments, space, num_objectives, seed)
+
+
+def _drawn(name: str, arguments: Mapping[str, Any], space: Space, seed: int) -> Sampler:
+    _check_arguments(name, arguments, {})
+    if name == "random":
+        return Random(space, seed)
+    if name == "sobol":
+        return Sobol(space, seed)
+    return Grid(space, seed, shuffled=name == "brute_force")
+
+
+def _check_arguments(name: str, arguments: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:
+    if strange := [each for each in arguments if each not in allowed]:
+        hint = nearest(strange[0], sorted(allowed)) if allowed else "it takes none"
+        raise StudyError(f"the sampler {name!r} takes no argument {strange[0]!r}: {hint}")

@@ -1,0 +1,170 @@
+"""Optuna's samplers, asked and told directly.
+
+Each proposal asks a sampler made anew, seeded by (search's seed, number), over a study in memory that holds what is
+told: nothing that it remembers is lost with the driver, and no draw comes twice.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from paribus.engine.samplers.sampler import Proposal, Told
+from paribus.recipe.seeds import key
+from paribus.study.designs import StudyError
+from paribus.study.space import Choice, Domain, Float, Space, label
+from paribus.study.words import Level
+
+# It would say of every proposal that a study was made for it.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+# Of Optuna 5.0, so that another release with other defaults is not another search. What it calls deprecated is left
+# out: it is fixed there.
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "tpe": {
+        "n_startup_trials": 10,
+        "n_ei_candidates": 24,
+        "multivariate": True,
+        "group": True,
+        "constant_liar": True,
+    },
+    "cmaes": {
+        "n_startup_trials": 1,
+        "popsize": None,
+        "use_separable_cma": False,
+        "with_margin": False,
+        "lr_adapt": False,
+        "consider_pruned_trials": False,
+    },
+    "gp": {"n_startup_trials": 10, "deterministic_objective": False},
+    "nsga2": {"population_size": 50, "mutation_prob": None, "crossover_prob": 0.9, "swapping_prob": 0.5},
+    "nsga3": {
+        "population_size": 50,
+        "mutation_prob": None,
+        "crossover_prob": 0.9,
+        "swapping_prob": 0.5,
+        "dividing_parameter": 3,
+    },
+    "auto": {},
+}
+_MADE: Mapping[str, Callable[..., BaseSampler]] = {
+    "tpe": TPESampler,
+    "cmaes": CmaEsSampler,
+    "gp": GPSampler,
+    "nsga2": NSGAIISampler,
+    "nsga3": NSGAIIISampler,
+}
+# By what they keep with a trial: the state of CMA-ES, the generation of a genetic one.
+_KEPT = ("cma:", "sepcma:", "cmawm:", "x_for_tell", "NSGA", "nsga")
+# What a trial that did not train is told with, beside a value that no other is worse than.
+_TRAINED = "trained"
+_STATES = {"running": TrialState.RUNNING, "stopped": TrialState.PRUNED}
+
+
+class OptunaSampler:
+    """One of Optuna's samplers, by our name for it.
+
+    Raises:
+        StudyError: an argument that it does not take, or a package that it needs is absent.
+    """
+
+    def __init__(self, name: str, arguments: Mapping[str, Any], space: Space, num_objectives: int, seed: int) -> None:
+        self.name, self.space, self.num_objectives, self.seed = name, space, num_objectives, seed
+        self.arguments = {**ARGUMENTS[name], **arguments}
+        self._make = _MADE.get(name) or _auto()
+        self._distributions = {path: _distribution(domain) for path, domain in space}
+        if num_objectives > 1 and name == "cmaes":
+            raise StudyError("the sampler 'cmaes' follows one objective: take 'tpe', 'gp' or 'nsga2' for several")
+        self._sampler(0)
+
+    def propose(self, number: int, told: Sequence[Told]) -> Proposal:
+        """What the sampler asks for next."""
+        # Which of its arguments are experimental is its own affair, and every search would say so.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            study = optuna.create_study(directions=["maximize"] * self.num_objectives, sampler=self._sampler(number))
+            study.add_trials([self._frozen(each, told) for each in told])
+            trial = study.ask()
+            levels: dict[str, Level] = {}
+            for path, domain in self.space:
+                if self.space.asks(path, levels):
+                    levels[path] = domain.read(_suggested(trial, path, domain))
+        attributes = study.get_trials(deepcopy=False)[-1].system_attrs
+        return Proposal(levels, {name: value for name, value in attributes.items() if name.startswith(_KEPT)})
+
+    def _sampler(self, number: int) -> BaseSampler:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._make(**self.arguments, seed=key("optuna", self.seed, number) % 2**32)
+        except (TypeError, ValueError) as error:
+            raise StudyError(f"the sampler {self.name!r} with {self.arguments}: {error}") from None
+        except ImportError as error:
+            raise StudyError(f"the sampler {self.name!r} needs a package that is not installed: {error}") from None
+
+    def _frozen(self, told: Told, among: Sequence[Told]) -> FrozenTrial:
+        paths = told.levels.keys()
+        whole = told.state in ("finished", "failed")
+        constraints = {**told.excess, _TRAINED: float(told.state == "failed")} if whole else {}
+        return create_trial(
+            state=_STATES.get(told.state, TrialState.COMPLETE),
+            values=self._values(told, among) if whole else None,
+            params={path: _written(self.space.domains[path], told.levels[path]) for path in paths},
+            distributions={path: self._distributions[path] for path in paths},
+            intermediate_values=dict(told.seen),
+            system_attrs=dict(told.memory),
+            constraints=constraints if self._is_constrained(among) else None,
+        )
+
+    def _values(self, told: Told, among: Sequence[Told]) -> list[float]:
+        """Its own; of one that did not train the worst that any other has."""
+        if told.state == "finished":
+            return list(told.values)
+        found = [each.values for each in among if each.state == "finished"]
+        return [min(values[index] for values in found) if found else 0.0 for index in range(self.num_objectives)]
+
+    @staticmethod
+    def _is_constrained(among: Sequence[Told]) -> bool:
+        """Whether to speak of constraints at all: some samplers are slower, or another algorithm, with them."""
+        return any(each.state == "failed" or each.excess for each in among)
+
+
+def _suggested(trial: optuna.Trial, path: str, domain: Domain) -> Any:
+    distribution = _distribution(domain)
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(path, distribution.choices)
+    if isinstance(domain, Float):
+        return trial.suggest_float(path, domain.low, domain.high, log=domain.log, step=domain.step)
+    assert not isinstance(domain, Choice)
+    return trial.suggest_int(path, domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    if isinstance(domain, Choice):
+        return CategoricalDistribution([label(option) for option in domain.options])
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+    return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+
+
+def _written(domain: Domain, level: Level) -> Any:
+    return label(level) if isinstance(domain, Choice) else level
+
+
+def _auto() -> Callable[..., BaseSampler]:
+    try:
+        optunahub = import_module("optunahub")
+    except ImportError:
+        raise StudyError(
+            "the sampler 'auto' is one of OptunaHub's, and the package optunahub is not installed: pip install "
+            "optunahub, which fetches the sampler's code from the net, or take 'tpe'"
+        ) from None
+    made: Callable[..., BaseSampler] = optunahub.load_module("samplers/auto_sampler").AutoSampler
+    return made

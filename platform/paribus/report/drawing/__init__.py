@@ -1,0 +1,1 @@
+"""A `StudyReport` as a person sees it: terminal, page, Markdown, tables and figures."""

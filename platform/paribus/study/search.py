@@ -1,0 +1,332 @@
+"""The search: a walk through a space for the best setting, at whose end stands a study that confirms it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from reprlib import repr as brief
+from typing import Any
+
+from paribus.metrics.metric import Metric, MetricError
+from paribus.recipe import Recipe, RecipeError, Seeds, canonical_json, preset
+from paribus.recipe.components.component import written
+from paribus.recipe.identity import result_bearing
+from paribus.recipe.seeds import key
+from paribus.study.checks import check_name, check_word, is_number, is_whole
+from paribus.study.designs import StudyError
+from paribus.study.own_metrics import known_metrics, with_own
+from paribus.study.space import Domain, Levels, Space
+from paribus.study.study import Study
+from paribus.study.words import Arm, Level
+
+# What a trial costs, as its record has it, with the unit; less is better of each.
+COSTS = {
+    "num_params": "parameters",
+    "flops": "FLOPs",
+    "total_s": "s",
+    "train_s": "s",
+    "gpu_s": "GPU-seconds",
+    "peak_memory_mib": "MiB",
+}
+MOST_TRIALS = 100_000
+MOST_TOP = 20
+# The study that confirms a search is called by its name and this.
+CONFIRMED = "-confirmed"
+_CONSTRAINT = re.compile(r"\s*([\w.:]+)\s*(<=|>=|<|>)\s*([-+.\deE]+)\s*")
+_BUDGET = re.compile(r"\s*([.\d]+)\s*(GPU-)?(minutes?|hours?|days?)\s*", re.IGNORECASE)
+_SECONDS = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound on a result, such as `peak_memory_mib < 2000`."""
+
+    name: str
+    is_upper: bool
+    bound: float
+
+    def excess(self, value: float) -> float:
+        """By how much `value` breaks it; 0 or below where it is kept."""
+        return value - self.bound if self.is_upper else self.bound - value
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """Seconds that the trials may take together: of workers, or of GPUs."""
+
+    seconds: float
+    of_gpus: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A walk through a space for the setting with the best `metric`, and the study that confirms what it found.
+
+    What a search finds is the luckiest of many: its value is too high by the luck. So the `top` best settings and the
+    baseline are trained again, on `confirm` fresh replicates with the whole training split, and judged by the rule of
+    every study on the evaluation split, which the search has never seen: it trains without a held-out share of the
+    training split and is judged on that.
+
+    Args:
+        name: letters, digits, `_` and `-`; the study that confirms is called `NAME-confirmed`.
+        space: dotted paths into the recipe with `Float`, `Int`, `Choice`, or a tuple of levels.
+        base, fixed: as of a study.
+        metric: what is to be best, one of ours or `"module:Name"`.
+        against: further metrics or costs (`num_params`, `flops`, `total_s`, `peak_memory_mib`) that are to be good
+            too: the search then walks to the Pareto front, and confirms the best of it by `metric`.
+        trials: how many settings are tried.
+        budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
+        sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
+            `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
+        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"`, `"hyperband"` ...
+        confirm: replicates of the confirmation; 0 for none, and then nothing is said to be better.
+        top: how many settings are confirmed.
+        baseline: levels that they are compared with; None: those of the base recipe.
+        constraints: bounds on results, such as `"peak_memory_mib < 2000"`.
+        holdout: share of the training split that the search is judged on.
+        margin, alpha: of the confirmation, as of a study.
+        start: settings that are tried first.
+
+    Raises:
+        StudyError: a number, word or range that cannot be. RecipeError: a path or level that the recipe does not admit.
+    """
+
+    name: str
+    space: Mapping[str, Domain | tuple[Level, ...]]
+    base: str | Recipe = "digits"
+    fixed: Mapping[str, Level] = field(default_factory=dict)
+    metric: str = "top1"
+    against: Sequence[str] = ()
+    trials: int = 30
+    budget: str = ""
+    sampler: str = "tpe"
+    scheduler: str = "none"
+    confirm: int = 5
+    top: int = 3
+    baseline: Mapping[str, Level] | None = None
+    constraints: Sequence[str] = ()
+    holdout: float = 0.2
+    margin: float = 0.5
+    alpha: float = 0.05
+    seed: int = 0
+    start: Sequence[Mapping[str, Level]] = ()
+    question: str = ""
+    own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._find_metrics()
+        _check_fields(self)
+        object.__setattr__(self, "fixed", dict(self.fixed))
+        object.__setattr__(self, "against", tuple(self.against))
+        object.__setattr__(self, "constraints", tuple(self.constraints))
+        object.__setattr__(self, "start", tuple(dict(levels) for levels in self.start))
+        if clash := set(self.space) & set(self.fixed):
+            raise StudyError(f"{min(clash)!r} is in the space and is fixed: drop one of the two")
+        for levels in self.start:
+            if fault := self.domains.fault(levels):
+                raise StudyError(f"start has {brief(dict(levels))}: {fault}")
+        self.bounds, self.seconds  # noqa: B018 - they raise where their text is none
+        if self.confirm:
+            self.confirmation([])
+
+    @cached_property
+    def base_recipe(self) -> Recipe:
+        """What every trial of the search varies: the base with `fixed` applied, judged on held-out data."""
+        # A search may be of thousands, and only what is confirmed is asked again.
+        changes: dict[str, Any] = {"evaluation.keep_weights": False}
+        if self.holdout:
+            changes["data.holdout"] = self.holdout
+        return self.final_recipe.replace(changes)
+
+    @cached_property
+    def final_recipe(self) -> Recipe:
+        """The same as its winners are trained in the end."""
+        base = preset(self.base) if isinstance(self.base, str) else self.base
+        fixed = base.replace(self.fixed)
+        named = tuple(dict.fromkeys([*fixed.metrics, *self.own_metrics]))
+        return fixed.replace({"metrics": named}) if named != fixed.metrics else fixed
+
+    @cached_property
+    def domains(self) -> Space:
+        """The space, checked."""
+        return Space(self.space, self.base_recipe)
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Ours, and those of its own, by name."""
+        return known_metrics(self.own_metrics)
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that is to be best."""
+        return self.metrics[self.metric]
+
+    @cached_property
+    def objectives(self) -> tuple[tuple[str, int], ...]:
+        """What is to be good, the primary metric first, each with +1 where larger is better and else -1."""
+        named = [(name, self.metrics[name].sign if name in self.metrics else -1) for name in self.against]
+        return ((self.metric, self.primary.sign), *named)
+
+    @cached_property
+    def bounds(self) -> tuple[Constraint, ...]:
+        """The constraints, parsed."""
+        return tuple(_constraint(text, self.metrics) for text in self.constraints)
+
+    @cached_property
+    def seconds(self) -> TimeBudget | None:
+        """The budget, parsed; None where there is none."""
+        return _time_budget(self.budget) if self.budget else None
+
+    @cached_property
+    def settled(self) -> str:
+        """All that decides which trials there are but their number: of what the settings' digest is made."""
+        walk = {path: str(domain) for path, domain in self.domains}
+        chosen = {"sampler": self.sampler, "scheduler": self.scheduler, "seed": self.seed, "start": self.start}
+        judged = {"metric": self.metric, "against": self.against, "constraints": self.constraints}
+        recipe = result_bearing(self.base_recipe)
+        return canonical_json({"recipe": recipe, "space": walk, "chosen": chosen, "judged": judged})
+
+    def recipe_of(self, levels: Levels) -> Recipe:
+        """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
+        return self.base_recipe.replace(levels)
+
+    def seeds_of(self, number: int) -> Seeds:
+        """The seeds of trial `number`: of its own, so that a setting tried twice is two draws of chance."""
+        return Seeds.draw(self._drawn_from, number)
+
+    def confirmation(self, best: Sequence[Levels]) -> Study:
+        """The study that trains the baseline and the `best` settings afresh and judges them.
+
+        Its seeds are of its own, and its data are the whole training split and the evaluation split.
+        """
+        central = dict(self.baseline) if self.baseline is not None else self.domains.of_base()
+        arms = [central, *(levels for levels in map(dict, best) if levels != central)]
+        return Study(
+            name=f"{self.name}{CONFIRMED}",
+            base=self.final_recipe,
+            design="explicit",
+            arms_listed=arms,
+            baseline=central,
+            replicates=self.confirm,
+            metric=self.metric,
+            margin=self.margin,
+            alpha=self.alpha,
+            seed=key("confirmation", self.seed) % 2**31,
+            question=f"Is what the search {self.name} found better than the baseline, on data that it never saw?",
+            own_metrics=self.own_metrics,
+        )
+
+    def vary(self, *, base: str | None = None, fixed: Mapping[str, Any] | None = None, **fields: Any) -> Search:
+        """The search on another base, with more settings fixed, or with other fields: what `--base` and `--set` do."""
+        kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
+        return replace(self, base=base or self.base, fixed={**kept, **(fixed or {})}, **fields)
+
+    def arm_of(self, levels: Levels) -> Arm:
+        """The setting as an arm, in the space's order."""
+        return Arm.of({path: levels[path] for path, _ in self.domains if path in levels})
+
+    @cached_property
+    def _drawn_from(self) -> int:
+        # Of the settings too: another walk's trials are other trials, whatever it comes to.
+        return key("search", self.seed, sha256(self.settled.encode()).hexdigest())
+
+    def _find_metrics(self) -> None:
+        named = [self.metric, *(self.against if isinstance(self.against, (tuple, list)) else ())]
+        base = self.base.metrics if isinstance(self.base, Recipe) else ()
+        try:
+            found = with_own((*named, *base), self.own_metrics)
+        except MetricError as error:
+            raise StudyError(str(error)) from None
+        object.__setattr__(self, "own_metrics", found)
+
+
+def _check_fields(search: Search) -> None:
+    check_name(search.name)
+    check_name(f"{search.name}{CONFIRMED}")
+    if not isinstance(search.base, (str, Recipe)):
+        raise StudyError(f"base = {brief(search.base)}: give a preset's name, such as 'digits', or a Recipe")
+    if not isinstance(search.fixed, Mapping):
+        raise StudyError(f"fixed = {brief(search.fixed)}: map paths to values, such as {{'optimizer.lr': 0.1}}")
+    check_word("metric", search.metric, tuple(search.metrics))
+    if not isinstance(search.against, (tuple, list)):
+        raise StudyError(f"against = {brief(search.against)}: a tuple of metrics or costs, such as ('num_params',)")
+    for name in search.against:
+        check_word("against", name, (*(each for each in search.metrics if each != search.metric), *COSTS))
+    for what in ("sampler", "scheduler"):
+        _check_named(what, getattr(search, what))
+    _check_numbers(search)
+    _check_confirmation(search)
+    for what, wanted in (("constraints", "'peak_memory_mib < 2000',"), ("start", "{'optimizer.lr': 0.1},")):
+        if not isinstance(getattr(search, what), (tuple, list)):
+            raise StudyError(f"{what} = {brief(getattr(search, what))}: give a tuple, such as ({wanted})")
+    if not all(isinstance(levels, Mapping) for levels in search.start):
+        raise StudyError(
+            f"start = {brief(search.start)}: settings map paths to levels, such as {{'optimizer.lr': 0.1}}"
+        )
+
+
+def _check_numbers(search: Search) -> None:
+    if not is_whole(search.trials) or not 1 <= search.trials <= MOST_TRIALS:
+        raise StudyError(f"trials = {brief(search.trials)}: a whole number from 1 to {MOST_TRIALS:,}")
+    if not is_whole(search.seed):
+        raise StudyError(f"seed = {brief(search.seed)}: a whole number")
+    if not is_whole(search.top) or not 1 <= search.top <= MOST_TOP:
+        raise StudyError(f"top = {brief(search.top)}: how many settings are confirmed, from 1 to {MOST_TOP}")
+    if not is_whole(search.confirm) or search.confirm < 0:
+        raise StudyError(f"confirm = {brief(search.confirm)}: replicates of the confirmation, or 0 for none")
+    if not is_number(search.holdout) or not 0 <= search.holdout <= 0.5:
+        raise StudyError(
+            f"holdout = {brief(search.holdout)}: the share of the training split to judge trials on, from 0 to 0.5"
+        )
+    if not isinstance(search.budget, str):
+        raise StudyError(f"budget = {brief(search.budget)}: {_BUDGET_WORDS}")
+
+
+def _check_confirmation(search: Search) -> None:
+    if search.confirm and not search.holdout:
+        raise StudyError(
+            "holdout = 0: the search would choose by the evaluation split, and nothing that it has not seen would be "
+            "left to confirm on. Give holdout=0.2, or confirm=0 where no verdict is wanted"
+        )
+
+
+def _check_named(what: str, text: Any) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise StudyError(
+            f"{what} = {brief(text)}: give its name, with arguments where it takes some: 'tpe', 'asha(eta=3)'"
+        )
+    try:
+        written(text, what)
+    except RecipeError as error:
+        raise StudyError(str(error)) from None
+
+
+def _constraint(text: Any, metrics: Mapping[str, Metric]) -> Constraint:
+    found = _CONSTRAINT.fullmatch(text) if isinstance(text, str) else None
+    try:
+        bound = float(found[3]) if found else None
+    except ValueError:
+        bound = None
+    if found is None or bound is None:
+        raise StudyError(
+            f"the constraint {brief(text)}: write NAME < NUMBER or NAME > NUMBER, as 'peak_memory_mib < 2000'"
+        )
+    check_word("the constraint's", found[1], (*metrics, *COSTS))
+    return Constraint(found[1], is_upper="<" in found[2], bound=bound)
+
+
+_BUDGET_WORDS = "write an amount and a unit, such as '30 minutes', '2 hours' or '8 GPU-hours'"
+
+
+def _time_budget(text: str) -> TimeBudget:
+    found = _BUDGET.fullmatch(text)
+    try:
+        amount = float(found[1]) if found else 0.0
+    except ValueError:
+        amount = 0.0
+    if found is None or not amount > 0:
+        raise StudyError(f"budget = {text!r}: {_BUDGET_WORDS}")
+    return TimeBudget(amount * _SECONDS[found[3].lower().rstrip("s")], of_gpus=bool(found[2]))
