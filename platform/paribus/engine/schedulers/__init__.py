@@ -1,0 +1,25 @@
+"""Which trials of a search go on: pure decisions over what is known of all of them. Needs no Ray and no torch."""
+
+from paribus.engine.schedulers.asha import Asha
+from paribus.engine.schedulers.full_budget import FullBudget
+from paribus.engine.schedulers.hyperband import HyperBand
+from paribus.engine.schedulers.known import SCHEDULERS, scheduler_of
+from paribus.engine.schedulers.median import MedianStopping
+from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
+from paribus.engine.schedulers.standing import Standing
+from paribus.engine.schedulers.successive_halving import SuccessiveHalving
+from paribus.engine.schedulers.top_k import TopK
+
+__all__ = [
+    "SCHEDULERS",
+    "Asha",
+    "FullBudget",
+    "HyperBand",
+    "MedianStopping",
+    "Scheduler",
+    "SchedulerError",
+    "Standing",
+    "SuccessiveHalving",
+    "TopK",
+    "scheduler_of",
+]

@@ -1,0 +1,52 @@
+"""What successive halving, in its forms, and top-K have in common: of n trials at a rung the best so many go on."""
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from paribus.engine.schedulers.bracket import Bracket
+from paribus.engine.schedulers.scheduler import Scheduler, ordinal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halving(Scheduler):
+    """Of n trials that arrived at a rung the best `keep(n)` go on: at once, or (`waits`) when all of them are there."""
+
+    waits: ClassVar[bool]
+
+    @abstractmethod
+    def keep(self, n: int) -> int:
+        """How many of n go on; rises with n."""
+
+    def promoted(self, bracket: Bracket, rung: int) -> int | None:
+        """The best that is paused, where it is among those that go on."""
+        if not bracket.paused[rung]:
+            return None
+        best, n = bracket.paused[rung][0], len(bracket.arrived[rung])
+        if best[0] == math.inf or bracket.rank(best, rung) >= self.keep(n):
+            return None
+        return None if self.waits and bracket.at_most(rung, self.keep) > n else best[1]
+
+    def hopeless(self, bracket: Bracket, rung: int) -> dict[int, str]:
+        """Those that would not go on if all that are still to come were worse."""
+        if not bracket.paused[rung]:
+            return {}
+        n = bracket.at_most(rung, self.keep)
+        kept, found = self.keep(n), {}
+        for place in reversed(bracket.paused[rung]):
+            rank = bracket.rank(place, rung)
+            if place[0] == math.inf:
+                found[place[1]] = f"rung {rung + 1} of {len(bracket.rungs)}: its value is no number"
+            elif rank >= kept:
+                found[place[1]] = (
+                    f"rung {rung + 1} of {len(bracket.rungs)}: {ordinal(rank + 1)} of {len(bracket.arrived[rung])}"
+                    f"{f', {n} at most,' if n > len(bracket.arrived[rung]) else ','} {_go_on(kept)}"
+                )
+            else:
+                break
+        return found
+
+
+def _go_on(number: int) -> str:
+    return "none goes on" if number == 0 else "1 goes on" if number == 1 else f"{number} go on"
