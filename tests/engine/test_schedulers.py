@@ -169,7 +169,7 @@ def test_a_value_of_another_epoch_than_was_asked_for_is_refused() -> None:
         (lambda: MedianStopping(others=True), "others = True should be a whole number"),
         (lambda: scheduler_of("ash"), "no scheduler 'ash'"),
         (lambda: scheduler_of("asha", factor=3), "scheduler 'asha' takes no 'factor': it takes eta, first"),
-        (lambda: scheduler_of("asha(3)"), "write arguments as whole numbers by name"),
+        (lambda: scheduler_of("asha(eta='3')"), "eta = '3' should be a whole number"),
         (lambda: scheduler_of(3), "scheduler = 3: give a name"),
         (lambda: Standing(Asha(), epochs=12, planned=8), "of 8 trials none would train all 12 epochs: ask for 9"),
         (lambda: Standing(Asha(), epochs=1, planned=9), "trials of 1 epochs have no rung between"),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paribus.engine.schedulers.bracket import Bracket
+from paribus.study.designs import StudyError
 
 
-class SchedulerError(ValueError):
+class SchedulerError(StudyError):
     """A scheduler that cannot be: the message names the value, what is allowed and what to do."""
 
 

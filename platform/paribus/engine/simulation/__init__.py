@@ -1,0 +1,1 @@
+"""Searches and studies on tables of real results: the real engine on a simulated clock, no training."""
