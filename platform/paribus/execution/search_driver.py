@@ -179,6 +179,7 @@ class Driven:
         """What a worker is to train now; None where it has to wait."""
         found = self.walk.next()
         if isinstance(found, str):
+            self._tidy()  # a budget or a space may have ended just now
             self.over = True
             return "over"
         return None if found is None else self._step(found)

@@ -152,7 +152,7 @@ class Choice:
         object.__setattr__(self, "when", dict(when or {}))
         if not written:
             raise StudyError("Choice(): name the levels to choose from, such as Choice(32, 64, 128)")
-        if len(written) == 1 and isinstance(options[0], (list, tuple, set, dict)) and not isinstance(options[0], tuple):
+        if len(written) == 1 and isinstance(options[0], (list, set)):
             raise StudyError(f"Choice({brief(options[0])}): give the levels one by one, such as Choice(32, 64, 128)")
         for option in written:
             if not isinstance(option, (str, int, float, tuple, type(None))):
