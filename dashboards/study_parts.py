@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
 from paribus.report.drawing.plots import effects_figure
 from paribus.report.drawing.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows, show_p
@@ -189,6 +190,10 @@ def show_arms(view: StudyView, analysis: StudyAnalysis) -> None:
         column_config={name: st.column_config.Column(help=text) for name, text in _HELP_ARMS.items()},
         key="arms-by-themselves",
     )
+    if view.report.cost.rows:
+        st.subheader("What each conclusion cost")
+        st.dataframe(pd.DataFrame(cost_display_rows(view.report.cost)), hide_index=True, key="costs")
+        st.caption("\n".join(plain(sentence(line)) for line in cost_lines(view.report.cost)))
 
 
 _HELP_ARMS = {

@@ -8,17 +8,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paribus.recipe import Recipe, preset
-from paribus.study import Adaptive, Claim, Study
+from paribus.study import Adaptive, Choice, Claim, Float, Int, Search, Study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from paribus.commands.answer import Answer
 
-__all__ = ["Adaptive", "Claim", "Recipe", "Study", "main", "plan", "preset", "run", "status", "verdicts"]
+__all__ = [
+    "Adaptive",
+    "Choice",
+    "Claim",
+    "Float",
+    "Int",
+    "Recipe",
+    "Search",
+    "Study",
+    "main",
+    "plan",
+    "preset",
+    "run",
+    "status",
+    "verdicts",
+]
 
 
-def main(study: Study, arguments: Sequence[str] | None = None) -> None:
+def main(study: Study | Search, arguments: Sequence[str] | None = None) -> None:
     """The study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`.
 
     In a notebook or at a prompt, where the arguments of the process are not the person's, it runs the study unless
@@ -32,7 +47,7 @@ def main(study: Study, arguments: Sequence[str] | None = None) -> None:
     calls.main(study, arguments)
 
 
-def plan(study: Study, **options: Any) -> Answer:
+def plan(study: Study | Search, **options: Any) -> Answer:
     """What `run` would do, what it can detect and what it costs; trains nothing. Options as in `paribus plan --help`.
 
     Raises:
@@ -41,22 +56,22 @@ def plan(study: Study, **options: Any) -> Answer:
     return _answer(study, "plan", options)
 
 
-def run(study: Study, **options: Any) -> Answer:
+def run(study: Study | Search, **options: Any) -> Answer:
     """Complete the study, and give what `verdicts` gives; `code` is 0 if every trial has a result."""
     return _answer(study, "run", options)
 
 
-def status(study: Study, **options: Any) -> Answer:
+def status(study: Study | Search, **options: Any) -> Answer:
     """How far the study is, a row a trial."""
     return _answer(study, "status", options)
 
 
-def verdicts(study: Study, **options: Any) -> Answer:
+def verdicts(study: Study | Search, **options: Any) -> Answer:
     """What `paribus report` prints: effects with intervals, verdicts, the claim; `html="FILE"` writes one page."""
     return _answer(study, "report", options)
 
 
-def _answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+def _answer(study: Study | Search, verb: str, options: dict[str, Any]) -> Answer:
     from paribus.commands import calls
 
     return calls.answer(study, verb, options)

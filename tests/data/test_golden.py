@@ -37,6 +37,12 @@ def test_the_order_of_digits_is_pinned(data_home: Path) -> None:
     assert (fifth.num_train, stream_hash(fifth, 0)) == (278, "c5ffa8cd3ce46eec")
 
 
+def test_which_digits_are_held_out_is_pinned(data_home: Path) -> None:
+    feed = open_feed(preset("digits").replace({"data.holdout": 0.2}), data_home)
+    assert (feed.num_train, stream_hash(feed, 0)) == (1120, "6debe0cf71b56e5d")
+    assert (feed.num_eval, hash_keys("", feed.eval_keys)[:16]) == (280, "662ab865d6010d33")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -44,6 +44,10 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 REFUSED = {
     "a batch larger than the set": (["data.batch_size=65"], "64 training samples"),
     "a batch larger than the fraction": (["data.batch_size=33", "data.train_fraction=0.5"], "lower it to 32 or less"),
+    "a batch larger than what holding out leaves": (
+        ["data.batch_size=49", "data.holdout=0.25"],
+        "48 training samples (data.train_fraction = 1.0 of 64 after data.holdout = 0.25), fewer than a batch",
+    ),
     "padding as wide as the image": (["augment.crop=pad", "augment.pad=16"], "augment.pad = 16"),
     "a cutout wider than the image": (["augment.cutout=17"], "augment.cutout = 17"),
     "one split for both": (["data.eval_split=train"], "they must differ"),
@@ -67,6 +71,10 @@ def test_plan_refuses_a_margin_that_the_evaluation_split_cannot_show(
     (tmp_path / "wide.py").write_text(STUDY.replace("4.0", "0.5"))
     assert plan() == 2
     assert "margin 0.5" in capsys.readouterr().err
+    (tmp_path / "wide.py").write_text(STUDY)  # 4 points are one of the 32 test images, and none of 16 held-out ones
+    assert plan("data.holdout=0.25") == 2
+    assert "below one of the 16 evaluation examples (6.25 points)" in capsys.readouterr().err
+    assert plan("data.holdout=0.5") == 0
 
 
 def test_plan_refuses_a_set_whose_shards_are_missing_or_cut(

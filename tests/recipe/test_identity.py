@@ -96,6 +96,7 @@ ADDED = {
     "augment.erasing": "random_erasing",
     "augment.mix": "mixup",
     "data.stages": ("my_data:clean",),
+    "data.holdout": 0.25,
 }
 OF_KIND = {
     "optimizer": {

@@ -66,6 +66,8 @@ WRONG_VALUES = [
     ({"model.width": 0}, "should be greater than 0"),
     ({"data.train_fraction": 0}, "should be greater than 0"),
     ({"data.train_fraction": 1.1}, "should be less than or equal to 1"),
+    ({"data.holdout": 0.6}, "should be less than or equal to 0.5"),
+    ({"data.holdout": -0.1}, "should be greater than or equal to 0"),
     ({"data.batch_size": 0}, "should be greater than or equal to 1"),
     ({"optimizer.lr": -1}, "should be greater than 0"),
     ({"evaluation.every_epochs": 0}, "should be greater than or equal to 1"),

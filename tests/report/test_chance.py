@@ -87,6 +87,15 @@ def test_shards_elsewhere_are_judged_by_their_own_frequencies(home: Path, tmp_pa
     assert judged(tmp_path, home, 12.3, **shards).reason.endswith("by the data's own class frequencies")
 
 
+def test_a_trial_that_was_evaluated_on_held_out_samples_is_judged_by_their_frequencies(
+    home: Path, tmp_path: Path
+) -> None:
+    held_out = {"data.holdout": "0.1"}
+    found = judged(home, home, 12.3, **held_out)
+    assert found.reason.startswith("top-1 12.30 % of 140 examples is at chance")
+    assert judged(tmp_path, home, 12.3, **held_out).outcome == "finished"  # nobody here knows their classes
+
+
 @pytest.mark.parametrize(
     ("name", "num_examples", "num_classes"),
     [

@@ -93,13 +93,16 @@ def fate(trial: Any) -> float | str | None:
 
 
 @pytest.mark.cluster
-def test_arms_carry_mean_spread_failures_and_cost_into_every_form(shelf: Shelf, tmp_path: Any) -> None:
+def test_arms_carry_mean_spread_failures_and_cost_into_every_form(
+    shelf: Shelf, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study = plan("arms")
     sizes = {"num_params": 175_000.0, "flops": 3_300_000.0}
 
     def costs(trial: Any) -> dict[str, float]:
-        return {**sizes, "total_s": 2.0 + trial.replicate}
+        return {**sizes, "total_s": 2.0 + trial.replicate, "gpu_s": 0.5 * (2.0 + trial.replicate)}
 
+    monkeypatch.setenv("PARIBUS_GPU_HOUR_PRICE", "1800 EUR")
     shelf.fill(study, fate, metrics=costs)
     report = judge(study, shelf.uri, shelf.home)
     narrow, wide = report.arms
@@ -109,9 +112,16 @@ def test_arms_carry_mean_spread_failures_and_cost_into_every_form(shelf: Shelf, 
     assert (narrow.params, narrow.flops, narrow.seconds) == (175_000, 3_300_000, 4.0)
     assert wide.seconds == 3.5
     assert json.loads(json.dumps(report.as_dict()))["arms"][0]["mean"] == 82.0
+    cost = json.loads(json.dumps(report.as_dict()))["cost"]
+    # 3 and 4 s of the wide arm, 3, 4 and 5 of the narrow one, which is compared with nothing else; half a GPU each.
+    (contrast,) = [row for row in cost["rows"] if row["kind"] == "contrast"]
+    assert (contrast["name"], contrast["trials"]) == (wide.arm.name, 5)
+    assert contrast["gpu_hours"] == pytest.approx(9.5 / 3600, rel=0.05)
+    assert contrast["money"] == pytest.approx(4.75, rel=0.05)
+    assert {row["kind"] for row in cost["rows"]} == {"contrast", "failed"}
     page = write_html(report, tmp_path / "page.html").read_text()
     for text in (text_of(report), markdown(report), page):
-        for cell in ("82.00", "2.83", "1 of 4", "175 k", "3.3 M", "3.5"):
+        for cell in ("82.00", "2.83", "1 of 4", "175 k", "3.3 M", "3.5", "EUR", "failed without a result", "GPU-hours"):
             assert cell in text
     assert report.counts() == {"finished": 5, "interrupted": 1, "diverged": 1, "failed": 1}
 

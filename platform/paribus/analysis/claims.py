@@ -125,7 +125,8 @@ def describe_setting(caveats: dict[str, Any], num_eval: int | None, replicates: 
     parts += [f"{caveats.get('model.family', 'model')} of {', '.join(model)}"] if model else []
     if "budget.amount" in caveats:
         parts.append(f"{caveats['budget.amount']:g} {caveats.get('budget.unit', '')}".strip())
-    parts += [f"{num_eval} evaluation images"] if num_eval else []
+    held_out = " held out of training" if caveats.get("data.holdout") else ""
+    parts += [f"{num_eval} evaluation images{held_out}"] if num_eval else []
     return ", ".join([*parts, f"{replicates} replicates"])
 
 

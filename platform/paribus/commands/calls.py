@@ -13,11 +13,12 @@ from typing import Any
 from paribus.commands.answer import Answer
 from paribus.commands.main import study_answer, study_main
 from paribus.study import Study, StudyError
+from paribus.study.search import Search
 from paribus.study.study import printable, question_of
 from paribus.study.study_file import READING
 
 
-def main(study: Study, arguments: Sequence[str] | None) -> None:
+def main(study: Study | Search, arguments: Sequence[str] | None) -> None:
     """`paribus.main`."""
     asked = _asked(study, "main")
     if not _is_interactive():
@@ -26,15 +27,15 @@ def main(study: Study, arguments: Sequence[str] | None) -> None:
         study_main(asked, arguments or ())
 
 
-def answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+def answer(study: Study | Search, verb: str, options: dict[str, Any]) -> Answer:
     """What `verb` finds; `options` are those of the command, by name."""
     return study_answer(_asked(study, verb), verb, options)
 
 
-def _asked(study: Study, verb: str) -> Study:
+def _asked(study: Study | Search, verb: str) -> Study | Search:
     """The study with a question, unless a command just reads its file."""
-    if not isinstance(study, Study):
-        raise StudyError(f"{verb}({study!r}): it takes a Study")
+    if not isinstance(study, (Study, Search)):
+        raise StudyError(f"{verb}({study!r}): it takes a Study or a Search")
     if READING.get():
         raise StudyError(f'{verb}(study) is called while the file is read: put it below `if __name__ == "__main__":`')
     return study if study.question else replace(study, question=_docstring_question() or study.name)

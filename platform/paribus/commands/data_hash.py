@@ -120,9 +120,9 @@ def _streams(args: argparse.Namespace) -> Iterator[_Stream]:
         return
     if args.study_seed is not None:
         raise RecipeError(f"--study-seed: {args.file} has a seed of its own; leave one of the two out")
-    from paribus.study.study_file import load_study
+    from paribus.study.study_file import load_only_study
 
-    study = load_study(args.file).vary(base=args.base, fixed=settings)
+    study = load_only_study(args.file).vary(base=args.base, fixed=settings)
     if args.replicate is not None and args.replicate > study.replicates:
         raise RecipeError(f"--replicate {args.replicate}: {study.name} has {study.replicates} replicates")
     # Its seeds alone tell replicates apart: with both given, all are one.

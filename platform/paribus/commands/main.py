@@ -15,6 +15,7 @@ from paribus.commands.answer import Answer
 from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
 from paribus.study import Study, StudyError
+from paribus.study.search import Search
 from paribus.study.study import printable
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _guarded(_parser(), list(sys.argv[1:] if arguments is None else arguments))
 
 
-def study_main(study: Study, arguments: Sequence[str]) -> int:
+def study_main(study: Study | Search, arguments: Sequence[str]) -> int:
     """A study file as a command: `plan`, `run` (also with no verb), `status`, `report`, `retry`, `export`."""
     name = printable(os.path.relpath(sys.argv[0])) if sys.argv[0] else f"studies/{study.name}.py"
     parser = argparse.ArgumentParser(
@@ -84,22 +85,26 @@ def study_main(study: Study, arguments: Sequence[str]) -> int:
     return _guarded(parser, given)
 
 
-def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
+def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> Answer:
     """What a verb finds, as an object; `options` are those of the command, by name.
 
     Raises:
         StudyError: an option that the verb has not.
     """
-    from paribus.commands import study_verbs as verbs
+    from paribus.commands import search_verbs, study_verbs
     from paribus.engine.options import Options
     from paribus.shards.catalog import manifests_read_once
 
     allowed = _OPTIONS[verb]
     if unknown := sorted(set(options) - set(allowed)):
         raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
-    asked = {"plan": verbs.planned, "run": verbs.ran, "status": verbs.recorded, "report": verbs.judged}
+    made = Options(**options)
     with manifests_read_once():
-        return asked[verb](study, Options(**options))
+        if isinstance(study, Search):
+            found = {"plan": search_verbs.planned, "run": search_verbs.ran, "status": search_verbs.recorded}
+            return found.get(verb, search_verbs.judged)(study, made)
+        asked = {"plan": study_verbs.planned, "run": study_verbs.ran, "status": study_verbs.recorded}
+        return asked.get(verb, study_verbs.judged)(study, made)
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
@@ -162,9 +167,11 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.init import register as register_init
     from paribus.commands.ledger import register as register_ledger
     from paribus.commands.models import register as register_models
+    from paribus.commands.search import register as register_search
     from paribus.commands.shards import register as register_shards
 
     register_init(verbs)
+    register_search(verbs)
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)
@@ -186,7 +193,8 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     add = parser.add_argument
     add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
-    add("--replicates", type=int, metavar="R", help="another number of replicates; those that exist are kept")
+    add("--replicates", type=int, metavar="R", help="another number of replicates (of a search: of its confirmation)")
+    add("--trials", type=int, metavar="N", help="of a search: another number of settings to try")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     if verb in ("plan", "run", "retry"):
         add("--accept-code", action="store_true", help="reuse finished trials that other code made")
@@ -230,30 +238,33 @@ def _file_verb(args: argparse.Namespace) -> int:
 
 
 def _study_verb(args: argparse.Namespace) -> int:
-    from paribus.commands import study_verbs as verbs
+    from paribus.commands import search_verbs, study_verbs
     from paribus.shards.catalog import manifests_read_once
 
     study, args.declared = _varied(args.study, args), args.study
-    action = {
-        "plan": verbs.plan,
-        "run": verbs.run,
-        "retry": verbs.retry,
-        "status": verbs.status,
-        "report": verbs.report,
-        "export": verbs.export,
-    }[args.verb]
     with manifests_read_once():
-        return action(study, _options(args))
+        if isinstance(study, Search):
+            found: int = getattr(search_verbs, args.verb)(study, _options(args))
+        else:
+            found = getattr(study_verbs, args.verb)(study, _options(args))
+        return found
 
 
-def _varied(study: Study, args: argparse.Namespace) -> Study:
+def _varied(study: Study | Search, args: argparse.Namespace) -> Study | Search:
     from paribus.recipe.paths import parse_assignment
 
     for text in (args.base or "", *args.settings):
         if not printable(text) == text:
             raise StudyError(f"{text!a} is not UTF-8: a recipe holds nothing else, so rename that file or folder")
     if args.replicates is not None:
-        study = replace(study, replicates=args.replicates)
+        if isinstance(study, Search):
+            study = replace(study, confirm=args.replicates)
+        else:
+            study = replace(study, replicates=args.replicates)
+    if args.trials is not None:
+        if not isinstance(study, Search):
+            raise StudyError("--trials is for a search; a study has --replicates")
+        study = replace(study, trials=args.trials)
     if not args.base and not args.settings:
         return study
     return study.vary(base=args.base, fixed=dict(parse_assignment(text) for text in args.settings))

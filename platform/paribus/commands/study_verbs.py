@@ -70,7 +70,8 @@ def planned(study: Study, options: Options) -> Answer:
     by_arm = {arm: Counter(step.action for step in preview.plan.steps if step.trial.arm == arm) for arm in study.arms}
     rows = [{"arm": arm.name, "replicates": study.replicates, **counts} for arm, counts in by_arm.items()]
     title, *notes = text.splitlines()
-    return Answer(title=title, text=text, data=preview.as_dict(), rows=rows, notes=notes)
+    data = {"headline": title, **preview.as_dict()}
+    return Answer(title=title, text=text, data=data, rows=rows, notes=notes)
 
 
 def recorded(study: Study, options: Options) -> Answer:

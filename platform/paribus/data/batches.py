@@ -24,7 +24,7 @@ from paribus.errors import DataError
 from paribus.images.decode import Pixels
 from paribus.recipe.recipe import Recipe
 from paribus.shards.catalog import check_fit
-from paribus.shards.fraction import choose
+from paribus.shards.fraction import trained_on
 from paribus.shards.input_times import SHARED_ADVICE
 from paribus.shards.manifest import Manifest
 
@@ -54,11 +54,12 @@ class Batch:
 class Feed:
     """Training and evaluation batches of one recipe; open it with `open_feed`.
 
-    `digest` names the data, `size` is the side of the input in pixels, `num_train` counts the samples chosen by
-    `data.train_fraction`. With `world_size` > 1 each rank gets its share of every global batch, which may be empty;
-    `opening` opens the share (rank, world size) of the same data, in another process too. Where `shared` is set,
-    training batches come from the node's reader for as long as it serves them: the same ones. Where `device` is set and
-    has room, the pixels of a split of one size that stays decoded are there, and its batches are made there.
+    `digest` names the data, `size` is the side of the input in pixels, `num_train` counts the samples that
+    `data.holdout` and `data.train_fraction` leave; `eval` has those that are held out, if any are. With `world_size`
+    > 1 each rank gets its share of every global batch, which may be empty; `opening` opens the share (rank, world
+    size) of the same data, in another process too. Where `shared` is set, training batches come from the node's reader
+    for as long as it serves them: the same ones. Where `device` is set and has room, the pixels of a split of one size
+    that stays decoded are there, and its batches are made there.
     """
 
     opening: "Callable[[int, int], Feed]"
@@ -75,7 +76,7 @@ class Feed:
         ranks: tuple[int, int],
     ) -> None:
         self.train, self.eval = splits
-        data, chosen = recipe.data, choose(self.train.index, recipe.data.train_fraction)
+        data, chosen = recipe.data, trained_on(self.train.index, recipe.data)
         self._recipe, self._threads, self.name = recipe, threads, manifest.name
         self.order = Order(self.train.index, chosen, data.shuffle_shards, data.batch_size, ranks)
         self.augmented = Augmented(self.train.rows, self.train.index, recipe.augment)
@@ -91,7 +92,7 @@ class Feed:
 
     @property
     def eval_keys(self) -> list[str]:
-        """The keys of the evaluation split, in the order of `evaluation`."""
+        """The keys of the evaluation split, or of what is held out in its place, in the order of `evaluation`."""
         return list(self.eval.index.keys)
 
     @property

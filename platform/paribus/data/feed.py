@@ -15,6 +15,7 @@ from paribus.data.stream import Viewing
 from paribus.images.decode import View
 from paribus.recipe.recipe import Recipe
 from paribus.shards.catalog import check_files, check_splits, find, input_size
+from paribus.shards.fraction import evaluated_split
 
 __all__ = ["Batch", "Feed", "Originals", "open_feed", "open_originals"]
 
@@ -75,7 +76,7 @@ def try_stages(recipe: Recipe, home: Path | None = None) -> None:
 
 
 def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1) -> Originals:
-    """The evaluation split of `recipe` as it is stored; `threads` prepare views ahead of the caller.
+    """The evaluation examples of `recipe` as they are stored; `threads` prepare views ahead of the caller.
 
     Raises:
         DataError: shards that are missing, damaged or of images that do not fit the recipe.
@@ -83,7 +84,7 @@ def open_originals(recipe: Recipe, home: Path | None = None, *, threads: int = 1
     found = find(recipe.data, home)
     place, manifest = found.place, found.manifest
     size, split = input_size(recipe, manifest), recipe.data.eval_split
-    check_files(place, manifest, split)
+    check_files(place, manifest, evaluated_split(recipe.data))
     stored = Viewing("stored", size, manifest.channels, exact=True)
     if stored.shape(manifest) is None and recipe.data.cache == "auto":
         recipe = recipe.replace({"data.cache": "never"})  # one evaluation does not repay that they are all decoded

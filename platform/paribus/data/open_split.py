@@ -12,6 +12,7 @@ from paribus.data.stream import Stream, Viewing
 from paribus.errors import DataError
 from paribus.images.decode import View
 from paribus.recipe.recipe import Recipe
+from paribus.shards.fraction import evaluated_split, read_evaluated
 from paribus.shards.index import Index, read_index
 from paribus.shards.manifest import Manifest
 from paribus.shards.reading import ShardReader
@@ -22,6 +23,7 @@ from paribus.shards.storage.locations import ShardLocation
 class OpenSplit:
     """The split `name`: `rows` gives its pixels, viewed as `viewing` says, through the user's stages `own` if any.
 
+    Where a recipe holds samples out of its training split, those alone are its evaluation split, by the latter's name.
     `cache_choice` says where decoded pixels are, and why; `upload` has those on a device. `reader` keeps the time that
     reading takes.
     """
@@ -59,17 +61,20 @@ def open_split(
     Raises:
         DataError: a damaged index or shard, stages that fail, or too little disk for what must stay decoded.
     """
-    reader = ShardReader(place, manifest, split, read_index(place, manifest, split))
+    data, trains = recipe.data, split == recipe.data.train_split
+    index = read_index(place, manifest, split) if trains else read_evaluated(place, manifest, data)
+    stored = split if trains else evaluated_split(data)
+    reader = ShardReader(place, manifest, stored, index)
     own, upload = load_stages(recipe.data.stages), Upload(None)
     rows: RowSource
     if own:
         rows, choice = _staged(recipe, split, reader, viewing, own)
     else:
-        cropped = split == recipe.data.train_split and cuts_training(recipe)
+        cropped = trains and cuts_training(recipe)
         if not cropped and manifest.smallest == manifest.largest == (viewing.size, viewing.size):
             # All views of such a set are the stored images, and then all recipes share one cache.
             viewing = replace(viewing, kind="stored")
-        stream, plan = Stream(reader, viewing), CachePlan(reader, manifest, split, viewing, cropped)
+        stream, plan = Stream(reader, viewing), CachePlan(reader, manifest, stored, viewing, cropped)
         cached, choice = open_cached(recipe.data.cache, plan, stream, caches)
         rows, upload = stream if cached is None else cached, Upload(cached)
     return OpenSplit(

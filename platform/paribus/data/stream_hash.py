@@ -15,7 +15,7 @@ from paribus.errors import DataError
 from paribus.recipe.recipe import Recipe
 from paribus.shards.catalog import find
 from paribus.shards.counters import hash_keys
-from paribus.shards.fraction import choose
+from paribus.shards.fraction import trained_on
 from paribus.shards.index import Index, read_index
 
 if TYPE_CHECKING:
@@ -64,14 +64,15 @@ class Hasher:
         self.recipe, self.digest, self.name = recipe, manifest.digest, manifest.name
         self._home = home
         self._index: Index = read_index(place, manifest, recipe.data.train_split)
-        chosen = choose(self._index, recipe.data.train_fraction)
+        chosen = trained_on(self._index, recipe.data)
         self._order = Order(self._index, chosen, recipe.data.shuffle_shards, recipe.data.batch_size)
         self.num_train = len(chosen)
         self.steps_per_epoch = self.num_train // recipe.data.batch_size
         if not self.steps_per_epoch:
             raise DataError(
                 f"{manifest.name} has {self.num_train} training samples (data.train_fraction = "
-                f"{recipe.data.train_fraction}), fewer than a batch: data.batch_size = {recipe.data.batch_size}"
+                f"{recipe.data.train_fraction}, data.holdout = {recipe.data.holdout}), fewer than a batch: "
+                f"data.batch_size = {recipe.data.batch_size}"
             )
         self.num_steps = recipe.budget.num_steps(self.num_train, recipe.data.batch_size)
         self.num_epochs = -(-self.num_steps // self.steps_per_epoch)

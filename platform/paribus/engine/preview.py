@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
-from paribus.engine.variables import check_variables
+from paribus.engine.outlook import Outlook, outlook_of, seconds_by_arm
+from paribus.engine.variables import Prices, check_variables, prices
 from paribus.errors import DataError
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
@@ -30,12 +31,14 @@ class Preview:
     """A plan with what it promises. `seconds` is of one worker, summed over the trials to run; None: nothing timed yet.
 
     `num_untimed` of those trials are in arms that no trial of this plan has timed, and are priced by the others' mean.
-    `note` says why the ledger is not part of it, "" where it is; `look` that running it is a look, "" where it is none;
-    `records` are those of the plan's own trials.
+    `outlook` is what other numbers of replicates would tell and cost. `note` says why the ledger is not part of it, ""
+    where it is; `look` that running it is a look, "" where it is none; `records` are those of the plan's own trials.
     """
 
     plan: Plan
     power: Power
+    outlook: Outlook
+    prices: Prices
     seconds: float | None
     note: str
     num_untimed: int
@@ -76,6 +79,8 @@ class Preview:
             "aliases": self.aliases,
             "sd": self.power.sd,
             "sd_source": self.power.source,
+            "outlook": self.outlook.as_dict(),
+            "currency": self.prices.currency or None,
             "worker_seconds": self.seconds,
             "num_untimed": self.num_untimed,
             "note": self.note,
@@ -131,10 +136,15 @@ def make_preview(
         wanted=_wanted(study, own or (), min(samples)),
     )
     measured = {record.trial_id: record for record in own or ()}
-    seconds, num_untimed = _seconds(plan, measured)
+    timed, paid = seconds_by_arm(plan, measured), prices()
+    seconds, num_untimed = _seconds(plan, timed)
+    power = _power(study, measured, drawn, min(samples))
+    step = study.primary.resolution(min(samples))
     return Preview(
         plan=plan,
-        power=_power(study, measured, drawn, min(samples)),
+        power=power,
+        outlook=outlook_of(plan, power, _reach(study), step, timed, paid),
+        prices=paid,
         seconds=seconds,
         num_untimed=num_untimed,
         note=note,
@@ -220,17 +230,17 @@ def num_eval_of(study: Study, home: Path) -> list[int]:
         AnalysisError: the margin is below one evaluation example.
     """
     from paribus.shards.catalog import find
+    from paribus.shards.fraction import num_evaluated
 
     samples = []
     for data in {study.recipe_of(arm).data for arm in study.arms}:
-        split = find(data, home).manifest.split(data.eval_split)
-        samples.append(split.samples)
+        samples.append(num_evaluated(find(data, home).manifest, data))
         metric = study.primary
-        if study.margin < metric.resolution(split.samples):
+        if study.margin < metric.resolution(samples[-1]):
             # It says why; imported only here, for a plan starts in under a second.
             from paribus.analysis.metrics import check_margin
 
-            check_margin(study.margin, metric, split.samples)
+            check_margin(study.margin, metric, samples[-1])
     return samples
 
 
@@ -301,20 +311,13 @@ def _delta_sd(study: Study, arm: Arm, by_arm: Mapping[Arm, Mapping[int, float]])
     return sd or None
 
 
-def _seconds(plan: Plan, measured: Mapping[str, TrialRecord]) -> tuple[float | None, int]:
+def _seconds(plan: Plan, timed: Mapping[Arm, float]) -> tuple[float | None, int]:
     """Worker-seconds of the trials to run, and how many of them are in arms that no trial of this plan has timed.
 
-    Each is priced by the timings of its own arm, or by the mean of the other arms'. Trials of other settings, which
-    may be shorter, or of another network, price nothing.
+    Each is priced by the timings of its own arm, or by the mean of the other arms'.
     """
-    timed: dict[Arm, list[float]] = {}
-    for step in plan.steps:
-        record = measured.get(step.trial.id)
-        if record is not None and "total_s" in record.metrics:
-            timed.setdefault(step.trial.arm, []).append(record.metrics["total_s"])
     if not timed:
         return None, len(plan.todo)
-    means = {arm: sum(seconds) / len(seconds) for arm, seconds in timed.items()}
-    overall = sum(means.values()) / len(means)
-    priced = [means.get(step.trial.arm) for step in plan.todo]
+    overall = sum(timed.values()) / len(timed)
+    priced = [timed.get(step.trial.arm) for step in plan.todo]
     return sum(overall if seconds is None else seconds for seconds in priced), priced.count(None)

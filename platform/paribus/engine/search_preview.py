@@ -169,7 +169,7 @@ def _scheduler(search: Search) -> tuple[Scheduler, int]:
         )
     if not search.primary.every_epoch:
         raise StudyError(
-            f"{who} decides by {search.metric} after an epoch, and that is known at the end of a trial alone: search for "
+            f"{who} decides by {search.metric} after an epoch, and that is known at its end alone: search for "
             f"{', '.join(name for name, metric in search.metrics.items() if metric.every_epoch)}, or take 'none'"
         )
     every = search.base_recipe.evaluation.every_epochs

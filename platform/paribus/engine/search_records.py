@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
@@ -83,9 +83,3 @@ def _state(
             return "paused" if reached in scheduler.rungs_of(number, epochs)[:-1] else "interrupted"
         case _:
             return "failed"
-
-
-def by_epoch(values: Sequence[tuple[int, float]], epochs: Sequence[tuple[int, float]]) -> dict[int, float]:
-    """(step, value) and (step, epoch) points as values by epoch."""
-    epoch_at = {step: int(epoch) for step, epoch in epochs}
-    return {epoch_at[step]: value for step, value in values if step in epoch_at}

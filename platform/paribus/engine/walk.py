@@ -113,6 +113,8 @@ class Walk:
 
     def until(self, number: int) -> int:
         """The epoch after which the trial pauses next; 0: it trains to its end."""
+        if self._is_baseline(number):
+            return 0
         seen = self.tried[number].seen
         rungs = self.scheduler.rungs_of(number, self.epochs)
         left = [rung for rung in rungs if rung not in seen]
@@ -136,7 +138,9 @@ class Walk:
         each = replace(self.tried[number], outcome=outcome, metrics=metrics, reason=reason)
         state = self._state(each)
         self._put(replace(each, state=state, seconds=each.seconds + seconds))
-        if state == "finished":
+        if self._is_baseline(number):
+            self._stand()
+        elif state == "finished":
             self._standing.pause(number, self.epochs, self._turned(metrics[self.search.metric]))
         else:
             self._standing.end(number)
@@ -178,6 +182,10 @@ class Walk:
         """Seconds of workers so far."""
         return sum(each.seconds for each in self.tried.values())
 
+    def _is_baseline(self, number: int) -> bool:
+        """Whether it is what the others are compared with: it is trained to its end whatever a scheduler says."""
+        return number == 0 and bool(self.search.confirm) and dict(self.tried[0].levels) == self.search.central
+
     def _begin(self, number: int) -> Go | Literal["over"] | None:
         for at in range(number, number + _MOST_MISFITS):
             if at >= self.planned:
@@ -204,8 +212,8 @@ class Walk:
         )
 
     def _proposed(self, number: int) -> Proposal | None:
-        if number < len(self.search.start):
-            return Proposal(self.search.start[number])
+        if number < len(self.search.first):
+            return Proposal(self.search.first[number])
         # Where a driver was killed, one that it had proposed may be missing among later ones: it is proposed again.
         if number == len(self._told):
             return self.sampler.propose(number, list(self._told.values()))
@@ -243,7 +251,8 @@ class Walk:
             at_rungs = {epoch: self._turned(each.seen[epoch]) for epoch in rungs[number][:-1] if epoch in each.seen}
             if each.state == "finished":
                 at_rungs[self.epochs] = self._turned(each.metrics[self.search.metric])
-            seen[number] = at_rungs
+            passing = self._is_baseline(number) and each.state in ("running", "interrupted")
+            seen[number] = {} if passing else at_rungs
         self._standing = Standing.of(
             self.scheduler,
             epochs=self.epochs,

@@ -103,7 +103,7 @@ def evaluate(
         together = Evaluated.of(ENSEMBLE, None, examples_of(total, labels), classes, metrics)
     return Evaluation(
         data=first.originals.name,
-        split=first.recipe.data.eval_split,
+        split=first.recipe.data.evaluated_on,
         data_digest=first.originals.digest,
         crops=crops,
         subset=chosen,
@@ -162,7 +162,7 @@ def _require_same_data(first: Member, other: Member) -> None:
 
 def _data_of(member: Member) -> str:
     data = member.originals
-    return f"{describe(member.record)} has {data.name} ({member.recipe.data.eval_split}, {data.digest[:SHORT_ID]})"
+    return f"{describe(member.record)} has {data.name} ({member.recipe.data.evaluated_on}, {data.digest[:SHORT_ID]})"
 
 
 def _name(member: Member, members: Sequence[Member]) -> str:

@@ -80,10 +80,8 @@ def _drive(preview: SearchPreview, options: Options, folder: Path, ledger: Searc
     except LeaseHeld:
         raise
     except BaseException:
-        ledger.flush()
         ledger.finish("FAILED", driven.ended)
         raise
-    ledger.flush()
     ledger.finish("KILLED", driven.ended)
     counts = preview.counts()
     left = sum(counts.get(state, 0) for state in ("running", "paused", "interrupted", "to come"))
@@ -117,7 +115,8 @@ def _train(driven: Driven, options: Options) -> None:
 def _conclude(driven: Driven) -> int:
     """Send what is left, say what was found, and keep it; 1 if the ledger does not have all of it."""
     ledger, preview = driven.ledger, driven.preview
-    ledger.flush()
+    ledger.drain(seconds(*DRAIN_S))
+    driven.record_cuts()
     lacking, missing = ledger.drain(seconds(*DRAIN_S)), ledger.missing(driven.ended)
     report = search_report(preview)
     say()
@@ -129,10 +128,9 @@ def _conclude(driven: Driven) -> int:
     if failures:
         warn(f"\n{failures} trials have no result; the same command tries them again")
     if not is_whole:
-        warn(
-            f"\nthe ledger at {ledger.uri} does not have all of it: its records wait in {ledger.outbox}, and the same "
-            "command sends them"
-        )
+        num = "what it has is not known" if missing is None else f"{len(missing)} results are not in it"
+        told = "".join(f"\n  {text}" for text in lacking)
+        warn(f"\nthe ledger at {ledger.uri} does not have all of it: {num}.{told}\nThe same command sends the rest")
         return 1
     return 0 if report.best else 1
 
@@ -149,6 +147,7 @@ class Driven:
     ledger: SearchLedger
     ended: dict[str, str] = field(default_factory=dict)
     over: bool = False
+    _cuts: list[tuple[Step, str, int]] = field(default_factory=list)
     _trials: dict[int, Trial] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _attempts: dict[int, int] = field(default_factory=dict)
@@ -166,7 +165,7 @@ class Driven:
             settings=preview.settings,
         )
         driven = cls(preview=preview, context=context, ledger=ledger)
-        driven._attempts = {number: record.attempt for number, record in preview.records.items()}
+        driven._attempts = {number: max(record.attempts, default=0) for number, record in preview.records.items()}
         driven._steps_done = {number: record.step for number, record in preview.records.items()}
         driven._tidy()
         return driven
@@ -194,32 +193,42 @@ class Driven:
         if (value := metrics.get(self.preview.search.metric)) is not None:
             self.walk.seen(number, epoch, value)
 
-    def paused(self, number: int, epoch: int, spent_s: float) -> None:
-        """A trial waits at a rung."""
+    def paused(self, number: int, epoch: int, spent_s: float) -> list[int]:
+        """A trial waits at a rung. Returns those that are cut now."""
         self.walk.paused(number, epoch, spent_s)
-        self._tidy()
+        return self._tidy()
 
-    def finished(self, number: int, result: Mapping[str, Any], spent_s: float) -> None:
-        """A trial ended."""
+    def finished(self, number: int, result: Mapping[str, Any], spent_s: float) -> list[int]:
+        """A trial ended. Returns those that are cut now."""
         outcome = result["outcome"]
         self.ended[self._trials[number].id] = outcome
         kept = result.get("kept", {})
         self.walk.ended(number, outcome, kept, seconds=spent_s, reason=str(result.get("reason") or ""))
-        self._tidy()
+        return self._tidy()
 
-    def lost(self, number: int, reason: str) -> None:
-        """Ray gave a trial up."""
+    def lost(self, number: int, reason: str) -> list[int]:
+        """Ray gave a trial up. Returns those that are cut now."""
         step = self._as_step(number, self._attempts[number])
         self.ledger.record_lost(step, reason)
-        self.finished(number, {"outcome": "failed", "reason": reason}, 0.0)
+        return self.finished(number, {"outcome": "failed", "reason": reason}, 0.0)
 
-    def _tidy(self) -> None:
-        """Stop those that will never go on."""
-        for number, reason in self.walk.hopeless().items():
+    def record_cuts(self) -> None:
+        """Write down the trials that were stopped, once the ledger has what their workers said last: a worker that
+        says then that it was interrupted would be the later one. A driver that is killed before stops them again."""
+        for step, reason, steps_done in self._cuts:
+            self.ledger.record_cut(step, self.context, reason, steps_done)
+        self._cuts.clear()
+        self.ledger.flush()
+
+    def _tidy(self) -> list[int]:
+        """Stop those that will never go on; their numbers."""
+        hopeless = self.walk.hopeless()
+        for number, reason in hopeless.items():
             self.walk.cut(number, reason)
             step = self._as_step(number, self._attempts.get(number, 1))
-            self.ledger.record_cut(step, self.context, reason, self._steps_done.get(number, 0))
+            self._cuts.append((step, reason, self._steps_done.get(number, 0)))
             self.ended[step.trial.id] = "stopped"
+        return list(hopeless)
 
     def _step(self, go: Go) -> Step:
         number = go.tried.number

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.engine.search_preview import SearchPreview
-from paribus.engine.search_records import Curves, by_epoch
+from paribus.engine.search_records import Curves
 from paribus.execution.failures import MAX_NODE_RETRIES
 from paribus.execution.run_ledger import RunLedger
 from paribus.execution.trial_spec import Context, record_of
@@ -23,9 +23,9 @@ from paribus.study.search import Search
 from paribus.study.search_document import SEARCH_FILE, write_search
 from paribus.study.settings import Settings
 from paribus.tracking import Recorder, StudyHeader, StudyRun
+from paribus.tracking.curves import curves_of
 from paribus.tracking.environment import environment
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.trials.record import EPOCH_METRIC
 
 if TYPE_CHECKING:
     from paribus.tracking.trials.record import TrialRecord
@@ -120,15 +120,3 @@ class SearchLedger(RunLedger):
             commit=str((environment().get("git") or {}).get("commit", "")),
             settings=self.settings,
         )
-
-
-def curves_of(ledger: Ledger, records: list[TrialRecord], metric: str) -> Curves:
-    """The metric's values by epoch, of each run."""
-    values, epochs = ledger.histories(records, metric), ledger.histories(records, EPOCH_METRIC)
-    return {
-        run_id: by_epoch(
-            [(point.step, point.value) for point in points],
-            [(point.step, point.value) for point in epochs.get(run_id, ())],
-        )
-        for run_id, points in values.items()
-    }

@@ -54,13 +54,13 @@ class SearchProgress(tune.Callback):
         """Tell the walk; print where a trial pauses or ends."""
         driven, number = self._driven, self._driven.number_of(result["trial_key"])
         if "outcome" in result:
-            driven.finished(number, result, result["spent_s"])
-            self._end(number)
+            cut = driven.finished(number, result, result["spent_s"])
+            self._end(number, cut)
             return
         driven.seen(number, result["epoch"], result["trained_steps"], result["metrics"])
         if result.get("paused"):
-            driven.paused(number, result["epoch"], result["spent_s"])
-            self._rung(number, result["epoch"])
+            cut = driven.paused(number, result["epoch"], result["spent_s"])
+            self._rung(number, result["epoch"], cut)
 
     def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray starts a trial again whose worker was lost."""
@@ -69,26 +69,33 @@ class SearchProgress(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave the trial up."""
         number = self._number(trial)
-        self._driven.lost(number, "node: its worker's process or node was lost more often than Ray tries again")
-        self._end(number)
+        reason = "node: its worker's process or node was lost more often than Ray tries again"
+        self._end(number, self._driven.lost(number, reason))
 
     def _number(self, trial: TuneTrial) -> int:
         return self._driven.number_of(json.loads(trial.config["trial"])["id"])
 
-    def _end(self, number: int) -> None:
+    def _end(self, number: int, cut: list[int]) -> None:
         each, search = self._tried[number], self._driven.preview.search
         shown = each.reason[:_MOST_REASON]
         if each.state == "finished":
             metric = search.primary
             shown = f"{metric.short} {metric.show(each.metrics[metric.name])} {metric.of_level}".rstrip()
         self._line(number, each.outcome or each.state, shown)
+        self._cuts(cut)
 
-    def _rung(self, number: int, epoch: int) -> None:
+    def _rung(self, number: int, epoch: int, cut: list[int]) -> None:
         each, metric = self._tried[number], self._driven.preview.search.primary
         value = each.seen.get(epoch)
         shown = f"{metric.short} {metric.show(value)} {metric.of_level}".rstrip() if value is not None else ""
-        cut = f"; {each.reason}" if each.state == "stopped" else ""
-        self._line(number, each.state, f"{shown} after {epoch} of {self._driven.walk.epochs} epochs{cut}")
+        why = f"; {each.reason}" if each.state == "stopped" else ""
+        self._line(number, each.state, f"{shown} after {epoch} of {self._driven.walk.epochs} epochs{why}")
+        self._cuts([one for one in cut if one != number])
+
+    def _cuts(self, numbers: list[int]) -> None:
+        """Say which others are cut by what just came in, and why."""
+        for number in numbers:
+            self._say(f"        #{number} is cut: {self._tried[number].reason}")
 
     def _line(self, number: int, word: str, shown: str) -> None:
         walk = self._driven.walk

@@ -13,6 +13,9 @@ class Data(Part):
 
     `shards` says where they lie (a folder or URL; None: the named set under PARIBUS_HOME). Where data lie is no part of
     a trial's identity: the digest of their manifest is.
+
+    `holdout` > 0 keeps that share of the training split apart, by a keyed hash of each sample's key, and evaluates on
+    it: whatever is chosen by those results, `eval_split` has not been looked at. `train_fraction` is of the rest.
     """
 
     name: str = "digits"
@@ -21,6 +24,7 @@ class Data(Part):
     train_split: str = "train"
     eval_split: str = "test"
     train_fraction: float = Field(1.0, gt=0, le=1, description="share of the training samples, chosen by a keyed hash")
+    holdout: float = added(0.0, ge=0, le=0.5, description="share of train_split to evaluate on instead of eval_split")
     batch_size: int = Field(64, ge=1)
     shuffle_shards: int = Field(64, ge=1, description="shards that the order of an epoch mixes at a time")
     decoding: Literal["fast", "exact"] = Field("fast", description="how random resized crops are decoded")
@@ -29,6 +33,11 @@ class Data(Part):
     stages: tuple[str, ...] = added((), description="functions of yours, MODULE:NAME, from decoded sample to sample")
     cache: Literal["auto", "always", "never"] = bookkeeping("auto", validation_alias=once_called("cache", "resident"))
     sharing: Literal["auto", "never"] = bookkeeping("auto")
+
+    @property
+    def evaluated_on(self) -> str:
+        """What a trial is evaluated on, for people: to stand before the word split."""
+        return f"held-out {100 * self.holdout:g} % of the {self.train_split}" if self.holdout else self.eval_split
 
 
 class Augment(Part):

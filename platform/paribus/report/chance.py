@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from paribus.errors import DataError
+from paribus.recipe.data import Data
 from paribus.shards.catalog import manifest_at, named_folder
-from paribus.shards.index import read_index
+from paribus.shards.fraction import read_evaluated
 from paribus.shards.storage.locations import ShardLocation
 from paribus.tracking.trials.record import TrialRecord
 from paribus.training.evaluation.chance import is_stuck, stuck_reason
@@ -38,10 +39,10 @@ def judged_when_read(home: Path) -> Callable[[TrialRecord], TrialRecord]:
     def judged(record: TrialRecord) -> TrialRecord:
         if record.outcome != "finished" or "top1" not in record.metrics:
             return record
-        split = record.params.get("data.eval_split", "test")
-        found = _counted(_folder_of(record, home), record.data, split)
+        looked_at = _looked_at(record)
+        found = _counted(_folder_of(record, home), record.data, looked_at)
         source = "by the data's own class frequencies"
-        if found is None and (known := _KNOWN.get(record.params.get("data.name", ""))):
+        if found is None and not looked_at.holdout and (known := _KNOWN.get(record.params.get("data.name", ""))):
             found, source = (known[0], -(-known[0] // known[1])), "with all classes taken as equally frequent"
         if found is None or not is_stuck(record.metrics["top1"], *found):
             return record
@@ -57,15 +58,25 @@ def _folder_of(record: TrialRecord, home: Path) -> Path:
     return named_folder(record.params.get("data.name", ""), home) if shards == "None" else Path(shards)
 
 
+def _looked_at(record: TrialRecord) -> Data:
+    """What of the trial's data says which examples it was evaluated on."""
+    said = record.params
+    return Data(
+        train_split=said.get("data.train_split", "train"),
+        eval_split=said.get("data.eval_split", "test"),
+        holdout=float(said.get("data.holdout", "0")),
+    )
+
+
 @lru_cache(maxsize=64)
-def _counted(folder: Path, digest: str, split: str) -> tuple[int, int] | None:
-    """Examples of a split, and those of its most frequent class; None where the data are not at hand."""
+def _counted(folder: Path, digest: str, looked_at: Data) -> tuple[int, int] | None:
+    """Evaluation examples, and those of their most frequent class; None where the data are not at hand."""
     try:
         place = ShardLocation(str(folder))
         manifest = manifest_at(place)
         if manifest.digest != digest:
             return None
-        labels = read_index(place, manifest, split).labels
+        labels = read_evaluated(place, manifest, looked_at).labels
     except (DataError, OSError):  # whatever is wrong with the data is told where they are trained on
         return None
     return len(labels), int(np.bincount(labels).max())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from paribus.metrics.known import METRICS
@@ -35,7 +35,11 @@ def trials_as_rows(report: StudyReport) -> list[dict[str, object]]:
 
 def trials_as_csv(report: StudyReport) -> str:
     """The rows as CSV, with the columns of all of them."""
-    rows = trials_as_rows(report)
+    return rows_as_csv(trials_as_rows(report))
+
+
+def rows_as_csv(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as CSV, with the columns of all of them."""
     table = io.StringIO()
     writer = csv.DictWriter(
         table, list(dict.fromkeys(column for row in rows for column in row)), restval="", lineterminator="\n"

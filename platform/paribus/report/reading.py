@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.engine.looks import as_judged, check_fresh, first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.engine.variables import Prices, prices
 from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe, RecipeError
 from paribus.report.chance import judged_when_read
+from paribus.report.costs import StudyCost, cost_of
 from paribus.report.curves import Curve, curve_of
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
@@ -93,6 +95,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         curves=curves,
         settings=settings,
         num_foreign=len(everything) - len(records),
+        cost=cost_of(study, analysis, rows, prices()),
     )
 
 
@@ -221,7 +224,7 @@ class LedgerReader:
         """The study judged, or why it can't be; `examples` gives a run's per-example results, by default read anew."""
         from paribus.analysis import AnalysisError, analyse
 
-        study, analysis, trouble = trials.study, None, trials.trouble
+        study, analysis, cost, trouble = trials.study, None, StudyCost(), trials.trouble
         notes: tuple[str, ...] = ()
         records = [row.record for row in trials.rows if row.record]
         if study is not None:
@@ -232,6 +235,8 @@ class LedgerReader:
                 try:
                     results = self._results(records, examples or self.examples)
                     analysis = analyse(study, *results, looks=looks_before(known, study), broken=broken)
+                    set_prices, doubt = _prices()
+                    cost, notes = cost_of(study, analysis, trials.rows, set_prices), (*notes, *doubt)
                 except (AnalysisError, StudyError, RecipeError, LedgerDamaged) as error:
                     trouble = str(error)
         return StudyReport(
@@ -245,6 +250,7 @@ class LedgerReader:
             settings=record.settings,
             num_foreign=len(trials.everything) - len(records),
             trouble=trouble,
+            cost=cost,
         )
 
     def written(self, record: StudyRecord) -> Judgement | None:
@@ -320,6 +326,14 @@ class LedgerReader:
             return [record.result(found.get(record.run_id)) for record in ended], None
         one = examples(finished[0].run_id)
         return [record.result() for record in ended], None if one is None else one.n
+
+
+def _prices() -> tuple[Prices, tuple[str, ...]]:
+    """What an hour costs; a price that cannot be read is said, and takes no page away."""
+    try:
+        return prices(), ()
+    except StudyError as error:
+        return Prices(), (str(error),)
 
 
 def _own_places(

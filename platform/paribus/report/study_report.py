@@ -12,6 +12,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 from paribus.host.secrets import without_secrets
+from paribus.report.costs import StudyCost
+from paribus.report.drawing.cost_tables import cost_lines
 from paribus.report.drawing.effect_tables import effect_rows
 from paribus.report.drawing.tables import summary, verdict_rows
 from paribus.study.settings import Settings
@@ -107,7 +109,8 @@ class StudyReport:
 
     `analysis` is None where nothing was judged, `trouble` says why if it should have been; `study` is None where the
     ledger holds no document of it that can be read. `num_foreign` trials go by the study's name and are none of its
-    plan. `notes` are on pairing, code, machines, looks and what is damaged or lost; `curves` the primary metric's.
+    plan. `notes` are on pairing, code, machines, looks and what is damaged or lost; `curves` the primary metric's;
+    `cost` is what each conclusion took.
     """
 
     name: str
@@ -121,6 +124,7 @@ class StudyReport:
     settings: Settings = field(default_factory=Settings)
     num_foreign: int = 0
     trouble: str = ""
+    cost: StudyCost = field(default_factory=StudyCost)
 
     @property
     def title(self) -> str:
@@ -159,8 +163,8 @@ class StudyReport:
         return dict(Counter(row.state for row in self.trials))
 
     def lines(self) -> list[str]:
-        """What stands below the tables: the claim, what pairing bought, every note."""
-        return [*(summary(self.analysis) if self.analysis else ()), *self.notes]
+        """What stands below the tables: the claim, what pairing bought, what it cost, every note."""
+        return [*(summary(self.analysis) if self.analysis else ()), *cost_lines(self.cost), *self.notes]
 
     def as_dict(self) -> dict[str, Any]:
         """Machine-readable verdicts: one row per contrast and per arm, the claim's outcome, counts and notes."""
@@ -174,6 +178,7 @@ class StudyReport:
             "verdicts": verdict_rows(found),
             "effects": effect_rows(found),
             "arms": [{**asdict(row), "arm": row.arm.name} for row in self.arms],
+            "cost": self.cost.as_dict(),
             "counts": found.verdict_counts(),
             "outcomes": dict(found.outcomes),
             "claim": {"text": claim.claim.text, "source": claim.claim.source, "outcome": claim.outcome}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
+from paribus.report.plan_outlook import curve_lines, headline
 from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.study.words import KILLS
@@ -28,10 +29,11 @@ _ACTIONS = {
 
 
 def plan_text(preview: Preview) -> str:
-    """The plan as `plan` prints it."""
+    """The plan as `plan` prints it: first what it can or cannot resolve."""
     plan, study = preview.plan, preview.plan.study
     lines = [
-        f"{preview.title}: {study.question}",
+        f"{preview.title}: {headline(preview)}",
+        f"  {study.question}",
         f"  {_size(study, len(plan.steps))}, judged on {study.metric}, margin {study.margin:g} {study.primary.unit}",
     ]
     lines += [f"    {count:>4} {_action(action, preview)}" for action, count in plan.counts().items()]
@@ -40,6 +42,7 @@ def plan_text(preview: Preview) -> str:
     lines += [f"  cannot tell apart {', '.join(chain)}" for chain in preview.aliases]
     lines += [f"  detects {line}" for line in _detects(preview)]
     lines.append(f"  costs {_cost(preview)}")
+    lines += [f"  {line}" for line in curve_lines(preview)]
     lines += [f"  note: {note}" for note in (preview.note, preview.look) if note]
     return without_secrets("\n".join(lines))
 

@@ -16,7 +16,7 @@ from paribus.host.plain_files import read_document
 from paribus.recipe.components.own import is_own
 from paribus.recipe.data import Data
 from paribus.recipe.recipe import Recipe
-from paribus.shards.fraction import choose
+from paribus.shards.fraction import num_trained_on, read_evaluated
 from paribus.shards.index import Index, read_index
 from paribus.shards.manifest import FORMAT, MANIFEST, Manifest, OutdatedError, read_manifest
 from paribus.shards.open_shards import check_length
@@ -139,10 +139,11 @@ def check_fit(recipe: Recipe, manifest: Manifest, size: int, num_train: int) -> 
     """Raise DataError where a recipe cannot be trained on `num_train` images of `size` pixels of the manifest's set."""
     data, augment = recipe.data, recipe.augment
     if num_train < data.batch_size:
+        apart, lower = (f" after data.holdout = {data.holdout}", " or lower data.holdout") if data.holdout else ("", "")
         raise DataError(
             f"{manifest.name} has {num_train} training samples (data.train_fraction = {data.train_fraction} of "
-            f"{manifest.split(data.train_split).samples}), fewer than a batch: data.batch_size = {data.batch_size}; "
-            f"lower it to {num_train} or less, or raise data.train_fraction"
+            f"{manifest.split(data.train_split).samples}{apart}), fewer than a batch: data.batch_size = "
+            f"{data.batch_size}; lower it to {num_train} or less, or raise data.train_fraction{lower}"
         )
     if augment.crop == "pad" and augment.pad >= size:
         raise DataError(f"augment.pad = {augment.pad}: reflection needs less than the image's {size} pixels")
@@ -185,7 +186,7 @@ def check_files(place: ShardLocation, manifest: Manifest, split: str) -> None:
 
 @dataclass(frozen=True)
 class _Looked:
-    """A set's manifest, and how many training samples `data.train_fraction` leaves."""
+    """A set's manifest, and how many training samples `data.holdout` and `data.train_fraction` leave."""
 
     manifest: Manifest
     num_train: int
@@ -197,12 +198,9 @@ def _looked_at(data: Data, home: Path | None) -> _Looked:
     check_splits(data, manifest, place)
     if data.shards is None and is_own(data.name):
         _check_own(data, found)
-    split = manifest.split(data.train_split)
     if manifest.undecodable:
-        _check_evaluation(read_index(place, manifest, data.eval_split), manifest)
-    if data.train_fraction >= 1:
-        return _Looked(manifest, split.samples)
-    return _Looked(manifest, len(choose(read_index(place, manifest, data.train_split), data.train_fraction)))
+        _check_evaluation(read_evaluated(place, manifest, data), manifest)
+    return _Looked(manifest, num_trained_on(place, manifest, data))
 
 
 def _check_own(data: Data, found: Found) -> None:

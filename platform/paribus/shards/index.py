@@ -86,6 +86,14 @@ class Index:
         """(N,) class numbers."""
         return self.rows["label"]
 
+    def taken(self, rows: NDArray[np.int32]) -> "Index":
+        """The samples at `rows` (rising) alone, in the same shards."""
+        shard_of = self.shard_of[rows]
+        starts = np.searchsorted(shard_of, np.arange(len(self.starts)))
+        return Index(
+            keys=[self.keys[row] for row in rows.tolist()], rows=self.rows[rows], shard_of=shard_of, starts=starts
+        )
+
     @classmethod
     def of(cls, keys: Sequence[str], rows: Rows, samples: Sequence[int]) -> "Index":
         """The index of shards that hold `samples` samples each."""

@@ -8,6 +8,11 @@ each is found more often.
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import comb
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_REPLICATES = 10_000
 _MOST_TABLES = 60
@@ -176,16 +181,20 @@ def boschloo(failures: int, replicates: int) -> float:
     import numpy as np
 
     weights = np.array([comb(replicates, k) for k in range(replicates + 1)], dtype=np.float64)
-    region = np.array(
-        [
-            [_fisher(first, second, replicates) <= observed * (1 + 1e-7) for second in range(replicates + 1)]
-            for first in range(replicates + 1)
-        ]
-    )
+    region = _fisher_table(replicates) <= observed * (1 + 1e-7)
     rates = np.linspace(0, 1, 513)[:, None]
     counts = np.arange(replicates + 1)
     chances = weights * rates**counts * (1 - rates) ** (replicates - counts)
     return min(1.0, 2 * float(np.einsum("pi,ij,pj->p", chances, region, chances).max()))
+
+
+@lru_cache(maxsize=64)
+def _fisher_table(replicates: int) -> "NDArray[np.float64]":
+    """Fisher's one-sided p of every pair of counts, (R + 1, R + 1): the same for all tables of so many replicates."""
+    import numpy as np
+
+    counts = range(replicates + 1)
+    return np.array([[_fisher(first, second, replicates) for second in counts] for first in counts])
 
 
 def _fisher(first: int, second: int, replicates: int) -> float:

@@ -88,7 +88,7 @@ class Search:
         constraints: bounds on results, such as `"peak_memory_mib < 2000"`.
         holdout: share of the training split that the search is judged on.
         margin, alpha: of the confirmation, as of a study.
-        start: settings that are tried first.
+        start: settings that are tried first, after the baseline.
 
     Raises:
         StudyError: a number, word or range that cannot be. RecipeError: a path or level that the recipe does not admit.
@@ -184,10 +184,21 @@ class Search:
     def settled(self) -> str:
         """All that decides which trials there are but their number: of what the settings' digest is made."""
         walk = {path: str(domain) for path, domain in self.domains}
-        chosen = {"sampler": self.sampler, "scheduler": self.scheduler, "seed": self.seed, "start": self.start}
+        chosen = {"sampler": self.sampler, "scheduler": self.scheduler, "seed": self.seed, "first": self.first}
         judged = {"metric": self.metric, "against": self.against, "constraints": self.constraints}
         recipe = result_bearing(self.base_recipe)
         return canonical_json({"recipe": recipe, "space": walk, "chosen": chosen, "judged": judged})
+
+    @cached_property
+    def central(self) -> dict[str, Level]:
+        """The baseline's levels."""
+        return dict(self.baseline) if self.baseline is not None else self.domains.of_base()
+
+    @cached_property
+    def first(self) -> tuple[Levels, ...]:
+        """What is tried before the sampler is asked: the baseline, where the space has it, and what to start from."""
+        known = () if self.domains.fault(self.central) else (self.central,)
+        return (*known, *(levels for levels in self.start if levels not in known))
 
     def recipe_of(self, levels: Levels) -> Recipe:
         """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
@@ -202,7 +213,7 @@ class Search:
 
         Its seeds are of its own, and its data are the whole training split and the evaluation split.
         """
-        central = dict(self.baseline) if self.baseline is not None else self.domains.of_base()
+        central = self.central
         arms = [central, *(levels for levels in map(dict, best) if levels != central)]
         return Study(
             name=f"{self.name}{CONFIRMED}",

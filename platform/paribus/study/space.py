@@ -9,8 +9,9 @@ from reprlib import repr as brief
 from typing import Any
 
 from paribus.recipe import Recipe, RecipeError
-from paribus.recipe.components.component import Component, as_text
+from paribus.recipe.components.component import Component, as_text, components
 from paribus.recipe.errors import nearest
+from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import leaves
 from paribus.study.checks import is_number
 from paribus.study.designs import StudyError
@@ -258,9 +259,15 @@ class Space:
         return dict(zip(self.domains, column_names(list(self.domains)), strict=True))
 
     def of_base(self) -> dict[str, Level]:
-        """The base recipe's own levels of the fields that it has."""
+        """The base recipe's own setting: its levels of the fields that are asked under it."""
         known = dict(leaves(self.base.model_dump()))
-        return {path: known[path] for path in self.domains if path in known}
+        known |= {path: place.short(value) for path, place, value in components(self.base)}
+        known[MODEL] = name_of(self.base.model)
+        chosen: dict[str, Level] = {}
+        for path in self.domains:
+            if path in known and self.asks(path, chosen):
+                chosen[path] = known[path]
+        return chosen
 
     def _every(self, left: list[str], chosen: dict[str, Level]) -> Iterator[dict[str, Level]]:
         if not left:

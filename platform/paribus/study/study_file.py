@@ -15,8 +15,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from paribus.plugins import has_own, stand_beside
+from paribus.recipe import Recipe
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study
+from paribus.study.search import CONFIRMED, Search
 from paribus.study.study import printable, question_of
 
 # Set while a command reads a study file: the command runs the study, the file must not.
@@ -27,8 +29,8 @@ _NAMED = 20
 _DOCUMENT = ".json"
 
 
-def load_study(file: str) -> Study:
-    """The study in a file, its question taken from the file's docstring; or in a `study.json` out of a ledger.
+def load_study(file: str) -> Study | Search:
+    """The study or search in a file, its question taken from the file's docstring; or in a ledger's `study.json`.
 
     The file is run as `python FILE` runs it, with the modules beside it, and in a package with relative imports too;
     what it imported from there is forgotten afterwards, since a study is data and another file may come next.
@@ -48,16 +50,36 @@ def load_study(file: str) -> Study:
         exec(code, module.__dict__)  # a study file is Python, run by the person who named it
     names: dict[int, str] = {}
     for name, value in vars(module).items():
-        if isinstance(value, Study):
+        if isinstance(value, (Study, Search)):
             names.setdefault(id(value), name)
     if len(names) != 1:
         shown = f" ({', '.join(names.values())})" if names else ""
-        raise StudyError(f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) to a name")
-    study: Study = vars(module)[next(iter(names.values()))]
+        raise StudyError(
+            f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) or Search(...) to a name"
+        )
+    study: Study | Search = vars(module)[next(iter(names.values()))]
     stand_beside(*_places(path)[:2])
-    if not any(has_own(study.recipe_of(arm)) for arm in study.arms):
+    if not any(map(has_own, _recipes(study))):
         stand_beside()
     return study if study.question else replace(study, question=question_of(module.__doc__) or printable(path.stem))
+
+
+def load_only_study(file: str) -> Study:
+    """`load_study` of a file that holds no search. Raises StudyError where it does."""
+    found = load_study(file)
+    if isinstance(found, Search):
+        raise StudyError(
+            f"{file!r} holds a search, and this is about a study: what a search confirms is the study "
+            f"{found.name}{CONFIRMED}, whose study.json the ledger keeps"
+        )
+    return found
+
+
+def _recipes(study: Study | Search) -> list[Recipe]:
+    """Every recipe in which a component of the study can stand."""
+    if isinstance(study, Study):
+        return [study.recipe_of(arm) for arm in study.arms]
+    return [study.base_recipe, *map(study.recipe_of, study.domains.ends())]
 
 
 def _check_place(file: str, path: Path) -> None:

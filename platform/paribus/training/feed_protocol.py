@@ -31,11 +31,11 @@ class Feed(Protocol):
 
     @property
     def num_train(self) -> int:
-        """Training samples, after `train_fraction`."""
+        """Training samples, after `holdout` and `train_fraction`."""
 
     @property
     def num_eval(self) -> int:
-        """Evaluation samples."""
+        """Evaluation samples: of the evaluation split, or those that `holdout` keeps apart."""
 
     @property
     def num_classes(self) -> int:

@@ -134,7 +134,7 @@ class StepCounts:
         if feed.steps_per_epoch < 1:
             raise TooFewSamplesError(
                 f"the training split has {feed.num_train} samples, fewer than one batch of {recipe.data.batch_size}: "
-                "lower data.batch_size or raise data.train_fraction"
+                "lower data.batch_size or data.holdout, or raise data.train_fraction"
             )
         num_steps = recipe.budget.num_steps(feed.num_train, recipe.data.batch_size)
         return cls(num_steps, feed.steps_per_epoch, recipe.evaluation.every_epochs)

@@ -217,6 +217,23 @@ def test_a_leftover_of_the_same_attempt_elsewhere_does_not_take_an_outcome_away(
     assert (trial.outcome, trial.status, trial.interrupted) == ("finished", "FINISHED", False)
 
 
+@pytest.mark.parametrize("points", [0, 2])
+def test_an_attempt_that_is_found_dead_later_ran_no_longer_than_to_its_last_record(
+    uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str, points: int
+) -> None:
+    """What it cost is counted from it: a process that is killed at night is found in the morning."""
+    yesterday_ms = 1_700_000_000_000
+    killed = Recorder(outbox, None)
+    log = killed.trial(begin(started_ms=yesterday_ms))
+    for step in range(1, points + 1):
+        log.metrics({"top1": 1.0}, step=step, epoch=step, when=yesterday_ms / 1000 + 60 * step)
+    killed.close()
+    assert replay(outbox, uri).num_sent == 1
+    (trial,) = ledger.trials(study)
+    assert (trial.outcome, trial.interrupted) == (None, True)
+    assert trial.attempts[1].ended_ms - yesterday_ms == 60_000 * points
+
+
 def test_a_late_attempts_file_does_not_replace_the_newer_ones(
     uri: str, outbox: Path, begin: Make, ledger: Ledger, study: str, tmp_path: Path
 ) -> None:

@@ -28,7 +28,8 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class CachePlan:
-    """What of a split would be kept. `cropped`: random crops are cut from it, so that it is kept whole.
+    """What of a split would be kept: of the samples in the reader's index, which are all or those that a recipe holds
+    out. `cropped`: random crops are cut from it, so that whole images are kept.
 
     Fast decoding of a crop may read large images at a smaller scale; these are read from the shards each time, so that
     keeping the others changes no pixel.
@@ -72,7 +73,14 @@ class CachePlan:
         size = self.viewing.size if self.viewing.kind != "stored" or self.scaled.any() else 0
         decoders = [version(name) for name in ("pillow", "simplejpeg")]
         made_by = sha256(repr((_FORMAT, kind, size, self.viewing.channels, decoders)).encode()).hexdigest()
-        return f"{self.manifest.digest[:16]}-{self.split}-{kind}{size or ''}-{made_by[:8]}"
+        return f"{self.manifest.digest[:16]}-{self.split}{self._part}-{kind}{size or ''}-{made_by[:8]}"
+
+    @property
+    def _part(self) -> str:
+        """Which samples, "" where all of the split."""
+        index = self.reader.index
+        whole = len(index) == self.manifest.split(self.split).samples
+        return "" if whole else f"-{sha256(index.ids.tobytes()).hexdigest()[:8]}"
 
     def decode(self, row: int) -> Original | None:
         """The pixels of sample `row` to keep; None where it does not decode."""

@@ -20,12 +20,9 @@ class Standing:
 
         Args:
             epochs: of a whole trial.
-            planned: trials that will start in all.
-
-        Raises:
-            SchedulerError: the scheduler doesn't fit that.
+            planned: trials that will start in all: fewer than was asked for, perhaps, where a budget ended. Whether
+                the scheduler fits them is for a plan to check.
         """
-        scheduler.check(epochs, planned)
         self.scheduler, self.epochs, self.planned = scheduler, epochs, planned
         self._sizes: dict[int, int] = {}
         for number in range(planned):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from paribus.host.secrets import without_secrets
+from paribus.report.drawing.cost_tables import cost_display_rows
 from paribus.report.drawing.effect_tables import effect_display_rows
 from paribus.report.drawing.plots import effects_figure, learning_curves_figure
 from paribus.report.drawing.tables import arm_display_rows, display_rows
@@ -36,6 +37,7 @@ def write_html(report: StudyReport, path: Path) -> Path:
         f"{effects.to_html(full_html=False, include_plotlyjs=True)}"
         f"{_effects(report)}"
         f"<h2>Arms</h2>{_table(arm_display_rows(found, report.arms), 'No arms.')}"
+        f"<h2>What each conclusion cost</h2>{_table(cost_display_rows(report.cost), 'No trial tells its time.')}"
         f"{learning.to_html(full_html=False, include_plotlyjs=False)}"
         f"<h2>Every trial</h2>{_trials(report, found.metric.name)}"
         f'<h2>Fixed in every arm</h2><table class="quiet">{fixed}</table></html>',

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from paribus.host.secrets import without_secrets
+from paribus.report.drawing.cost_tables import costs_as_markdown
 from paribus.report.drawing.effect_tables import effects_as_markdown
 from paribus.report.drawing.markup import as_plain_markdown as plain
 from paribus.report.drawing.tables import arms_as_markdown, as_markdown
@@ -16,6 +17,7 @@ def markdown(report: StudyReport) -> str:
     if report.settings.name:
         lines += [f"At other settings than the study's file: {plain(report.settings.name)}", ""]
     lines += [as_markdown(report.judged), "", *_effects(report), arms_as_markdown(report.judged, report.arms), ""]
+    lines += [costs_as_markdown(report.cost), ""] if report.cost.rows else []
     lines += [f"- {plain(line.strip())}" for line in report.lines()]
     fixed = (f"`{path}` {plain(str(value))}" for path, value in report.judged.caveats.items())
     return without_secrets("\n".join([*lines, "", "Fixed: " + ", ".join(fixed)]) + "\n")

@@ -28,6 +28,7 @@ def show(report: StudyReport, file: IO[str] | None = None) -> None:
     """Print the verdicts, the arms, the claim and the notes to the terminal, or to `file`."""
     from rich.console import Console
 
+    from paribus.report.drawing.cost_tables import rich_costs
     from paribus.report.drawing.effect_tables import rich_effects
     from paribus.report.drawing.tables import rich_arms, rich_table
 
@@ -41,6 +42,8 @@ def show(report: StudyReport, file: IO[str] | None = None) -> None:
     if report.judged.effects:
         console.print(rich_effects(report.judged))
     console.print(rich_arms(report.judged, report.arms))
+    if report.cost.rows:
+        console.print(rich_costs(report.cost))
     for line in report.lines():
         console.print(without_secrets(line), markup=False, highlight=False, soft_wrap=not probe.is_terminal)
     console.print(f"\nMLflow: {report.url}", markup=False, highlight=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paribus.tracking.errors import LedgerBarred, LedgerError, LedgerUnreachable
-from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, now_ms, update_run
+from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, update_run
 from paribus.tracking.outbox.opening import OPENING, Opening, opening_of
 from paribus.tracking.outbox.outbox import Outbox, Record, Sent, parsed
 from paribus.tracking.outbox.upload import Artifacts
@@ -30,6 +30,7 @@ class Sender:
         self._opening: Opening | None = None
         self._run: Run | None = None
         self._told: dict[str, str] = {}  # what the attempt said of the trial before its end
+        self._last_ms = 0  # when the last record was written that tells its time
         self._alone = False
         self.over = False  # all records are in the ledger, the end too
         sent = outbox.sent()
@@ -54,6 +55,7 @@ class Sender:
             self._artifacts.add(record)
         elif record["kind"] == "tags":
             self._told |= record["tags"]
+        self._last_ms = max(self._last_ms, int(record.get("time_ms", 0)))
         self.over = self.over or record["kind"] == "end"
 
     @property
@@ -81,7 +83,9 @@ class Sender:
         if not records:
             if not self.leftover:
                 return False
-            end = {"kind": "end", "outcome": INTERRUPTED, "metrics": {}, "tags": {}, "time_ms": now_ms()}
+            # Its process was found dead by now, perhaps the next day: it ran no longer than to its last record.
+            ended_ms = self._last_ms or self._first([]).record.started_ms
+            end = {"kind": "end", "outcome": INTERRUPTED, "metrics": {}, "tags": {}, "time_ms": ended_ms}
         if not self._send_or_mend(records, end):
             self._offset, self._run, self._run_id = 0, None, ""
             self._artifacts = Artifacts(self.outbox, self.rest)

@@ -1,0 +1,97 @@
+"""`paribus search`: the best that was found, and what a search would try next."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from paribus.host.say import say
+
+_EXAMPLES = """examples:
+  paribus search best studies/rate_search.py                     the best settings, and what stood up of them
+  paribus search best studies/rate_search.py --recipe best.json  the best as a recipe: Study(base=Recipe.read(...))
+  paribus search suggest studies/rate_search.py --number 3       what it would try next, and why
+"""
+
+
+def register(verbs: Any) -> None:
+    """Add the command."""
+    parser = verbs.add_parser(
+        "search",
+        help="the best that a search found, and what it would try next",
+        description="The best that a search found, and what it would try next.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    inner = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    best = _add(inner, "best", "print the best settings; --recipe writes the best one as a recipe")
+    best.add_argument("--recipe", metavar="FILE", help="write the best setting's whole recipe there, as JSON")
+    best.set_defaults(run=_best)
+    suggest = _add(inner, "suggest", "print what the search would try next and why; trains nothing")
+    suggest.add_argument("--number", type=int, default=1, metavar="N", help="how many settings (1)")
+    suggest.set_defaults(run=_suggest)
+
+
+def _add(inner: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = inner.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("file", metavar="FILE", help="a search's file, such as studies/rate_search.py")
+    parser.add_argument(
+        "--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the stack's)"
+    )
+    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    return parser
+
+
+def _best(args: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from paribus.commands.search_verbs import reported
+    from paribus.engine.options import Options
+    from paribus.report.search_texts import confirmed_lines, found_text
+
+    found = reported(_search(args.file), Options(ledger=args.ledger))
+    recipe = found.recipe()
+    if args.recipe:
+        if recipe is None:
+            say(found_text(found))
+            return 1
+        Path(args.recipe).write_text(recipe.model_dump_json(indent=2) + "\n")
+    if args.json:
+        data = found.as_dict()
+        say(json.dumps({**{key: data[key] for key in ("best", "front", "confirmed")}}, indent=2))
+    else:
+        say("\n".join([found_text(found), *confirmed_lines(found)]))
+        if args.recipe:
+            say(f"wrote {args.recipe}: Study(base=Recipe.read(open({args.recipe!r}).read()), ...) varies it")
+    return 0 if recipe is not None else 1
+
+
+def _suggest(args: argparse.Namespace) -> int:
+    from paribus.commands.search_verbs import previewed
+    from paribus.engine.options import Options
+    from paribus.engine.suggestions import suggestions
+
+    preview = previewed(_search(args.file), Options(ledger=args.ledger), start=True)
+    found = suggestions(preview.walk, args.number)
+    if args.json:
+        say(json.dumps([{"number": each.number, "levels": each.levels, "why": each.why} for each in found], indent=2))
+        return 0
+    for each in found:
+        say(f"#{each.number} {preview.search.arm_of(each.levels).name or 'as the base recipe'}: {each.why}")
+    if not found:
+        say("nothing: every setting was tried, or the budget is spent")
+    return 0
+
+
+def _search(file: str) -> Any:
+    from paribus.study.designs import StudyError
+    from paribus.study.search import Search
+    from paribus.study.study_file import load_study
+
+    found = load_study(file)
+    if not isinstance(found, Search):
+        raise StudyError(
+            f"{file!r} holds a study, and `paribus search` is about searches: `paribus report` shows a study"
+        )
+    return found

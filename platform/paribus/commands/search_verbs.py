@@ -1,0 +1,159 @@
+"""The study verbs on a search: plan, run, retry, status, report, export. Each is safe to repeat."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from paribus.commands.answer import Answer
+from paribus.commands.ledger import unsent_lines
+from paribus.engine.options import Options
+from paribus.engine.search_preview import SearchPreview, make_search_preview, tried_row
+from paribus.execution.trial_spec import outbox_of
+from paribus.host.home import home
+from paribus.host.say import say
+from paribus.report.search_report import SearchReport, search_report
+from paribus.report.search_texts import confirmed_lines, found_text, search_plan_text
+from paribus.study.designs import StudyError
+from paribus.study.search import Search
+from paribus.study.settings import settings_of
+from paribus.tracking.address import ledger_at
+
+if TYPE_CHECKING:
+    from paribus.report.study_report import StudyReport
+
+
+def plan(search: Search, options: Options) -> int:
+    """Print what `run` would do; trains nothing."""
+    return _printed(planned(search, options), options)
+
+
+def run(search: Search, options: Options) -> int:
+    """Complete the search and its confirmation; 0 if it came to its end, 1 if nothing was found or trials failed."""
+    from paribus.execution.search_driver import drive_search
+
+    if options.fresh:
+        raise StudyError("--fresh is for replicates that were raised, and a search's confirmation is judged whole")
+    with ledger_at(home(), options.ledger, start=True) as uri:
+        assert uri is not None
+        code = drive_search(search, options, uri)
+    if code == 0 and search.confirm:
+        for line in confirmed_lines(reported(search, options)):
+            say(line)
+    return code
+
+
+def retry(search: Search, options: Options) -> int:
+    """A search learns from what it retries: that is what `run` does."""
+    raise StudyError("a search has no retry of its own: `run` tries again what has no result, and goes on")
+
+
+def status(search: Search, options: Options) -> int:
+    """Print how far the search is."""
+    return _printed(recorded(search, options), options)
+
+
+def report(search: Search, options: Options) -> int:
+    """Print what was found, and what of it stood up."""
+    return _printed(judged(search, options), options)
+
+
+def export(search: Search, options: Options) -> int:
+    """Print every trial of the search, one row each."""
+    from paribus.report.export import rows_as_csv
+
+    rows = [tried_row(each, search) for each in reported(search, options).tried]
+    say(json.dumps(rows, indent=2) if options.json else rows_as_csv(rows))
+    return 0
+
+
+def planned(search: Search, options: Options) -> Answer:
+    """What `run` would do; one row a trial that is known."""
+    preview = previewed(search, options, start=False)
+    return _answer(search_plan_text(preview), preview.as_dict(), preview)
+
+
+def recorded(search: Search, options: Options) -> Answer:
+    """How far the search is."""
+    found = search_report(previewed(search, options, start=True))
+    lines = [found_text(found), *(f"  {line}" for line in _unsent(search, options))]
+    return _answer("\n".join(lines), found.as_dict()["trials"], found.preview)
+
+
+def judged(search: Search, options: Options) -> Answer:
+    """What was found, what of it stood up, and the confirmation's report."""
+    found = reported(search, options)
+    lines = [found_text(found)]
+    if found.confirmation is not None and found.confirmation.analysis is not None:
+        from paribus.report.drawing.terminal import text_of
+
+        lines += ["", *confirmed_lines(found), "", text_of(found.confirmation)]
+        if options.html:
+            from pathlib import Path
+
+            from paribus.report.drawing.html_page import write_html
+
+            lines.append(f"wrote {write_html(found.confirmation, Path(options.html))}")
+    elif search.confirm:
+        lines.append("  not confirmed yet: `run` trains the best again and judges them")
+    return _answer("\n".join(lines), found.as_dict(), found.preview)
+
+
+def ran(search: Search, options: Options) -> Answer:
+    """`judged` after the search was completed; `code` is that of `run`."""
+    code = run(search, options)
+    return replace(judged(search, options), code=code)
+
+
+def _answer(text: str, data: object, preview: SearchPreview) -> Answer:
+    rows = [tried_row(each, preview.search) for _, each in sorted(preview.walk.tried.items())]
+    title, *notes = text.splitlines()
+    return Answer(title=title, text=text, data=data, rows=rows, notes=notes)
+
+
+def previewed(search: Search, options: Options, *, start: bool) -> SearchPreview:
+    """The search against the ledger, or as if nothing had run where none can be asked."""
+    with ledger_at(home(), options.ledger, start=start) as uri:
+        if uri is None:
+            note = "no ledger is up, so nothing counts as done (paribus up)"
+            return make_search_preview(search, home(), None, lambda records: {}, options, note=note)
+        from paribus.report.chance import judged_when_read
+        from paribus.tracking.curves import curves_of
+        from paribus.tracking.ledger import Ledger
+
+        with Ledger(uri, judge=judged_when_read(home())) as ledger:
+            records = ledger.trials(search.name)
+            return make_search_preview(
+                search, home(), records, lambda own: curves_of(ledger, own, search.metric), options
+            )
+
+
+def reported(search: Search, options: Options) -> SearchReport:
+    """What the ledger holds of the search and of its confirmation."""
+    preview = previewed(search, options, start=True)
+    return search_report(preview, _confirmation(preview, options))
+
+
+def _confirmation(preview: SearchPreview, options: Options) -> StudyReport | None:
+    """The confirming study's report; None where there is none, or nothing of it has begun."""
+    search, best = preview.search, preview.walk.best()
+    if not search.confirm or not best:
+        return None
+    from paribus.report.reading import judge
+
+    study = search.confirmation([each.levels for each in best])
+    declared = options.declared.confirmation([]) if isinstance(options.declared, Search) else None
+    with ledger_at(home(), options.ledger, start=True) as uri:
+        assert uri is not None
+        found = judge(study, uri, home(), settings_of(study, declared))
+    return found if found.begun else None
+
+
+def _unsent(search: Search, options: Options) -> list[str]:
+    return unsent_lines(outbox_of(home(), search.name, settings_of(search, options.declared)))
+
+
+def _printed(answer: Answer, options: Options) -> int:
+    say(json.dumps(answer.data, indent=2) if options.json else answer)
+    return 0
