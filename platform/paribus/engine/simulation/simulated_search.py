@@ -54,8 +54,8 @@ class _Simulation:
         _check_epochs(search, curves)
         scheduler = scheduler_of(search.scheduler)
         self.table = OnTable(sampler_of(search), search, curves)
-        if search.start:
-            search = replace(search, start=tuple(map(self.table.nearest, search.start)))
+        start = tuple(map(self.table.nearest, search.start))
+        search = replace(search, start=start, baseline=self.table.nearest(search.central))
         self.search, self.curves = search, curves
         self.walk = Walk(search, self.table, scheduler, 1 if isinstance(scheduler, FullBudget) else curves.num_epochs)
         self.epochs = 0
