@@ -1,4 +1,4 @@
-"""Error rates of planned looks over studies whose replicates deviate as real nets' do; by default 10,000 studies in all.
+"""Error rates of planned looks where replicates deviate as those of real nets; by default 10,000 studies in all.
 
     python tests/benchmarks/engine/error_rates.py [STUDIES]
 
