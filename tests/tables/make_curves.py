@@ -45,7 +45,9 @@ def main() -> None:
             lines.flush()
             if number % 50 == 0:
                 print(f"{len(done)} of {len(planned)} trials", flush=True)
-    write([(trial, done[trial.id]) for trial in planned if trial.id in done])
+    # A replicate that some settings lack would be compared with nothing.
+    lacking = min((trial.replicate for trial in planned if trial.id not in done), default=study.replicates + 1)
+    write([(trial, done[trial.id]) for trial in planned if trial.replicate < lacking])
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:

@@ -169,9 +169,11 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.models import register as register_models
     from paribus.commands.search import register as register_search
     from paribus.commands.shards import register as register_shards
+    from paribus.commands.simulate import register as register_simulate
 
     register_init(verbs)
     register_search(verbs)
+    register_simulate(verbs)
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)

@@ -46,6 +46,19 @@ class Curves:
         """E."""
         return int(self.values.shape[2])
 
+    def deviations(self, sign: int) -> NDArray[np.float64]:
+        """Of replicates of the best fifth of the settings from their mean at the end, (X,), as `residuals` has them.
+
+        Settings one of whose replicates ended early are left out; `sign` is 1 where larger is better, else -1.
+        """
+        final = self.values[:, :, -1]
+        whole = final[~np.isnan(final).any(axis=1)]
+        order = np.argsort(sign * whole.mean(axis=1))
+        best = whole[order[-max(1, len(order) // 5) :]]
+        n = best.shape[1]
+        found: NDArray[np.float64] = (best - best.mean(axis=1, keepdims=True)).ravel() * (n / (n - 1)) ** 0.5
+        return found
+
     def other_mean(self, setting: int, replicate: int) -> float:
         """The setting's mean at the end over its other replicates, which a search that saw this one did not see.
 

@@ -39,21 +39,40 @@ class OnTable:
             )
         self._points = np.array([_point(self.space, levels) for levels in self.levels])
         self._order = {_key(levels): index for index, levels in enumerate(self.levels)}
+        # Of the told ones so far, those of this pass over the table.
+        self._taken: set[int] = set()
+        self._num_told = 0
 
     def propose(self, number: int, told: Sequence[Told]) -> Proposal | None:
         """The nearest setting that was not tried as often as others."""
         proposal = self.sampler.propose(number, told)
         if proposal is None:
             return None
-        far = _distances(self._points, np.array(_point(self.space, proposal.levels)))
-        # Those of this pass over the table; which they are follows from what is told alone.
-        for each in told[len(told) - len(told) % len(self.levels) :]:
-            far[self._order[_key(each.levels)]] = math.inf
+        far = self._far(proposal.levels)
+        far[list(self._taken_by(told))] = math.inf
         return Proposal(self.levels[int(far.argmin())], proposal.memory)
+
+    def nearest(self, levels: Levels) -> Levels:
+        """The setting of the table that is nearest, tried or not."""
+        return self.levels[int(self._far(levels).argmin())]
 
     def index_of(self, levels: Levels) -> int:
         """Which setting of the table that is."""
         return self.indices[_key(levels)]
+
+    def _far(self, levels: Levels) -> NDArray[np.float64]:
+        return _distances(self._points, np.array(_point(self.space, levels)))
+
+    def _taken_by(self, told: Sequence[Told]) -> set[int]:
+        """A function of what is told; only what was added since is looked at, for there may be ten thousand."""
+        if len(told) < self._num_told:
+            self._taken, self._num_told = set(), 0
+        for each in told[self._num_told :]:
+            self._taken.add(self._order[_key(each.levels)])
+            if len(self._taken) == len(self.levels):
+                self._taken = set()
+        self._num_told = len(told)
+        return self._taken
 
 
 def _within(space: Space, setting: Levels) -> dict[str, Level]:

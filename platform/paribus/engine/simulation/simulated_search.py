@@ -52,9 +52,11 @@ def simulate_search(search: Search, curves: Curves, *, workers: int) -> SearchEn
 class _Simulation:
     def __init__(self, search: Search, curves: Curves) -> None:
         _check_epochs(search, curves)
-        self.search, self.curves = search, curves
         scheduler = scheduler_of(search.scheduler)
         self.table = OnTable(sampler_of(search), search, curves)
+        start = tuple(map(self.table.nearest, search.start))
+        search = replace(search, start=start, baseline=self.table.nearest(search.central))
+        self.search, self.curves = search, curves
         self.walk = Walk(search, self.table, scheduler, 1 if isinstance(scheduler, FullBudget) else curves.num_epochs)
         self.epochs = 0
         self._done: dict[int, int] = {}
