@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
+from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
 from paribus.execution.trial_spec import outbox_of
@@ -172,7 +174,10 @@ def _planned(study: Study, options: Options, uri: str | None) -> Preview:
     if uri is None:
         note = "no ledger is up, so nothing counts as done (paribus up)"
         return make_preview(study, home(), None, options, note=note)
-    return make_preview(study, home(), _records(study, uri), options)
+    from paribus.report.chance import judged_when_read
+
+    near = partial(trials_near, study, uri, judged_when_read(home()))
+    return make_preview(study, home(), _records(study, uri), options, near=near)
 
 
 def _look(preview: Preview, options: Options, uri: str) -> str:

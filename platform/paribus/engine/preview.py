@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.engine.code_digest import trial_code
+from paribus.engine.nearest import nearest_spread
 from paribus.engine.options import Options
 from paribus.engine.outlook import Outlook, outlook_of, seconds_by_arm
 from paribus.engine.variables import Prices, check_variables, prices
@@ -106,8 +107,11 @@ def make_preview(
     *,
     only: frozenset[Action] | None = None,
     note: str = "",
+    near: Callable[[], Sequence[TrialRecord]] = tuple,
 ) -> Preview:
     """The plan of a study given the ledger's records; None where the ledger could not be asked.
+
+    `near` gives trials of other studies, whose spread stands for this one's as long as it has no replicates.
 
     Raises:
         DataError, AnalysisError: what training or the verdicts would refuse.
@@ -138,7 +142,7 @@ def make_preview(
     measured = {record.trial_id: record for record in own or ()}
     timed, paid = seconds_by_arm(plan, measured), prices()
     seconds, num_untimed = _seconds(plan, timed)
-    power = _power(study, measured, drawn, min(samples))
+    power = _power(study, _spread(study, measured, drawn, near), min(samples))
     step = study.primary.resolution(min(samples))
     return Preview(
         plan=plan,
@@ -244,8 +248,13 @@ def num_eval_of(study: Study, home: Path) -> list[int]:
     return samples
 
 
-def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
-    """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
+def _spread(
+    study: Study,
+    measured: Mapping[str, TrialRecord],
+    drawn: Sequence[Trial],
+    near: Callable[[], Sequence[TrialRecord]],
+) -> tuple[float, str]:
+    """The sd of paired differences, and whose it is: of the plan's own trials, of the nearest study, or assumed."""
     metric = study.primary
     by_arm: dict[Arm, dict[int, float]] = {}
     for trial in drawn:
@@ -254,10 +263,13 @@ def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Tr
             by_arm.setdefault(trial.arm, {})[trial.replicate] = record.metrics[study.metric]
     spreads = [sd for arm in by_arm if (sd := _delta_sd(study, arm, by_arm)) is not None]
     if spreads:
-        sd = sorted(spreads)[len(spreads) // 2]
-        source = f"the median over {len(spreads)} contrasts in the ledger"
-    else:
-        sd, source = metric.sd * 2**0.5, "assumed, until the ledger has replicates"
+        return sorted(spreads)[len(spreads) // 2], f"the median over {len(spreads)} contrasts in the ledger"
+    return nearest_spread(study, near()) or (metric.sd * 2**0.5, "assumed, until the ledger has replicates")
+
+
+def _power(study: Study, spread: tuple[float, str], num_eval: int) -> Power:
+    """What the study can tell whose paired differences have that sd, from that source."""
+    metric, (sd, source) = study.primary, spread
     replicates, alpha = _reach(study)
     found = power_of_study(
         sd,

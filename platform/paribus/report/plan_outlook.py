@@ -49,7 +49,8 @@ def _takes(preview: Preview) -> str:
         found = f"takes {outlook.for_effect} for an effect of that size and {outlook.for_equivalence} for equivalence"
     option = outlook.at(outlook.needed)
     cost = f" ({_cost(option, preview)})" if option is not None else ""
-    assumed = f"; a spread of {power.sd:.2g} is assumed" if power.source.startswith("assumed") else ""
+    # Whose spread it is, where it is not the study's own.
+    assumed = f"; the spread of {power.sd:.2g} is {power.source.split(',')[0]}" if "until" in power.source else ""
     return f"{found}{cost}{assumed}"
 
 
