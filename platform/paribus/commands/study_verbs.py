@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 def plan(study: Study, options: Options) -> int:
     """Print what `run` would do; trains nothing."""
-    return _printed(planned(study, options), options)
+    return printed(planned(study, options), options)
 
 
 def run(study: Study, options: Options) -> int:
@@ -45,7 +46,7 @@ def retry(study: Study, options: Options) -> int:
 
 def status(study: Study, options: Options) -> int:
     """Print how far the study is."""
-    return _printed(recorded(study, options), options)
+    return printed(recorded(study, options), options)
 
 
 def report(study: Study, options: Options) -> int:
@@ -88,15 +89,15 @@ def recorded(study: Study, options: Options) -> Answer:
     return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)
 
 
-def judged(study: Study, options: Options) -> Answer:
-    """Effects, verdicts and the claim; one row a contrast."""
+def judged(study: Study, options: Options, notes: Sequence[str] = ()) -> Answer:
+    """Effects, verdicts and the claim; one row a contrast. `notes` are what else is to be said of it."""
     from paribus.report.drawing.tables import display_rows
     from paribus.report.drawing.terminal import text_of
 
-    found = _judged(study, options)
+    found = _judged(study, options, notes)
     title = f"{found.title}: {study.question}"
-    rows, notes = display_rows(found.judged), found.lines()
-    return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=notes)
+    rows, lines = display_rows(found.judged), found.lines()
+    return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=lines)
 
 
 def ran(study: Study, options: Options) -> Answer:
@@ -106,7 +107,7 @@ def ran(study: Study, options: Options) -> Answer:
     return replace(judged(study, options), code=code)
 
 
-def _judged(study: Study, options: Options) -> StudyReport:
+def _judged(study: Study, options: Options, notes: Sequence[str] = ()) -> StudyReport:
     """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
     from paribus.report.reading import judge
 
@@ -114,6 +115,7 @@ def _judged(study: Study, options: Options) -> StudyReport:
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
+        found = replace(found, notes=(*found.notes, *notes))
         if options.html:
             from paribus.report.drawing.html_page import write_html
 
@@ -138,7 +140,8 @@ def _unsent(study: Study, options: Options) -> list[str]:
     return unsent_lines(outbox_of(home(), study.name, settings_of(study, options.declared)))
 
 
-def _printed(answer: Answer, options: Options) -> int:
+def printed(answer: Answer, options: Options) -> int:
+    """Print what a verb found, as text or as data."""
     say(json.dumps(answer.data, indent=2) if options.json else answer)
     return 0
 

@@ -150,8 +150,8 @@ def make_search_preview(
             whole = scheduler.keep(whole)
         if whole < search.top:
             notes.append(
-                f"{search.scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, and the "
-                f"best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
+                f"{search.scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, and "
+                f"the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
             )
     return SearchPreview(
         search=search,

@@ -11,9 +11,11 @@ from paribus.recipe.components.component import own_of
 from paribus.recipe.components.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
+from paribus.study.domains import domain_as_json, domain_from_json
 from paribus.study.own_metrics import facts_of, told_metric
 from paribus.study.plan import Place
 from paribus.study.study import Study
+from paribus.study.tuning import Tuning, tuned_as_json, tuned_from_json
 from paribus.study.words import Arm, Claim, Level, level_from_json
 
 
@@ -43,7 +45,7 @@ def write_study(study: Study) -> str:
     """The study as JSON; its base is written out whole, because presets may change, and so is what its own components
     take, because their files may be gone."""
     base = preset(study.base) if isinstance(study.base, str) else study.base
-    apart = ("base", "claim", "own_metrics")
+    apart = ("base", "claim", "own_metrics", "nuisance", "tuning", "tuned")
     plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in apart}
     plain |= (
         {"own_metrics": {name: facts_of(one) for name, one in study.own_metrics.items()}} if study.own_metrics else {}
@@ -52,6 +54,9 @@ def write_study(study: Study) -> str:
     adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
     own = {"components": components} if (components := _components(study)) else {}
     whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **own}
+    if study.nuisance:
+        nuisance = {path: domain_as_json(domain) for path, domain in study.nuisance.items()}
+        whole |= {"nuisance": nuisance, "tuning": asdict(study.tuning), "tuned": tuned_as_json(study)}
     return json.dumps(whole, indent=2, default=dict)
 
 
@@ -104,6 +109,10 @@ def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
         )
     if adaptive := document.pop("adaptive", None):
         document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
+    if "nuisance" in document:
+        document["nuisance"] = {path: domain_from_json(each) for path, each in document["nuisance"].items()}
+        document["tuning"] = Tuning(**document["tuning"])
+        document["tuned"] = tuned_from_json(document["tuned"], level_from_json, _arm)
     document["own_metrics"] = {name: told_metric(facts) for name, facts in document.get("own_metrics", {}).items()}
     if claim := document["claim"]:
         claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}

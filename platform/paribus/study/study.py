@@ -25,8 +25,10 @@ from paribus.study.designs import (
     one_at_a_time,
     without_excluded,
 )
+from paribus.study.domains import Domain
 from paribus.study.fractions import fractional, latin_square
 from paribus.study.own_metrics import known_metrics, with_own
+from paribus.study.tuning import Tuning, check_tuning
 from paribus.study.words import Arm, Claim, Level
 
 Design = Literal[
@@ -63,6 +65,8 @@ class Study:
             those from each other.
         metric: the primary metric, which verdicts are about: one of ours, or `"module:Name"` of one's own. Secondary
             ones of one's own are named in `fixed={"metrics": (...)}`.
+        nuisance: what is tuned afresh in every arm, as the space of a search; `tuning` says how. Each arm is then
+            judged at its own best setting, which `tuned` has once the tuning has ended.
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
         alpha: family-wise error of false verdicts of each kind.
         seed: of the study; replicates draw theirs from it.
@@ -87,6 +91,8 @@ class Study:
     ablate: Mapping[str, Level | Mapping[str, Level]] = field(default_factory=dict)
     exclude: Sequence[Mapping[str, tuple[Level, ...]]] = ()
     resolution: int = 4
+    nuisance: Mapping[str, Domain | tuple[Level, ...]] = field(default_factory=dict)
+    tuning: Tuning = field(default_factory=Tuning)
     metric: str = "top1"
     margin: float = 0.5
     alpha: float = 0.05
@@ -94,6 +100,7 @@ class Study:
     claim: Claim | None = None
     question: str = ""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+    tuned: Mapping[Arm, Mapping[str, Level]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._find_metrics()
@@ -113,6 +120,7 @@ class Study:
             raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
         self._check_baseline()
         self._check_recipes()
+        check_tuning(self)
         check_claim(self)
 
     @cached_property
@@ -206,8 +214,8 @@ class Study:
         return tuple(arm for arm in self.arms if self.baseline_of(arm) == arm)
 
     def recipe_of(self, arm: Arm) -> Recipe:
-        """The recipe that the trials of an arm train."""
-        return self.base_recipe.replace(arm.as_dict())
+        """The recipe that the trials of an arm train, at the arm's own setting of what was tuned."""
+        return self.base_recipe.replace({**arm.as_dict(), **self.tuned.get(arm, {})})
 
     def caveats(self) -> dict[str, Any]:
         """Everything that all arms share, by path: what the findings are conditional on."""
