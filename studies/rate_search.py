@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Does a search over rate, weight decay, momentum and batch size find better than the preset's own on digits?
 
-27 settings by TPE and ASHA, then the best 3 and the preset's x 8 fresh replicates, 3 CPU-minutes on two fifths of digits.
+27 settings by TPE and ASHA, then the best 3 and the preset's x 8 replicates, 3 CPU-minutes on two fifths of digits.
 """
 
 from paribus import Choice, Float, Search, main

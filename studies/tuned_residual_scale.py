@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Is damping of the residual branch still of use once each arm has its own learning rate?
 
-At ten times the usual rate damping helps (residual_scale.py); here the rate is tuned in each arm, over as many settings.
+At ten times the usual rate damping helps (residual_scale.py); here each arm's rate is tuned, over as many settings.
 """
 
 from paribus import Claim, Float, Study, Tuning, main

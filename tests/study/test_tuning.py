@@ -43,6 +43,8 @@ def test_the_tuned_study_trains_each_arm_at_its_own_setting_and_compares_the_sam
     assert tuned.baselines == plain.baselines
     assert "optimizer.lr" not in tuned.caveats()
     assert settings_of(tuned) == settings_of(plain), "a study run goes on from its tuning"
+    floor = tuned_study(study(noise_floor=True), found)
+    assert [floor.recipe_of(arm).optimizer.lr for arm in floor.trained] == [0.5, 0.02, 0.02], "the baseline's, again"
 
 
 def test_a_tuned_study_goes_through_its_document() -> None:

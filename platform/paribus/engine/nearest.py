@@ -1,10 +1,10 @@
-"""The spread of paired differences in the nearest study of the ledger, where a study has no replicates yet."""
+"""The spread of paired differences where a study has no pairs yet: of its baseline's runs, or of the nearest study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median, stdev
+from statistics import median, stdev, variance
 from typing import TYPE_CHECKING
 
 from paribus.recipe.identity import result_bearing
@@ -12,7 +12,9 @@ from paribus.recipe.paths import leaves
 
 if TYPE_CHECKING:
     from paribus.recipe import Recipe
+    from paribus.study.plan import Trial
     from paribus.study.study import Study
+    from paribus.study.words import Arm
     from paribus.tracking.ledger import Judge
     from paribus.tracking.trials.record import TrialRecord
 
@@ -61,6 +63,48 @@ def nearest_spread(study: Study, records: Sequence[TrialRecord]) -> tuple[float,
             of_what = f"the median over {len(spreads)} contrasts" if spreads else "two unpaired runs"
             return sd, f"{of_what} of {near.study} in the ledger, {_unlike(near, own)}, until this study has replicates"
     return None
+
+
+def unpaired_spread(study: Study, by_arm: Mapping[Arm, Mapping[int, float]]) -> tuple[float, str] | None:
+    """The sd of a difference of two unpaired runs of the study's own baselines, and of those that were trained again.
+
+    It is that of one run, pooled over them, times the root of two: what a pilot tells before any arm is trained.
+    """
+    runs = runs_of_baselines(study, by_arm)
+    if runs is None or not runs.sd:
+        return None
+    return runs.sd * 2**0.5, f"of unpaired runs ({runs.num} of the baseline), until arms have replicates"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """What `num` runs of baselines tell of chance: the sd of one, pooled over them, of so many degrees of freedom."""
+
+    sd: float
+    freedom: int
+    num: int
+
+
+def runs_of_baselines(study: Study, by_arm: Mapping[Arm, Mapping[int, float]]) -> Runs | None:
+    """The spread of the baselines' runs, and of those trained again; None below two degrees of freedom."""
+    runs = [list(by_arm[arm].values()) for arm in (*study.baselines, *study.floors) if len(by_arm.get(arm, ())) > 1]
+    freedom = sum(len(values) - 1 for values in runs)
+    if freedom < _LEAST - 1:
+        return None
+    sd = (sum((len(values) - 1) * variance(values) for values in runs) / freedom) ** 0.5
+    return Runs(sd=sd, freedom=freedom, num=sum(map(len, runs)))
+
+
+def values_by_arm(
+    drawn: Iterable[Trial], measured: Mapping[str, TrialRecord], metric: str
+) -> dict[Arm, dict[int, float]]:
+    """The metric of the finished trials of a plan, by arm and replicate."""
+    found: dict[Arm, dict[int, float]] = {}
+    for trial in drawn:
+        record = measured.get(trial.id)
+        if record is not None and record.outcome == "finished" and metric in record.metrics:
+            found.setdefault(trial.arm, {})[trial.replicate] = record.metrics[metric]
+    return found
 
 
 def _arms(records: Sequence[TrialRecord], metric: str) -> list[_Arm]:

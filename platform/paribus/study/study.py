@@ -27,6 +27,7 @@ from paribus.study.designs import (
 )
 from paribus.study.domains import Domain
 from paribus.study.fractions import fractional, latin_square
+from paribus.study.noise_floor import floor_arms
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.tuning import Tuning, check_tuning
 from paribus.study.words import Arm, Claim, Level
@@ -70,6 +71,8 @@ class Study:
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
         alpha: family-wise error of false verdicts of each kind.
         seed: of the study; replicates draw theirs from it.
+        noise_floor: whether each baseline is trained again with other seeds (A/A): what a difference without an effect
+            looks like, in the same tables and figures, and no part of the tests.
         claim: the published statement that the study tests.
         question: one line; by default the first sentence of the study file's docstring.
         own_metrics: left out, for the files beside the study have them; a study that is read from a ledger has here
@@ -97,6 +100,7 @@ class Study:
     margin: float = 0.5
     alpha: float = 0.05
     seed: int = 0
+    noise_floor: bool = False
     claim: Claim | None = None
     question: str = ""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
@@ -213,9 +217,19 @@ class Study:
         """The arms that others are compared with, one per stratum."""
         return tuple(arm for arm in self.arms if self.baseline_of(arm) == arm)
 
+    @cached_property
+    def floors(self) -> tuple[Arm, ...]:
+        """The baselines that are trained again, where a noise floor is asked for."""
+        return floor_arms(self.baselines) if self.noise_floor else ()
+
+    @property
+    def trained(self) -> tuple[Arm, ...]:
+        """All that has trials: the arms, and the noise floor's."""
+        return (*self.arms, *self.floors)
+
     def recipe_of(self, arm: Arm) -> Recipe:
         """The recipe that the trials of an arm train, at the arm's own setting of what was tuned."""
-        return self.base_recipe.replace({**arm.as_dict(), **self.tuned.get(arm, {})})
+        return self.base_recipe.replace({**arm.as_dict(), **self.tuned.get(Arm(arm.levels), {})})
 
     def caveats(self) -> dict[str, Any]:
         """Everything that all arms share, by path: what the findings are conditional on."""
