@@ -99,7 +99,7 @@ def study_answer(study: Study, verb: str, options: dict[str, Any]) -> Answer:
         raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
     asked = {"plan": verbs.planned, "run": verbs.ran, "status": verbs.recorded, "report": verbs.judged}
     with manifests_read_once():
-        return asked[verb](study, Options(**options))
+        return asked[verb](_matched(study), Options(**options))
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
@@ -243,7 +243,17 @@ def _study_verb(args: argparse.Namespace) -> int:
         "export": verbs.export,
     }[args.verb]
     with manifests_read_once():
-        return action(study, _options(args))
+        return action(_matched(study), _options(args))
+
+
+def _matched(study: Study) -> Study:
+    """The study with its arms matched, if they are to be."""
+    if not study.match:
+        return study
+    from paribus.engine.matched_arms import matched
+    from paribus.host.home import home
+
+    return matched(study, home())
 
 
 def _varied(study: Study, args: argparse.Namespace) -> Study:

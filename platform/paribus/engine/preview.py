@@ -13,6 +13,7 @@ from paribus.engine.variables import check_variables
 from paribus.errors import DataError
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
+from paribus.study.document import matched_rows
 from paribus.study.effects import differences_in, questions_of
 from paribus.study.fractions import aliases
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
@@ -74,6 +75,7 @@ class Preview:
             "failure_rate_found": self.power.failure_rate,
             "effects": asdict(self.power.effects) if self.power.effects else None,
             "aliases": self.aliases,
+            "matched": matched_rows(self.plan.study.matched),
             "sd": self.power.sd,
             "sd_source": self.power.source,
             "worker_seconds": self.seconds,

@@ -26,6 +26,7 @@ from paribus.study.designs import (
     without_excluded,
 )
 from paribus.study.fractions import fractional, latin_square
+from paribus.study.matching import Matched, check_match, to_match
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.words import Arm, Claim, Level
 
@@ -61,6 +62,9 @@ class Study:
         exclude: combinations that are no arms (factorial, one_at_a_time): mappings from paths to tuples of levels.
         resolution: of the fraction: 3 mixes main effects with interactions of two factors, 4 keeps them apart, 5 also
             those from each other.
+        match: what each arm must have as much of as its baseline: `params`, or `flops` of a forward pass.
+        free: with `match`, the number of the recipe that is set in each arm to come nearest, such as `model.width`.
+        match_tolerance: the share of the baseline's figure beyond which an arm is told not to be matched.
         metric: the primary metric, which verdicts are about: one of ours, or `"module:Name"` of one's own. Secondary
             ones of one's own are named in `fixed={"metrics": (...)}`.
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
@@ -68,6 +72,7 @@ class Study:
         seed: of the study; replicates draw theirs from it.
         claim: the published statement that the study tests.
         question: one line; by default the first sentence of the study file's docstring.
+        matched: left out, for the free numbers are found when the study is planned; they are kept with it.
         own_metrics: left out, for the files beside the study have them; a study that is read from a ledger has here
             what the ledger keeps of them.
 
@@ -87,12 +92,16 @@ class Study:
     ablate: Mapping[str, Level | Mapping[str, Level]] = field(default_factory=dict)
     exclude: Sequence[Mapping[str, tuple[Level, ...]]] = ()
     resolution: int = 4
+    match: str = ""
+    free: str = ""
+    match_tolerance: float = 0.02
     metric: str = "top1"
     margin: float = 0.5
     alpha: float = 0.05
     seed: int = 0
     claim: Claim | None = None
     question: str = ""
+    matched: Sequence[Matched] = field(default=(), repr=False)
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,12 +116,15 @@ class Study:
         object.__setattr__(self, "exclude", tuple(dict(pattern) for pattern in self.exclude))
         check_arms(self.arms)
         check_trials(self)
+        if self.matched and {found.arm for found in self.matched} != {*to_match(self)}:
+            object.__setattr__(self, "matched", ())  # those of other arms
         # What an ablation takes away may be fixed: it is what the full recipe has.
         if clash := set(self.arms[0].as_dict()) & set(self.fixed) - {*self._taken}:
             path = min(clash)
             raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
         self._check_baseline()
         self._check_recipes()
+        check_match(self)
         check_claim(self)
 
     @cached_property
@@ -181,8 +193,13 @@ class Study:
         return tuple(arm for arm in self.arms if self.baseline_of(arm) == arm)
 
     def recipe_of(self, arm: Arm) -> Recipe:
-        """The recipe that the trials of an arm train."""
-        return self.base_recipe.replace(arm.as_dict())
+        """The recipe that the trials of an arm train; of one that is yet to be matched, that of its levels alone."""
+        free = {self.free: self._free_numbers[arm]} if arm in self._free_numbers else {}
+        return self.base_recipe.replace({**arm.as_dict(), **free})
+
+    @cached_property
+    def _free_numbers(self) -> dict[Arm, Level]:
+        return {found.arm: found.value for found in self.matched}
 
     def caveats(self) -> dict[str, Any]:
         """Everything that all arms share, by path: what the findings are conditional on."""
@@ -198,7 +215,7 @@ class Study:
         # A whole part that is set now, such as a budget, takes the place of its fields that were set before.
         kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
         settings = {**kept, **(fixed or {})}
-        return replace(self, base=base or self.base, fixed=settings, **fields)
+        return replace(self, base=base or self.base, fixed=settings, **{"matched": (), **fields})
 
     def __getattr__(self, name: str) -> Any:
         if name in _CALLS:
@@ -277,7 +294,7 @@ class Study:
         return {path: known[path] for path in paths}
 
     def _check_recipes(self) -> None:
-        kept = {*self.fixed} - {*self._taken}
+        kept = {*self.fixed} - {*self._taken, self.free}
         fixed = {path: value for path, value in leaves(self.base_recipe.model_dump()) if path in kept}
         seen: dict[str, Arm] = {}
         for arm in self.arms:
