@@ -163,6 +163,15 @@ def test_rows_are_trained_on_as_they_are_given_and_resumed_anywhere(name: str, t
     assert keys_and_pixels(recipe.replace({"data.cache": "never"}), tmp_path) == whole
 
 
+def test_some_of_its_training_rows_can_be_held_out_and_evaluated_on(tmp_path: Path) -> None:
+    whole, apart = (open_feed(recipe_of("Scans").replace({"data.holdout": share}), tmp_path) for share in (0.0, 0.3))
+    assert (apart.num_train, apart.num_eval, apart.digest) == (14, 6, whole.digest)
+    trained = {apart.train.index.keys[row] for row in apart.order.chosen.tolist()}
+    assert trained.isdisjoint(apart.eval_keys)
+    assert trained | set(apart.eval_keys) == set(whole.train.index.keys)
+    assert [key for batch in apart.evaluation() for key in batch.keys] == apart.eval_keys
+
+
 def test_the_digest_is_that_of_the_contents_on_any_machine_and_the_id_and_code_follow(
     module: Path, tmp_path: Path
 ) -> None:

@@ -14,8 +14,8 @@ from paribus.commands.answer import Answer
 from paribus.commands.main import study_answer, study_main
 from paribus.study import Study, StudyError
 from paribus.study.search import Search
-from paribus.study.study import printable, question_of
 from paribus.study.study_file import READING
+from paribus.study.words import printable, question_of
 
 
 def main(study: Study | Search, arguments: Sequence[str] | None) -> None:

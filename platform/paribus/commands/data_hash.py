@@ -120,9 +120,11 @@ def _streams(args: argparse.Namespace) -> Iterator[_Stream]:
         return
     if args.study_seed is not None:
         raise RecipeError(f"--study-seed: {args.file} has a seed of its own; leave one of the two out")
+    from paribus.engine.matched_arms import matched
+    from paribus.host.home import home
     from paribus.study.study_file import load_only_study
 
-    study = load_only_study(args.file).vary(base=args.base, fixed=settings)
+    study = matched(load_only_study(args.file).vary(base=args.base, fixed=settings), home())
     if args.replicate is not None and args.replicate > study.replicates:
         raise RecipeError(f"--replicate {args.replicate}: {study.name} has {study.replicates} replicates")
     # Its seeds alone tell replicates apart: with both given, all are one.

@@ -17,7 +17,7 @@ from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
 from paribus.study import Study, StudyError
 from paribus.study.search import Search
-from paribus.study.study import printable
+from paribus.study.words import printable
 
 if TYPE_CHECKING:
     from paribus.engine.options import Options
@@ -101,7 +101,7 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
     if unknown := sorted(set(options) - set(allowed)):
         raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
     with manifests_read_once():
-        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(study, Options(**options))
+        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(_matched(study), Options(**options))
         return found
 
 
@@ -251,8 +251,18 @@ def _study_verb(args: argparse.Namespace) -> int:
 
     study, args.declared = _varied(args.study, args), args.study
     with manifests_read_once():
-        found: int = getattr(_verbs_of(study), args.verb)(study, _options(args))
+        found: int = getattr(_verbs_of(study), args.verb)(_matched(study), _options(args))
         return found
+
+
+def _matched(study: Study | Search) -> Study | Search:
+    """The study with its arms matched, if they are to be."""
+    if isinstance(study, Search) or not study.match:
+        return study
+    from paribus.engine.matched_arms import matched
+    from paribus.host.home import home
+
+    return matched(study, home())
 
 
 def _varied(study: Study | Search, args: argparse.Namespace) -> Study | Search:

@@ -15,6 +15,7 @@ from paribus.engine.variables import Prices, check_variables, prices
 from paribus.errors import DataError
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
+from paribus.study.document import matched_rows
 from paribus.study.effects import differences_in, questions_of
 from paribus.study.fractions import aliases
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
@@ -79,6 +80,7 @@ class Preview:
             "failure_rate_found": self.power.failure_rate,
             "effects": asdict(self.power.effects) if self.power.effects else None,
             "aliases": self.aliases,
+            "matched": matched_rows(self.plan.study.matched),
             "sd": self.power.sd,
             "sd_source": self.power.source,
             "outlook": self.outlook.as_dict(),

@@ -52,6 +52,11 @@ def count(model: Family, size: int, in_channels: int = 3, num_classes: int = 10)
     return Complexity(_num_params(net), counter.get_total_flops(), sum(activations))
 
 
+def count_params(model: Family, in_channels: int, num_classes: int) -> int:
+    """The trainable numbers alone, without a forward pass."""
+    return _num_params(outline(model, in_channels, num_classes))
+
+
 def quick_count(model: Family, size: int, in_channels: int, num_classes: int) -> dict[str, int]:
     """`num_params`, and `flops` of nets that are ours throughout, as `count` finds them: for a process that trains.
 

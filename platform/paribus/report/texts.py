@@ -9,6 +9,7 @@ from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
 from paribus.report.plan_outlook import curve_lines, headline
+from paribus.study.matching import match_sentence, violations
 from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.study.words import KILLS
@@ -38,6 +39,8 @@ def plan_text(preview: Preview) -> str:
     ]
     lines += [f"    {count:>4} {_action(action, preview)}" for action, count in plan.counts().items()]
     lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.trained]
+    lines += [f"  match {found.arm.name}: {match_sentence(study, found)}" for found in study.matched]
+    lines += [f"  match {line}" for line in violations(study, {})]
     lines += [f"  fixed {path} = {level}" for path, level in study.fixed.items()]
     lines += [f"  cannot tell apart {', '.join(chain)}" for chain in preview.aliases]
     lines += [f"  detects {line}" for line in _detects(preview)]
@@ -77,7 +80,18 @@ def record_notes(study: Study, records: Sequence[TrialRecord], broken: Sequence[
     """What a report and the dashboard say of the records that a judgement rests on; `broken` are its broken pairs."""
     from paribus.report.mixtures import mixtures
 
-    return (*broken, *mixtures(study, records), *faults_of(records), *crash_notes(records), *lost_notes(records))
+    told = (*broken, *match_notes(study, records), *mixtures(study, records))
+    return (*told, *faults_of(records), *crash_notes(records), *lost_notes(records))
+
+
+def match_notes(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """By what the arms were matched with their baselines, and which miss by what their trials measured."""
+    if not study.matched:
+        return ()
+    name = {"params": "num_params"}.get(study.match, study.match)
+    figures = {record.arm: record.metrics[name] for record in records if record.metrics.get(name)}
+    by = "; ".join(f"{found.arm.name}: {match_sentence(study, found)}" for found in study.matched)
+    return (f"the arms were matched on {study.match} by {study.free}: {by}", *violations(study, figures))
 
 
 def crash_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:

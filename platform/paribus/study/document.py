@@ -1,7 +1,7 @@
 """A study as a JSON document, so that the ledger holds what a report needs without the study's file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -12,6 +12,7 @@ from paribus.recipe.components.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
 from paribus.study.domains import domain_as_json, domain_from_json
+from paribus.study.matching import Matched
 from paribus.study.own_metrics import facts_of, told_metric
 from paribus.study.plan import Place
 from paribus.study.study import Study
@@ -45,7 +46,8 @@ def write_study(study: Study) -> str:
     """The study as JSON; its base is written out whole, because presets may change, and so is what its own components
     take, because their files may be gone."""
     base = preset(study.base) if isinstance(study.base, str) else study.base
-    apart = ("base", "claim", "own_metrics", "nuisance", "tuning", "tuned")
+    apart = ["base", "claim", "own_metrics", "nuisance", "tuning", "tuned", "matched"]
+    apart += [] if study.match else ["match", "free", "match_tolerance"]
     plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in apart}
     plain |= (
         {"own_metrics": {name: facts_of(one) for name, one in study.own_metrics.items()}} if study.own_metrics else {}
@@ -53,11 +55,25 @@ def write_study(study: Study) -> str:
     claim = asdict(study.claim) if study.claim else None
     adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
     own = {"components": components} if (components := _components(study)) else {}
-    whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **own}
+    matched = {"matched": matched_rows(study.matched)} if study.match else {}
+    whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **matched, **own}
     if study.nuisance:
         nuisance = {path: domain_as_json(domain) for path, domain in study.nuisance.items()}
         whole |= {"nuisance": nuisance, "tuning": asdict(study.tuning), "tuned": tuned_as_json(study)}
     return json.dumps(whole, indent=2, default=dict)
+
+
+def matched_rows(matched: Sequence[Matched]) -> list[dict[str, Any]]:
+    """What arms were matched by, as plain data."""
+    return [{"arm": one.arm.levels, "value": one.value, "figure": one.figure, "target": one.target} for one in matched]
+
+
+def matched_of(rows: list[dict[str, Any]]) -> tuple[Matched, ...]:
+    """What `matched_rows` wrote."""
+    return tuple(
+        Matched(arm=arm_from_json(row["arm"]), value=row["value"], figure=int(row["figure"]), target=int(row["target"]))
+        for row in rows
+    )
 
 
 def _components(study: Study) -> Recorded:
@@ -113,6 +129,7 @@ def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
         document["nuisance"] = {path: domain_from_json(each) for path, each in document["nuisance"].items()}
         document["tuning"] = Tuning(**document["tuning"])
         document["tuned"] = tuned_from_json(document["tuned"], level_from_json, arm_from_json)
+    document["matched"] = matched_of(document.get("matched", []))
     document["own_metrics"] = {name: told_metric(facts) for name, facts in document.get("own_metrics", {}).items()}
     if claim := document["claim"]:
         claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}

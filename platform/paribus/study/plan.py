@@ -7,6 +7,8 @@ from functools import cache
 from typing import Literal
 
 from paribus.recipe import Recipe, Seeds, trial_id
+from paribus.study.designs import StudyError
+from paribus.study.matching import is_unmatched
 from paribus.study.noise_floor import floor_seeds
 from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
@@ -79,6 +81,11 @@ class Plan:
 
 def trials(study: Study, data_digest: Callable[[Recipe], str]) -> tuple[Trial, ...]:
     """Every trial of the study, replicate-major: stopped early, it still has whole replicates of all arms."""
+    if is_unmatched(study):
+        raise StudyError(
+            f"the arms of {study.name!r} are to be matched on {study.match} and have not been: every command does so, "
+            "and in a program paribus.engine.matched_arms.matched"
+        )
     recipes = {arm: study.recipe_of(arm) for arm in study.arms}
     digests = {data: data_digest(recipe) for data, recipe in {r.data: r for r in recipes.values()}.items()}
     drawn = []

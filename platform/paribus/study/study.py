@@ -1,6 +1,5 @@
 """The study: a question, its arms and how they are judged. One frozen object in one short file."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +26,7 @@ from paribus.study.designs import (
 )
 from paribus.study.domains import Domain
 from paribus.study.fractions import fractional, latin_square
+from paribus.study.matching import Matched, check_match, to_match
 from paribus.study.noise_floor import floor_arms
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.tuning import Tuning, check_tuning
@@ -64,6 +64,9 @@ class Study:
         exclude: combinations that are no arms (factorial, one_at_a_time): mappings from paths to tuples of levels.
         resolution: of the fraction: 3 mixes main effects with interactions of two factors, 4 keeps them apart, 5 also
             those from each other.
+        match: what each arm must have as much of as its baseline: `params`, or `flops` of a forward pass.
+        free: with `match`, the number of the recipe that is set in each arm to come nearest, such as `model.width`.
+        match_tolerance: the share of the baseline's figure beyond which an arm is told not to be matched.
         metric: the primary metric, which verdicts are about: one of ours, or `"module:Name"` of one's own. Secondary
             ones of one's own are named in `fixed={"metrics": (...)}`.
         nuisance: what is tuned afresh in every arm, as the space of a search; `tuning` says how. Each arm is then
@@ -75,6 +78,7 @@ class Study:
             looks like, in the same tables and figures, and no part of the tests.
         claim: the published statement that the study tests.
         question: one line; by default the first sentence of the study file's docstring.
+        matched: left out, for the free numbers are found when the study is planned; they are kept with it.
         own_metrics: left out, for the files beside the study have them; a study that is read from a ledger has here
             what the ledger keeps of them.
 
@@ -96,6 +100,9 @@ class Study:
     resolution: int = 4
     nuisance: Mapping[str, Domain | tuple[Level, ...]] = field(default_factory=dict)
     tuning: Tuning = field(default_factory=Tuning)
+    match: str = ""
+    free: str = ""
+    match_tolerance: float = 0.02
     metric: str = "top1"
     margin: float = 0.5
     alpha: float = 0.05
@@ -103,6 +110,7 @@ class Study:
     noise_floor: bool = False
     claim: Claim | None = None
     question: str = ""
+    matched: Sequence[Matched] = field(default=(), repr=False)
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
     tuned: Mapping[Arm, Mapping[str, Level]] = field(default_factory=dict, repr=False)
 
@@ -118,6 +126,8 @@ class Study:
         object.__setattr__(self, "exclude", tuple(dict(pattern) for pattern in self.exclude))
         check_arms(self.arms)
         check_trials(self)
+        if self.matched and {found.arm for found in self.matched} != {*to_match(self)}:
+            object.__setattr__(self, "matched", ())  # those of other arms
         # What an ablation takes away may be fixed: it is what the full recipe has.
         if clash := self._paths & set(self.fixed) - {*self._taken}:
             path = min(clash)
@@ -125,6 +135,7 @@ class Study:
         self._check_baseline()
         self._check_recipes()
         check_tuning(self)
+        check_match(self)
         check_claim(self)
 
     @cached_property
@@ -228,8 +239,17 @@ class Study:
         return (*self.arms, *self.floors)
 
     def recipe_of(self, arm: Arm) -> Recipe:
-        """The recipe that the trials of an arm train, at the arm's own setting of what was tuned."""
-        return self.base_recipe.replace({**arm.as_dict(), **self.tuned.get(Arm(arm.levels), {})})
+        """The recipe that the trials of an arm train, at its own setting of what was matched and tuned.
+
+        Of an arm that is yet to be matched or tuned it is that of its levels alone.
+        """
+        own = Arm(arm.levels)  # the noise floor's is its baseline's
+        free = {self.free: self._free_numbers[own]} if own in self._free_numbers else {}
+        return self.base_recipe.replace({**arm.as_dict(), **free, **self.tuned.get(own, {})})
+
+    @cached_property
+    def _free_numbers(self) -> dict[Arm, Level]:
+        return {found.arm: found.value for found in self.matched}
 
     def caveats(self) -> dict[str, Any]:
         """Everything that all arms share, by path: what the findings are conditional on."""
@@ -245,7 +265,7 @@ class Study:
         # A whole part that is set now, such as a budget, takes the place of its fields that were set before.
         kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
         settings = {**kept, **(fixed or {})}
-        return replace(self, base=base or self.base, fixed=settings, **fields)
+        return replace(self, base=base or self.base, fixed=settings, **{"matched": (), **fields})
 
     def __getattr__(self, name: str) -> Any:
         if name in _CALLS:
@@ -328,7 +348,7 @@ class Study:
         return any(holds_another(other, [path]) for arm in self.arms_listed if path in arm for other in arm)
 
     def _check_recipes(self) -> None:
-        kept = {*self.fixed} - {*self._taken}
+        kept = {*self.fixed} - {*self._taken, self.free}
         fixed = {path: value for path, value in leaves(self.base_recipe.model_dump()) if path in kept}
         seen: dict[str, Arm] = {}
         for arm in self.arms:
@@ -378,15 +398,3 @@ def _levels(levels: Any) -> Any:
 
 def _level(level: Any) -> Any:
     return as_text(level) if isinstance(level, Component) or (isinstance(level, dict) and "kind" in level) else level
-
-
-def question_of(docstring: str | None) -> str:
-    """The question of a docstring: its first sentence, up to the question mark; else its first paragraph."""
-    paragraph = (docstring or "").strip().split("\n\n")[0].replace("\n", " ")
-    question, mark, _ = paragraph.partition("?")
-    return question + mark if mark else paragraph
-
-
-def printable(name: str) -> str:
-    """A file's name as any terminal takes it: what is not UTF-8 in it becomes a replacement character."""
-    return os.fsencode(name).decode("utf-8", "replace")

@@ -19,7 +19,7 @@ from paribus.recipe import Recipe
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study
 from paribus.study.search import CONFIRMED, Search
-from paribus.study.study import printable, question_of
+from paribus.study.words import printable, question_of
 
 # Set while a command reads a study file: the command runs the study, the file must not.
 READING: ContextVar[bool] = ContextVar("READING", default=False)

@@ -59,7 +59,7 @@ def check_tuning(study: Study) -> None:
     if not isinstance(study.nuisance, Mapping):
         raise StudyError(f"nuisance = {brief(study.nuisance)}: map paths to what they may take, as in a search")
     taken: dict[str, str] = {path: "a factor" for arm in study.arms for path, _ in arm.levels}
-    taken |= dict.fromkeys(study.fixed, "fixed")
+    taken |= dict.fromkeys(study.fixed, "fixed") | ({study.free: "what matches the arms"} if study.match else {})
     if clash := [path for path in study.nuisance if path in taken]:
         raise StudyError(f"{clash[0]!r} is to be tuned in every arm and is {taken[clash[0]]}: drop one of the two")
     for arm in study.arms:
@@ -78,7 +78,7 @@ def search_of(study: Study, arm: Arm) -> Search:
     how = study.tuning
     return Search(
         name=f"{study.name}{TUNING}",
-        base=study.base_recipe.replace(arm.as_dict()),
+        base=replace(study, tuned={}).recipe_of(arm),
         space=study.nuisance,
         metric=study.metric,
         trials=how.trials,

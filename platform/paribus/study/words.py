@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -176,3 +177,15 @@ def arm_from_json(pairs: Any) -> Arm:
 def level_from_json(value: Any) -> Level:
     """A level as JSON gives it back: lists are tuples again."""
     return tuple(value) if isinstance(value, list) else value
+
+
+def question_of(docstring: str | None) -> str:
+    """The question of a docstring: its first sentence, up to the question mark; else its first paragraph."""
+    paragraph = (docstring or "").strip().split("\n\n")[0].replace("\n", " ")
+    question, mark, _ = paragraph.partition("?")
+    return question + mark if mark else paragraph
+
+
+def printable(name: str) -> str:
+    """A file's name as any terminal takes it: what is not UTF-8 in it becomes a replacement character."""
+    return os.fsencode(name).decode("utf-8", "replace")
