@@ -108,7 +108,7 @@ def choose_metric(analysis: StudyAnalysis) -> str:
 
 def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str) -> None:
     """The figure, the verdict table with its downloads, and the notes."""
-    contrasts = [c for c in (*analysis.contrasts, *analysis.secondary) if c.metric.name == metric]
+    contrasts = [c for c in (*analysis.on_primary, *analysis.secondary) if c.metric.name == metric]
     if not contrasts:
         st.info("There is no contrast: the study has a baseline and no other arm.")
         return
@@ -147,7 +147,7 @@ _HELP = {
 
 
 def _verdict_frame(uri: str, view: StudyView, analysis: StudyAnalysis, contrasts: list[Contrast]) -> pd.DataFrame:
-    keys = [(c.arm, c.metric.name) for c in (*analysis.contrasts, *analysis.secondary)]
+    keys = [(c.arm, c.metric.name) for c in (*analysis.on_primary, *analysis.secondary)]
     shown = dict(zip(keys, display_rows(analysis, secondary=True), strict=True))
     rows = []
     for contrast in contrasts:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from paribus.recipe import Recipe, preset
-from paribus.study import Adaptive, Choice, Claim, Float, Int, Search, Study
+from paribus.study import Adaptive, Choice, Claim, Float, Int, Search, Study, Tuning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ __all__ = [
     "Recipe",
     "Search",
     "Study",
+    "Tuning",
     "main",
     "plan",
     "preset",

@@ -58,7 +58,7 @@ def test_the_first_line_says_what_cannot_be_resolved_and_what_would_do(home: Pat
     needed = found.outlook.needed
     assert needed is not None
     assert f"{found.outlook.for_effect} for an effect of that size and {found.outlook.for_equivalence} for eq" in line
-    assert f"({3 * needed} trials to train); a spread of 3.1 is assumed" in line
+    assert f"({3 * needed} trials to train); the spread of 3.1 is assumed" in line
     enough = preview(replace(STUDY, replicates=needed), home)
     assert enough.outlook.resolves
     assert not preview(replace(STUDY, replicates=needed - 1), home).outlook.resolves
@@ -74,7 +74,7 @@ def test_the_first_line_says_what_cannot_be_resolved_and_what_would_do(home: Pat
             replace(STUDY, factors={"model.width": (0.25,)}, baseline={"model.width": 0.25}),
             "nothing can be resolved: there is no arm beside the baseline",
         ),
-        (replace(STUDY, metric="log_likelihood", margin=1e-5), "which takes more than 10,000; a spread of 0.028 is"),
+        (replace(STUDY, metric="log_likelihood", margin=1e-5), "which takes more than 10,000; the spread of 0.028 is"),
         (replace(STUDY, replicates=Adaptive((3, 5, 40))), "looks up to 40 replicates see effects of"),
         (
             replace(STUDY, replicates=Adaptive((3, 5, 40), trials=30)),

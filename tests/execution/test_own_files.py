@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from paribus.engine.code_digest import trial_code
 from paribus.execution.executor import cluster
 from paribus.execution.own_files import check_nodes, packed, references
 from paribus.plugins import stand_beside
@@ -21,6 +22,7 @@ def test_a_worker_imports_a_component_whose_file_is_not_there_any_more(
     (tmp_path / "luggage.py").write_text("from torch import nn\nclass Hat(nn.Hardtanh):\n    pass\n")
     stand_beside(tmp_path)
     recipes = [Recipe().replace({"model.activation": "travelling:Hat"})]
+    code = trial_code(recipes[0])
     with packed(recipes) as modules, cluster(1, modules):
         import ray
 
@@ -31,9 +33,12 @@ def test_a_worker_imports_a_component_whose_file_is_not_there_any_more(
             import luggage
             import travelling
 
-            return travelling.Hat.__module__, Path(travelling.__file__).name, luggage.__file__ != travelling.__file__
+            return travelling.Hat.__module__, Path(travelling.__file__), Path(luggage.__file__)
 
-        assert ray.get(ray.remote(found).options(num_cpus=0).remote()) == ("luggage", "travelling.py", True)
+        module, *files = ray.get(ray.remote(found).options(num_cpus=0).remote())
+        assert (module, *(file.name for file in files)) == ("luggage", "travelling.py", "luggage.py")
+        # What counts is looked for beside the component's file: all that travels has to lie together there, too.
+        assert ray.get(ray.remote(trial_code).options(num_cpus=0).remote(recipes[0])) == code
         check_nodes(references(recipes))
         with pytest.raises(RecipeError, match=r"not found on the node .*there is no module 'nowhere'"):
             check_nodes((("activation", "nowhere:Hat"),))

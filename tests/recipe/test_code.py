@@ -251,6 +251,32 @@ def test_a_users_own_component_counts_with_what_it_imports_from_beside_it(own: C
     assert own("return 3", "return 4", name="") != own(name="")
 
 
+def test_a_component_may_be_named_where_it_is_imported(tmp_path: Path) -> None:
+    """As packages offer what lies in their files; what it is made of counts, wherever it is."""
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    ways = {
+        "from .act import Snake": 1,
+        "from .act import *": 1,
+        "from .act import Other as Snake": 0,
+        "from torch.nn import Mish as Snake": 0,
+        "from torch.nn import *": 0,
+        "from . import act\nSnake = act.Snake": 1,
+        "from . import act\nglobals()['Snake'] = act.Snake": 1,
+    }
+    for text, counts in ways.items():
+        (parts / "__init__.py").write_text(text)
+        codes = set()
+        for alpha in (1, 2):
+            (parts / "act.py").write_text(f"class Snake:\n    alpha = {alpha}\n\nclass Other:\n    pass\n")
+            codes.add(code_of(WIDE, (Own(parts / "__init__.py", "Snake"),)))
+        assert len(codes) == 1 + counts, text
+    (parts / "__init__.py").write_text("from .act import Snake\nSnake.alpha = 3\n")
+    before = code_of(WIDE, (Own(parts / "__init__.py", "Snake"),))
+    (parts / "__init__.py").write_text("from .act import Snake\nSnake.alpha = 4\n")
+    assert code_of(WIDE, (Own(parts / "__init__.py", "Snake"),)) != before
+
+
 def test_a_file_that_is_no_python_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def broken(:\n")
     with pytest.raises(CodeError, match=r"mine\.py .* cannot be read as Python"):

@@ -183,15 +183,15 @@ def trials_asked(data: StudyData, stage: Stage) -> int:
 def asked_by_looks(study: Study, results: Sequence[TrialResult], num_eval: int | None) -> dict[Arm, int]:
     """The replicates that every arm is to have by now, of the study that these results are of; all, without looks."""
     if study.adaptive is None:
-        return dict.fromkeys(study.arms, study.replicates)
+        return dict.fromkeys(study.trained, study.replicates)
     data = index_results(study, results, num_eval)
     return replicates_asked(data, stage_of(data, study.primary, study.adaptive))
 
 
 def replicates_asked(data: StudyData, stage: Stage) -> dict[Arm, int]:
-    """The replicates that every arm is to have by now; a baseline has those of whoever is compared with it."""
+    """The replicates that every arm is to have by now; a baseline and its noise floor have those of its contrasts."""
     asked = dict.fromkeys(data.study.arms, 0)
     for arm in data.compared:
         for side in (arm, data.study.baseline_of(arm)):
             asked[side] = max(asked[side], stage.asked_of(arm))
-    return asked
+    return asked | {floor: asked[data.study.baseline_of(floor)] for floor in data.study.floors}

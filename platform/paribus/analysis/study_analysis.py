@@ -14,6 +14,7 @@ from paribus.analysis.contrasts import Contrast, values_of
 from paribus.analysis.effects import Effect, effect_notes, effects_on
 from paribus.analysis.looks import Looks
 from paribus.analysis.metrics import check_margin
+from paribus.analysis.noise_floor import floor_notes, floors_on
 from paribus.analysis.rule_notes import rule_notes
 from paribus.analysis.stages import Stage, replicates_asked, stage_notes, stage_of
 from paribus.analysis.statistics.pairing import Pairing
@@ -30,7 +31,8 @@ class StudyAnalysis:
     """Everything that a report, a dashboard or a terminal shows of a study; partial results give partial answers.
 
     `contrasts` are on the primary metric and carry verdicts; `secondary` ones carry intervals alone, and so do the
-    `effects` of factors over all arms, on the primary metric, where the design tells them apart. `exploratory`
+    `effects` of factors over all arms, on the primary metric, where the design tells them apart; `floor` holds the
+    baselines against themselves with other seeds, where the study has a noise floor. `exploratory`
     says that a scheduler cut trials: print the word beside every number. `asked` are the replicates of each arm that
     are asked for by now.
     """
@@ -46,6 +48,7 @@ class StudyAnalysis:
     contrasts: tuple[Contrast, ...]
     secondary: tuple[Contrast, ...]
     effects: tuple[Effect, ...]
+    floor: tuple[Contrast, ...]
     claim: ClaimOutcome | None
     pairing: Pairing | None
     exploratory: bool
@@ -65,6 +68,11 @@ class StudyAnalysis:
         """Trials that came to an end of their own: trained to it, or failed to train."""
         words: tuple[Outcome, ...] = ("finished", *FAILED_TO_TRAIN)
         return sum(self.outcomes.get(word, 0) for word in words)
+
+    @property
+    def on_primary(self) -> tuple[Contrast, ...]:
+        """What tables and figures of the primary metric show: the contrasts, and the noise floor beside them."""
+        return (*self.contrasts, *self.floor)
 
     def verdict_counts(self) -> dict[str, int]:
         """How many contrasts came to each verdict, in the order of the verdict words."""
@@ -91,7 +99,7 @@ def analyse(
         AnalysisError: a margin below one evaluation example, two results for one arm and
             replicate, or results judged on test sets of different sizes.
     """
-    known = [r for r in results if r.arm in study.arms and (not replicates or r.replicate in replicates)]
+    known = [r for r in results if r.arm in study.trained and (not replicates or r.replicate in replicates)]
     metric = study.primary
     data = index_results(study, known, num_eval, replicates)
     check_margin(study.margin, metric, data.num_eval)
@@ -104,7 +112,8 @@ def analyse(
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
     # Where cells stop at different replicates, for what they showed, a mean over them is not theirs.
     effects = () if stage else effects_on(data, metric)
-    asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.arms, data.num_asked)
+    floor = floors_on(data, metric)
+    asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.trained, data.num_asked)
     setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
     return StudyAnalysis(
         study=study.name,
@@ -118,6 +127,7 @@ def analyse(
         contrasts=tuple(contrasts),
         secondary=tuple(secondary),
         effects=effects,
+        floor=floor,
         claim=conditioned(judge_claim(study.claim, contrasts, setting) if study.claim else None, seen, broken),
         pairing=_pairing_of_study(data, metric, contrasts),
         exploratory=any(result.outcome == "stopped" for result in known),
@@ -129,6 +139,7 @@ def analyse(
             *_study_notes(data, metric, known, stage, sum(asked.values())),
             *rule_notes(data, metric, contrasts),
             *effect_notes(data, effects),
+            *floor_notes(contrasts, floor, data.level),
         ),
         looks=seen,
     )
@@ -143,8 +154,8 @@ def _looks_told(data: StudyData, contrasts: Sequence[Contrast], looks: Looks | N
 
 def _arms(data: StudyData, metrics: Sequence[Metric]) -> tuple[ArmSummary, ...]:
     return tuple(
-        summarise(arm, arm not in data.compared, data.trials, data.replicates, metrics, data.level)
-        for arm in data.study.arms
+        summarise(arm, arm in data.study.baselines, data.trials, data.replicates, metrics, data.level)
+        for arm in data.study.trained
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from paribus.commands.answer import Answer
@@ -53,6 +54,8 @@ _OPTIONS = {
     "status": ("ledger",),
     "report": ("ledger", "fresh", "html", "markdown"),
 }
+# What answers each of them.
+_ASKED = {"plan": "planned", "run": "ran", "status": "recorded", "report": "judged"}
 _STUDY_EXAMPLES = """examples:
   {name} plan                                   what would run, and what it can tell
   {name}                                        run it, or complete it
@@ -91,20 +94,24 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
     Raises:
         StudyError: an option that the verb has not.
     """
-    from paribus.commands import search_verbs, study_verbs
     from paribus.engine.options import Options
     from paribus.shards.catalog import manifests_read_once
 
     allowed = _OPTIONS[verb]
     if unknown := sorted(set(options) - set(allowed)):
         raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
-    made = Options(**options)
     with manifests_read_once():
-        if isinstance(study, Search):
-            found = {"plan": search_verbs.planned, "run": search_verbs.ran, "status": search_verbs.recorded}
-            return found.get(verb, search_verbs.judged)(study, made)
-        asked = {"plan": study_verbs.planned, "run": study_verbs.ran, "status": study_verbs.recorded}
-        return asked.get(verb, study_verbs.judged)(study, made)
+        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(study, Options(**options))
+        return found
+
+
+def _verbs_of(study: Study | Search) -> ModuleType:
+    """The verbs of a study, of one whose arms are tuned first, or of a search."""
+    from paribus.commands import search_verbs, study_verbs, tuned_verbs
+
+    if isinstance(study, Search):
+        return search_verbs
+    return tuned_verbs if study.nuisance and not study.tuned else study_verbs
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
@@ -240,15 +247,11 @@ def _file_verb(args: argparse.Namespace) -> int:
 
 
 def _study_verb(args: argparse.Namespace) -> int:
-    from paribus.commands import search_verbs, study_verbs
     from paribus.shards.catalog import manifests_read_once
 
     study, args.declared = _varied(args.study, args), args.study
     with manifests_read_once():
-        if isinstance(study, Search):
-            found: int = getattr(search_verbs, args.verb)(study, _options(args))
-        else:
-            found = getattr(study_verbs, args.verb)(study, _options(args))
+        found: int = getattr(_verbs_of(study), args.verb)(study, _options(args))
         return found
 
 

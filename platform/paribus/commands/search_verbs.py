@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
+from paribus.commands.study_verbs import printed
 from paribus.engine.options import Options
 from paribus.engine.search_preview import SearchPreview, make_search_preview, tried_row
 from paribus.execution.trial_spec import outbox_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def plan(search: Search, options: Options) -> int:
     """Print what `run` would do; trains nothing."""
-    return _printed(planned(search, options), options)
+    return printed(planned(search, options), options)
 
 
 def run(search: Search, options: Options) -> int:
@@ -51,12 +52,12 @@ def retry(search: Search, options: Options) -> int:
 
 def status(search: Search, options: Options) -> int:
     """Print how far the search is."""
-    return _printed(recorded(search, options), options)
+    return printed(recorded(search, options), options)
 
 
 def report(search: Search, options: Options) -> int:
     """Print what was found, and what of it stood up."""
-    return _printed(judged(search, options), options)
+    return printed(judged(search, options), options)
 
 
 def export(search: Search, options: Options) -> int:
@@ -152,8 +153,3 @@ def _confirmation(preview: SearchPreview, options: Options) -> StudyReport | Non
 
 def _unsent(search: Search, options: Options) -> list[str]:
     return unsent_lines(outbox_of(home(), search.name, settings_of(search, options.declared)))
-
-
-def _printed(answer: Answer, options: Options) -> int:
-    say(json.dumps(answer.data, indent=2) if options.json else answer)
-    return 0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
+from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
 from paribus.execution.trial_spec import outbox_of
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 def plan(study: Study, options: Options) -> int:
     """Print what `run` would do; trains nothing."""
-    return _printed(planned(study, options), options)
+    return printed(planned(study, options), options)
 
 
 def run(study: Study, options: Options) -> int:
@@ -43,7 +46,7 @@ def retry(study: Study, options: Options) -> int:
 
 def status(study: Study, options: Options) -> int:
     """Print how far the study is."""
-    return _printed(recorded(study, options), options)
+    return printed(recorded(study, options), options)
 
 
 def report(study: Study, options: Options) -> int:
@@ -86,15 +89,15 @@ def recorded(study: Study, options: Options) -> Answer:
     return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)
 
 
-def judged(study: Study, options: Options) -> Answer:
-    """Effects, verdicts and the claim; one row a contrast."""
+def judged(study: Study, options: Options, notes: Sequence[str] = ()) -> Answer:
+    """Effects, verdicts and the claim; one row a contrast. `notes` are what else is to be said of it."""
     from paribus.report.drawing.tables import display_rows
     from paribus.report.drawing.terminal import text_of
 
-    found = _judged(study, options)
+    found = _judged(study, options, notes)
     title = f"{found.title}: {study.question}"
-    rows, notes = display_rows(found.judged), found.lines()
-    return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=notes)
+    rows, lines = display_rows(found.judged), found.lines()
+    return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=lines)
 
 
 def ran(study: Study, options: Options) -> Answer:
@@ -104,7 +107,7 @@ def ran(study: Study, options: Options) -> Answer:
     return replace(judged(study, options), code=code)
 
 
-def _judged(study: Study, options: Options) -> StudyReport:
+def _judged(study: Study, options: Options, notes: Sequence[str] = ()) -> StudyReport:
     """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
     from paribus.report.reading import judge
 
@@ -112,6 +115,7 @@ def _judged(study: Study, options: Options) -> StudyReport:
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
+        found = replace(found, notes=(*found.notes, *notes))
         if options.html:
             from paribus.report.drawing.html_page import write_html
 
@@ -136,7 +140,8 @@ def _unsent(study: Study, options: Options) -> list[str]:
     return unsent_lines(outbox_of(home(), study.name, settings_of(study, options.declared)))
 
 
-def _printed(answer: Answer, options: Options) -> int:
+def printed(answer: Answer, options: Options) -> int:
+    """Print what a verb found, as text or as data."""
     say(json.dumps(answer.data, indent=2) if options.json else answer)
     return 0
 
@@ -172,7 +177,10 @@ def _planned(study: Study, options: Options, uri: str | None) -> Preview:
     if uri is None:
         note = "no ledger is up, so nothing counts as done (paribus up)"
         return make_preview(study, home(), None, options, note=note)
-    return make_preview(study, home(), _records(study, uri), options)
+    from paribus.report.chance import judged_when_read
+
+    near = partial(trials_near, study, uri, judged_when_read(home()))
+    return make_preview(study, home(), _records(study, uri), options, near=near)
 
 
 def _look(preview: Preview, options: Options, uri: str) -> str:

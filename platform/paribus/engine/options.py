@@ -10,7 +10,8 @@ from paribus.study.search import Search
 class Options:
     """The options of the study verbs; each verb uses those that `--help` lists for it.
 
-    `declared` is the study as its file has it, before --base and --set; None: it is not varied.
+    `pilot` are the replicates of the baseline that a pilot trains; None: it is none. `declared` is the study as its
+    file has it, before --base and --set; None: it is not varied.
     """
 
     ledger: str | None = None
@@ -21,4 +22,5 @@ class Options:
     markdown: str | None = None
     json: bool = False
     fresh: bool = False
+    pilot: int | None = None
     declared: Study | Search | None = None

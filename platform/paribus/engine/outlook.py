@@ -117,7 +117,7 @@ def _levels(study: Study, needed: int) -> list[tuple[int, float]]:
 
 def _option(plan: Plan, tells: PowerPoint, seconds: Mapping[Arm, float], prices: Prices) -> Option:
     """What is left to train for so many replicates of every arm; an arm that none has timed costs the others' mean."""
-    done = dict.fromkeys(plan.study.arms, 0)
+    done = dict.fromkeys(plan.study.trained, 0)
     for step in plan.steps:
         done[step.trial.arm] += step.action == "skip" and step.trial.replicate <= tells.replicates
     left = {arm: tells.replicates - ended for arm, ended in done.items()}

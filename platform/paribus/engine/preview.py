@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.engine.code_digest import trial_code
+from paribus.engine.nearest import nearest_spread, unpaired_spread, values_by_arm
 from paribus.engine.options import Options
 from paribus.engine.outlook import Outlook, outlook_of, seconds_by_arm
 from paribus.engine.variables import Prices, check_variables, prices
@@ -45,6 +46,7 @@ class Preview:
     records: Sequence[TrialRecord] | None
     settings: Settings
     look: str
+    pilot: bool = False
 
     def redone(self) -> frozenset[str]:
         """The digests of the code of results that are to be trained again."""
@@ -106,8 +108,11 @@ def make_preview(
     *,
     only: frozenset[Action] | None = None,
     note: str = "",
+    near: Callable[[], Sequence[TrialRecord]] = tuple,
 ) -> Preview:
     """The plan of a study given the ledger's records; None where the ledger could not be asked.
+
+    `near` gives trials of other studies, whose spread stands for this one's as long as it has no replicates.
 
     Raises:
         DataError, AnalysisError: what training or the verdicts would refuse.
@@ -133,12 +138,12 @@ def make_preview(
         accept_code=options.accept_code,
         redo=options.redo,
         only=only,
-        wanted=_wanted(study, own or (), min(samples)),
+        wanted=_wanted(study, own or (), min(samples), options.pilot),
     )
     measured = {record.trial_id: record for record in own or ()}
     timed, paid = seconds_by_arm(plan, measured), prices()
     seconds, num_untimed = _seconds(plan, timed)
-    power = _power(study, measured, drawn, min(samples))
+    power = _power(study, _spread(study, measured, drawn, near), min(samples))
     step = study.primary.resolution(min(samples))
     return Preview(
         plan=plan,
@@ -151,11 +156,15 @@ def make_preview(
         records=own,
         settings=settings_of(study, options.declared),
         look="",
+        pilot=options.pilot is not None,
     )
 
 
-def _wanted(study: Study, own: Sequence[TrialRecord], num_eval: int) -> Callable[[Trial], bool]:
-    """Which trials are asked for by now: all, or those of the next planned look."""
+def _wanted(study: Study, own: Sequence[TrialRecord], num_eval: int, pilot: int | None) -> Callable[[Trial], bool]:
+    """Which trials are asked for by now: all, those of the next planned look, or a pilot's, which compare nothing."""
+    if pilot is not None:
+        first = {*study.baselines, *study.floors}
+        return lambda trial: trial.arm in first and trial.replicate <= pilot
     if study.adaptive is None:
         return lambda trial: True
     from paribus.analysis.stages import asked_by_looks
@@ -244,20 +253,26 @@ def num_eval_of(study: Study, home: Path) -> list[int]:
     return samples
 
 
-def _power(study: Study, measured: Mapping[str, TrialRecord], drawn: Sequence[Trial], num_eval: int) -> Power:
-    """From the spread of the plan's own trials where the ledger has some, else from a stated default."""
+def _spread(
+    study: Study,
+    measured: Mapping[str, TrialRecord],
+    drawn: Sequence[Trial],
+    near: Callable[[], Sequence[TrialRecord]],
+) -> tuple[float, str]:
+    """The sd of paired differences, and whose it is: of the plan's own trials, of the nearest study, or assumed."""
     metric = study.primary
-    by_arm: dict[Arm, dict[int, float]] = {}
-    for trial in drawn:
-        record = measured.get(trial.id)
-        if record is not None and record.outcome == "finished" and study.metric in record.metrics:
-            by_arm.setdefault(trial.arm, {})[trial.replicate] = record.metrics[study.metric]
-    spreads = [sd for arm in by_arm if (sd := _delta_sd(study, arm, by_arm)) is not None]
+    by_arm = values_by_arm(drawn, measured, study.metric)
+    spreads = [sd for arm in study.arms if arm in by_arm and (sd := _delta_sd(study, arm, by_arm)) is not None]
     if spreads:
-        sd = sorted(spreads)[len(spreads) // 2]
-        source = f"the median over {len(spreads)} contrasts in the ledger"
-    else:
-        sd, source = metric.sd * 2**0.5, "assumed, until the ledger has replicates"
+        return sorted(spreads)[len(spreads) // 2], f"the median over {len(spreads)} contrasts in the ledger"
+    if unpaired := unpaired_spread(study, by_arm):
+        return unpaired
+    return nearest_spread(study, near()) or (metric.sd * 2**0.5, "assumed, until the ledger has replicates")
+
+
+def _power(study: Study, spread: tuple[float, str], num_eval: int) -> Power:
+    """What the study can tell whose paired differences have that sd, from that source."""
+    metric, (sd, source) = study.primary, spread
     replicates, alpha = _reach(study)
     found = power_of_study(
         sd,
@@ -281,8 +296,8 @@ def _reach(study: Study) -> tuple[int, float]:
         return study.replicates, study.alpha
     from paribus.analysis.statistics.spending import level_at
 
-    most = planned.trials or len(study.arms) * planned
-    index = max(index for index, look in enumerate(planned.looks) if len(study.arms) * look <= most)
+    most = planned.trials or len(study.trained) * planned
+    index = max(index for index, look in enumerate(planned.looks) if len(study.trained) * look <= most)
     return planned.looks[index], level_at(planned.looks, index, study.alpha, sides=2)
 
 

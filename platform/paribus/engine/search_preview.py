@@ -14,6 +14,7 @@ from paribus.engine.options import Options
 from paribus.engine.preview import check_own_of, num_eval_of
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import Scheduler, scheduler_of
+from paribus.engine.schedulers.halving import Halving
 from paribus.engine.search_records import Curves, own_records, trial_of, tried_of
 from paribus.engine.variables import check_variables
 from paribus.engine.walk import Tried, Walk
@@ -143,6 +144,15 @@ def make_search_preview(
     notes = [note] if note else []
     if size is not None and size < search.trials:
         notes.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
+    if isinstance(scheduler, Halving) and search.confirm:
+        whole = walk.planned
+        for _ in scheduler.rungs_of(0, epochs)[:-1]:
+            whole = scheduler.keep(whole)
+        if whole < search.top:
+            notes.append(
+                f"{search.scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, and "
+                f"the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
+            )
     return SearchPreview(
         search=search,
         settings=settings_of(search, options.declared),

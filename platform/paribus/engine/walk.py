@@ -177,6 +177,22 @@ class Walk:
             distinct.setdefault(frozenset(each.levels.items()), each)
         return list(distinct.values())[: self.search.top]
 
+    def history(self) -> list[tuple[int, float]]:
+        """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
+        found: list[tuple[int, float]] = []
+        sign, best = self.search.primary.sign, None
+        for number in sorted(self._in["finished"]):
+            value = self.tried[number].metrics[self.search.metric]
+            best = value if best is None else max(best, value, key=lambda one: sign * one)
+            found.append((number, best))
+        return found
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every trial that there will be has ended."""
+        open_ones = self._in["running"] or self._in["interrupted"] or self._in["paused"]
+        return not open_ones and (len(self.tried) >= self.planned or self._spent())
+
     @property
     def spent_s(self) -> float:
         """Seconds of workers so far."""

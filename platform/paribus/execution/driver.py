@@ -10,6 +10,7 @@ from pathlib import Path
 
 from paribus.engine.code_digest import versions
 from paribus.engine.looks import check_fresh
+from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
 from paribus.engine.variables import CHECKPOINT_S, DRAIN_S, seconds
@@ -18,6 +19,7 @@ from paribus.execution.study_ledger import StudyLedger
 from paribus.execution.trial_spec import Context, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
+from paribus.report.chance import judged_when_read
 from paribus.report.texts import plan_text, stale_text
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
@@ -46,7 +48,8 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
     try:
         records = ledger.known()
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
-        preview = make_preview(study, folder, records, options, only=only, note=note)
+        near = partial(trials_near, study, uri, judged_when_read(folder)) if records is not None else tuple
+        preview = make_preview(study, folder, records, options, only=only, note=note, near=near)
         say(plan_text(preview))
         if preview.plan.counts().get("stale"):
             warn(f"\n{stale_text(preview)}")

@@ -35,6 +35,8 @@ _TUNE_SETTINGS = {
 }
 
 _SCRATCH = "paribus-tune-"
+# What each worker calls as it starts, where files of the user's travel.
+_SETUP = "paribus.execution.own_files.stand_where_they_lie"
 
 
 class ClusterError(RuntimeError):
@@ -45,7 +47,7 @@ class ClusterError(RuntimeError):
 def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterator[str]:
     """Connect to the cluster at RAY_ADDRESS or the one running on this machine; else start one for the while.
 
-    `modules` are Python files and packages that its workers get, see own_files.py.
+    `modules` are folders of Python files that its workers get, see own_files.py.
 
     Yields a phrase that says which. Only a cluster that this call started is shut down at its end.
 
@@ -133,9 +135,9 @@ def _enter(address: str, modules: Sequence[str] = ()) -> None:
         os.environ.update(strange)
 
 
-def _carrying(modules: Sequence[str]) -> dict[str, list[str]] | None:
+def _carrying(modules: Sequence[str]) -> dict[str, object] | None:
     """Ray's runtime environment; None, which costs nothing, where nothing has to travel."""
-    return {"py_modules": list(modules)} if modules else None
+    return {"py_modules": list(modules), "worker_process_setup_hook": _SETUP} if modules else None
 
 
 def _why_not(place: Path, error: RayStartError) -> str:

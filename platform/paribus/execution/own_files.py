@@ -6,19 +6,25 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from paribus.plugins import files_of, is_installed, place_of
+from paribus.plugins import files_of, is_installed, place_of, stand_beside
 from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.components.component import own_of
+
+# Where they lie on a node, in the folder that Ray unpacks: below a name that nobody imports anything else by.
+_FOLDER = "paribus_own_files"
 
 
 @contextmanager
 def packed(recipes: Iterable[Recipe]) -> Iterator[tuple[str, ...]]:
-    """Within the block the modules and packages to give to Ray's `py_modules`: copies of the user's files alone.
+    """Within the block what to give to Ray's `py_modules`: one folder with copies of the user's files alone, or none.
 
-    A folder of the user's may hold data and notes, and a package's other files may be of a later study's.
+    A folder of the user's may hold data and notes, and a package's other files may be of a later study's. It is one
+    folder, since Ray unpacks each module of several apart, and a node would then not find what a component imports
+    beside it; `stand_where_they_lie` puts it on the path there.
     """
     distinct = list(dict.fromkeys(recipes))
     roots = {
@@ -31,10 +37,16 @@ def packed(recipes: Iterable[Recipe]) -> Iterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="paribus-own-") as told:
         for file in files:
             root = max((root for root in roots if root in file.parents), key=lambda root: len(root.parts))
-            there = Path(told) / file.relative_to(root)
+            there = Path(told) / _FOLDER / file.relative_to(root)
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, there)
-        yield tuple(sorted(str(path) for path in Path(told).iterdir()))
+        yield tuple(str(path) for path in Path(told).iterdir())
+
+
+def stand_where_they_lie() -> None:
+    """What Ray calls in each worker as it starts: the files that travelled lie beside one another, as at the driver."""
+    found = find_spec(_FOLDER)
+    stand_beside(*map(Path, (found and found.submodule_search_locations) or ()))
 
 
 def references(recipes: Iterable[Recipe]) -> tuple[tuple[str, str], ...]:

@@ -24,12 +24,12 @@ from paribus.report.search_report import search_report
 from paribus.report.search_texts import found_text, search_plan_text, stale_search_text
 from paribus.study.plan import Step, Trial
 from paribus.study.search import Search
-from paribus.study.settings import settings_of
+from paribus.study.settings import Settings, settings_of
 from paribus.tracking.errors import LeaseHeld, LedgerUnreachable
 
 
-def drive_search(search: Search, options: Options, uri: str) -> int:
-    """Walk on from what the ledger knows, then confirm what was found.
+def drive_search(search: Search, options: Options, uri: str, settings: Settings | None = None) -> int:
+    """Walk on from what the ledger knows, then confirm what was found; `settings` are those of a search in a study.
 
     Returns the exit code: 0 if it came to its end, 1 if nothing was found, a trial of the confirmation failed or the
     ledger does not have all of it, 3 if results of other code are in the way.
@@ -41,7 +41,7 @@ def drive_search(search: Search, options: Options, uri: str) -> int:
         ClusterError: there is no cluster, or a trial asks for more than it has.
         StudyError, SchedulerError: a sampler or scheduler that cannot be, or settings that never fit each other.
     """
-    folder, settings = home(), settings_of(search, options.declared)
+    folder, settings = home(), settings or settings_of(search, options.declared)
     ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings)
     try:
         records = ledger.known()
@@ -50,7 +50,7 @@ def drive_search(search: Search, options: Options, uri: str) -> int:
                 f"MLflow at {uri} does not answer, and what the search has tried is there: start it (paribus up), and "
                 "the same command goes on"
             )
-        preview = make_search_preview(search, folder, records, ledger.curves, options)
+        preview = replace(make_search_preview(search, folder, records, ledger.curves, options), settings=settings)
         say(search_plan_text(preview))
         if preview.stale:
             warn(f"\n{stale_search_text(preview)}")
@@ -179,6 +179,7 @@ class Driven:
         """What a worker is to train now; None where it has to wait."""
         found = self.walk.next()
         if isinstance(found, str):
+            self._tidy()  # a budget or a space may have ended just now
             self.over = True
             return "over"
         return None if found is None else self._step(found)

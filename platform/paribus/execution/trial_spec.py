@@ -9,7 +9,7 @@ from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
 from paribus.study.plan import Step, Trial
 from paribus.study.settings import Settings
-from paribus.study.words import Arm, column_names, level_from_json
+from paribus.study.words import arm_as_json, arm_from_json, column_names
 from paribus.tracking.trials.record import TrialRecord
 
 
@@ -56,7 +56,7 @@ def encode(step: Step) -> str:
     return json.dumps(
         {
             "id": trial.id,
-            "arm": trial.arm.levels,
+            "arm": arm_as_json(trial.arm),
             "replicate": trial.replicate,
             "seeds": trial.seeds.model_dump(),
             "recipe": trial.recipe.model_dump(),
@@ -74,7 +74,7 @@ def decode(text: str) -> Step:
     fields: dict[str, Any] = json.loads(text)
     trial = Trial(
         id=fields["id"],
-        arm=Arm(tuple((path, level_from_json(level)) for path, level in fields["arm"])),
+        arm=arm_from_json(fields["arm"]),
         replicate=fields["replicate"],
         seeds=Seeds(**fields["seeds"]),
         recipe=Recipe.read(json.dumps(fields["recipe"])),

@@ -23,7 +23,7 @@ _MOST_VALUES = 4
 def mixtures(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
     """A sentence for each thing that the trials of a contrast do not have in common; () where all agree."""
     judged = [record for record in records if record.outcome not in _NO_RESULT]
-    compared = {arm: study.baseline_of(arm) for arm in study.arms if arm not in study.baselines}
+    compared = {arm: study.baseline_of(arm) for arm in study.trained if arm not in study.baselines}
     facts = {"code": _program(study, judged), **_FACTS}
     found = (_sentence(name, {r.trial_id: told(r) for r in judged}, judged, compared) for name, told in facts.items())
     return tuple(sentence for sentence in found if sentence)
@@ -100,7 +100,7 @@ def _program(study: Study, judged: Sequence[TrialRecord]) -> Callable[[TrialReco
         last = sorted(judged, key=lambda record: record.started_ms)
         own = {record.arm: record.code for record in last}
     else:
-        own = {arm: trial_code(study.recipe_of(arm)) for arm in study.arms}
+        own = {arm: trial_code(study.recipe_of(arm)) for arm in study.trained}
     alike = len(set(own.values())) == 1
 
     def told(record: TrialRecord) -> str:

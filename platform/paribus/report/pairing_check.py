@@ -13,7 +13,8 @@ def stream_notes(study: Study, records: Iterable[TrialRecord]) -> tuple[str, ...
     """
     groups: dict[tuple[int, str], list[tuple[str, tuple[str, ...]]]] = {}
     for record in records:
-        if hashes := record.stream_hashes:
+        # A noise floor draws its own.
+        if (hashes := record.stream_hashes) and not record.arm.again:
             recipe = study.recipe_of(record.arm)
             kind = recipe.data.model_dump_json() + recipe.augment.model_dump_json()
             groups.setdefault((record.replicate, kind), []).append((record.arm_name, hashes))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paribus.engine.nearest import runs_of_baselines, values_by_arm
 from paribus.report.progress import show_duration
+from paribus.study.words import FAILED_TO_TRAIN
 
 if TYPE_CHECKING:
     from paribus.engine.outlook import Option
@@ -30,6 +32,32 @@ def headline(preview: Preview) -> str:
     return f"{within} see {seen}, and cannot resolve {margin}, which {_takes(preview)}"
 
 
+def pilot_text(preview: Preview) -> str:
+    """What a pilot found: the spread of the baseline's runs with its interval, their time, what the study takes."""
+    from paribus.analysis.statistics.intervals import sd_interval
+
+    study = preview.plan.study
+    measured = {record.trial_id: record for record in preview.records or ()}
+    first = [step.trial for step in preview.plan.steps if step.trial.arm in (*study.baselines, *study.floors)]
+    records = [measured[trial.id] for trial in first if trial.id in measured]
+    failed = sum(record.outcome in FAILED_TO_TRAIN for record in records)
+    runs = runs_of_baselines(study, values_by_arm(first, measured, study.metric))
+    lines = [f"pilot of {preview.title}: {sum(record.outcome is not None for record in records)} runs of the baseline"]
+    if runs is None:
+        lines.append("  a spread takes three runs that train to their end")
+    else:
+        low, high = sd_interval(runs.sd, runs.freedom + 1)
+        lines.append(
+            f"  one run has an sd of {runs.sd:.2g} [{low:.2g}, {high:.2g}] {study.primary.unit} of {study.metric}, "
+            f"over {runs.num} runs; the difference of two unpaired ones {2**0.5 * runs.sd:.2g}"
+        )
+    lines += [f"  {failed} of {len(records)} runs failed to train"] if failed else []
+    times = [record.metrics["total_s"] for record in records if "total_s" in record.metrics]
+    lines += [f"  a trial takes {show_duration(sum(times) / len(times))} of a worker"] if times else []
+    lines += [f"  {headline(preview)}", *(f"  {line}" for line in curve_lines(preview))]
+    return "\n".join([*lines, "  these are the study's own trials: `run` goes on from them"])
+
+
 def _within(preview: Preview) -> str:
     """How far the study goes: its replicates, or the last planned look that its budget reaches."""
     study, planned, replicates = preview.plan.study, preview.plan.study.adaptive, preview.outlook.replicates
@@ -49,7 +77,8 @@ def _takes(preview: Preview) -> str:
         found = f"takes {outlook.for_effect} for an effect of that size and {outlook.for_equivalence} for equivalence"
     option = outlook.at(outlook.needed)
     cost = f" ({_cost(option, preview)})" if option is not None else ""
-    assumed = f"; a spread of {power.sd:.2g} is assumed" if power.source.startswith("assumed") else ""
+    # Whose spread it is, where it is not the study's own.
+    assumed = f"; the spread of {power.sd:.2g} is {power.source.split(',')[0]}" if "until" in power.source else ""
     return f"{found}{cost}{assumed}"
 
 

@@ -67,14 +67,7 @@ class SearchReport:
 
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
-        found: list[tuple[int, float]] = []
-        sign, best = self.search.primary.sign, None
-        for each in self.tried:
-            if each.state == "finished":
-                value = each.metrics[self.search.metric]
-                best = value if best is None else max(best, value, key=lambda one: sign * one)
-                found.append((each.number, best))
-        return found
+        return self.preview.walk.history()
 
     def confirmed(self) -> list[Confirmed]:
         """What was confirmed, the baseline left out, in the order of the search."""

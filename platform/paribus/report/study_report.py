@@ -153,7 +153,7 @@ class StudyReport:
         if self.study is None:
             return {"": sorted({row.arm.name for row in self.trials})}
         groups = {arm.name: [arm.name] for arm in self.study.baselines}
-        for arm in self.study.arms:
+        for arm in self.study.trained:
             if (baseline := self.study.baseline_of(arm)) != arm:
                 groups[baseline.name].append(arm.name)
         return groups

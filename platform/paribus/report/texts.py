@@ -37,7 +37,7 @@ def plan_text(preview: Preview) -> str:
         f"  {_size(study, len(plan.steps))}, judged on {study.metric}, margin {study.margin:g} {study.primary.unit}",
     ]
     lines += [f"    {count:>4} {_action(action, preview)}" for action, count in plan.counts().items()]
-    lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.arms]
+    lines += [f"  arm   {arm.name}{_role(study, arm)}" for arm in study.trained]
     lines += [f"  fixed {path} = {level}" for path, level in study.fixed.items()]
     lines += [f"  cannot tell apart {', '.join(chain)}" for chain in preview.aliases]
     lines += [f"  detects {line}" for line in _detects(preview)]
@@ -48,6 +48,8 @@ def plan_text(preview: Preview) -> str:
 
 
 def _action(action: Action, preview: Preview) -> str:
+    if action == "later" and preview.pilot:
+        return "not of the pilot: `run` trains them"
     is_left = action == "later" and not preview.plan.todo
     return "not asked for: no look is left" if is_left else _ACTIONS[action]
 
@@ -55,7 +57,8 @@ def _action(action: Action, preview: Preview) -> str:
 def _size(study: Study, num_trials: int) -> str:
     """How many trials there are, or can be where looks decide."""
     if study.adaptive is None:
-        return f"{len(study.arms)} arms x {study.replicates} replicates = {num_trials} trials"
+        floor = " and the noise floor" if study.floors else ""
+        return f"{len(study.arms)} arms{floor} x {study.replicates} replicates = {num_trials} trials"
     most = min(num_trials, study.adaptive.trials or num_trials)
     looks = ", ".join(map(str, study.adaptive.looks))
     return f"{len(study.arms)} arms, looks at {looks} replicates, at most {most} trials"

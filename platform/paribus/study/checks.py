@@ -77,14 +77,14 @@ def _check_sources(study: Study) -> None:
 
 def check_trials(study: Study) -> None:
     """Raise StudyError for more trials than any study may have, or for looks that could look at nothing."""
-    num_arms = len(study.arms)
+    num_arms = len(study.trained)
     if num_arms * study.replicates > MOST_TRIALS:
         raise StudyError(
             f"{num_arms:,} arms x {study.replicates:,} replicates: at most {MOST_TRIALS:,} trials in one study"
         )
     if (planned := study.adaptive) is None:
         return
-    if num_arms == 1:
+    if len(study.arms) == 1:
         raise StudyError("planned looks compare arms, and there is one: give replicates as a number")
     if planned.trials is not None and planned.trials < (least := num_arms * planned.looks[0]):
         raise StudyError(
@@ -170,6 +170,8 @@ def check_name(name: Any) -> None:
 
 def _check_types(study: Study) -> None:
     """The shapes of what a study is made of; factors and their levels are checked by the design."""
+    if not isinstance(study.noise_floor, bool):
+        raise StudyError(f"noise_floor = {brief(study.noise_floor)}: True trains each baseline again, False does not")
     if not isinstance(study.question, str):
         raise StudyError(f"question = {brief(study.question)}: give one line of text")
     wanted = {"factors": "map paths to levels, such as {'model.depth': (16, 40)}"}

@@ -11,10 +11,12 @@ from paribus.recipe.components.component import own_of
 from paribus.recipe.components.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs import StudyError
+from paribus.study.domains import domain_as_json, domain_from_json
 from paribus.study.own_metrics import facts_of, told_metric
 from paribus.study.plan import Place
 from paribus.study.study import Study
-from paribus.study.words import Arm, Claim, Level, level_from_json
+from paribus.study.tuning import Tuning, tuned_as_json, tuned_from_json
+from paribus.study.words import Arm, Claim, Level, arm_as_json, arm_from_json, level_from_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ def write_study(study: Study) -> str:
     """The study as JSON; its base is written out whole, because presets may change, and so is what its own components
     take, because their files may be gone."""
     base = preset(study.base) if isinstance(study.base, str) else study.base
-    apart = ("base", "claim", "own_metrics")
+    apart = ("base", "claim", "own_metrics", "nuisance", "tuning", "tuned")
     plain = {field.name: getattr(study, field.name) for field in fields(Study) if field.name not in apart}
     plain |= (
         {"own_metrics": {name: facts_of(one) for name, one in study.own_metrics.items()}} if study.own_metrics else {}
@@ -52,6 +54,9 @@ def write_study(study: Study) -> str:
     adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
     own = {"components": components} if (components := _components(study)) else {}
     whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **own}
+    if study.nuisance:
+        nuisance = {path: domain_as_json(domain) for path, domain in study.nuisance.items()}
+        whole |= {"nuisance": nuisance, "tuning": asdict(study.tuning), "tuned": tuned_as_json(study)}
     return json.dumps(whole, indent=2, default=dict)
 
 
@@ -104,6 +109,10 @@ def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
         )
     if adaptive := document.pop("adaptive", None):
         document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
+    if "nuisance" in document:
+        document["nuisance"] = {path: domain_from_json(each) for path, each in document["nuisance"].items()}
+        document["tuning"] = Tuning(**document["tuning"])
+        document["tuned"] = tuned_from_json(document["tuned"], level_from_json, arm_from_json)
     document["own_metrics"] = {name: told_metric(facts) for name, facts in document.get("own_metrics", {}).items()}
     if claim := document["claim"]:
         claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
@@ -115,7 +124,7 @@ def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
 
 def write_places(places: Mapping[str, Place]) -> str:
     """The study's trials as JSON, in the plan's order: each one's id with its arm and replicate."""
-    rows = [{"id": name, "arm": arm.levels, "replicate": replicate} for name, (arm, replicate) in places.items()]
+    rows = [{"id": name, "arm": arm_as_json(arm), "replicate": replicate} for name, (arm, replicate) in places.items()]
     return json.dumps(rows)
 
 
@@ -131,18 +140,11 @@ def read_places(document: Any, study: Study) -> dict[str, Place]:
         if all(isinstance(row, str) for row in document):
             grid = [(arm, replicate) for replicate in range(1, study.replicates + 1) for arm in study.arms]
             return dict(zip(document, grid, strict=True))
-        own = {arm: arm for arm in study.arms}  # these have their labels
-        rows = [(row["id"], _arm(row["arm"]), int(row["replicate"])) for row in document]
+        own = {arm: arm for arm in study.trained}  # these have their labels
+        rows = [(row["id"], arm_from_json(row["arm"]), int(row["replicate"])) for row in document]
         return {name: (own.get(arm, arm), replicate) for name, arm, replicate in rows}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StudyError(f"this is no list of the study's trials ({error}); run the study's command again") from None
-
-
-def _arm(levels: list[Any]) -> Arm:
-    arm = Arm(tuple((path, level_from_json(level)) for path, level in levels))
-    if not all(isinstance(path, str) for path, _ in levels) or hash(arm) is None:
-        raise TypeError(f"{levels!r} is no arm")
-    return arm
 
 
 def _levels(levels: list[Any]) -> tuple[Any, ...]:

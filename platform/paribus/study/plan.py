@@ -1,12 +1,13 @@
 """The plan: which trials a study is made of, and what is left to do for each."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
 from paribus.recipe import Recipe, Seeds, trial_id
+from paribus.study.noise_floor import floor_seeds
 from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
 
@@ -86,7 +87,17 @@ def trials(study: Study, data_digest: Callable[[Recipe], str]) -> tuple[Trial, .
         for arm, recipe in recipes.items():
             name = trial_id(recipe, seeds, digests[recipe.data])
             drawn.append(Trial(id=name, arm=arm, replicate=replicate, seeds=seeds, recipe=recipe))
+        drawn += _again(study, replicate, lambda recipe: digests[recipe.data])
     return tuple(drawn)
+
+
+def _again(study: Study, replicate: int, digest_of: Callable[[Recipe], str]) -> Iterator[Trial]:
+    """The trials of the noise floor at one replicate."""
+    seeds = floor_seeds(study.seed, replicate)
+    for arm in study.floors:
+        recipe = study.recipe_of(arm)
+        name = trial_id(recipe, seeds, digest_of(recipe))
+        yield Trial(id=name, arm=arm, replicate=replicate, seeds=seeds, recipe=recipe)
 
 
 def places(drawn: Iterable[Trial]) -> dict[str, Place]:

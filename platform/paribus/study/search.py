@@ -17,8 +17,9 @@ from paribus.recipe.identity import result_bearing
 from paribus.recipe.seeds import key
 from paribus.study.checks import check_name, check_word, is_number, is_whole
 from paribus.study.designs import StudyError
+from paribus.study.domains import Domain
 from paribus.study.own_metrics import known_metrics, with_own
-from paribus.study.space import Domain, Levels, Space
+from paribus.study.space import Levels, Space
 from paribus.study.study import Study
 from paribus.study.words import Arm, Level
 

@@ -25,8 +25,11 @@ from paribus.study.designs import (
     one_at_a_time,
     without_excluded,
 )
+from paribus.study.domains import Domain
 from paribus.study.fractions import fractional, latin_square
+from paribus.study.noise_floor import floor_arms
 from paribus.study.own_metrics import known_metrics, with_own
+from paribus.study.tuning import Tuning, check_tuning
 from paribus.study.words import Arm, Claim, Level
 
 Design = Literal[
@@ -63,9 +66,13 @@ class Study:
             those from each other.
         metric: the primary metric, which verdicts are about: one of ours, or `"module:Name"` of one's own. Secondary
             ones of one's own are named in `fixed={"metrics": (...)}`.
+        nuisance: what is tuned afresh in every arm, as the space of a search; `tuning` says how. Each arm is then
+            judged at its own best setting, which `tuned` has once the tuning has ended.
         margin: smallest effect of interest, in the metric's unit (points for top1 and top5).
         alpha: family-wise error of false verdicts of each kind.
         seed: of the study; replicates draw theirs from it.
+        noise_floor: whether each baseline is trained again with other seeds (A/A): what a difference without an effect
+            looks like, in the same tables and figures, and no part of the tests.
         claim: the published statement that the study tests.
         question: one line; by default the first sentence of the study file's docstring.
         own_metrics: left out, for the files beside the study have them; a study that is read from a ledger has here
@@ -87,13 +94,17 @@ class Study:
     ablate: Mapping[str, Level | Mapping[str, Level]] = field(default_factory=dict)
     exclude: Sequence[Mapping[str, tuple[Level, ...]]] = ()
     resolution: int = 4
+    nuisance: Mapping[str, Domain | tuple[Level, ...]] = field(default_factory=dict)
+    tuning: Tuning = field(default_factory=Tuning)
     metric: str = "top1"
     margin: float = 0.5
     alpha: float = 0.05
     seed: int = 0
+    noise_floor: bool = False
     claim: Claim | None = None
     question: str = ""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+    tuned: Mapping[Arm, Mapping[str, Level]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._find_metrics()
@@ -113,6 +124,7 @@ class Study:
             raise StudyError(f"{path!r} is a factor and is fixed at {self.fixed[path]!r}: drop one of the two")
         self._check_baseline()
         self._check_recipes()
+        check_tuning(self)
         check_claim(self)
 
     @cached_property
@@ -205,9 +217,19 @@ class Study:
         """The arms that others are compared with, one per stratum."""
         return tuple(arm for arm in self.arms if self.baseline_of(arm) == arm)
 
+    @cached_property
+    def floors(self) -> tuple[Arm, ...]:
+        """The baselines that are trained again, where a noise floor is asked for."""
+        return floor_arms(self.baselines) if self.noise_floor else ()
+
+    @property
+    def trained(self) -> tuple[Arm, ...]:
+        """All that has trials: the arms, and the noise floor's."""
+        return (*self.arms, *self.floors)
+
     def recipe_of(self, arm: Arm) -> Recipe:
-        """The recipe that the trials of an arm train."""
-        return self.base_recipe.replace(arm.as_dict())
+        """The recipe that the trials of an arm train, at the arm's own setting of what was tuned."""
+        return self.base_recipe.replace({**arm.as_dict(), **self.tuned.get(Arm(arm.levels), {})})
 
     def caveats(self) -> dict[str, Any]:
         """Everything that all arms share, by path: what the findings are conditional on."""

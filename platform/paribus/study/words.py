@@ -25,6 +25,9 @@ Direction = Literal["better", "worse", "no harm", "stabler"]
 CLAIM: Final = "claim"
 TRAINED: Final = "trained"
 
+# How a document says that an arm is a baseline again: no field of a recipe is called so.
+_AGAIN = "(A/A)"
+
 # Paths that the literature writes with a letter.
 _SYMBOLS = {"model.width": "k"}
 
@@ -58,11 +61,13 @@ def show_level(level: Level) -> str:
 class Arm:
     """One assignment of the scientific factors, as (path, level) pairs; the order is for its name, not for equality.
 
-    `label` names the arm where its levels would say less (`without warm-up`); it is not for equality either.
+    `label` names the arm where its levels would say less (`without warm-up`); it is not for equality either. `again`
+    marks the second training of a baseline that is a noise floor: an arm of its own, with the baseline's levels.
     """
 
     levels: tuple[tuple[str, Level], ...]
     label: str = ""
+    again: bool = False
 
     def __eq__(self, other: object) -> bool:
         return self._content == other._content if isinstance(other, Arm) else NotImplemented
@@ -71,8 +76,8 @@ class Arm:
         return hash(self._content)
 
     @cached_property
-    def _content(self) -> frozenset[tuple[str, Level]]:
-        return frozenset(self.levels)
+    def _content(self) -> tuple[frozenset[tuple[str, Level]], bool]:
+        return frozenset(self.levels), self.again
 
     @classmethod
     def of(cls, levels: Mapping[str, Level]) -> Arm:
@@ -85,7 +90,8 @@ class Arm:
         if self.label:
             return self.label
         pairs = zip(column_names([path for path, _ in self.levels]), self.levels, strict=True)
-        return " · ".join(f"{name}={show_level(level)}" for name, (_, level) in pairs) or "base recipe"
+        name = " · ".join(f"{name}={show_level(level)}" for name, (_, level) in pairs) or "base recipe"
+        return f"{name} again (A/A)" if self.again else name
 
     def as_dict(self) -> dict[str, Level]:
         """The levels by path."""
@@ -150,6 +156,21 @@ class TrialResult:
     def survived(self) -> bool:
         """Trained to the end of its budget: neither diverged, dead, stuck, stopped nor failed."""
         return self.outcome == "finished"
+
+
+def arm_as_json(arm: Arm) -> list[tuple[str, Level]]:
+    """An arm as a list of (path, level) pairs, which `arm_from_json` reads; labels are the study's own to give."""
+    return [*arm.levels, *([(_AGAIN, True)] if arm.again else [])]
+
+
+def arm_from_json(pairs: Any) -> Arm:
+    """The arm of decoded pairs. Raises TypeError or ValueError for what are none."""
+    levels = tuple((path, level_from_json(level)) for path, level in pairs)
+    if not all(isinstance(path, str) for path, _ in levels):
+        raise TypeError(f"{pairs!r} are no levels by path")
+    arm = Arm(tuple(pair for pair in levels if pair[0] != _AGAIN), again=(_AGAIN, True) in levels)
+    hash(arm)  # a level that is an object is none
+    return arm
 
 
 def level_from_json(value: Any) -> Level:

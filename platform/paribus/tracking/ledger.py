@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 from paribus.metrics.examples import Examples
@@ -84,6 +85,15 @@ class Ledger:
         """The trials of all studies whose id begins so; one that several studies have is there once."""
         where = f"tags.`{words.TRIAL_ID}` LIKE '{beginning}%'"
         return self._chosen(search_runs(self.rest, experiment_ids(self.rest), where))
+
+    def finished_on(self, params: Mapping[str, str], *, most: int) -> list[TrialRecord]:
+        """The newest finished trials of all studies that have these params, at most so many: one request for them."""
+        where = [
+            f"tags.`{words.OUTCOME}` = 'finished'",
+            *(f"params.`{key}` = '{text}'" for key, text in params.items()),
+        ]
+        runs = search_runs(self.rest, experiment_ids(self.rest), " AND ".join(where), newest_first=True, page=most)
+        return self._chosen(islice(runs, most))
 
     def _chosen(self, runs: Iterable[Run]) -> list[TrialRecord]:
         chosen: dict[str, TrialRecord] = {}

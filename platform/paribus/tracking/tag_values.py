@@ -74,16 +74,14 @@ class TagValues:
 
     def arm(self, key: str) -> Arm:
         """The trial's arm; one without levels where the tag cannot be read."""
-        from paribus.study.words import Arm, level_from_json
+        from paribus.study.words import Arm, arm_from_json
 
         pairs = self.json(key, [], list)
         try:
-            arm = Arm(tuple((str(path), level_from_json(level)) for path, level in pairs))
-            hash(arm)  # a level that is an object is none
+            return arm_from_json(pairs)
         except (TypeError, ValueError):
             self._unread(key, self.tags[key], None)
             return Arm(())
-        return arm
 
     def _unread(self, key: str, text: str, default: Any) -> Any:
         self.faults.append(f"its tag {key} cannot be read (it begins {_short(text)}); it counts as missing")

@@ -81,6 +81,12 @@ def t_interval(deltas: ArrayLike, resolution: float = 0.0, level: float = 0.95) 
     return Interval(low=mean - width, high=mean + width, level=level)
 
 
+def sd_interval(sd: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of a normal sd that was seen in n values: (n - 1) s^2 / sigma^2 is chi square of n - 1 degrees."""
+    low, high = (float(special.chdtri(n - 1, tail)) for tail in ((1 - level) / 2, (1 + level) / 2))
+    return sd * ((n - 1) / low) ** 0.5, sd * ((n - 1) / high) ** 0.5
+
+
 def bootstrap_interval(
     deltas: ArrayLike, seed: int, resolution: float = 0.0, level: float = 0.95, num_resamples: int = 4000
 ) -> Interval | None:

@@ -57,5 +57,7 @@ class Grid:
             self.settings = [self.settings[index] for index in order]
 
     def propose(self, number: int, told: Sequence[Told]) -> Proposal | None:
-        """The setting of that number."""
-        return Proposal(self.settings[number]) if number < len(self.settings) else None
+        """The first setting that was not tried."""
+        tried = {frozenset(each.levels.items()) for each in told}
+        left = (levels for levels in self.settings if frozenset(levels.items()) not in tried)
+        return next((Proposal(levels) for levels in left), None)

@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
 from paribus.study.designs import StudyError
-from paribus.study.space import Choice, Domain, Float, Space, label
+from paribus.study.domains import Choice, Domain, Float, label
+from paribus.study.space import Space
 from paribus.study.words import Level
 
 # It would say of every proposal that a study was made for it.
@@ -82,6 +83,8 @@ class OptunaSampler:
         self._distributions = {path: _distribution(domain) for path, domain in space}
         if num_objectives > 1 and name == "cmaes":
             raise StudyError("the sampler 'cmaes' follows one objective: take 'tpe', 'gp' or 'nsga2' for several")
+        if name == "cmaes":  # Optuna looks for it when the first trials have ended
+            _needs(name, "cmaes")
         self._sampler(0)
 
     def propose(self, number: int, told: Sequence[Told]) -> Proposal:
@@ -159,12 +162,16 @@ def _written(domain: Domain, level: Level) -> Any:
 
 
 def _auto() -> Callable[..., BaseSampler]:
+    hub = _needs("auto", "optunahub")  # it fetches the sampler's code from the net
+    made: Callable[..., BaseSampler] = hub.load_module("samplers/auto_sampler").AutoSampler
+    return made
+
+
+def _needs(sampler: str, package: str) -> Any:
     try:
-        optunahub = import_module("optunahub")
+        return import_module(package)
     except ImportError:
         raise StudyError(
-            "the sampler 'auto' is one of OptunaHub's, and the package optunahub is not installed: pip install "
-            "optunahub, which fetches the sampler's code from the net, or take 'tpe'"
+            f"the sampler {sampler!r} needs the package {package}, which is not installed: pip install {package}, or "
+            "take 'tpe'"
         ) from None
-    made: Callable[..., BaseSampler] = optunahub.load_module("samplers/auto_sampler").AutoSampler
-    return made

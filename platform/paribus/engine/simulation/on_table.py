@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.simulation.curves import Curves
 from paribus.study.designs import StudyError
+from paribus.study.domains import Choice, Domain
 from paribus.study.search import Search
-from paribus.study.space import Choice, Domain, Levels, Space
+from paribus.study.space import Levels, Space
 from paribus.study.words import Level
 
 

@@ -78,9 +78,24 @@ def _walk(
 ) -> dict[Place, Definition]:
     walk = _Walk(sources.beside(each.import_folder for each in own), parts)
     begin = [place_of(text, sources.package) for text in roots] + sorted(parts)
-    begin += [Place(module_name(each.file, each.import_folder), each.name or WHOLE) for each in own]
+    for each in own:
+        begin += _entry(walk.sources, module_name(each.file, each.import_folder), each.name)
     walk.through(begin)
     return walk.found
+
+
+def _entry(sources: Sources, name: str, component: str) -> list[Place]:
+    """Where a user's `component` begins: its definition, wherever module `name` has it from, and what that module does.
+
+    All of the module where it is another library's, or where it cannot be seen without running the module.
+    """
+    module = sources.load(name)
+    if module is None or not component:
+        return [Place(name, WHOLE)]
+    found, effects = sources.resolve(module, component), [Place(name, EFFECTS)] if EFFECTS in module.bindings else []
+    if isinstance(found, Place):
+        return [found, *effects]
+    return [Place(name, WHOLE if found or effects or module.stars else component)]
 
 
 @dataclass

@@ -22,7 +22,7 @@ text-align: left } h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top:
 def write_html(report: StudyReport, path: Path) -> Path:
     """Write the page."""
     found = report.judged
-    effects = effects_figure(found.contrasts, found.exploratory)
+    effects = effects_figure(found.on_primary, found.exploratory)
     learning = learning_curves_figure(report.curves, found.metric.name, "step")
     notes = "".join(f"<li>{html.escape(without_secrets(line))}</li>" for line in report.lines())
     fixed = "".join(

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from paribus.analysis.contrasts import Contrast
 from paribus.report.curves import Curve
 from paribus.report.drawing.learning_curves import PALETTE, as_plotly, is_first, learning_curves_figure
+from paribus.report.drawing.tables import NOISE_FLOOR
 
 __all__ = ["PALETTE", "Curve", "effects_figure", "learning_curves_figure"]
 
@@ -64,7 +65,8 @@ def effects_figure(contrasts: Sequence[Contrast], exploratory: bool = False) -> 
 
 
 def _label(contrast: Contrast) -> str:
-    verdict = f"<br><b>{contrast.verdict}</b>" if contrast.verdict else ""
+    word = contrast.verdict or (NOISE_FLOOR if contrast.arm.again else "")
+    verdict = f"<br><b>{word}</b>" if word else ""
     return f"{as_plotly(contrast.arm.name)}{verdict} (n = {contrast.n})"
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from paribus.report.study_report import ArmRow
 
+# What stands in place of a verdict beside a baseline that was trained again.
+NOISE_FLOOR = "noise floor"
 Value = str | int | float | None
 
 _COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "unresolved": "yellow", "same": "magenta"}
@@ -24,7 +26,7 @@ _COLOURS = {"better": "green", "worse": "red", "equivalent": "cyan", "unresolved
 
 def verdict_rows(analysis: StudyAnalysis, secondary: bool = True) -> list[dict[str, Value]]:
     """One row of plain values per contrast (None where there is no number), primary metric first."""
-    contrasts = (*analysis.contrasts, *(analysis.secondary if secondary else ()))
+    contrasts = (*analysis.on_primary, *(analysis.secondary if secondary else ()))
     return [_row(contrast, analysis) for contrast in contrasts]
 
 
@@ -36,7 +38,7 @@ def _row(contrast: Contrast, analysis: StudyAnalysis) -> dict[str, Value]:
         "baseline": contrast.baseline.name,
         "metric": contrast.metric.name,
         "unit": contrast.metric.unit,
-        "verdict": contrast.verdict,
+        "verdict": contrast.verdict or (NOISE_FLOOR if contrast.arm.again else None),
         "after_looks": _after_looks(contrast, analysis).strip(" ()"),
         "mean_delta": _number(contrast.mean),
         "n": contrast.n,
@@ -86,7 +88,7 @@ def _ends(prefix: str, interval: Interval | None) -> dict[str, Value]:
 
 def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[str, str]]:
     """The table for people, every number with its n and interval; columns are the same in every row."""
-    contrasts = (*analysis.contrasts, *(analysis.secondary if secondary else ()))
+    contrasts = (*analysis.on_primary, *(analysis.secondary if secondary else ()))
     mark = " (exploratory)" if analysis.exploratory else ""
     several = len({contrast.baseline for contrast in contrasts}) > 1
     return [
@@ -99,10 +101,15 @@ def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[
             "effect size": "-" if isnan(contrast.hedges_g) else f"{contrast.hedges_g:+.2f}",
             "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
             f"p within ±{analysis.margin:g} (Holm)": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
-            "verdict": f"{contrast.verdict or 'secondary'}{mark}{_after_looks(contrast, analysis)}",
+            "verdict": f"{contrast.verdict or _no_verdict(contrast)}{mark}{_after_looks(contrast, analysis)}",
         }
         for contrast in contrasts
     ]
+
+
+def _no_verdict(contrast: Contrast) -> str:
+    """Why a row has none."""
+    return NOISE_FLOOR if contrast.arm.again else "secondary"
 
 
 def show_effect(contrast: Contrast) -> str:

@@ -94,13 +94,21 @@ def get_run(rest: MlflowRest, run_id: str) -> Run:
 
 
 def search_runs(
-    rest: MlflowRest, experiment_ids: list[str], where: str = "", *, newest_first: bool = False
+    rest: MlflowRest,
+    experiment_ids: list[str],
+    where: str = "",
+    *,
+    newest_first: bool = False,
+    page: int | None = None,
 ) -> Iterator[Run]:
-    """Every run of the experiments that matches MLflow's filter `where`, oldest first unless told otherwise."""
+    """Every run of the experiments that matches MLflow's filter `where`, oldest first unless told otherwise.
+
+    A request is made for each `page` of them, by default the most that MLflow gives at once.
+    """
     body: Json = {
         "experiment_ids": experiment_ids,
         "filter": where,
-        "max_results": _RUNS_PER_PAGE,
+        "max_results": page or _RUNS_PER_PAGE,
         "order_by": [f"attributes.start_time {'DESC' if newest_first else 'ASC'}"],
     }
     while experiment_ids:

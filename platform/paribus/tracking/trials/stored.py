@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from paribus.study.words import arm_as_json
 from paribus.tracking import tags as words
 from paribus.tracking.mlflow.runs import Latest, Run
 from paribus.tracking.tag_values import TagValues
@@ -33,7 +34,7 @@ _FLAG = Form(lambda value: "true" if value else "", lambda values, key: values.t
 _OBJECT = Form(lambda value: json.dumps(value) if value else "", lambda values, key: values.json(key, {}))
 _NUMBERS = Form(_OBJECT.write, TagValues.numbers)
 _LIST = Form(_OBJECT.write, lambda values, key: tuple(_LISTED.findall(values.tags.get(key, ""))))
-_ARM = Form(lambda arm: json.dumps(arm.levels), TagValues.arm)
+_ARM = Form(lambda arm: json.dumps(arm_as_json(arm)), TagValues.arm)
 _OUTCOME = Form(lambda word: word or "", TagValues.outcome)
 _FAILURE = Form(lambda word: word or "", TagValues.failure)
 

@@ -1,0 +1,45 @@
+"""The driver of a tuned comparison: each arm's search, then the study at what they found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from paribus.engine.options import Options
+from paribus.engine.tuning import after_tuning, arm_settings, tunings
+from paribus.execution.driver import drive
+from paribus.execution.search_driver import drive_search
+from paribus.host.say import say
+from paribus.report.chance import judged_when_read
+from paribus.report.tuning_texts import tuned_lines
+from paribus.study.study import Study
+from paribus.study.tuning import TUNING, search_of
+from paribus.tracking.curves import curves_of
+from paribus.tracking.ledger import Ledger
+
+
+def drive_tuned(study: Study, options: Options, uri: str, home: Path) -> int:
+    """Tune every arm, one after another, and then run the study at what was found. Raises what `drive_search` and
+    `drive` raise; returns their exit code.
+
+    Raises:
+        StudyError: an arm that was trained to its end at no setting.
+    """
+    own = replace(options, declared=None)
+    for number, arm in enumerate(study.arms, start=1):
+        say(f"\ntuning arm {number} of {len(study.arms)}: {arm.name}")
+        code = drive_search(search_of(study, arm), own, uri, arm_settings(study, arm))
+        if code == 3:
+            return code
+    with Ledger(uri, judge=judged_when_read(home)) as ledger:
+        records = ledger.trials(f"{study.name}{TUNING}")
+        found = tunings(study, home, records, lambda each: curves_of(ledger, each, study.metric), own)
+    tuned = after_tuning(study, found)
+    say()
+    for line in tuned_lines(found):
+        say(line)
+    if tuned is None:
+        say("some arms have trials to go: the same command goes on")
+        return 1
+    say(f"\njudging the tuned arms on {study.replicates} fresh replicates and the evaluation split")
+    return drive(tuned, options, uri)

@@ -1,0 +1,50 @@
+"""The tuning of a study's arms in words: what each was tuned to, and how far from converged it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paribus.engine.tuning import ArmTuning
+from paribus.host.secrets import without_secrets
+
+
+def tuned_lines(found: Sequence[ArmTuning]) -> list[str]:
+    """A line an arm."""
+    lines = []
+    for each in found:
+        search, walk = each.preview.search, each.preview.walk
+        metric = search.primary
+        if each.best is None:
+            lines.append(
+                f"  {each.arm.name}: {len(walk.tried)} of {walk.planned} settings tried, none trained to its end yet"
+            )
+            continue
+        value = f"{metric.show(each.best.metrics[metric.name])} {metric.of_level}".rstrip()
+        chosen = search.arm_of(each.best.levels).name
+        lines.append(
+            f"  {each.arm.name}: tuned to {chosen} ({value} of held-out data, #{each.best.number} of {walk.planned}); "
+            f"{_late(each)}"
+        )
+    return [without_secrets(line) for line in lines]
+
+
+def curve_line(each: ArmTuning) -> str:
+    """The arm's tuning curve: the best value by trials, where it rose."""
+    metric = each.preview.search.primary
+    rises, last = [], None
+    for number, value in each.history():
+        if value != last:
+            rises.append(f"{metric.show(value)} after {number + 1}")
+            last = value
+    return f"  {each.arm.name}: {', '.join(rises)}"
+
+
+def _late(each: ArmTuning) -> str:
+    gained, metric = each.gained_late(), each.preview.search.primary
+    if not each.is_over:
+        return "it has trials to go"
+    if gained is None:
+        return "too few trials to say whether it has converged"
+    if gained == 0:
+        return "the last third of its trials found no better"
+    return f"the last third of its trials still gained {metric.show(gained)} {metric.unit}: it may not have converged"

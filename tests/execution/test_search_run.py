@@ -1,0 +1,175 @@
+"""A search on a real cluster and a real ledger: walked, killed and resumed, and confirmed by a study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox, Stack, environment, kill
+
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.trials.record import TrialRecord
+
+pytestmark = pytest.mark.cluster
+
+SEARCH = '''#!/usr/bin/env python
+"""Which rate suits a small net on textures best?"""
+
+from paribus import Choice, Float, Search, main
+
+search = Search(
+    name={name!r},
+    base="synthetic",
+    fixed={{"model.width": 0.25, "budget": "9 epochs", **{fixed!r}}},
+    space={{"optimizer.lr": Float(1e-3, 1.0, log=True), "optimizer.nesterov": Choice(True, False)}},
+    holdout=0.25,
+    **{{"margin": 20.0, **{more!r}}},
+)
+
+if __name__ == "__main__":
+    main(search)
+'''
+ASHA = {"trials": 9, "scheduler": "asha(eta=3)", "confirm": 3, "top": 2, "sampler": "tpe(n_startup_trials=4)"}
+
+
+@pytest.fixture(scope="module")
+def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("searches")
+    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    made = Sandbox(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
+    yield made
+    made.end()
+
+
+def written(office: Sandbox, name: str, fixed: dict[str, object] | None = None, **more: object) -> Path:
+    return office.write(name, SEARCH.format(name=name, fixed=fixed or {}, more=more))
+
+
+def known(office: Sandbox, name: str) -> list[TrialRecord]:
+    with Ledger(office.env["MLFLOW_TRACKING_URI"]) as ledger:
+        return sorted(ledger.trials(name), key=lambda record: record.replicate)
+
+
+def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(office: Sandbox) -> None:
+    file = written(office, "walked", **ASHA)
+    plan = office.run("paribus", "plan", file)
+    assert "9 settings by tpe(n_startup_trials=4), scheduler asha(eta=3), by top1 of the held-out 25 %" in plan.stdout
+    assert "rungs after 1, 3, 9 epochs" in plan.stdout
+    done = office.run(file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = known(office, "walked")
+    assert [trial.replicate for trial in trials] == [*range(1, 10)]
+    outcomes = [trial.outcome for trial in trials]
+    assert set(outcomes) <= {"finished", "stopped", "diverged", "dead", "stuck"}
+    assert outcomes[0] in ("finished", "stuck"), "the baseline is trained to its end"
+    stopped = [trial for trial in trials if trial.outcome == "stopped"]
+    assert stopped
+    assert all("go" in trial.reason and trial.epoch in (1, 3) for trial in stopped), "censored, with its curve"
+    assert not list((office.home / "checkpoints" / "walked").glob("*")), "nobody goes on from these"
+    confirmed = known(office, "walked-confirmed")
+    assert len(confirmed) == 3 * len({trial.arm_name for trial in confirmed})
+    searched = {trial.seeds["order"] for trial in trials}
+    assert not searched & {trial.seeds["order"] for trial in confirmed}
+    assert all(trial.params["data.holdout"] == "0.0" for trial in confirmed)
+    assert "exploratory" in done.stdout
+    assert "what the search saw (one run, held-out data) and what stood up" in done.stdout
+
+    again = office.run(file)
+    assert again.returncode == 0, again.stderr
+    assert [trial.attempt for trial in known(office, "walked")] == [trial.attempt for trial in trials]
+    report = json.loads(office.run("paribus", "report", file, "--json").stdout)
+    assert all(each["n"] <= 3 for each in report["confirmed"])
+    assert 1 <= len(report["best"]) <= 2
+    best = office.run("paribus", "search", "best", file, "--recipe", office.folder / "best.json")
+    assert best.returncode == 0, best.stderr
+    recipe = json.loads((office.folder / "best.json").read_text())
+    assert recipe["optimizer"]["lr"] == report["best"][0]["optimizer.lr"]
+    assert recipe["data"]["holdout"] == 0.0
+
+
+def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: Sandbox) -> None:
+    more = {**ASHA, "confirm": 0, "sampler": "random", "trials": 12}
+    file = written(office, "killed", **more)
+    for lines in (2, 3, 4):
+        running = office.start(file, PYTHONUNBUFFERED="1")
+        assert running.stdout is not None
+        seen = 0
+        for line in running.stdout:
+            seen += line.startswith("[")
+            if seen == lines:
+                break
+        kill(running.pid)
+        running.wait()
+    done = office.run(file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = known(office, "killed")
+    assert [trial.replicate for trial in trials] == [*range(1, 13)], "one run a trial, and none is missing"
+    whole = written(office, "undisturbed", **more)
+    assert office.run(whole).returncode == 0
+    undisturbed = known(office, "undisturbed")
+    # Names are no part of a trial's identity but through its settings' digest, which has no name in it.
+    assert [trial.trial_id for trial in trials] == [trial.trial_id for trial in undisturbed]
+    finals = {trial.trial_id: trial.metrics.get("top1") for trial in undisturbed if trial.outcome == "finished"}
+    both = [trial for trial in trials if trial.outcome == "finished" and trial.trial_id in finals]
+    assert both
+    assert all(trial.metrics["top1"] == finals[trial.trial_id] for trial in both), "resumed to the bit"
+
+
+def test_two_drivers_of_one_search_are_refused(office: Sandbox) -> None:
+    file = written(office, "twice", trials=4, confirm=0, fixed={"budget": "60 epochs"})
+    first = office.start(file, PYTHONUNBUFFERED="1")
+    assert first.stdout is not None
+    for line in first.stdout:
+        if line.startswith("searching on"):
+            break
+    second = office.run(file)
+    assert second.returncode == 1
+    assert "is being run by process" in second.stderr
+    first.terminate()
+    out, _ = first.communicate(timeout=120)
+    assert "the same command goes on from here" in out
+
+
+def test_where_no_setting_trains_the_search_says_so_and_confirms_nothing(office: Sandbox) -> None:
+    file = written(
+        office,
+        "diverging",
+        trials=4,
+        confirm=3,
+        baseline={"optimizer.lr": 0.5},
+        fixed={"training.divergence_loss": 1e-9},
+    )
+    done = office.run(file)
+    assert done.returncode == 1
+    assert "nothing found: no setting was trained to its end" in done.stdout
+    assert {trial.outcome for trial in known(office, "diverging")} == {"diverged"}
+    assert known(office, "diverging-confirmed") == []
+
+
+def test_what_run_refuses_plan_refuses(office: Sandbox) -> None:
+    for name, more, sentence in (
+        ("unknown-sampler", {"sampler": "tpee"}, "no sampler 'tpee': did you mean 'tpe'?"),
+        ("unknown-scheduler", {"scheduler": "ashaa"}, "no scheduler 'ashaa'"),
+        ("steps", {"scheduler": "asha", "fixed": {"budget": "40 steps"}}, "decides after whole epochs"),
+        ("too-few", {"scheduler": "asha", "trials": 5}, "of 5 trials none would train all 9 epochs"),
+        ("too-fine", {"margin": 0.1, "confirm": 3}, "margin"),
+    ):
+        file = written(office, name, **more)  # type: ignore[arg-type]
+        for verb in ("plan", "run"):
+            refused = office.run("paribus", verb, file)
+            assert refused.returncode == 2, (name, verb, refused.stdout, refused.stderr)
+            assert sentence in refused.stderr, (name, refused.stderr)
+        assert known(office, name) == []
+
+
+def test_more_trials_go_on_from_those_that_there_are(office: Sandbox) -> None:
+    file = written(office, "raised", trials=3, confirm=0, sampler="sobol")
+    assert office.run(file).returncode == 0
+    first = {trial.trial_id: trial.ended_ms for trial in known(office, "raised")}
+    assert len(first) == 3
+    assert office.run("paribus", "run", file, "--trials", 5).returncode == 0
+    now = {trial.trial_id: trial.ended_ms for trial in known(office, "raised")}
+    assert len(now) == 5
+    assert all(now[name] == ended for name, ended in first.items())
