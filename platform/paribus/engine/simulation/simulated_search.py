@@ -54,9 +54,8 @@ class _Simulation:
         _check_epochs(search, curves)
         scheduler = scheduler_of(search.scheduler)
         self.table = OnTable(sampler_of(search), search, curves)
-        start = tuple(map(self.table.nearest, search.start))
-        search = replace(search, start=start, baseline=self.table.nearest(search.central))
-        self.search, self.curves = search, curves
+        self.search, self.curves = replace(search, start=tuple(map(self.table.nearest, search.start))), curves
+        search = self.search
         self.walk = Walk(search, self.table, scheduler, 1 if isinstance(scheduler, FullBudget) else curves.num_epochs)
         self.epochs = 0
         self._done: dict[int, int] = {}
@@ -144,5 +143,8 @@ def _check_epochs(search: Search, curves: Curves) -> None:
 
 
 def at_seed(search: Search, repeat: int) -> Search:
-    """The search with the seed of that repeat, without a confirmation, which a table cannot give."""
-    return replace(search, seed=key("repeat", search.seed, repeat) % 2**31, confirm=0)
+    """The search with the seed of that repeat, without a confirmation, which a table cannot give.
+
+    Nor has it a baseline to begin with: one that a person has tuned would hide what the search finds by itself.
+    """
+    return replace(search, seed=key("repeat", search.seed, repeat) % 2**31, confirm=0, baseline={})

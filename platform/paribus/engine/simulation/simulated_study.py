@@ -27,6 +27,7 @@ class Rates:
     Args:
         false_difference: share with a `better` or `worse` that is not so: either where there is no effect, the wrong
             one where there is.
+        better: share with a `better`, right or not.
         false_equivalence: share with an `equivalent` though the effect is at least the margin.
         covered: share of intervals that hold the effect.
         resolved: share of contrasts with a verdict.
@@ -35,6 +36,7 @@ class Rates:
 
     effect: float
     studies: int
+    better: float
     false_difference: float
     false_equivalence: float
     covered: float
@@ -49,10 +51,11 @@ def simulate_studies(
     all arms but baselines are better by `effect` margins. Pairs share nothing, which is the hardest case."""
     rng = np.random.default_rng(key("simulated studies", seed, round(effect * 1e6)) % 2**32)
     rows = [_one(study, rng.choice(deviations, (len(study.arms), study.replicates)), effect) for _ in range(repeats)]
-    difference, equivalence, covered, resolved, trials = np.mean(rows, axis=0).tolist()
+    better, difference, equivalence, covered, resolved, trials = np.mean(rows, axis=0).tolist()
     return Rates(
         effect=effect,
         studies=repeats,
+        better=better,
         false_difference=difference,
         false_equivalence=equivalence,
         covered=covered,
@@ -70,6 +73,7 @@ def _one(study: Study, runs: NDArray[np.float64], effect: float) -> tuple[float,
     same = np.isin(codes, (EQUIVALENT, SMALL_DIFFERENCE))
     covered = np.abs(judged.moments.mean - effect * study.margin) <= judged.half_width
     return (
+        float((codes == BETTER).any()),
         float(np.isin(codes, wrong).any()),
         float(abs(effect) >= 1 and same.any()),
         float(covered.mean()),
