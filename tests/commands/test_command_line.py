@@ -232,7 +232,9 @@ def test_what_cannot_be_piloted_says_why(write: Write, capsys: pytest.CaptureFix
     assert "a pilot trains the first of the study's replicates, and so takes 1 to 5" in refusal(
         capsys, "pilot", write(), "--replicates", 6
     )
-    assert "a search has no baseline to pilot" in refusal(capsys, "pilot", write(text=SEARCH))
+    assert "pilot is for a study whose arms are known, and rates finds settings first" in refusal(
+        capsys, "pilot", write(text=SEARCH)
+    )
 
 
 def test_models_and_shards_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

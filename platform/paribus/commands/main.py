@@ -109,11 +109,17 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
 
 def _verbs_of(study: Study | Search) -> ModuleType:
     """The verbs of a study, of one whose arms are tuned first, or of a search."""
-    from paribus.commands import search_verbs, study_verbs, tuned_verbs
-
     if isinstance(study, Search):
+        from paribus.commands import search_verbs  # imports what plans of studies do not need
+
         return search_verbs
-    return tuned_verbs if study.nuisance and not study.tuned else study_verbs
+    if study.nuisance and not study.tuned:
+        from paribus.commands import tuned_verbs
+
+        return tuned_verbs
+    from paribus.commands import study_verbs
+
+    return study_verbs
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
@@ -262,11 +268,13 @@ def _study_verb(args: argparse.Namespace) -> int:
 
     study, args.declared = _varied(args.study, args), args.study
     with manifests_read_once():
-        if isinstance(study, Search) and args.verb == "pilot":
+        verbs = _verbs_of(study)
+        if not hasattr(verbs, args.verb):
             raise StudyError(
-                "a search has no baseline to pilot: `plan` says what it takes, and it goes on from what ran"
+                f"{args.verb} is for a study whose arms are known, and {study.name} finds settings first: `plan` says "
+                "what it takes"
             )
-        found: int = getattr(_verbs_of(study), args.verb)(study, _options(args))
+        found: int = getattr(verbs, args.verb)(study, _options(args))
         return found
 
 
