@@ -1,5 +1,6 @@
 """An adaptive study stops where it is resolved or futile, and whoever asks comes to the same stage."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy import special
 
 from paribus import Adaptive, Study
 from paribus.analysis import analyse
-from paribus.analysis.stages import Stage, replicates_asked, stage_of, trials_asked
+from paribus.analysis.stages import Stage, hours_asked, replicates_asked, stage_of, trials_asked
 from paribus.analysis.statistics.spending import PlannedLooks, nominal_levels
 from paribus.analysis.study_data import index_results
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, WORSE, judge
@@ -105,6 +106,70 @@ def test_a_budget_of_trials_ends_the_study_before_the_look_that_would_pass_it() 
     assert found.ended
     assert [found.replicates_of(arm(made, depth)) for depth in (22, 28)] == [4, 4]
     assert any("the budget of 17 trials ends the study" in note for note in analyse(made, whole, 100_000).notes)
+
+
+def timed(found: list[TrialResult], seconds: dict[int, float], **more: float) -> list[TrialResult]:
+    """The results, each trial with the time of its arm."""
+    return [
+        replace(one, metrics={**one.metrics, "total_s": seconds[int(one.arm.levels[0][1])], **more})  # type: ignore[arg-type]
+        for one in found
+    ]
+
+
+# Four replicates of three arms took 80 s each way; the look at 6 takes six of 10, 20 and 30 s, a tenth of an hour.
+SECONDS = {16: 10.0, 22: 20.0, 28: 30.0}
+
+
+@pytest.mark.parametrize(("hours", "spent"), [(0.099, True), (0.101, False)])
+def test_a_budget_of_hours_ends_the_study_before_the_look_that_would_pass_it(hours: float, spent: bool) -> None:
+    made = replace(study(), replicates=Adaptive(LOOKS, hours=hours))
+    whole = timed(results(made, {22: 0.9, 28: 0.9}, spread=1.0), SECONDS)
+    first = [r for r in whole if r.replicate <= 4]
+    found = stage(made, first)
+    assert (found.spent, found.ended) == (spent, spent)
+    assert not stage(made, []).spent, "before the first look nothing is known of time"
+    notes = analyse(made, first, 100_000).notes
+    assert any(f"the budget of {hours:g} hours ends the study" in note for note in notes) == spent
+
+
+def test_what_a_budget_of_hours_decides_is_the_same_whatever_ended_since() -> None:
+    """A driver that is killed and goes on has more results than the one that decided, and other times among them."""
+    made = replace(study(), replicates=Adaptive(LOOKS, hours=0.099))
+    whole = results(made, {22: 0.9, 28: 0.9}, spread=1.0)
+    quick = dict.fromkeys(SECONDS, 0.001)
+    seen = timed([r for r in whole if r.replicate <= 4], SECONDS)
+    later = timed([r for r in whole if r.replicate > 4], quick)
+    assert stage(made, [*seen, *later]) == stage(made, seen)
+
+
+def test_hours_are_a_gpus_where_there_is_one_and_an_arm_without_a_time_takes_the_others() -> None:
+    made = replace(study(), replicates=Adaptive(LOOKS, hours=0.1))
+    first = [r for r in results(made, {22: 0.9, 28: 0.9}, spread=1.0) if r.replicate <= 4]
+    on_gpu = timed(first, SECONDS, gpu_s=5.0)
+    data = index_results(made, on_gpu, 100_000)
+    assert hours_asked(data, stage(made, on_gpu)) == pytest.approx(3 * 6 * 5 / 3600)
+    some = [
+        *timed([r for r in first if r.arm != arm(made, 28)], SECONDS),
+        *[r for r in first if r.arm == arm(made, 28)],
+    ]
+    data = index_results(made, some, 100_000)
+    assert hours_asked(data, stage(made, some)) == pytest.approx(6 * (10 + 20 + 15) / 3600)
+    assert hours_asked(index_results(made, first, 100_000), stage(made, first)) == 0, "nothing is told, nothing ends"
+
+
+def test_effects_rest_on_the_first_look_which_every_arm_has() -> None:
+    factors = {"model.depth": (16, 22), "model.dropout": (0.0, 0.3)}
+    made = Study(name="a", factors=factors, replicates=Adaptive(LOOKS), margin=1.0)
+    effects = {22: -20.0}
+    whole = results(made, effects, spread=1.0)
+    alone = replace(made, replicates=4)
+    first = [r for r in whole if r.replicate <= 4]
+    found, fixed = analyse(made, whole, 100_000), analyse(alone, first, 100_000)
+    assert repr(found.effects) == repr(fixed.effects) != "()"
+    assert {effect.n for effect in found.effects} == {4}
+    (note,) = [note for note in found.notes if note.startswith("effects rest on")]
+    assert note.startswith("effects rest on the 4 replicates of the first look, which every arm has")
+    assert not any(note.startswith("effects rest on") for note in fixed.notes)
 
 
 def test_a_trial_without_a_result_does_not_hold_up_a_look() -> None:

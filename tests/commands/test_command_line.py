@@ -14,7 +14,7 @@ import pytest
 from paribus.commands.main import main
 
 VERBS = (
-    *("plan", "run", "status", "report", "retry", "export", "evaluate", "ledger"),
+    *("plan", "pilot", "run", "status", "report", "retry", "export", "evaluate", "ledger"),
     *("up", "down", "doctor", "models", "shards", "data"),
 )
 STUDY = '''#!/usr/bin/env python
@@ -220,6 +220,21 @@ def test_an_address_that_is_no_servers_is_a_sentence(write: Write, capsys: pytes
     assert "http" in capsys.readouterr().err
     assert main(["status", str(write()), "--ledger", "http://127.0.0.1:9"]) == 1
     assert "No MLflow server answers at http://127.0.0.1:9" in capsys.readouterr().err
+
+
+SEARCH = '''"""Which rate is best?"""
+from paribus import Float, Search
+search = Search(name="rates", base="synthetic", space={"optimizer.lr": Float(0.01, 1.0, log=True)}, trials=4)
+'''
+
+
+def test_what_cannot_be_piloted_says_why(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "a pilot trains the first of the study's replicates, and so takes 1 to 5" in refusal(
+        capsys, "pilot", write(), "--replicates", 6
+    )
+    assert "pilot is for a study whose arms are known, and rates finds settings first" in refusal(
+        capsys, "pilot", write(text=SEARCH)
+    )
 
 
 def test_models_and_shards_are_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

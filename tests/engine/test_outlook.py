@@ -115,6 +115,20 @@ def test_planned_looks_are_the_curve_each_with_its_own_level(home: Path) -> None
     assert options[-1].tells.detectable == found.power.detectable
 
 
+def test_a_budget_in_hours_reaches_the_look_that_its_timings_allow(home: Path) -> None:
+    """One replicate of three arms takes 30 s here: five fit into 0.05 hours, and 40 do not."""
+    study = replace(STUDY, replicates=Adaptive((3, 5, 40), hours=0.05))
+    assert preview(study, home).outlook.replicates == 40, (
+        "nothing is timed: no look is out of reach for all that is known"
+    )
+    told = preview(study, home, timed(STUDY, home, 3))
+    assert told.outlook.replicates == 5
+    assert "the budget lets every arm come to the look at 5 replicates" in first_line(told)
+    assert "3 arms, looks at 3, 5, 40 replicates, at most 120 trials and 0.05 hours" in plan_text(told)
+    tiny = replace(STUDY, replicates=Adaptive((3, 5, 40), hours=0.001))
+    assert preview(tiny, home, timed(STUDY, home, 3)).outlook.replicates == 3, "the first look is trained all the same"
+
+
 def test_what_is_left_to_train_costs_what_the_ledger_has_timed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARIBUS_GPU_HOUR_PRICE", "36 EUR")
     monkeypatch.setenv("PARIBUS_WORKER_HOUR_PRICE", "3.6 EUR")

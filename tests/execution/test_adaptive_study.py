@@ -1,8 +1,9 @@
-"""An adaptive study on a real cluster and a real ledger: look after look, killed between two, resolved early."""
+"""Studies that go on step by step, on a real cluster and ledger: planned looks, killed between two; a pilot first."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,3 +98,36 @@ def test_a_fixed_number_on_the_command_line_takes_the_looks_place(office: Sandbo
     study = written(office, "fixed-after", margin=4.0)
     plan = json.loads(office.run("paribus", "plan", study, "--json", "--replicates", 5).stdout)
     assert plan["counts"] == {"start": 10}
+
+
+PILOTED = STUDY.replace("Adaptive((3, 4, 6))", "4, noise_floor=True").replace("Adaptive, ", "")
+
+
+def test_a_pilot_trains_the_baseline_alone_and_the_study_goes_on_from_it(office: Sandbox) -> None:
+    study = office.write("piloted", PILOTED.format(name="piloted", margin=70.0, fixed=LEARNS))
+    pilot = office.run("paribus", "pilot", study, "--replicates", 3)
+    assert pilot.returncode == 0, pilot.stderr
+    assert "6 to start" in pilot.stdout
+    assert "6 not of the pilot: `run` trains them" in pilot.stdout
+    assert "pilot of piloted: 6 runs of the baseline" in pilot.stdout
+    assert re.search(r"one run has an sd of [\d.]+ \[[\d.]+, [\d.]+\] points of top1, over 6 runs", pilot.stdout)
+    assert re.search(r"a trial takes \d+ s of a worker", pilot.stdout)
+    assert "4 replicates see effects" in pilot.stdout.split("pilot of piloted")[1]
+    assert "arm minus baseline" not in pilot.stdout, "nothing is judged"
+    first = office.trials(study)
+    assert sorted({trial.arm_name for trial in first}) == ["k=0.25", "k=0.25 again (A/A)"]
+    assert len(first) == 6
+    # What a pilot says may be acted on: replicates that are added after it are no look.
+    raised = json.loads(office.run("paribus", "plan", study, "--replicates", 5, "--json").stdout)
+    assert raised["look"] == ""
+    assert raised["counts"] == {"skip": 6, "start": 9}
+    assert raised["sd_source"] == "of unpaired runs (6 of the baseline), until arms have replicates"
+    done = office.run(study)
+    assert done.returncode == 0, done.stderr
+    assert "6 done, skipped" in done.stdout
+    assert "equivalent" in done.stdout
+    assert "after a look" not in done.stdout
+    assert "noise floor: a difference without an effect" in done.stdout
+    trials = office.trials(study)
+    assert len(trials) == 12
+    assert all(trial.attempt == 1 for trial in trials)

@@ -1,5 +1,6 @@
 """Planned looks are a number of replicates that knows how it is reached."""
 
+import json
 import pickle
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,17 @@ def test_looks_go_through_a_pickle_and_through_the_ledgers_document() -> None:
         assert (read.looks, read.trials) == ((3, 5, 8), 40)
 
 
+def test_a_budget_in_hours_goes_through_them_too_and_a_document_without_one_has_none() -> None:
+    limited = Adaptive((3, 5, 8), trials=40, hours=2.5)
+    assert repr(limited) == "Adaptive((3, 5, 8), trials=40, hours=2.5)"
+    written = write_study(study(replicates=limited))
+    for read in (pickle.loads(pickle.dumps(limited)), read_study(written).adaptive):
+        assert isinstance(read, Adaptive)
+        assert (read.looks, read.trials, read.hours) == ((3, 5, 8), 40, 2.5)
+    assert "hours" not in json.loads(write_study(study()))["adaptive"], "what an earlier release reads"
+    assert LOOKS.hours is None
+
+
 def test_another_number_takes_the_looks_place() -> None:
     assert replace(study(), replicates=5).adaptive is None
 
@@ -51,6 +63,12 @@ def test_another_number_takes_the_looks_place() -> None:
         ("35", {}, "give numbers of replicates"),
         ((3, 5), {"trials": 0}, "trials = 0"),
         ((3, 5), {"trials": 2.5}, "trials = 2.5"),
+        ((3, 5), {"hours": 0}, "hours = 0: the most hours of the whole study, a number above 0"),
+        ((3, 5), {"hours": -1.0}, "hours = -1.0"),
+        ((3, 5), {"hours": float("nan")}, "hours = nan"),
+        ((3, 5), {"hours": float("inf")}, "hours = inf"),
+        ((3, 5), {"hours": True}, "hours = True"),
+        ((3, 5), {"hours": "2"}, "hours = '2'"),
     ],
 )
 def test_looks_that_cannot_be_are_refused(looks: Any, more: dict[str, Any], words: str) -> None:

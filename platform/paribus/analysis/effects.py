@@ -78,11 +78,19 @@ def unstable_cells(data: StudyData) -> set[Arm]:
     return {arm for (arm, _), trial in data.trials.items() if trial.outcome in FAILED_TO_TRAIN}
 
 
-def effect_notes(data: StudyData, effects: Sequence[Effect]) -> tuple[str, ...]:
-    """What a reader must know of the effects as a whole; () where there are none."""
+def effect_notes(data: StudyData, effects: Sequence[Effect], first_look: int | None = None) -> tuple[str, ...]:
+    """What a reader must know of the effects as a whole; () where there are none.
+
+    `first_look` are the replicates on which effects rest where looks decide about later ones.
+    """
     if not effects:
         return ()
     notes = []
+    if first_look is not None:
+        notes.append(
+            f"effects rest on the {first_look} replicates of the first look, which every arm has: who got more of them "
+            "depends on what the arms showed, and a mean over those would be off"
+        )
     if unstable := [arm for arm in data.study.arms if arm in unstable_cells(data)]:
         some = ", ".join(arm.name for arm in unstable[:3]) + (", ..." if len(unstable) > 3 else "")
         notes.append(

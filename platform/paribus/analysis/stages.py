@@ -70,6 +70,8 @@ def stage_of(data: StudyData, metric: Metric, adaptive: Adaptive) -> Stage:
             return stage
         if adaptive.trials is not None and trials_asked(data, stage) > adaptive.trials:
             return replace(stage, spent=True)
+        if adaptive.hours is not None and index and (needed := hours_asked(data, stage)) and needed > adaptive.hours:
+            return replace(stage, spent=True)
         if not _complete(data, stage.going, replicates):
             return stage
         stage = _after(
@@ -112,9 +114,8 @@ def stage_notes(study_looks: Adaptive, stage: Stage) -> list[str]:
     ]
     names = ", ".join(arm.name for arm in stage.going)
     if stage.going and stage.spent:
-        notes.append(
-            f"the budget of {study_looks.trials} trials ends the study before the next look; unresolved: {names}"
-        )
+        budget = " or ".join(f"{limit:g} {unit}" for unit, limit in study_looks.budget.items())
+        notes.append(f"the budget of {budget} ends the study before the next look; unresolved: {names}")
     elif stage.going:
         notes.append(f"the next look is at {stage.looks[stage.next]} replicates, for {names}")
     return notes
@@ -178,6 +179,34 @@ def _complete(data: StudyData, going: Sequence[Arm], replicates: int) -> bool:
 def trials_asked(data: StudyData, stage: Stage) -> int:
     """How many trials the study has once the next look has all that it asks for; all that it had, where it ended."""
     return sum(replicates_asked(data, stage).values())
+
+
+def hours_asked(data: StudyData, stage: Stage) -> float:
+    """The hours of the study once the next look has all that it asks for: of GPUs, or of workers without one.
+
+    Each arm takes the mean of its trials up to its look, and no later ones: what a look decides is the same whatever
+    ended since. An arm of which no trial tells its time takes the others' mean; 0 where none does.
+    """
+    seen = {arm: stage.replicates_of(arm) for arm in data.compared}
+    for arm in data.compared:
+        side = data.study.baseline_of(arm)
+        seen[side] = max(seen.get(side, 0), seen[arm])
+    seen |= {floor: seen[data.study.baseline_of(floor)] for floor in data.study.floors}
+    by_arm = {arm: _seconds(data, arm, replicates) for arm, replicates in seen.items()}
+    known = [seconds for seconds in by_arm.values() if seconds is not None]
+    if not known:
+        return 0.0
+    mean = sum(known) / len(known)
+    asked = replicates_asked(data, stage)
+    each = {arm: mean if seconds is None else seconds for arm, seconds in by_arm.items()}
+    return sum(num * each[arm] for arm, num in asked.items()) / 3600
+
+
+def _seconds(data: StudyData, arm: Arm, replicates: int) -> float | None:
+    """The mean time of an arm's first trials, of a GPU where they had one; None where none tells it."""
+    own = [trial.metrics for r in range(1, replicates + 1) if (trial := data.trials.get((arm, r))) is not None]
+    told = [metrics.get("gpu_s") or metrics["total_s"] for metrics in own if "total_s" in metrics]
+    return sum(told) / len(told) if told else None
 
 
 def asked_by_looks(study: Study, results: Sequence[TrialResult], num_eval: int | None) -> dict[Arm, int]:

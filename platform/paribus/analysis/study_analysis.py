@@ -19,7 +19,7 @@ from paribus.analysis.rule_notes import rule_notes
 from paribus.analysis.stages import Stage, replicates_asked, stage_notes, stage_of
 from paribus.analysis.statistics.pairing import Pairing
 from paribus.analysis.study_contrasts import contrasts_on, pairing_between
-from paribus.analysis.study_data import StudyData, index_results
+from paribus.analysis.study_data import StudyData, index_results, up_to
 from paribus.analysis.verdicts import VERDICTS
 from paribus.metrics.metric import Metric
 from paribus.study.study import Study
@@ -110,8 +110,8 @@ def analyse(
     reported = {name for result in known for name in result.metrics}
     others = [other for name, other in study.metrics.items() if name != metric.name and name in reported]
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
-    # Where cells stop at different replicates, for what they showed, a mean over them is not theirs.
-    effects = () if stage else effects_on(data, metric)
+    # Cells stop at different replicates for what they showed: all of them have those of the first look.
+    effects = effects_on(up_to(data, stage.looks[0]) if stage else data, metric)
     floor = floors_on(data, metric)
     asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.trained, data.num_asked)
     setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
@@ -138,7 +138,7 @@ def analyse(
             *told,
             *_study_notes(data, metric, known, stage, sum(asked.values())),
             *rule_notes(data, metric, contrasts),
-            *effect_notes(data, effects),
+            *effect_notes(data, effects, stage.looks[0] if stage else None),
             *floor_notes(contrasts, floor, data.level),
         ),
         looks=seen,

@@ -1,7 +1,7 @@
 """The results of a study, checked and put in their places."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paribus.analysis.contrasts import Trials
 from paribus.analysis.metrics import AnalysisError
@@ -48,6 +48,12 @@ def index_results(
         level=1 - study.alpha,
         num_asked=len(asked),
     )
+
+
+def up_to(data: StudyData, most: int) -> StudyData:
+    """The data of the first replicates alone."""
+    trials = {place: trial for place, trial in data.trials.items() if place[1] <= most}
+    return replace(data, trials=trials, replicates=tuple(r for r in data.replicates if r <= most))
 
 
 def _num_eval(results: Sequence[TrialResult], stated: int | None) -> int | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "plan": "which trials there are, what is left to do, what it can detect and what it costs; trains nothing",
+    "pilot": "train the baseline alone for a few replicates: its spread, its time, and what the study then takes",
     "run": "do what the plan says: finished trials are skipped, interrupted ones resumed, failed ones tried again",
     "status": "how far the study is: trials by outcome, what runs now, what failed and why",
     "report": "effects with intervals, verdicts and the claim; works on partial results",
@@ -41,6 +42,7 @@ _EXAMPLES = """examples:
 """
 _VERB_EXAMPLES = {
     "plan": ("--replicates 10", "what five more replicates would cost and show"),
+    "pilot": ("--replicates 3", "three runs; they are the study's own, so that `run` goes on from them"),
     "run": ('--set budget="2 epochs" --replicates 3', "a quick look, with trials and verdicts of its own"),
     "status": ("--json", "one record a trial, for a script"),
     "report": ("--html report.html", "one page to send to a colleague"),
@@ -107,11 +109,17 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
 
 def _verbs_of(study: Study | Search) -> ModuleType:
     """The verbs of a study, of one whose arms are tuned first, or of a search."""
-    from paribus.commands import search_verbs, study_verbs, tuned_verbs
-
     if isinstance(study, Search):
+        from paribus.commands import search_verbs  # imports what plans of studies do not need
+
         return search_verbs
-    return tuned_verbs if study.nuisance and not study.tuned else study_verbs
+    if study.nuisance and not study.tuned:
+        from paribus.commands import tuned_verbs
+
+        return tuned_verbs
+    from paribus.commands import study_verbs
+
+    return study_verbs
 
 
 def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
@@ -202,20 +210,29 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     add = parser.add_argument
     add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
-    add("--replicates", type=int, metavar="R", help="another number of replicates (of a search: of its confirmation)")
+    if verb == "pilot":
+        add("--replicates", type=int, metavar="R", dest="pilot", help="of the baseline (default 4)")
+        parser.set_defaults(replicates=None)
+    else:
+        add(
+            "--replicates",
+            type=int,
+            metavar="R",
+            help="another number of replicates (of a search: of its confirmation)",
+        )
     add("--trials", type=int, metavar="N", help="of a search: another number of settings to try")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
-    if verb in ("plan", "run", "retry"):
+    if verb in ("plan", "pilot", "run", "retry"):
         add("--accept-code", action="store_true", help="reuse finished trials that other code made")
         add("--redo", action="store_true", help="train again what other code made")
-    if verb in ("run", "retry"):
+    if verb in ("pilot", "run", "retry"):
         add("--cpus", type=int, metavar="N", help="CPUs of the Ray that is started where none runs")
     if verb in ("run", "report"):
         add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":
         add("--html", metavar="FILE", help="also write one self-contained page with plots")
         add("--markdown", metavar="FILE", help="also write the tables as Markdown")
-    if verb != "run" and verb != "retry":
+    if verb not in ("pilot", "run", "retry"):
         add("--json", action="store_true", help="print data instead of text")
     return parser
 
@@ -251,7 +268,13 @@ def _study_verb(args: argparse.Namespace) -> int:
 
     study, args.declared = _varied(args.study, args), args.study
     with manifests_read_once():
-        found: int = getattr(_verbs_of(study), args.verb)(_matched(study), _options(args))
+        verbs = _verbs_of(study)
+        if not hasattr(verbs, args.verb):
+            raise StudyError(
+                f"{args.verb} is for a study whose arms are known, and {study.name} finds settings first: `plan` says "
+                "what it takes"
+            )
+        found: int = getattr(verbs, args.verb)(_matched(study), _options(args))
         return found
 
 

@@ -19,6 +19,7 @@ from paribus.execution.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.texts import plan_text
+from paribus.study.designs import StudyError
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from paribus.tracking.trials.record import TrialRecord
 
 
+# As many runs as tell a spread within a factor of about three, and a tenth of what most studies train.
+PILOT = 4
+
+
 def plan(study: Study, options: Options) -> int:
     """Print what `run` would do; trains nothing."""
     return printed(planned(study, options), options)
@@ -37,6 +42,17 @@ def plan(study: Study, options: Options) -> int:
 def run(study: Study, options: Options) -> int:
     """Complete the study; 0 if every trial has a result, 1 if some failed, 130 if it was interrupted."""
     return _run(study, options, None)
+
+
+def pilot(study: Study, options: Options) -> int:
+    """Train the baseline alone, and its noise floor, and say what the study then takes."""
+    asked = min(PILOT, study.replicates) if options.pilot is None else options.pilot
+    if not 1 <= asked <= study.replicates:
+        raise StudyError(
+            f"--replicates {asked}: a pilot trains the first of the study's replicates, and so takes 1 to "
+            f"{study.replicates}"
+        )
+    return _run(study, replace(options, pilot=asked), None)
 
 
 def retry(study: Study, options: Options) -> int:
@@ -70,7 +86,9 @@ def planned(study: Study, options: Options) -> Answer:
         if uri is not None:
             preview = replace(preview, look=_look(preview, options, uri))
     text = plan_text(preview)
-    by_arm = {arm: Counter(step.action for step in preview.plan.steps if step.trial.arm == arm) for arm in study.arms}
+    by_arm = {
+        arm: Counter(step.action for step in preview.plan.steps if step.trial.arm == arm) for arm in study.trained
+    }
     rows = [{"arm": arm.name, "replicates": study.replicates, **counts} for arm, counts in by_arm.items()]
     title, *notes = text.splitlines()
     data = {"headline": title, **preview.as_dict()}

@@ -145,12 +145,13 @@ def make_preview(
     measured = {record.trial_id: record for record in own or ()}
     timed, paid = seconds_by_arm(plan, measured), prices()
     seconds, num_untimed = _seconds(plan, timed)
-    power = _power(study, _spread(study, measured, drawn, near), min(samples))
+    reach = _reach(study, timed)
+    power = _power(study, _spread(study, measured, drawn, near), min(samples), reach)
     step = study.primary.resolution(min(samples))
     return Preview(
         plan=plan,
         power=power,
-        outlook=outlook_of(plan, power, _reach(study), step, timed, paid),
+        outlook=outlook_of(plan, power, reach, step, timed, paid),
         prices=paid,
         seconds=seconds,
         num_untimed=num_untimed,
@@ -272,10 +273,9 @@ def _spread(
     return nearest_spread(study, near()) or (metric.sd * 2**0.5, "assumed, until the ledger has replicates")
 
 
-def _power(study: Study, spread: tuple[float, str], num_eval: int) -> Power:
+def _power(study: Study, spread: tuple[float, str], num_eval: int, reach: tuple[int, float]) -> Power:
     """What the study can tell whose paired differences have that sd, from that source."""
-    metric, (sd, source) = study.primary, spread
-    replicates, alpha = _reach(study)
+    metric, (sd, source), (replicates, alpha) = study.primary, spread, reach
     found = power_of_study(
         sd,
         source,
@@ -288,10 +288,11 @@ def _power(study: Study, spread: tuple[float, str], num_eval: int) -> Power:
     return replace(found, effects=_power_of_effects(study, found.sd))
 
 
-def _reach(study: Study) -> tuple[int, float]:
+def _reach(study: Study, timed: Mapping[Arm, float]) -> tuple[int, float]:
     """The replicates of a verdict and the error that it may spend: of planned looks, those of the last in reach.
 
-    In reach is a look that all arms can come to within the study's trials; who is resolved before leaves them more.
+    In reach is a look that all arms can come to within the study's trials, and its hours where `timed` tells what a
+    trial takes; who is resolved before leaves them more.
     """
     planned = study.adaptive
     if planned is None:
@@ -299,20 +300,38 @@ def _reach(study: Study) -> tuple[int, float]:
     from paribus.analysis.statistics.spending import level_at
 
     most = planned.trials or len(study.trained) * planned
-    index = max(index for index, look in enumerate(planned.looks) if len(study.trained) * look <= most)
+    each = _hours_of_a_replicate(study, timed) if planned.hours is not None else 0.0
+    within = (
+        index
+        for index, look in enumerate(planned.looks)
+        if len(study.trained) * look <= most and each * look <= (planned.hours or 0.0)
+    )
+    index = max(within, default=0)  # the first look is trained whatever it takes
     return planned.looks[index], level_at(planned.looks, index, study.alpha, sides=2)
+
+
+def _hours_of_a_replicate(study: Study, timed: Mapping[Arm, float]) -> float:
+    """Hours of one replicate of all arms, of GPUs where they have any, else of workers; 0 where nothing is timed."""
+    if not timed:
+        return 0.0
+    mean = sum(timed.values()) / len(timed)
+    gpus = {arm: study.recipe_of(arm).resources.gpus for arm in study.trained}
+    return sum(timed.get(arm, mean) * (gpus[arm] or 1.0) for arm in study.trained) / 3600
 
 
 def _power_of_effects(study: Study, sd: float) -> EffectPower | None:
     """Of the main effect that rests on the fewest differences; None for a design without main effects."""
-    if study.adaptive is not None:  # its cells stop at different replicates
-        return None
+    planned = study.adaptive  # whose effects rest on the first look
     questions = questions_of(study, lambda arm: True)
     main = [differences_in(question) for question in questions if question.kind == "main"]
     if not main:
         return None
     return power_of_effects(
-        sd, replicates=study.replicates, num_effects=len(questions), num_backgrounds=min(main), alpha=study.alpha
+        sd,
+        replicates=planned.looks[0] if planned else study.replicates,
+        num_effects=len(questions),
+        num_backgrounds=min(main),
+        alpha=study.alpha,
     )
 
 

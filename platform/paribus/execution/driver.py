@@ -20,6 +20,7 @@ from paribus.execution.trial_spec import Context, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.chance import judged_when_read
+from paribus.report.plan_outlook import pilot_text
 from paribus.report.texts import plan_text, stale_text
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
@@ -54,7 +55,8 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         if preview.plan.counts().get("stale"):
             warn(f"\n{stale_text(preview)}")
             return 3
-        return _drive(preview, options, folder, ledger, by_looks=study.adaptive is not None and only is None)
+        by_looks = study.adaptive is not None and only is None and options.pilot is None
+        return _drive(preview, options, folder, ledger, by_looks=by_looks)
     finally:
         ledger.close()
 
@@ -69,6 +71,8 @@ def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger
             ledger.finish("KILLED", ended)
             return 1
         if all(step.trial.id in ended for step in preview.plan.todo):
+            if options.pilot is not None:
+                return _conclude_pilot(preview, options, ledger, folder, ended)
             return _conclude(preview, ledger, folder, ended, fresh=options.fresh)
     except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
         pass
@@ -186,6 +190,24 @@ def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[s
     if lacking or missing:
         warn(_lacking_text(lacking, len(missing), len(ended)))
     return 1 if failures or lacking or missing else 0
+
+
+def _conclude_pilot(
+    preview: Preview, options: Options, ledger: StudyLedger, folder: Path, ended: Mapping[str, str]
+) -> int:
+    """Say what the baseline's runs tell of chance and time, and what the study then takes; nothing is judged.
+
+    The study is left as one that is to be gone on with.
+    """
+    lacking, records = ledger.drain(seconds(*DRAIN_S)), ledger.known()
+    ledger.finish("KILLED", ended)
+    if records is None:
+        warn(f"\nMLflow at {ledger.uri} does not answer: the pilot's results wait in {ledger.outbox}")
+        return 1
+    say(f"\n{pilot_text(make_preview(preview.plan.study, folder, records, replace(options, pilot=None)))}")
+    for text in lacking:
+        warn(f"the ledger lacks: {text}")
+    return 1 if lacking or "failed" in ended.values() else 0
 
 
 def _lacking_text(lacking: list[str], num_missing: int, num_ended: int) -> str:

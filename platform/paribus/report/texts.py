@@ -64,7 +64,9 @@ def _size(study: Study, num_trials: int) -> str:
         return f"{len(study.arms)} arms{floor} x {study.replicates} replicates = {num_trials} trials"
     most = min(num_trials, study.adaptive.trials or num_trials)
     looks = ", ".join(map(str, study.adaptive.looks))
-    return f"{len(study.arms)} arms, looks at {looks} replicates, at most {most} trials"
+    hours = f" and {study.adaptive.hours:g} hours" if study.adaptive.hours is not None else ""
+    floor = " and the noise floor" if study.floors else ""
+    return f"{len(study.arms)} arms{floor}, looks at {looks} replicates, at most {most} trials{hours}"
 
 
 def stale_text(preview: Preview) -> str:

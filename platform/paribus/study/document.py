@@ -53,7 +53,8 @@ def write_study(study: Study) -> str:
         {"own_metrics": {name: facts_of(one) for name, one in study.own_metrics.items()}} if study.own_metrics else {}
     )
     claim = asdict(study.claim) if study.claim else None
-    adaptive = {"looks": study.adaptive.looks, "trials": study.adaptive.trials} if study.adaptive else None
+    planned = study.adaptive
+    adaptive = {"looks": planned.looks, "trials": planned.trials, **planned.budget} if planned else None
     own = {"components": components} if (components := _components(study)) else {}
     matched = {"matched": matched_rows(study.matched)} if study.match else {}
     whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **matched, **own}
@@ -124,7 +125,7 @@ def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
             {path: _levels(levels) for path, levels in pattern.items()} for pattern in document["exclude"]
         )
     if adaptive := document.pop("adaptive", None):
-        document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"])
+        document["replicates"] = Adaptive(adaptive["looks"], trials=adaptive["trials"], hours=adaptive.get("hours"))
     if "nuisance" in document:
         document["nuisance"] = {path: domain_from_json(each) for path, each in document["nuisance"].items()}
         document["tuning"] = Tuning(**document["tuning"])
