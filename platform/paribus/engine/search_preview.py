@@ -15,7 +15,7 @@ from paribus.engine.preview import check_own_of, num_eval_of
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import Scheduler, scheduler_of
 from paribus.engine.schedulers.halving import Halving
-from paribus.engine.search_records import Curves, own_records, trial_of, tried_of
+from paribus.engine.search_records import Curves, begun_anew, own_records, trial_of, tried_of
 from paribus.engine.variables import check_variables
 from paribus.engine.walk import Tried, Walk
 from paribus.recipe import Recipe
@@ -137,10 +137,13 @@ def make_search_preview(
     power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
     scheduler.check(epochs, min(search.trials, size or search.trials))
     own = own_records(search, records or (), digest)
-    stale = () if options.accept_code or options.redo else _stale(search, own)
+    stale = () if options.accept_code else _stale(search, own)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
     walk = Walk(search, sampler, scheduler, epochs)
-    walk.restore(tried_of(own, seen, scheduler, epochs))
+    tried = tried_of(own, seen, scheduler, epochs)
+    if options.redo:
+        tried = [begun_anew(each) if each.number in stale else each for each in tried]
+    walk.restore(tried)
     notes = [note] if note else []
     if size is not None and size < search.trials:
         notes.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
@@ -158,7 +161,7 @@ def make_search_preview(
         settings=settings_of(search, options.declared),
         walk=walk,
         records=own,
-        stale=stale,
+        stale=() if options.redo else stale,
         notes=(*notes, *scheduler.notes(epochs, search.trials)),
         power=power,
         digest=digest,

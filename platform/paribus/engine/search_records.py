@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
@@ -50,6 +51,11 @@ def tried_of(
     return [
         _tried(number, each, curves.get(each.run_id, {}), scheduler, epochs, again) for number, each in records.items()
     ]
+
+
+def begun_anew(each: Tried) -> Tried:
+    """The same setting, to be trained again from its start."""
+    return replace(each, state="interrupted", outcome=None, seen={}, metrics={}, reason="")
 
 
 def _tried(

@@ -49,7 +49,7 @@ def stale_search_text(preview: SearchPreview) -> str:
     """What to do about results of other code."""
     return (
         f"{len(preview.stale)} of {len(preview.records)} trials are done, but by other code than is here, and the "
-        "search would learn from them: say --accept-code to reuse them, or give the search another seed to begin anew"
+        "search would learn from them: say --accept-code to reuse them, or --redo to train them again"
     )
 
 
