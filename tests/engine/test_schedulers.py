@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from paribus import Float, Search
+from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import (
     SCHEDULERS,
     Asha,
@@ -20,6 +22,7 @@ from paribus.engine.schedulers import (
     scheduler_of,
 )
 from paribus.engine.schedulers.known import written
+from paribus.engine.walk import Walk
 
 
 def paused(scheduler: Scheduler, values: list[float], *, epochs: int, planned: int) -> Standing:
@@ -152,6 +155,51 @@ def test_what_is_no_number_is_the_worst_and_never_goes_on() -> None:
     assert standing.cut()[0] == "rung 1 of 2: its value is no number"
 
 
+@pytest.mark.parametrize("scheduler", [Asha(), SuccessiveHalving()], ids=written)
+def test_of_a_search_that_ends_after_two_trials_the_better_one_trains_to_its_end(scheduler: Scheduler) -> None:
+    """One in three of two is none: a search whose budget ended early would have found nothing."""
+    standing = Standing(scheduler, epochs=9, planned=2)
+    for number, value in enumerate((1.0, 2.0)):
+        assert standing.promote() is None
+        standing.pause(number, standing.start(number), value)
+    while (found := standing.promote()) is not None:
+        number, epoch = found
+        standing.go_on(number)
+        standing.pause(number, epoch, float(number))
+    assert (number, epoch) == (1, 9)
+    assert list(standing.cut()) == [0]
+
+
+def test_a_budget_that_is_spent_early_ends_a_search_with_one_that_trained_to_its_end() -> None:
+    search = Search(
+        name="s",
+        space={"optimizer.lr": Float(0.01, 1.0, log=True)},
+        fixed={"budget": "9 epochs"},
+        sampler="random",
+        scheduler="asha",
+        trials=30,
+        budget="1 minute",
+        confirm=0,
+        baseline={},
+    )
+    walk = Walk(search, sampler_of(search), Asha(), 9)
+    gone_on = []
+    while (found := walk.next()) != "over":
+        if found is None:  # who goes on is decided anew, now that no more will come
+            continue
+        number, epoch = found.tried.number, found.until or 9
+        gone_on.append((number, epoch))
+        walk.seen(number, epoch, 50.0 + number)
+        if epoch == 9:
+            walk.ended(number, "finished", {"top1": 50.0 + number}, seconds=5.0)
+        else:
+            walk.paused(number, epoch, seconds=29.0)
+        for each, reason in walk.hopeless().items():
+            walk.cut(each, reason)
+    assert gone_on == [(0, 1), (1, 1), (2, 1), (2, 3), (2, 9)], "87 of 60 seconds were spent on the first rung"
+    assert [each.number for each in walk.best()] == [2]
+
+
 def test_a_value_of_another_epoch_than_was_asked_for_is_refused() -> None:
     standing = Standing(Asha(), epochs=9, planned=9)
     standing.start(0)
@@ -171,12 +219,12 @@ def test_a_value_of_another_epoch_than_was_asked_for_is_refused() -> None:
         (lambda: scheduler_of("asha", factor=3), "scheduler 'asha' takes no 'factor': it takes eta, first"),
         (lambda: scheduler_of("asha(eta='3')"), "eta = '3' should be a whole number"),
         (lambda: scheduler_of(3), "scheduler = 3: give a name"),
-        (lambda: Standing(Asha(), epochs=12, planned=8), "of 8 trials none would train all 12 epochs: ask for 9"),
-        (lambda: Standing(Asha(), epochs=1, planned=9), "trials of 1 epochs have no rung between"),
-        (lambda: Standing(HyperBand(first=5), epochs=9, planned=9), "no rung between first = 5 and the end"),
-        (lambda: Standing(TopK(after=12), epochs=12, planned=9), "after = 12 of 12 epochs leaves nothing to save"),
-        (lambda: Standing(TopK(k=9), epochs=12, planned=9), "k = 9 of 9 trials go on, which is all"),
-        (lambda: Standing(MedianStopping(first=3), epochs=3, planned=9), "first = 3 of 3 epochs"),
+        (lambda: Asha().check(12, 8), "of 8 trials none would train all 12 epochs: ask for 9"),
+        (lambda: Asha().check(1, 9), "trials of 1 epochs have no rung between"),
+        (lambda: HyperBand(first=5).check(9, 9), "no rung between first = 5 and the end"),
+        (lambda: TopK(after=12).check(12, 9), "after = 12 of 12 epochs leaves nothing to save"),
+        (lambda: TopK(k=9).check(12, 9), "k = 9 of 9 trials go on, which is all"),
+        (lambda: MedianStopping(first=3).check(3, 9), "first = 3 of 3 epochs"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(make: Callable[[], object], sentence: str) -> None:
@@ -197,7 +245,7 @@ def test_a_scheduler_is_found_by_name_and_written_as_text_that_makes_it_again() 
 ALL = [FullBudget(), Asha(), Asha(eta=2, first=2), SuccessiveHalving(), HyperBand(), TopK(k=3), MedianStopping()]
 
 
-class Search:
+class Driven:
     """A search with random values, failures and workers, driven as an engine drives it."""
 
     def __init__(self, scheduler: Scheduler, seed: int) -> None:
@@ -260,7 +308,7 @@ class Search:
 @pytest.mark.parametrize("scheduler", ALL, ids=written)
 def test_every_search_ends_with_each_trial_whole_dead_or_cut_once(scheduler: Scheduler) -> None:
     for seed in range(40):
-        search = Search(scheduler, seed)
+        search = Driven(scheduler, seed)
         search.run()
         assert len(search.seen) == search.planned
         assert len(set(search.promotions)) == len(search.promotions), "nobody is promoted twice to one rung"
@@ -272,7 +320,7 @@ def test_every_search_ends_with_each_trial_whole_dead_or_cut_once(scheduler: Sch
 @pytest.mark.parametrize("scheduler", [Asha(), Asha(eta=2, first=2), SuccessiveHalving()], ids=written)
 def test_whom_halving_promotes_is_among_the_best_of_its_rung(scheduler: Scheduler) -> None:
     for seed in range(20):
-        search = Search(scheduler, seed)
+        search = Driven(scheduler, seed)
         promote = search.standing.promote
 
         def checked() -> tuple[int, int] | None:
@@ -292,7 +340,7 @@ def test_whom_halving_promotes_is_among_the_best_of_its_rung(scheduler: Schedule
 @pytest.mark.parametrize("scheduler", ALL, ids=written)
 def test_a_driver_that_reads_the_ledger_decides_as_the_one_that_was_killed(scheduler: Scheduler) -> None:
     for seed in range(10):
-        search = Search(scheduler, seed)
+        search = Driven(scheduler, seed)
         while search.fill(4):
             search.finish_one()
             again = search.read_again()

@@ -131,6 +131,17 @@ def test_a_scheduler_saves_the_epochs_that_it_should(curves: Curves) -> None:
     assert end.cut == 3
 
 
+def test_where_a_space_ends_early_the_scheduler_decides_among_what_there_is(tmp_path: Path) -> None:
+    whole = [row for row in rows() if row["setting"] < 3]
+    space = {"optimizer.lr": Choice(0.01, 0.1, 1.0)}
+    asked = Search(
+        name="s", space=space, sampler="grid", scheduler="asha", trials=9, confirm=0, fixed={"budget": "3 epochs"}
+    )
+    end = simulate_search(at_seed(asked, 0), read_curves(table(tmp_path, whole), "top1"), workers=1)
+    assert (end.whole, end.cut, end.epochs) == (1, 2, 3 + 2)
+    assert end.found == pytest.approx(23.15, abs=0.06)
+
+
 def test_the_same_seed_is_the_same_search_and_another_is_another() -> None:
     found = read_curves(str(TABLES / "digits_curves.parquet"), "log_likelihood")
     asked = digits_search(trials=9, sampler="tpe", scheduler="asha(eta=3)")

@@ -11,7 +11,10 @@ from paribus.engine.schedulers.scheduler import Scheduler, ordinal
 
 @dataclass(frozen=True, kw_only=True)
 class Halving(Scheduler):
-    """Of n trials that arrived at a rung the best `keep(n)` go on: at once, or (`waits`) when all of them are there."""
+    """Of n trials that arrived at a rung the best `keep(n)` go on: at once, or (`waits`) when all of them are there.
+
+    When all are there at least one goes on: a search that its budget ends early trains its best one to the end.
+    """
 
     waits: ClassVar[bool]
 
@@ -24,16 +27,18 @@ class Halving(Scheduler):
         if not bracket.paused[rung]:
             return None
         best, n = bracket.paused[rung][0], len(bracket.arrived[rung])
-        if best[0] == math.inf or bracket.rank(best, rung) >= self.keep(n):
+        rank = bracket.rank(best, rung)
+        if best[0] == math.inf or rank >= self._in_the_end(n):
             return None
-        return None if self.waits and bracket.at_most(rung, self.keep) > n else best[1]
+        at_once = not self.waits and rank < self.keep(n)
+        return best[1] if at_once or bracket.at_most(rung, self._in_the_end) == n else None
 
     def hopeless(self, bracket: Bracket, rung: int) -> dict[int, str]:
         """Those that would not go on if all that are still to come were worse."""
         if not bracket.paused[rung]:
             return {}
-        n = bracket.at_most(rung, self.keep)
-        kept, found = self.keep(n), {}
+        n = bracket.at_most(rung, self._in_the_end)
+        kept, found = self._in_the_end(n), {}
         for place in reversed(bracket.paused[rung]):
             rank = bracket.rank(place, rung)
             if place[0] == math.inf:
@@ -47,6 +52,10 @@ class Halving(Scheduler):
                 break
         return found
 
+    def _in_the_end(self, n: int) -> int:
+        """How many of n go on once all are there."""
+        return max(1, self.keep(n))
+
 
 def _go_on(number: int) -> str:
-    return "none goes on" if number == 0 else "1 goes on" if number == 1 else f"{number} go on"
+    return "1 goes on" if number == 1 else f"{number} go on"

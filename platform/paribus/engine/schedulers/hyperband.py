@@ -53,8 +53,8 @@ class HyperBand(Halving):
         return rungs[self.bracket_of(number, epochs) % len(rungs) :]
 
     def keep(self, n: int) -> int:
-        """One in eta, and at least one."""
-        return max(1, n // self.eta)
+        """One in eta."""
+        return n // self.eta
 
     def check(self, epochs: int, planned: int) -> None:
         """Raise SchedulerError where there is one rung alone."""

@@ -36,8 +36,8 @@ class SuccessiveHalving(Halving):
         return counted_down(epochs, self.first, self.eta)
 
     def keep(self, n: int) -> int:
-        """One in eta, and at least one."""
-        return max(1, n // self.eta)
+        """One in eta."""
+        return n // self.eta
 
     def check(self, epochs: int, planned: int) -> None:
         """Raise SchedulerError where there is one rung alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import FullBudget, scheduler_of
@@ -66,7 +67,7 @@ class _Simulation:
         running: list[tuple[float, int, int, int]] = []
         begun = 0
         while True:
-            while free and isinstance(found := self.walk.next(), Go):
+            while free and isinstance(found := self._next(is_idle=not running), Go):
                 number, until = found.tried.number, self._until(found)
                 heapq.heappush(running, (now + self._seconds(number, until), begun, number, until))
                 free, begun = free - 1, begun + 1
@@ -75,6 +76,11 @@ class _Simulation:
             now, _, number, until = heapq.heappop(running)
             free += 1
             self._tell(number, until)
+
+    def _next(self, *, is_idle: bool) -> Go | Literal["over"] | None:
+        found = self.walk.next()
+        # Nobody is waited for: where the walk has just learnt that no more settings will come, it decides anew.
+        return self.walk.next() if found is None and is_idle else found
 
     def _place(self, number: int) -> tuple[int, int]:
         setting = self.table.index_of(self.walk.tried[number].levels)
@@ -107,10 +113,14 @@ class _Simulation:
             self.walk.ended(number, "finished", {self.search.metric: float(values[-1])})
         else:
             self.walk.paused(number, until)
-        for hopeless, reason in self.walk.hopeless().items():
-            self.walk.cut(hopeless, reason)
+        self._cut_hopeless()
+
+    def _cut_hopeless(self) -> None:
+        for number, reason in self.walk.hopeless().items():
+            self.walk.cut(number, reason)
 
     def _end(self, now: float) -> SearchEnd:
+        self._cut_hopeless()
         best = self.walk.best()
         found = searched = math.nan
         if best:
