@@ -22,8 +22,8 @@ from paribus import Choice, Float, Search, main
 search = Search(
     name={name!r},
     base="synthetic",
-    fixed={{"model.width": 0.25, "budget": "9 epochs", **{fixed!r}}},
-    space={{"optimizer.lr": Float(1e-3, 1.0, log=True), "optimizer.nesterov": Choice(True, False)}},
+    fixed={{"model.width": 0.25, "budget": "27 epochs", **{fixed!r}}},
+    space={{"optimizer.lr": Float(0.05, 1.0, log=True), "optimizer.nesterov": Choice(True, False)}},
     holdout=0.25,
     **{{"margin": 20.0, **{more!r}}},
 )
@@ -31,7 +31,7 @@ search = Search(
 if __name__ == "__main__":
     main(search)
 '''
-ASHA = {"trials": 9, "scheduler": "asha(eta=3)", "confirm": 3, "top": 2, "sampler": "tpe(n_startup_trials=4)"}
+ASHA = {"trials": 9, "scheduler": "asha(eta=3, first=3)", "confirm": 3, "top": 2, "sampler": "tpe(n_startup_trials=4)"}
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +55,8 @@ def known(office: Sandbox, name: str) -> list[TrialRecord]:
 def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(office: Sandbox) -> None:
     file = written(office, "walked", **ASHA)
     plan = office.run("paribus", "plan", file)
-    assert "9 settings by tpe(n_startup_trials=4), scheduler asha(eta=3), by top1 of the held-out 25 %" in plan.stdout
-    assert "rungs after 1, 3, 9 epochs" in plan.stdout
+    assert "9 settings by tpe(n_startup_trials=4), scheduler asha(eta=3, first=3), by top1 of the held-out 25 %" in plan.stdout
+    assert "rungs after 3, 9, 27 epochs" in plan.stdout
     done = office.run(file)
     assert done.returncode == 0, done.stdout + done.stderr
     trials = known(office, "walked")
@@ -66,7 +66,7 @@ def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(of
     assert outcomes[0] in ("finished", "stuck"), "the baseline is trained to its end"
     stopped = [trial for trial in trials if trial.outcome == "stopped"]
     assert stopped
-    assert all("go" in trial.reason and trial.epoch in (1, 3) for trial in stopped), "censored, with its curve"
+    assert all("go" in trial.reason and trial.epoch in (3, 9) for trial in stopped), "censored, with its curve"
     assert not list((office.home / "checkpoints" / "walked").glob("*")), "nobody goes on from these"
     confirmed = known(office, "walked-confirmed")
     assert len(confirmed) == 3 * len({trial.arm_name for trial in confirmed})
@@ -148,12 +148,23 @@ def test_where_no_setting_trains_the_search_says_so_and_confirms_nothing(office:
     assert known(office, "diverging-confirmed") == []
 
 
+def test_a_space_whose_fields_never_fit_each_other_ends_in_a_sentence(office: Sandbox) -> None:
+    file = written(office, "misfits", trials=300, confirm=0, sampler="random")
+    # Each fits the base recipe, and none the other.
+    never = '"data.size": Choice(16), "augment.cutout": Choice(32)'
+    file.write_text(file.read_text().replace('"optimizer.nesterov": Choice(True, False)', never))
+    done = office.run("paribus", "run", file)
+    assert done.returncode == 2, done.stdout
+    assert "200 settings in a row cannot be trained" in done.stderr
+    assert "augment.cutout = 32 is wider than the input" in done.stderr
+
+
 def test_what_run_refuses_plan_refuses(office: Sandbox) -> None:
     for name, more, sentence in (
         ("unknown-sampler", {"sampler": "tpee"}, "no sampler 'tpee': did you mean 'tpe'?"),
         ("unknown-scheduler", {"scheduler": "ashaa"}, "no scheduler 'ashaa'"),
         ("steps", {"scheduler": "asha", "fixed": {"budget": "40 steps"}}, "decides after whole epochs"),
-        ("too-few", {"scheduler": "asha", "trials": 5}, "of 5 trials none would train all 9 epochs"),
+        ("too-few", {"scheduler": "asha", "trials": 5}, "of 5 trials none would train all 27 epochs"),
         ("too-fine", {"margin": 0.1, "confirm": 3}, "margin"),
     ):
         file = written(office, name, **more)  # type: ignore[arg-type]

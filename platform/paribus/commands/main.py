@@ -37,6 +37,7 @@ _EXAMPLES = """examples:
   paribus run studies/width.py --set budget="2 epochs" --replicates 3
   ray job submit studies/residual_scale.py            the same on the cluster that `paribus up` started
   paribus report studies/width.py --html width.html   one page to send to a colleague
+  paribus run studies/rate_search.py                  a search whose best settings are judged on fresh seeds
   paribus init widths                                 a study of your own, outside any checkout
   paribus doctor                                      what is missing, busy or wrong
 """

@@ -22,6 +22,7 @@ from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.search_report import search_report
 from paribus.report.search_texts import found_text, search_plan_text, stale_search_text
+from paribus.study.designs import StudyError
 from paribus.study.plan import Step, Trial
 from paribus.study.search import Search
 from paribus.study.settings import Settings, settings_of
@@ -73,6 +74,8 @@ def _drive(preview: SearchPreview, options: Options, folder: Path, ledger: Searc
     try:
         ledger.open(preview)
         _train(driven, options)
+        if driven.trouble is not None:
+            raise driven.trouble
         if driven.over:
             return _conclude(driven)
     except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
@@ -147,6 +150,7 @@ class Driven:
     ledger: SearchLedger
     ended: dict[str, str] = field(default_factory=dict)
     over: bool = False
+    trouble: StudyError | None = None
     _cuts: list[tuple[Step, str, int]] = field(default_factory=list)
     _trials: dict[int, Trial] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
@@ -177,7 +181,11 @@ class Driven:
 
     def next_step(self) -> Step | Literal["over"] | None:
         """What a worker is to train now; None where it has to wait."""
-        found = self.walk.next()
+        try:
+            found = self.walk.next()
+        except StudyError as error:  # Tune, in whose loop this is, would make another error of it
+            self.trouble = error
+            return "over"
         if isinstance(found, str):
             self._tidy()  # a budget or a space may have ended just now
             self.over = True
