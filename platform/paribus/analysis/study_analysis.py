@@ -105,7 +105,7 @@ def analyse(
     # Where cells stop at different replicates, for what they showed, a mean over them is not theirs.
     effects = () if stage else effects_on(data, metric)
     asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.arms, data.num_asked)
-    setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
+    setting = _setting(study, data, stage)
     return StudyAnalysis(
         study=study.name,
         question=study.question,
@@ -132,6 +132,11 @@ def analyse(
         ),
         looks=seen,
     )
+
+
+def _setting(study: Study, data: StudyData, stage: Stage | None) -> str:
+    judged = {stage.replicates_of(arm) for arm in data.compared} if stage else {data.num_asked}
+    return describe_setting(study.caveats(), data.num_eval, *judged)
 
 
 def _looks_told(data: StudyData, contrasts: Sequence[Contrast], looks: Looks | None) -> tuple[Looks, tuple[str, ...]]:
