@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from paribus import Adaptive, Study
+from paribus import Adaptive, Claim, Study
 from paribus.analysis import analyse
 from paribus.analysis.stages import Stage, hours_asked, replicates_asked, stage_of, trials_asked
 from paribus.analysis.statistics.spending import PlannedLooks, nominal_levels
@@ -75,6 +75,16 @@ def test_replicates_beyond_a_look_change_nothing_of_it() -> None:
     far = [r for r in whole if r.arm != arm(made, 22) or r.replicate <= 4]
     one, two = (analyse(made, found, 100_000).contrasts for found in (whole, far))
     assert [(c.verdict, c.deltas, c.interval) for c in one] == [(c.verdict, c.deltas, c.interval) for c in two]
+
+
+def test_a_claims_setting_names_the_replicates_that_it_is_judged_on_and_not_those_that_were_never_asked_for() -> None:
+    made = replace(study(), claim=Claim("deeper is better", "a paper"))
+    found = analyse(made, results(made, {22: -20.0, 28: 1.5}, spread=1.0, seed=1, upto=6), 100_000)
+    assert found.claim is not None
+    assert found.claim.differences[1].endswith(", 100000 evaluation images, 4 to 6 replicates")
+    early = analyse(made, results(made, {22: -20.0, 28: 1.5}, spread=1.0, seed=1, upto=4), 100_000)
+    assert early.claim is not None
+    assert early.claim.differences[1].endswith(", 4 replicates")
 
 
 def test_the_last_look_ends_the_study_whatever_is_unresolved() -> None:

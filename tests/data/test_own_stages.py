@@ -1,6 +1,7 @@
 """A recipe's own stages: a real WebDataset pipeline in the training path, the same batches, and what it refuses."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from paribus.data import Batch, DataError, Feed, open_feed, pipeline
 from paribus.data.sharing.recipes import stream_of
 from paribus.engine.options import Options
 from paribus.engine.preview import make_preview
+from paribus.plugins import stand_beside
 from paribus.recipe import Recipe, RecipeError, Seeds, preset, trial_id
 from paribus.study import Study
 from paribus.testing import check_recipe
@@ -81,11 +83,12 @@ value = 3
 
 
 @pytest.fixture(autouse=True)
-def my_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module of a user, beside the study."""
+def my_data(tmp_path: Path) -> Iterator[None]:
+    """The module of a user, beside the study; forgotten afterwards, for other tests have one of that name."""
     (tmp_path / "my_data.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(__import__("sys").modules, "my_data", raising=False)
+    stand_beside(tmp_path)
+    yield
+    stand_beside()
 
 
 def staged(recipe: Recipe, *names: str) -> Recipe:

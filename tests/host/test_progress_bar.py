@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from paribus.host.progress_bar import ProgressBar, duration
+from paribus.host.progress_bar import ProgressBar
 
 
 def test_lines_count_what_was_done_before_and_time_what_is_done_now(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,10 +33,3 @@ def test_nothing_done_has_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar("photos", 2, done=2):
         pass
     assert capsys.readouterr().err == "photos: 2/2\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min")]
-)
-def test_durations_are_said_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

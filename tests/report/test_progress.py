@@ -9,7 +9,7 @@ import pytest
 from trial_records import ended
 
 from paribus.host.processes import start_of
-from paribus.report.progress import counted, progress_of, show_ago, show_duration
+from paribus.report.progress import counted, progress_of, show_ago
 from paribus.report.study_report import TrialRow, state_of
 from paribus.study.settings import Settings
 from paribus.study.words import Arm
@@ -71,11 +71,6 @@ def test_an_overdue_trial_and_a_study_that_nobody_runs_have_no_estimate() -> Non
 def test_counts_of_the_heartbeat_alone() -> None:
     assert counted(a_study(8, finished=3, failed=1)).share == 0.5
     assert counted(a_study(0)).share == 0.0
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(5, "5 s"), (89, "89 s"), (120, "2 min"), (7200, "2.0 h")])
-def test_durations_in_words(seconds: float, words: str) -> None:
-    assert show_duration(seconds) == words
 
 
 def test_moments_in_words() -> None:

@@ -115,8 +115,11 @@ def _size(contrast: Contrast, claim: Claim) -> str:
     return text
 
 
-def describe_setting(caveats: dict[str, Any], num_eval: int | None, replicates: int) -> str:
-    """The study's own setting in a line, from its fixed fields by path; what a factor varies is not in it."""
+def describe_setting(caveats: dict[str, Any], num_eval: int | None, *replicates: int) -> str:
+    """The study's own setting in a line, from its fixed fields by path; what a factor varies is not in it.
+
+    `replicates` are those that its contrasts are judged on: planned looks end one sooner than another.
+    """
     parts = []
     if (name := caveats.get("data.name")) is not None:
         fraction = caveats.get("data.train_fraction", 1.0)
@@ -127,7 +130,8 @@ def describe_setting(caveats: dict[str, Any], num_eval: int | None, replicates: 
         parts.append(f"{caveats['budget.amount']:g} {caveats.get('budget.unit', '')}".strip())
     held_out = " held out of training" if caveats.get("data.holdout") else ""
     parts += [f"{num_eval} evaluation images{held_out}"] if num_eval else []
-    return ", ".join([*parts, f"{replicates} replicates"])
+    fewest, most = min(replicates), max(replicates)
+    return ", ".join([*parts, f"{most} replicates" if fewest == most else f"{fewest} to {most} replicates"])
 
 
 _MODEL_FIELDS = (("depth", "model.depth"), ("width", "model.width"))

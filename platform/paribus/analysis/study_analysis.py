@@ -114,7 +114,7 @@ def analyse(
     effects = effects_on(up_to(data, stage.looks[0]) if stage else data, metric)
     floor = floors_on(data, metric)
     asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.trained, data.num_asked)
-    setting = describe_setting(study.caveats(), data.num_eval, data.num_asked)
+    setting = _setting(study, data, stage)
     return StudyAnalysis(
         study=study.name,
         question=study.question,
@@ -143,6 +143,11 @@ def analyse(
         ),
         looks=seen,
     )
+
+
+def _setting(study: Study, data: StudyData, stage: Stage | None) -> str:
+    judged = {stage.replicates_of(arm) for arm in data.compared} if stage else {data.num_asked}
+    return describe_setting(study.caveats(), data.num_eval, *judged)
 
 
 def _looks_told(data: StudyData, contrasts: Sequence[Contrast], looks: Looks | None) -> tuple[Looks, tuple[str, ...]]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ray import tune
 
-from paribus.host.progress_bar import duration
 from paribus.host.say import say
+from paribus.host.time_left import duration, time_left
 from paribus.study.plan import Plan, Step
 from paribus.study.study import Study
 
@@ -101,13 +101,11 @@ class Progress(tune.Callback):
         self._say(f"{count} {step.trial.name:<44} {outcome:<9} {summary}  ({self._remaining()})")
 
     def _remaining(self) -> str:
-        num_left = self._num_total - len(self.ended)
+        num_left, spent_s = self._num_total - len(self.ended), time.monotonic() - self._started
         if not num_left:
-            return f"all done in {duration(time.monotonic() - self._started)}"
-        if not self.ended:
-            return f"{num_left} to go"
-        left_s = (time.monotonic() - self._started) / len(self.ended) * num_left
-        return f"about {duration(left_s)} left"
+            return f"all done in {duration(spent_s)}"
+        left_s = time_left(spent_s, len(self.ended), num_left)
+        return f"{num_left} to go" if left_s is None else f"about {duration(left_s)} left"
 
     def _say(self, line: str) -> None:
         self._spoken = time.monotonic()

@@ -33,28 +33,6 @@ def lock(folder: Path, on_wait: Callable[[], None] | None = None) -> Iterator[IO
         yield handle
 
 
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder that becomes `folder` at the end, or vanishes if anything fails; call it under `lock(folder)`.
-
-    Raises:
-        DataError: the disk is full, or a file could not be read or written.
-    """
-    partial = folder.parent / f".{folder.name}.partial"
-    # One that lies here already was left by a killed process, because the lock lets one maker in at a time.
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        for file in partial.iterdir():
-            flush(file)
-        partial.rename(folder)
-    except OSError as error:
-        raise DataError(f"{folder} was not written: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 def require_disk(folder: Path, num_bytes: int) -> None:
     """DataError if the disk of `folder` has less than `num_bytes` and a tenth free."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())

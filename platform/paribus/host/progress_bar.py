@@ -4,6 +4,8 @@ import sys
 import time
 from types import TracebackType
 
+from paribus.host.time_left import duration, time_left
+
 _MIB = 1 << 20
 
 
@@ -63,11 +65,13 @@ class ProgressBar:
 
     def _rate(self) -> str:
         elapsed = time.monotonic() - self._start
-        if not self._samples or elapsed <= 0:
+        return self._told(elapsed, time_left(elapsed, self._samples, self._total - self._done - self._samples))
+
+    def _told(self, elapsed: float, left_s: float | None) -> str:
+        if left_s is None:
             return ""
-        left = self._total - self._done - self._samples
-        rate = self._samples / elapsed
-        return f"{rate:,.0f} images/s, {self._bytes / _MIB / elapsed:,.1f} MiB/s, {duration(left / rate)} left"
+        per_s = f"{self._samples / elapsed:,.0f} images/s, {self._bytes / _MIB / elapsed:,.1f} MiB/s"
+        return f"{per_s}, {duration(left_s)} left"
 
 
 class ByteMeter(ProgressBar):
@@ -86,16 +90,4 @@ class ByteMeter(ProgressBar):
 
     def _rate(self) -> str:
         elapsed = time.monotonic() - self._start
-        if not self._bytes or elapsed <= 0:
-            return ""
-        left_s = max(0, self._bytes_left - self._bytes) / (self._bytes / elapsed)
-        per_s = f"{self._samples / elapsed:,.0f} images/s, {self._bytes / _MIB / elapsed:,.1f} MiB/s"
-        return f"{per_s}, {duration(left_s)} left"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 12 min, 3 h 05 min."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+        return self._told(elapsed, time_left(elapsed, self._bytes, self._bytes_left - self._bytes))

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paribus.host.time_left import duration, time_left
+
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyRecord, TrialRecord, TrialRow
 
@@ -45,7 +47,7 @@ class Progress:
         )
         parts = [f"{self.num_ended} of {self.num_planned} trials have ended{which}"]
         parts += [f"{self.num_running} running"] if self.num_running else []
-        parts += [f"about {show_duration(self.left_s)} left"] if self.left_s is not None else []
+        parts += [f"about {duration(self.left_s)} left"] if self.left_s is not None else []
         return " · ".join(parts)
 
 
@@ -80,26 +82,17 @@ def _left_s(ended: Sequence[TrialRecord], running: Sequence[TrialRecord], num_le
     if not took_s:
         shares = [trial.progress for trial in running]
         took_s = [spent / share for spent, share in zip(spent_s, shares, strict=True) if share]
-    if not took_s:
+    left_s, each_s = (time_left(sum(took_s), len(took_s), num) for num in (num_left, 1))
+    if left_s is None or each_s is None:
         return None
-    each_s = sum(took_s) / len(took_s)
-    left_s = num_left * each_s - sum(min(spent, each_s) for spent in spent_s)
+    left_s -= sum(min(spent, each_s) for spent in spent_s)
     # Running ones that are overdue say that the estimate is wrong, not that all is done.
     return left_s / len(running) if left_s >= 1 else None
 
 
-def show_duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 def show_ago(then_ms: float, now_s: float | None = None) -> str:
-    """`just now`, `12 min ago`, `3.5 h ago`, `4 days ago`."""
+    """`just now`, `12 min ago`, `3 h 30 min ago`, `4 days ago`."""
     seconds = max(0.0, (time.time() if now_s is None else now_s) - then_ms / 1000)
     if seconds < 60:
         return "just now"
-    return f"{show_duration(seconds)} ago" if seconds < 172_800 else f"{seconds / 86_400:.0f} days ago"
+    return f"{duration(seconds)} ago" if seconds < 172_800 else f"{seconds / 86_400:.0f} days ago"
