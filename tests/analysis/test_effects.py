@@ -240,6 +240,29 @@ def test_a_square_tells_differences_between_the_means_of_its_levels() -> None:
     assert found.values == pytest.approx([mean(4.0, r) - mean(1.0, r) for r in (1, 2, 3)])
 
 
+def test_a_square_tells_the_line_through_the_means_of_its_levels() -> None:
+    factors = {**GRID, "optimizer.lr": (0.1, 0.05, 0.2)}
+    study = Study(name="s", factors=factors, design="latin_square", replicates=4)
+    value = noisy(12)
+    found = effects(study, value)
+    trends = {name: effect for name, effect in found.items() if effect.kind == "trend"}
+    assert set(trends) == {
+        "depth: line from 10 to 22",
+        "k: line from 1 to 4 (over log2)",
+        "lr: line from 0.05 to 0.2 (over log2)",
+    }
+    trend = trends["depth: line from 10 to 22"]
+    assert (trend.num_backgrounds, trend.mixed_with) == (1, "interactions of the other factors")
+    for replicate, rise in zip(trend.replicates, trend.values, strict=True):
+        pairs = [(arm.as_dict()["model.depth"], value(arm, replicate)) for arm in study.arms]
+        slope = np.polyfit([float(depth) for depth, _ in pairs], [top1 for _, top1 in pairs], 1)[0]
+        assert rise == pytest.approx(12 * slope)
+    unordered = {**factors, "model.norm": ("batch", "none", "group")}
+    del unordered["optimizer.lr"]
+    square = Study(name="s", factors=unordered, design="latin_square", replicates=3)
+    assert not any("norm: line" in name for name in effects(square, noisy(12)))
+
+
 def test_two_components_that_do_the_same_work_interact() -> None:
     study = Study(
         name="s",

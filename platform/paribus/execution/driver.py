@@ -157,7 +157,7 @@ def _next_look(
     found = replace(found, plan=replace(found.plan, steps=tuple(steps)))
     ledger.next_look(found)
     if found.plan.todo:
-        arms = {step.trial.arm for step in found.plan.todo}
+        arms = {step.trial.arm for step in found.plan.todo if not step.trial.arm.again}
         say(f"\na look: {len(arms)} of {len(study.arms)} arms go on (a baseline as long as any other does)")
     return found
 

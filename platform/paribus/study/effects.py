@@ -20,6 +20,7 @@ Weights = Mapping[Arm, float]
 Stable = Callable[[Arm], bool]
 # From this ratio of the largest to the smallest level on, levels such as k = 1, 2, 4 are even on a logarithmic scale.
 _RATIO_OF_LOG = 4.0
+_OF_SQUARES = "interactions of the other factors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +151,12 @@ def _trend(cells: _Cells, path: str) -> Question | None:
     matched = cells.weighed({((path, level),): weight for level, weight in weights.items()})
     if not matched:
         return None
+    return Question(kind="trend", name=_line_name(cells, path, scale), backgrounds=cells.steady(matched))
+
+
+def _line_name(cells: _Cells, path: str, scale: str) -> str:
     numbers = [level for level in cells.levels[path] if isinstance(level, (int, float))]
-    name = f"{cells.names[path]}: line from {show_level(min(numbers))} to {show_level(max(numbers))}{scale}"
-    return Question(kind="trend", name=name, backgrounds=cells.steady(matched))
+    return f"{cells.names[path]}: line from {show_level(min(numbers))} to {show_level(max(numbers))}{scale}"
 
 
 def line_weights(levels: Sequence[Level]) -> tuple[dict[Level, float], str] | None:
@@ -203,7 +207,7 @@ def _rest(chains: Mapping[str, tuple[str, ...]], name: str) -> str:
 
 
 def _over_square(study: Study, stable: Stable) -> list[Question]:
-    """Main effects between the means over each level's n cells; every one rests on all cells."""
+    """Main effects between the means over each level's n cells, and trends over them; each rests on all cells."""
     cells, found = _Cells(study, stable), []
     for path in cells.paths:
         first, *others = cells.levels[path]
@@ -213,7 +217,12 @@ def _over_square(study: Study, stable: Stable) -> list[Question]:
             weights = (
                 dict.fromkeys(study.arms, 0.0) | dict.fromkeys(at[level], share) | dict.fromkeys(at[first], -share)
             )
-            found.append(cells.main(path, level, (weights,), "interactions of the other factors"))
+            found.append(cells.main(path, level, (weights,), _OF_SQUARES))
+        if scaled := line_weights(cells.levels[path]):
+            line, scale = scaled
+            over_all = {arm: share * line[arm.as_dict()[path]] for arm in study.arms}
+            backgrounds, name = cells.steady((over_all,)), _line_name(cells, path, scale)
+            found.append(Question(kind="trend", name=name, backgrounds=backgrounds, mixed_with=_OF_SQUARES))
     return found
 
 
