@@ -12,15 +12,14 @@ from paribus.tracking.ledger import Ledger
 pytestmark = pytest.mark.cluster
 
 STUDY = '''#!/usr/bin/env python
-"""Does a wider net tell textures better apart, each at its own rate?"""
+"""Does a wider net tell digits better apart, each at its own rate?"""
 
 from paribus import Float, Study, Tuning, main
 
 study = Study(
     name="fair",
-    base="synthetic",
     factors={"model.width": (0.25, 0.5)},
-    fixed={"budget": "10 epochs"},
+    fixed={"model.depth": 10, "data.train_fraction": 0.1, "data.batch_size": 16, "budget": "6 epochs"},
     nuisance={"optimizer.lr": Float(0.02, 1.0, log=True)},
     tuning=Tuning(trials=4, sampler="sobol", holdout=0.25),
     margin=20.0,

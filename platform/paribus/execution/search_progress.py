@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ray import tune
 
-from paribus.host.progress_bar import duration
+from paribus.host.time_left import duration, time_left
 from paribus.host.say import say
 
 if TYPE_CHECKING:
@@ -110,13 +110,11 @@ class SearchProgress(tune.Callback):
         ranked = walk.ranked()
         best = f"best {metric.show(ranked[0].metrics[metric.name])} by #{ranked[0].number}, " if ranked else ""
         ended = sum(each.state in ("finished", "failed", "stopped") for each in walk.tried.values())
-        now = ended - self._begun_with
-        left = walk.planned - ended
+        left, spent_s = walk.planned - ended, time.monotonic() - self._started
         if not left:
-            return f"{best}all tried in {duration(time.monotonic() - self._started)}"
-        if not now:
-            return f"{best}{left} to go"
-        return f"{best}about {duration((time.monotonic() - self._started) / now * left)} left"
+            return f"{best}all tried in {duration(spent_s)}"
+        left_s = time_left(spent_s, ended - self._begun_with, left)
+        return f"{best}{left} to go" if left_s is None else f"{best}about {duration(left_s)} left"
 
     def _say(self, line: str) -> None:
         self._spoken = time.monotonic()

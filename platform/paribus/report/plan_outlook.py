@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from paribus.engine.nearest import runs_of_baselines, values_by_arm
-from paribus.report.progress import show_duration
+from paribus.host.time_left import duration
 from paribus.study.words import FAILED_TO_TRAIN
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def pilot_text(preview: Preview) -> str:
         )
     lines += [f"  {failed} of {len(records)} runs failed to train"] if failed else []
     times = [record.metrics["total_s"] for record in records if "total_s" in record.metrics]
-    lines += [f"  a trial takes {show_duration(sum(times) / len(times))} of a worker"] if times else []
+    lines += [f"  a trial takes {duration(sum(times) / len(times))} of a worker"] if times else []
     lines += [f"  {headline(preview)}", *(f"  {line}" for line in curve_lines(preview))]
     return "\n".join([*lines, "  these are the study's own trials: `run` goes on from them"])
 
@@ -85,7 +85,7 @@ def _takes(preview: Preview) -> str:
 def _cost(option: Option, preview: Preview) -> str:
     parts = [f"{option.trials} trials to train"]
     if option.seconds is not None:
-        parts.append(f"{show_duration(option.seconds)} of workers")
+        parts.append(f"{duration(option.seconds)} of workers")
     if option.gpu_s:
         parts.append(f"{option.gpu_s / 3600:.2g} GPU-hours")
     if option.money is not None:
@@ -106,7 +106,7 @@ def curve_lines(preview: Preview) -> list[str]:
         "trials": [str(option.trials) for option in options],
     }
     if options[0].seconds is not None:
-        columns["workers"] = [show_duration(option.seconds or 0.0) for option in options]
+        columns["workers"] = [duration(option.seconds or 0.0) for option in options]
     if any(option.gpu_s for option in options):
         columns["GPU-hours"] = [f"{(option.gpu_s or 0.0) / 3600:.2g}" for option in options]
     if any(option.money is not None for option in options):

@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve()
-BUDGET: dict[str, Any] = {"budget": "9 epochs", "model.width": 0.25}
+SMALL: dict[str, Any] = {
+    "model.depth": 10,
+    "model.width": 0.25,
+    "data.train_fraction": 0.1,
+    "data.batch_size": 16,
+    "budget": "9 epochs",
+}
 
 
 def _in_a_home(folder: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -61,9 +67,8 @@ def _fixed(num_trials: int) -> None:
     levels = tuple(round(0.05 * (index + 1), 2) for index in range(20))
     study = Study(
         name="fixed",
-        base="synthetic",
         factors={"optimizer.lr": levels},
-        fixed=BUDGET,
+        fixed=SMALL,
         replicates=num_trials // 20,
         margin=10.0,
         question="What does a trial cost beyond its training?",
@@ -92,8 +97,7 @@ def _made(num_trials: int, sampler: str) -> Any:
 
     return Search(
         name="searched",
-        base="synthetic",
-        fixed=BUDGET,
+        fixed=SMALL,
         space={"optimizer.lr": Float(0.01, 1.0, log=True)},
         trials=num_trials,
         sampler=sampler,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from paribus.report.costs import LOST, CostRow, Kind, StudyCost
 from paribus.report.drawing.tables import markdown_table
-from paribus.report.progress import show_duration
+from paribus.host.time_left import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +32,7 @@ def cost_display_rows(cost: StudyCost) -> list[dict[str, str]]:
             "what for": _name(row, several),
             "verdict": row.verdict or "-",
             "trials": str(row.trials),
-            "time of workers": show_duration(3600 * row.worker_hours),
+            "time of workers": duration(3600 * row.worker_hours),
             **({"GPU-hours": f"{row.gpu_hours:.3g}"} if gpus else {}),
             **({cost.prices.currency: "-" if row.money is None else f"{row.money:.2f}"} if money else {}),
         }
@@ -72,7 +72,7 @@ def _price(cost: StudyCost) -> str:
 
 def show_hours(hours: float, unit: str) -> str:
     """`3.2 GPU-hours`; of workers, whose hours may be seconds, `12 min of workers`."""
-    return f"{hours:.3g} {unit}" if unit == "GPU-hours" else f"{show_duration(3600 * hours)} of workers"
+    return f"{hours:.3g} {unit}" if unit == "GPU-hours" else f"{duration(3600 * hours)} of workers"
 
 
 def costs_as_markdown(cost: StudyCost) -> str:
