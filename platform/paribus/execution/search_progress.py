@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ray import tune
 
-from paribus.host.time_left import duration, time_left
 from paribus.host.say import say
+from paribus.host.time_left import duration, time_left
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial

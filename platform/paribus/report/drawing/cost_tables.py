@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from paribus.host.time_left import duration
 from paribus.report.costs import LOST, CostRow, Kind, StudyCost
 from paribus.report.drawing.tables import markdown_table
-from paribus.host.time_left import duration
 
 if TYPE_CHECKING:
     from rich.table import Table
