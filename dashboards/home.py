@@ -1,4 +1,4 @@
-"""Home: every study in the ledger, how far it is and what it came to. Start with `streamlit run dashboards/home.py`."""
+"""Home: every study and search, how far each is and what it came to. Start with `streamlit run dashboards/home.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from paribus.report.progress import Progress, counted, progress_of, show_ago
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
+from paribus.report.search_reading import is_search, is_tuning, kind_of, relatives
 from paribus.report.study_report import standing_of
 from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from paribus_dashboards.parts import (
@@ -14,11 +15,14 @@ from paribus_dashboards.parts import (
     address_of,
     badge,
     begin,
+    link,
+    page_of,
     plain,
     say_down,
     show_progress,
     verdict_badges,
 )
+from paribus_dashboards.search_parts import search_now
 
 PER_PAGE = 10
 # A page link has the size of running text; a card's name is its heading.
@@ -48,11 +52,14 @@ def show_totals(records: tuple[StudyRecord, ...]) -> None:
         return
     ended = sum(sum(record.counts.values()) for record in records)
     failed = sum(record.counts.get("failed", 0) for record in records)
-    columns = st.columns(4)
-    columns[0].metric("Studies", len({record.name for record in records}))
-    columns[1].metric("Running now", sum(record.live for record in records))
-    columns[2].metric("Trials ended", f"{ended:,}")
-    columns[3].metric(
+    searches = {record.name for record in records if is_search(record) and not is_tuning(record)}
+    columns = iter(st.columns(5 if searches else 4))
+    next(columns).metric("Studies", len({record.name for record in records if not is_search(record)}))
+    if searches:
+        next(columns).metric("Searches", len(searches), help="Exploratory, each confirmed by a study of its own")
+    next(columns).metric("Running now", sum(record.live for record in records))
+    next(columns).metric("Trials ended", f"{ended:,}")
+    next(columns).metric(
         "Trials without a result",
         f"{failed:,}",
         help="Failed outside of training; diverged, dead and stuck are results.",
@@ -66,17 +73,24 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
         text = st.text_input("Search", key="search", placeholder="a word of a study's name or question")
         wanted = [record for record in records if text.lower() in f"{record.title} {record.question}".lower()]
     shown = wanted[: st.session_state.get("num_shown", PER_PAGE)]
-    places = [(record, *show_card(record)) for record in shown]
+    places = [(record, *show_card(record, records)) for record in shown]
     if len(shown) < len(wanted) and st.button(f"Show more ({len(wanted) - len(shown)} left)"):
         st.session_state["num_shown"] = len(shown) + PER_PAGE
         st.rerun(scope="fragment")
     for record, bar, verdicts in places:
-        progress = progress_of(record, trials_of(uri, record).rows) if record.live else counted(record)
-        text = verdicts_of(uri, record)
+        progress, text = now_of(uri, record)
         with bar:
             show_progress(progress)
         verdicts.markdown(text)
         kept()[record.run_id] = (progress, text)
+
+
+def now_of(uri: str, record: StudyRecord) -> tuple[Progress, str]:
+    """How far it is, and what it came to: a study's verdicts, a search's best, which is no verdict."""
+    if is_search(record):
+        return search_now(uri, record)
+    progress = progress_of(record, trials_of(uri, record).rows) if record.live else counted(record)
+    return progress, verdicts_of(uri, record)
 
 
 def verdicts_of(uri: str, record: StudyRecord) -> str:
@@ -97,22 +111,26 @@ def kept() -> dict[str, tuple[Progress, str]]:
     return found
 
 
-def show_card(record: StudyRecord) -> tuple[DeltaGenerator, DeltaGenerator]:
+def show_card(record: StudyRecord, records: tuple[StudyRecord, ...]) -> tuple[DeltaGenerator, DeltaGenerator]:
     """One study; returns the places of its progress and of its verdicts."""
     with st.container(border=True, gap="xsmall", key=f"card-{record.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"name-{record.run_id}", width="content"):
-                st.page_link("pages/study.py", label=f"**{plain(record.title)}**", query_params=address_of(record))
+                st.page_link(page_of(record), label=f"**{plain(record.title)}**", query_params=address_of(record))
             st.markdown(badge(standing_of(record)), width="content")
+            if is_search(record):
+                st.markdown(badge("exploratory", f"{kind_of(record)}, exploratory"), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
         st.markdown(plain(record.question) or ":gray[no question stated]")
-        progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the verdicts ...]"))
+        progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the results ...]"))
         verdicts = st.empty()
         verdicts.markdown(text)
         bar = st.empty()
         with bar:
             show_progress(progress)
+        for other, label in relatives(record, records):
+            link(other, label)
     return bar, verdicts
 
 

@@ -7,16 +7,18 @@ read, and what follows from it, is `paribus.report`'s.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from paribus.report.reading import MAX_PER_EXAMPLE, Judgement, LedgerReader, Trials, usual_address
+from paribus.report.search_reading import confirmation_of, confirmed_by, searches_before
 
 if TYPE_CHECKING:
     from paribus.report.curves import Curve
+    from paribus.report.search_report import SearchReport
     from paribus.report.study_report import Examples, StudyRecord, StudyReport, TrialRow
 
 LIVE_S = 3.0
@@ -88,6 +90,31 @@ def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
 @st.cache_resource(max_entries=2 * MAX_PER_EXAMPLE, show_spinner=False)
 def _examples(uri: str, run_id: str) -> Examples | None:
     return reader(uri).examples(run_id)
+
+
+def search_report(uri: str, record: StudyRecord) -> SearchReport:
+    """A search, without its confirmation."""
+    return _search_report(uri, version(record), record)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _search_report(uri: str, version: Version, _record: StudyRecord) -> SearchReport:
+    return reader(uri).search(_record)
+
+
+def confirmed(uri: str, record: StudyRecord) -> tuple[SearchReport, StudyRecord | None]:
+    """A search with what stood up of it, and the study that says so; None where none has begun."""
+    report = search_report(uri, record)
+    study = confirmation_of(report, studies(uri))
+    return (replace(report, confirmation=study_view(uri, study).report), study) if study else (report, None)
+
+
+def search_of(uri: str, study: StudyRecord) -> StudyRecord | None:
+    """The search that the study confirms; None where it is no confirmation."""
+    for record in searches_before(study, studies(uri)):
+        if confirmed_by(search_report(uri, record).search) == study.settings.digest:
+            return record
+    return None
 
 
 def judgement(uri: str, record: StudyRecord) -> Judgement:

@@ -1,4 +1,4 @@
-"""Pieces that both pages are made of: badges, progress, and what a page says when it has nothing to show."""
+"""Pieces that the pages are made of: badges, progress, and what a page says when it has nothing to show."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import streamlit as st
 from paribus.report.drawing.markup import as_safe_markdown
 from paribus.report.progress import Progress
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
+from paribus.report.search_reading import is_search
 from paribus.report.texts import first_steps
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.
@@ -31,6 +32,9 @@ SIGNS = {
     "dead": ("✗", "orange"),
     "stuck": ("✗", "orange"),
     "stopped": ("‖", "gray"),
+    "cut": ("‖", "gray"),
+    "waits": ("‖", "gray"),
+    "exploratory": ("?", "gray"),
     "failed": ("!", "red"),
 }
 HEX = {"green": "#00714f", "orange": "#a94400", "blue": "#00588a", "gray": "#555555", "red": "#b3261e"}
@@ -46,9 +50,35 @@ def begin(title: str) -> None:
 
 
 def address_of(record: StudyRecord) -> dict[str, str]:
-    """The address of a study's page: `?study=width`, with `&settings=...` at others than its file's."""
-    named = {"study": record.name}
+    """The address of a study's page: `?study=width`, with `&settings=...` at others than its file's; `?search=...`."""
+    named = {"search" if is_search(record) else "study": record.name}
     return named if record.settings.declared else {**named, "settings": record.settings.digest}
+
+
+def page_of(record: StudyRecord) -> str:
+    """The file of the page that shows it."""
+    return f"pages/{'search' if is_search(record) else 'study'}.py"
+
+
+def link(record: StudyRecord, label: str) -> None:
+    """A link to the page of a study or of a search."""
+    st.page_link(page_of(record), label=plain(label), query_params=address_of(record))
+
+
+def at_settings(records: list[StudyRecord], settings: str, *, what: str = "Settings") -> StudyRecord:
+    """The one at the settings asked for, by default its file's; others that it was run at can be chosen."""
+    declared = sorted(records, key=lambda record: (not record.settings.declared, record.settings.digest))
+    asked = [record for record in records if settings and record.settings.digest == settings]
+    shown = (asked or declared)[0]
+    if settings and not asked:
+        st.warning(plain(f"The ledger has {shown.name!r} at no settings with the digest {settings!r}."))
+    if len(declared) > 1:
+        names = {record.run_id: record.settings.name or "as the study's file has them" for record in declared}
+        picked = st.selectbox(what, list(names), index=list(names).index(shown.run_id), format_func=names.__getitem__)
+        if picked != shown.run_id:
+            st.query_params.from_dict(address_of(next(record for record in declared if record.run_id == picked)))
+            st.rerun()
+    return shown
 
 
 # What Streamlit's own Markdown reads besides: `$formula$`, `:red[text]`, `:material/icon:` and `:emoji:`.

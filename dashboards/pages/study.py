@@ -8,6 +8,7 @@ import streamlit as st
 
 from paribus.report.progress import progress_of
 from paribus.report.reading import LedgerError, StudyRecord
+from paribus.report.search_reading import is_search
 from paribus_dashboards import study_parts as show
 from paribus_dashboards.ledger_view import (
     LIVE_S,
@@ -19,7 +20,8 @@ from paribus_dashboards.ledger_view import (
     tracking_uri,
     trials_of,
 )
-from paribus_dashboards.parts import FIRST_STUDY, address_of, begin, plain, say_down, show_progress
+from paribus_dashboards.parts import FIRST_STUDY, at_settings, begin, link, plain, say_down, show_progress
+from paribus_dashboards.search_parts import show_how_found
 from paribus_dashboards.trial_parts import show_curves, show_failed, show_trials
 
 WATCH_S = 5.0
@@ -51,39 +53,25 @@ def main() -> None:
 
 def chosen(records: tuple[StudyRecord, ...], name: str, settings: str) -> StudyRecord | None:
     """The study that the address names, at the settings that it names; else one to choose; None if there is none."""
-    by_name = {record.name: record for record in reversed(records)}
+    by_name = {record.name: record for record in reversed(records) if not is_search(record)}
     if not records:
         st.title("Study")
         st.markdown(FIRST_STUDY)
         return None
     if name not in by_name:
         st.title("Study")
-        if name:
+        if search := next((record for record in records if record.name == name), None):
+            st.warning(plain(f"{name!r} is a search, and no study."))
+            link(search, search.name)
+        elif name:
             st.warning(plain(f"The ledger has no study called {name!r}. Choose one that it has."))
         picked = st.selectbox("Study", list(by_name), index=None, placeholder="choose a study")
         if picked:
             st.query_params["study"] = picked
             st.rerun()
         return None
-    return at_settings([record for record in records if record.name == name], settings)
-
-
-def at_settings(records: list[StudyRecord], settings: str) -> StudyRecord:
-    """The study at the settings asked for, by default its file's; others that it was run at can be chosen."""
-    declared = sorted(records, key=lambda record: (not record.settings.declared, not record.settings.digest))
-    asked = [record for record in records if settings and record.settings.digest == settings]
-    shown = (asked or declared)[0]
-    if settings and not asked:
-        st.warning(plain(f"The ledger has {shown.name!r} at no settings with the digest {settings!r}."))
-    if len(declared) > 1:
-        names = {record.run_id: record.settings.name or "as the study's file has them" for record in declared}
-        picked = st.selectbox(
-            "Settings", list(names), index=list(names).index(shown.run_id), format_func=names.__getitem__
-        )
-        if picked != shown.run_id:
-            st.query_params.from_dict(address_of(next(record for record in declared if record.run_id == picked)))
-            st.rerun()
-    return shown
+    own = [record for record in records if record.name == name and not is_search(record)]
+    return at_settings(own, settings)
 
 
 @st.fragment(run_every=LIVE_S)
@@ -116,6 +104,7 @@ def show_sections(uri: str, view: StudyView) -> None:
         show.show_arms(view, analysis)
     else:
         st.warning(plain(f"There are no verdicts: {view.report.trouble}."))
+    show_how_found(uri, view)
     try:
         show_curves(uri, view)
     except LedgerError as error:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from paribus import Choice, Float, Search
+from paribus import Choice, Float, Int, Search
 from paribus.recipe import RecipeError
 from paribus.study import StudyError
+from paribus.study.search_document import read_search, write_search
 from paribus.study.settings import settings_of
 
 RATE = {"optimizer.lr": Float(1e-3, 1.0, log=True)}
@@ -121,3 +122,29 @@ def test_a_search_that_cannot_be_is_refused_in_a_sentence(fields: dict[str, Any]
     with pytest.raises((StudyError, RecipeError)) as refused:
         search(**fields)
     assert sentence in str(refused.value)
+
+
+def test_a_search_goes_through_its_document() -> None:
+    made = search(
+        space={
+            "optimizer.kind": Choice("sgd", "adamw"),
+            "optimizer.momentum": Float(0.0, 0.95, step=0.05, when={"optimizer.kind": ("sgd",)}),
+            "optimizer.lr": Float(1e-3, 1.0, log=True),
+            "schedule.warmup_epochs": Int(0, 4),
+            "model.width": (0.25, 0.5),
+        },
+        fixed={"budget": "9 epochs", "model.depth": 10},
+        start=({"optimizer.kind": "adamw", "optimizer.lr": 0.01, "schedule.warmup_epochs": 1, "model.width": 0.25},),
+        against=("num_params",),
+        constraints=("total_s < 5",),
+        budget="2 hours",
+        scheduler="asha(eta=3)",
+    )
+    again = read_search(write_search(made))
+    assert again.settled == made.settled
+    assert again.seeds_of(3) == made.seeds_of(3)
+    assert settings_of(again.confirmation([])) == settings_of(made.confirmation([]))
+    assert write_search(again) == write_search(made)
+    for text in ("{}", "[]", "no JSON", '{"space": {"optimizer.lr": "Float(0.1, 1)"}}'):
+        with pytest.raises(StudyError, match="this is no search document"):
+            read_search(text)

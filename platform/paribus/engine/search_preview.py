@@ -131,7 +131,7 @@ def make_search_preview(
     examples = [search.base_recipe, search.final_recipe, *map(search.recipe_of, search.domains.ends())]
     check_own_of(examples, f"search {search.name!r}")
     check_inputs(examples, home)
-    scheduler, epochs = _scheduler(search)
+    scheduler, epochs = scheduled(search)
     sampler = sampler_of(search)
     size = _size(search)
     power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
@@ -168,8 +168,12 @@ def make_search_preview(
     )
 
 
-def _scheduler(search: Search) -> tuple[Scheduler, int]:
-    """The scheduler, and the epochs of a whole trial; 1 where no trial is cut and they are of no account."""
+def scheduled(search: Search) -> tuple[Scheduler, int]:
+    """The scheduler, and the epochs of a whole trial; 1 where no trial is cut and they are of no account.
+
+    Raises:
+        StudyError, SchedulerError: no such one, or it does not fit the search.
+    """
     scheduler = scheduler_of(search.scheduler)
     if scheduler.name == "none":
         return scheduler, 1

@@ -25,6 +25,7 @@ from paribus.report.search_texts import found_text, search_plan_text, stale_sear
 from paribus.study.designs import StudyError
 from paribus.study.plan import Step, Trial
 from paribus.study.search import Search
+from paribus.study.search_document import DESIGN, TUNING_DESIGN
 from paribus.study.settings import Settings, settings_of
 from paribus.tracking.errors import LeaseHeld, LedgerUnreachable
 
@@ -42,8 +43,9 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
         ClusterError: there is no cluster, or a trial asks for more than it has.
         StudyError, SchedulerError: a sampler or scheduler that cannot be, or settings that never fit each other.
     """
+    design = TUNING_DESIGN if settings else DESIGN
     folder, settings = home(), settings or settings_of(search, options.declared)
-    ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings)
+    ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings, design)
     try:
         records = ledger.known()
         if records is None:

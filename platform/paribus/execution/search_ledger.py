@@ -20,7 +20,7 @@ from paribus.report.drawing.markup import as_plain_markdown
 from paribus.report.search_report import RESULT_FILE, SearchReport, search_markdown
 from paribus.study.plan import Step
 from paribus.study.search import Search
-from paribus.study.search_document import SEARCH_FILE, write_search
+from paribus.study.search_document import DESIGN, SEARCH_FILE, write_search
 from paribus.study.settings import Settings
 from paribus.tracking import Recorder, StudyHeader, StudyRun
 from paribus.tracking.curves import curves_of
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 
 # How long the last cuts are sent for when the search ends; what is left waits on disk.
 _FLUSH_S = 10.0
-DESIGN = "search"
 
 
 class SearchLedger(RunLedger):
     """One search's parent run, lease and leftovers."""
 
-    def __init__(self, search: Search, uri: str, outbox: Path, home: Path, settings: Settings) -> None:
+    def __init__(
+        self, search: Search, uri: str, outbox: Path, home: Path, settings: Settings, design: str = DESIGN
+    ) -> None:
         super().__init__(search.name, uri, outbox, home, settings)
-        self.search = search
+        self.search, self.design = search, design
         self.ids: set[str] = set()
         self._preview: SearchPreview | None = None
         self._recorder: Recorder | None = None
@@ -111,7 +112,7 @@ class SearchLedger(RunLedger):
         return StudyHeader(
             name=search.name,
             question=search.question,
-            design=DESIGN,
+            design=self.design,
             num_planned=self._preview.walk.planned,
             code=" ".join(sorted({record.code for record in self._preview.records.values()})),
             note=f"**{as_plain_markdown(search.question)}**\n\nA search over {search.trials} settings; exploratory "

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from paribus.host.time_left import duration, time_left
 
 if TYPE_CHECKING:
+    from paribus.report.search_report import SearchReport
     from paribus.report.study_report import StudyRecord, TrialRecord, TrialRow
 
 # The latest trials tell best how long the next ones take: machines and arms change on the way.
 NUM_TIMED = 20
 # Diverged, dead and stuck ones failed to train, which is a result.
-_SHOWN = {"failed": "without a result"}
+_SHOWN = {"failed": "without a result", "stopped": "cut"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,19 @@ def progress_of(record: StudyRecord, rows: Sequence[TrialRow], now_s: float | No
         outcomes=Counter(trial.outcome for trial in ended if trial.outcome),
         num_running=len(running),
         left_s=_left_s(ended, running, num_planned - len(ended), now_ms) if record.live else None,
+    )
+
+
+def search_progress(report: SearchReport) -> Progress:
+    """Of a search, whose trials may be fewer than asked for; the estimate is for the case that none is cut."""
+    tried = report.tried
+    running = sum(each.state == "running" for each in tried)
+    left_s = report.preview.seconds_left if running else None
+    return Progress(
+        num_planned=report.preview.walk.planned,
+        outcomes=Counter(each.outcome for each in tried if each.outcome),
+        num_running=running,
+        left_s=left_s / running if left_s else None,
     )
 
 

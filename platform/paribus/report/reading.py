@@ -21,6 +21,8 @@ from paribus.report.costs import StudyCost, cost_of
 from paribus.report.curves import Curve, curve_of
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
+from paribus.report.search_reading import read_search_report
+from paribus.report.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
 from paribus.shards.catalog import data_digest
@@ -252,6 +254,10 @@ class LedgerReader:
             trouble=trouble,
             cost=cost,
         )
+
+    def search(self, record: StudyRecord) -> SearchReport:
+        """What there is of a search, without its confirmation."""
+        return read_search_report(self._ledger, record, self._home)
 
     def written(self, record: StudyRecord) -> Judgement | None:
         """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""

@@ -1,0 +1,142 @@
+"""Searches out of a ledger: which runs are searches and tunings, what belongs to what, and each one's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+
+from paribus.engine.recorded_search import recorded_preview
+from paribus.engine.schedulers import SchedulerError
+from paribus.engine.tuning import ArmTuning, arm_settings
+from paribus.recipe import RecipeError
+from paribus.recipe.components.recorded import as_recorded
+from paribus.report.search_report import RESULT_FILE, SearchReport, search_report
+from paribus.study import Study, StudyError
+from paribus.study.document import RecordedStudy
+from paribus.study.search import CONFIRMED, Search
+from paribus.study.search_document import DESIGN, SEARCH_FILE, TUNING_DESIGN, read_search
+from paribus.study.settings import settings_of
+from paribus.study.tuning import TUNING
+from paribus.tracking.curves import curves_of
+from paribus.tracking.errors import LedgerDamaged
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.studies.record import StudyRecord
+
+__all__ = ["ArmTuning", "SearchReport", "is_search", "is_tuning"]
+
+
+def is_search(record: StudyRecord) -> bool:
+    """Whether the run is of a search, that of an arm's tuning included, and of no study."""
+    return record.design in (DESIGN, TUNING_DESIGN)
+
+
+def is_tuning(record: StudyRecord) -> bool:
+    """Whether it is of a search that tunes an arm of a study: `settings.name` is the arm's."""
+    return record.design == TUNING_DESIGN
+
+
+def tuned_study_name(record: StudyRecord) -> str:
+    """The name of the study whose arm it tunes."""
+    return record.name.removesuffix(TUNING)
+
+
+def kind_of(record: StudyRecord) -> str:
+    """`study`, `search`, or `tuning of width` for a search that tunes an arm of that study."""
+    if is_tuning(record):
+        return f"tuning of {tuned_study_name(record)}"
+    return "search" if is_search(record) else "study"
+
+
+def relatives(record: StudyRecord, records: Sequence[StudyRecord]) -> list[tuple[StudyRecord, str]]:
+    """What belongs to it, by name and settings, with words for a link: a search's confirmation, a tuning's study, a
+    study's search."""
+    name, wanted = record.name, record.settings.name
+    if is_tuning(record):
+        name, wanted, label = tuned_study_name(record), "", "the study whose arm it tunes"
+    elif is_search(record):
+        name, label = f"{name}{CONFIRMED}", "the study that confirms it"
+    else:
+        name, label = name.removesuffix(CONFIRMED), "the search that it confirms"
+    found = [each for each in records if each.name == name and each.name != record.name]
+    fitting = [each for each in found if is_search(each) != is_search(record) and each.settings.name == wanted]
+    return [(each, f"{each.title}: {label}") for each in fitting if not is_tuning(each)][:1]
+
+
+def read_search_report(ledger: Ledger, record: StudyRecord, home: Path) -> SearchReport:
+    """What the ledger holds of a search, without its confirmation.
+
+    Raises:
+        LedgerDamaged: its document is missing or cannot be read.
+    """
+    document = ledger.json(record.run_id, SEARCH_FILE)
+    if document is None:
+        raise LedgerDamaged(
+            f"the ledger has no {SEARCH_FILE} for {record.title!r}, so that nothing can be said of it; run its command "
+            "again, which writes it and trains only what is missing"
+        )
+    own = [trial for trial in ledger.trials(record.name) if trial.parent == record.run_id]
+    try:
+        search = read_search(ledger.artifact(record.run_id, SEARCH_FILE))
+        preview = recorded_preview(
+            search,
+            record.settings,
+            own,
+            lambda records: curves_of(ledger, records, search.metric),
+            home,
+            live=record.live,
+            ended_by="" if record.live else _ended_by(ledger, record),
+        )
+    except (StudyError, RecipeError, SchedulerError) as error:
+        raise LedgerDamaged(
+            f"{SEARCH_FILE} of {record.title!r} can't be read: {error}. Its command, run again, writes it anew"
+        ) from None
+    return search_report(preview)
+
+
+def confirmation_of(report: SearchReport, records: Iterable[StudyRecord]) -> StudyRecord | None:
+    """The study that confirms a search; None where there is none yet."""
+    digest = confirmed_by(report.search)
+    name = f"{report.search.name}{CONFIRMED}"
+    own = [each for each in records if each.name == name and each.settings.digest == digest]
+    return own[0] if own and digest else None
+
+
+def confirmed_by(search: Search) -> str:
+    """The digest of the settings of the study that confirms it; "" where none does."""
+    return settings_of(search.confirmation([])).digest if search.confirm else ""
+
+
+def searches_before(record: StudyRecord, records: Iterable[StudyRecord]) -> list[StudyRecord]:
+    """The searches that the study may confirm, by its name; those of the settings that it is named by come first."""
+    if is_search(record) or not record.name.endswith(CONFIRMED):
+        return []
+    name = record.name.removesuffix(CONFIRMED)
+    found = [each for each in records if each.name == name and is_search(each)]
+    return sorted(found, key=lambda each: each.settings.name != record.settings.name)
+
+
+def tunings_of(study: Study, records: Sequence[StudyRecord]) -> list[StudyRecord]:
+    """The runs of the tuning of a study's arms, in the arms' order; of arms that have begun."""
+    if not study.nuisance:
+        return []
+    by_digest = {each.settings.digest: each for each in records if each.name == f"{study.name}{TUNING}"}
+    recorded = study.recorded if isinstance(study, RecordedStudy) else None
+    with as_recorded(recorded) if recorded is not None else nullcontext():
+        digests = [arm_settings(study, arm).digest for arm in study.arms]
+    return [by_digest[digest] for digest in digests if digest in by_digest]
+
+
+def arm_tuning(study: Study, report: SearchReport) -> ArmTuning | None:
+    """The tuning of one of the study's arms; None where it has no such arm."""
+    name = report.preview.settings.name
+    arm = next((each for each in study.arms if each.name == name), None)
+    best = report.best[0] if report.best else None
+    return None if arm is None else ArmTuning(arm=arm, preview=report.preview, best=best)
+
+
+def _ended_by(ledger: Ledger, record: StudyRecord) -> str:
+    """Why it ended before its planned number, as its driver wrote it down at its end."""
+    with suppress(LedgerDamaged, AttributeError):
+        return str((ledger.json(record.run_id, RESULT_FILE) or {}).get("ended_by") or "")
+    return ""
