@@ -110,7 +110,7 @@ def slices_figure(report: SearchReport) -> go.Figure:
                 **{**_points(group, own, report), "showlegend": at == 0},
                 **place,
             )
-        axis = {"type": "log", "tickformat": "~g"} if _is_log(domain) else {}
+        axis: dict[str, Any] = {"type": "log", "tickformat": "~g"} if _is_log(domain) else {}
         if isinstance(domain, Choice):
             axis = {"type": "category", "categoryarray": [label(level) for level in domain.options]}
         figure.update_xaxes(title=as_plotly(names[path]), **axis, **place)
