@@ -277,6 +277,18 @@ def test_a_component_may_be_named_where_it_is_imported(tmp_path: Path) -> None:
     assert code_of(WIDE, (Own(parts / "__init__.py", "Snake"),)) != before
 
 
+def test_a_file_beside_it_that_is_no_python_counts_once_it_is_some(tmp_path: Path) -> None:
+    """Python never runs what does not parse, and what is only mentioned may be anything."""
+    (tmp_path / "mine.py").write_text(
+        "class Snake:\n    def forward(self, x):\n        import other\n        return other.wave(x)\n"
+    )
+    codes = set()
+    for text in ("def wave(:\n", "def wave(: # too\n", "def wave(x):\n    return x\n"):
+        (tmp_path / "other.py").write_text(text)
+        codes.add(code_of(WIDE, (Own(tmp_path / "mine.py", "Snake"),)))
+    assert len(codes) == 2
+
+
 def test_a_file_that_is_no_python_is_named(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def broken(:\n")
     with pytest.raises(CodeError, match=r"mine\.py .* cannot be read as Python"):

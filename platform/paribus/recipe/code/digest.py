@@ -90,6 +90,8 @@ def _entry(sources: Sources, name: str, component: str) -> list[Place]:
     All of the module where it is another library's, or where it cannot be seen without running the module.
     """
     module = sources.load(name)
+    if module is not None and module.fault:
+        raise CodeError(module.fault)
     if module is None or not component:
         return [Place(name, WHOLE)]
     found, effects = sources.resolve(module, component), [Place(name, EFFECTS)] if EFFECTS in module.bindings else []

@@ -14,7 +14,10 @@ _SCOPES_OF_ONE = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 @dataclass
 class Module:
-    """One file: the statements that bind each name at its top, its imports, and the statements that bind nothing."""
+    """One file: the statements that bind each name at its top, its imports, and the statements that bind nothing.
+
+    `fault` says why a user's file cannot be read as Python: nothing in it ever runs, and so nothing of it counts.
+    """
 
     name: str
     is_package: bool
@@ -22,6 +25,7 @@ class Module:
     imports: dict[str, Import] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     written: dict[str, Definition] = field(default_factory=dict)
+    fault: str = ""
 
     def read(self, body: list[ast.stmt]) -> None:
         """Take the statements of a file's top, or of an `if TYPE_CHECKING`, which binds names for others to import."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paribus.recipe.code.modules import Module, parsed
-from paribus.recipe.code.names import WHOLE, External, Found, Import, ModuleRef, Place
+from paribus.recipe.code.names import WHOLE, CodeError, External, Found, Import, ModuleRef, Place
 
 
 @dataclass(eq=False)
@@ -41,14 +41,22 @@ class Sources:
         return None
 
     def load(self, module: str) -> Module | None:
-        """The module, parsed; None where it is none of ours. CodeError where it cannot be read."""
+        """The module, parsed; None where it is none of ours. CodeError where one of ours cannot be read."""
         if module not in self._modules:
             file = self.file_of(module)
             if file is not None:
-                self._modules[module] = parsed(module, file)
+                self._modules[module] = self._parsed(module, file)
             else:  # of a user's folder without __init__.py nothing but its files counts
                 self._modules[module] = Module(module, is_package=True) if self._is_folder(module) else None
         return self._modules[module]
+
+    def _parsed(self, module: str, file: Path) -> Module:
+        try:
+            return parsed(module, file)
+        except CodeError as error:
+            if module.partition(".")[0] == self.package:
+                raise
+            return Module(module, is_package=file.name == "__init__.py", fault=str(error))
 
     def _is_folder(self, module: str) -> bool:
         """Whether a user's folder of Python files without an `__init__.py` is imported as `module`."""
