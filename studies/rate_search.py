@@ -18,6 +18,7 @@ search = Search(
     metric="log_likelihood",  # of a hundred held-out images, top-1 has too few values
     margin=0.05,
     trials=27,
+    sampler="tpe",
     scheduler="asha(eta=3)",
     confirm=8,
     top=3,

@@ -16,8 +16,9 @@ from paribus import Choice, Float, Search, Study, Tuning
 from paribus.engine.tuning import arm_settings
 from paribus.report.reading import LedgerReader
 from paribus.report.search_reading import is_search, is_tuning
+from paribus.study.arm_search import search_of
 from paribus.study.space import Levels
-from paribus.study.tuning import search_of, tuned_study
+from paribus.study.tuning import tuned_study
 from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger

@@ -20,8 +20,11 @@ from paribus.tracking.trials.record import TrialRecord
 RATE = {"optimizer.lr": Float(1e-3, 1.0, log=True)}
 
 
+LEARNS = {"sampler": "tpe", "scheduler": "none"}
+
+
 def search(**fields: Any) -> Search:
-    return Search(**{"name": "rate", "space": RATE, "trials": 9, "fixed": {"budget": "9 epochs"}, **fields})
+    return Search(**{"name": "rate", "space": RATE, "trials": 9, "fixed": {"budget": "9 epochs"}, **LEARNS, **fields})
 
 
 def recorded(made: Search, home: Path, number: int, rate: float, **facts: Any) -> TrialRecord:

@@ -22,8 +22,11 @@ EPOCHS = 9
 Value = Callable[[Levels, int], float | None]
 
 
+LEARNS = {"sampler": "tpe", "scheduler": "none"}
+
+
 def search(**fields: Any) -> Search:
-    return Search(**{"name": "rate", "space": RATE, "trials": 27, "fixed": {"budget": "9 epochs"}, **fields})
+    return Search(**{"name": "rate", "space": RATE, "trials": 27, "fixed": {"budget": "9 epochs"}, **LEARNS, **fields})
 
 
 def walk_of(made: Search) -> Walk:

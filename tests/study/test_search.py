@@ -47,6 +47,7 @@ def test_what_decides_which_trials_there_are_makes_another_search_and_what_does_
         {"space": {"optimizer.lr": Float(1e-3, 2.0, log=True)}},
         {"sampler": "random"},
         {"scheduler": "asha"},
+        {"scheduler": "none"},
         {"seed": 1},
         {"metric": "log_likelihood", "margin": 0.1},
         {"fixed": {"budget": "7 epochs"}},

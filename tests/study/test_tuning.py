@@ -9,9 +9,10 @@ import pytest
 from paribus import Float, Study, Tuning
 from paribus.recipe import RecipeError
 from paribus.study import StudyError
+from paribus.study.arm_search import search_of
 from paribus.study.document import read_study, write_study
 from paribus.study.settings import settings_of
-from paribus.study.tuning import search_of, tuned_study
+from paribus.study.tuning import tuned_study
 
 RATE = {"optimizer.lr": Float(0.01, 2.0, log=True)}
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from paribus.engine.options import Options
 from paribus.engine.search_preview import CurvesOf, SearchPreview, make_search_preview
 from paribus.engine.walk import Tried
+from paribus.study.arm_search import search_of
 from paribus.study.designs import StudyError
 from paribus.study.settings import Settings, settings_of
 from paribus.study.study import Study
-from paribus.study.tuning import search_of, tuned_study
+from paribus.study.tuning import tuned_study
 from paribus.study.words import Arm
 from paribus.tracking.trials.record import TrialRecord
 

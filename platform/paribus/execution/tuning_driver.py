@@ -12,8 +12,9 @@ from paribus.execution.search_driver import drive_search
 from paribus.host.say import say
 from paribus.report.chance import judged_when_read
 from paribus.report.tuning_texts import tuned_lines
+from paribus.study.arm_search import search_of
 from paribus.study.study import Study
-from paribus.study.tuning import TUNING, search_of
+from paribus.study.tuning import TUNING
 from paribus.tracking.curves import curves_of
 from paribus.tracking.ledger import Ledger
 

@@ -82,7 +82,9 @@ class Search:
         budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
         sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
             `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
-        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"`, `"hyperband"` ...
+        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"`, `"hyperband"` ... The usual two, evenly spread
+            settings of which the best tenth after one epoch is trained to its end, found the best for as many
+            epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023.
         confirm: replicates of the confirmation; 0 for none, and then nothing is said to be better.
         top: how many settings are confirmed.
         baseline: levels that they are compared with; None: those of the base recipe.
@@ -103,8 +105,8 @@ class Search:
     against: Sequence[str] = ()
     trials: int = 30
     budget: str = ""
-    sampler: str = "tpe"
-    scheduler: str = "none"
+    sampler: str = "sobol"
+    scheduler: str = "top_k"
     confirm: int = 5
     top: int = 3
     baseline: Mapping[str, Level] | None = None

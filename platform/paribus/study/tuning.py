@@ -12,7 +12,6 @@ from paribus.study.designs import StudyError
 from paribus.study.space import Levels, Space
 
 if TYPE_CHECKING:
-    from paribus.study.search import Search
     from paribus.study.study import Study
     from paribus.study.words import Arm, Level
 
@@ -69,27 +68,6 @@ def check_tuning(study: Study) -> None:
             raise type(error)(f"study {study.name!r}, arm {arm.name!r}, nuisance: {error}") from None
     if strange := [arm for arm in study.tuned if arm not in study.arms]:
         raise StudyError(f"tuned has {strange[0].name!r}, which is no arm of the study")
-
-
-def search_of(study: Study, arm: Arm) -> Search:
-    """The search that tunes an arm."""
-    from paribus.study.search import Search
-
-    how = study.tuning
-    return Search(
-        name=f"{study.name}{TUNING}",
-        base=replace(study, tuned={}).recipe_of(arm),
-        space=study.nuisance,
-        metric=study.metric,
-        trials=how.trials,
-        sampler=how.sampler,
-        scheduler=how.scheduler,
-        holdout=how.holdout,
-        confirm=0,
-        seed=study.seed,
-        question=f"Which {', '.join(study.nuisance)} suits {arm.name} best?",
-        own_metrics=study.own_metrics,
-    )
 
 
 def tuned_study(study: Study, found: Mapping[Arm, Levels]) -> Study:

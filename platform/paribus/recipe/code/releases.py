@@ -45,7 +45,21 @@ _AT_FEED_OF_SOURCES = {
     "inception_resnet": "f098f7d621b9c846 f098f7d621b9c846 f098f7d621b9c846 f098f7d621b9c846",
     "inception_v3": "3f596f56bd364ca5 3f596f56bd364ca5 3f596f56bd364ca5 3f596f56bd364ca5",
 }
-_GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5, _AT_FEED_OF_SOURCES)
+# Samples held out of the training split: the sources of the release after it.
+_AT_HELD_OUT = {
+    "wide_resnet": "2fbf4851180a673b 2fbf4851180a673b 2fbf4851180a673b 2fbf4851180a673b",
+    "resnet": "31f16a6bfbbf6b1d 31f16a6bfbbf6b1d 31f16a6bfbbf6b1d 31f16a6bfbbf6b1d",
+    "resnext": "bfa6a207635f3037 bfa6a207635f3037 bfa6a207635f3037 bfa6a207635f3037",
+    "senet": "afaf695c06cb6a8d afaf695c06cb6a8d afaf695c06cb6a8d afaf695c06cb6a8d",
+    "nin": "1775d0f32e1c5fc9 1775d0f32e1c5fc9 1775d0f32e1c5fc9 1775d0f32e1c5fc9",
+    "inception_v1": "4bf20b4aabe1cd4e 4bf20b4aabe1cd4e 4bf20b4aabe1cd4e 4bf20b4aabe1cd4e",
+    "inception_v2": "64e5c297dbfed354 64e5c297dbfed354 64e5c297dbfed354 64e5c297dbfed354",
+    "xception": "1f13543ca12521c5 1f13543ca12521c5 1f13543ca12521c5 1f13543ca12521c5",
+    "inception_v4": "cb359f79978eb691 cb359f79978eb691 cb359f79978eb691 cb359f79978eb691",
+    "inception_resnet": "8b9cadd16bf237aa 8b9cadd16bf237aa 8b9cadd16bf237aa 8b9cadd16bf237aa",
+    "inception_v3": "f53aeb1196292f85 f53aeb1196292f85 f53aeb1196292f85 f53aeb1196292f85",
+}
+_GENERATIONS: tuple[str | Mapping[str, str], ...] = (_AT_5885A4D, _AT_F3CE7C5, _AT_FEED_OF_SOURCES, _AT_HELD_OUT)
 
 
 def code_then(code: str, recipe: Recipe) -> str | None:

@@ -1,0 +1,27 @@
+"""The search that tunes one arm of a study."""
+
+from dataclasses import replace
+
+from paribus.study.search import Search
+from paribus.study.study import Study
+from paribus.study.tuning import TUNING
+from paribus.study.words import Arm
+
+
+def search_of(study: Study, arm: Arm) -> Search:
+    """The search that tunes an arm."""
+    how = study.tuning
+    return Search(
+        name=f"{study.name}{TUNING}",
+        base=replace(study, tuned={}).recipe_of(arm),
+        space=study.nuisance,
+        metric=study.metric,
+        trials=how.trials,
+        sampler=how.sampler,
+        scheduler=how.scheduler,
+        holdout=how.holdout,
+        confirm=0,
+        seed=study.seed,
+        question=f"Which {', '.join(study.nuisance)} suits {arm.name} best?",
+        own_metrics=study.own_metrics,
+    )
