@@ -23,8 +23,10 @@ from paribus.data import open_feed
 from paribus.metrics.examples import COLUMNS
 from paribus.metrics.known import METRICS
 from paribus.metrics.per_class import per_class
+from paribus.plugins import stand_beside
 from paribus.recipe import Recipe, Seeds, preset
 from paribus.study import Arm
+from paribus.study.own_metrics import own_values
 from paribus.tracking import Recorder
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import get_run
@@ -32,6 +34,7 @@ from paribus.tracking.trials.record import TrialRecord
 from paribus.training import fit
 
 pytestmark = pytest.mark.cluster
+OWN = Path(__file__).parents[2] / "studies" / "own"
 MIRRORED = {"augment__flip": True, "budget": "10 epochs"}
 
 
@@ -132,6 +135,30 @@ def test_the_trials_own_file_of_examples_gives_what_is_found_again_class_by_clas
             assert (row[name]["low"] is None) == (metric.per_example is None)
     assert [(one["n"], one["right"]) for one in row["classes"]] == [(one.n, one.right) for one in per_class(kept)]
     assert sum(one["n"] for one in row["classes"]) == 32
+
+
+def test_a_metric_of_ones_own_is_found_in_the_folder_where_the_command_is_called(
+    office: Sandbox, other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_parts.py").write_text((OWN / "my_parts.py").read_text())
+    monkeypatch.chdir(tmp_path)
+    stand_beside(tmp_path)
+    recipe = preset("synthetic").replace({"metrics": ("my_parts:macro_f1",), "budget": "10 epochs"})
+    trial = record(office, other, recipe)
+    examples = fit(recipe, Seeds.draw(0, 1), open_feed(recipe, office.home)).examples
+    assert examples is not None
+    expected = own_values(recipe.metrics, examples)
+    stand_beside()
+    (row,) = evaluated(capsys, trial)["trials"]
+    (name,) = expected
+    assert row[name]["value"] == pytest.approx(expected[name])
+    assert row[name]["low"] is None, "no mean over images"
+    assert main(["evaluate", trial]) == 0
+    assert re.search(r"note: .*macro F1 .*no mean over images", capsys.readouterr().out)
+    (tmp_path / "my_parts.py").unlink()
+    stand_beside()
+    assert "there is no module 'my_parts'" in refused(capsys, trial)
+    stand_beside()
 
 
 def test_an_ensemble_of_two_architectures_with_144_crops(
