@@ -52,9 +52,11 @@ def ends_of(way: Way, search: Search, curves: Curves, seeds: Sequence[int]) -> l
 
 def fitted(way: Way, search: Search, curves: Curves, epochs: int) -> Search:
     """As many trials as take that many epochs on average, on seeds that are not compared."""
-    begun = replace(search, trials=max(9, round(epochs / USUAL[search.scheduler])))
-    mean = float(np.mean([end.epochs for end in ends_of(way, begun, curves, range(10_000, 10_008))]))
-    return replace(begun, trials=max(9, round(begun.trials * epochs / mean)))
+    found = replace(search, trials=max(9, round(epochs / USUAL[search.scheduler])))
+    for _ in range(2):
+        mean = float(np.mean([end.epochs for end in ends_of(way, found, curves, range(10_000, 10_012))]))
+        found = replace(found, trials=max(9, round(found.trials * epochs / mean)))
+    return found
 
 
 def main(seeds: int, budgets: Sequence[int]) -> None:
