@@ -22,7 +22,7 @@ from paribus_dashboards.parts import (
     show_progress,
     verdict_badges,
 )
-from paribus_dashboards.search_parts import search_now
+from paribus_dashboards.search_parts import search_now, tuning_now
 
 PER_PAGE = 10
 # A page link has the size of running text; a card's name is its heading.
@@ -68,10 +68,10 @@ def show_totals(records: tuple[StudyRecord, ...]) -> None:
 
 def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
     """A card per study. What is known at once is drawn first; what takes reading trials fills in behind it."""
-    wanted = list(records)
+    wanted = heads(records)
     if len(records) > PER_PAGE:
         text = st.text_input("Search", key="search", placeholder="a word of a study's name or question")
-        wanted = [record for record in records if text.lower() in f"{record.title} {record.question}".lower()]
+        wanted = [record for record in wanted if text.lower() in f"{record.title} {record.question}".lower()]
     shown = wanted[: st.session_state.get("num_shown", PER_PAGE)]
     places = [(record, *show_card(record, records)) for record in shown]
     if len(shown) < len(wanted) and st.button(f"Show more ({len(wanted) - len(shown)} left)"):
@@ -85,8 +85,16 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
         kept()[record.run_id] = (progress, text)
 
 
+def heads(records: tuple[StudyRecord, ...]) -> list[StudyRecord]:
+    """One record a card: the tunings of a study's arms share one, that of the arm which was touched last."""
+    tunings = {record.name: record for record in reversed(records) if is_tuning(record)}
+    return [record for record in records if tunings.get(record.name, record) is record or not is_tuning(record)]
+
+
 def now_of(uri: str, record: StudyRecord) -> tuple[Progress, str]:
     """How far it is, and what it came to: a study's verdicts, a search's best, which is no verdict."""
+    if is_tuning(record):
+        return tuning_now(uri, [each for each in studies(uri) if each.name == record.name and is_tuning(each)])
     if is_search(record):
         return search_now(uri, record)
     progress = progress_of(record, trials_of(uri, record).rows) if record.live else counted(record)
@@ -113,16 +121,19 @@ def kept() -> dict[str, tuple[Progress, str]]:
 
 def show_card(record: StudyRecord, records: tuple[StudyRecord, ...]) -> tuple[DeltaGenerator, DeltaGenerator]:
     """One study; returns the places of its progress and of its verdicts."""
+    title, question = record.title, record.question
+    if is_tuning(record):
+        title, question = record.name, "Which setting suits each arm best?"
     with st.container(border=True, gap="xsmall", key=f"card-{record.run_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(key=f"name-{record.run_id}", width="content"):
-                st.page_link(page_of(record), label=f"**{plain(record.title)}**", query_params=address_of(record))
+                st.page_link(page_of(record), label=f"**{plain(title)}**", query_params=address_of(record))
             st.markdown(badge(standing_of(record)), width="content")
             if is_search(record):
                 st.markdown(badge("exploratory", f"{kind_of(record)}, exploratory"), width="content")
             st.space("stretch")
             st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
-        st.markdown(plain(record.question) or ":gray[no question stated]")
+        st.markdown(plain(question) or ":gray[no question stated]")
         progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the results ...]"))
         verdicts = st.empty()
         verdicts.markdown(text)

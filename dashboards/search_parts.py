@@ -22,7 +22,7 @@ from paribus.report.drawing.search_tables import (
     settings_csv,
     tried_text,
 )
-from paribus.report.progress import Progress, counted, search_progress
+from paribus.report.progress import Progress, counted, search_progress, together
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.search_reading import ArmTuning, SearchReport, arm_tuning, is_search, tuned_study_name, tunings_of
 from paribus.report.tuning_texts import tuned_lines
@@ -45,6 +45,13 @@ def search_now(uri: str, record: StudyRecord) -> tuple[Progress, str]:
     except LedgerError as error:
         return counted(record), plain(str(error))
     return search_progress(report), plain(best_text(report)) or ":gray[no setting was trained to its end yet]"
+
+
+def tuning_now(uri: str, arms: Sequence[StudyRecord]) -> tuple[Progress, str]:
+    """How far the tuning of a study's arms is, and the best of each in Markdown."""
+    found = [(arm.settings.name, *search_now(uri, arm)) for arm in sorted(arms, key=lambda arm: arm.started_ms)]
+    text = "\n".join(f"- {plain(name)}: {best}" for name, _, best in found)
+    return together([progress for _, progress, _ in found]), text
 
 
 def show_best(report: SearchReport, study: StudyRecord | None) -> None:
@@ -84,9 +91,7 @@ def show_figures(report: SearchReport) -> None:
     if not report.tried:
         st.info("No setting has been tried yet.")
         return
-    st.header("History")
     show_figure(history_figure(report), "history")
-    st.header("The space")
     if (figure := parallel_figure(report)) is not None:
         show_figure(figure, "parallel")
     show_figure(slices_figure(report), "slices")

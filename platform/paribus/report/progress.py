@@ -86,6 +86,19 @@ def search_progress(report: SearchReport) -> Progress:
     )
 
 
+def together(parts: Sequence[Progress]) -> Progress:
+    """Of several that run one after another."""
+    outcomes: Counter[str] = Counter()
+    for each in parts:
+        outcomes.update(each.outcomes)
+    return Progress(
+        num_planned=sum(each.num_planned for each in parts),
+        outcomes=outcomes,
+        num_running=sum(each.num_running for each in parts),
+        left_s=None,
+    )
+
+
 def _left_s(ended: Sequence[TrialRecord], running: Sequence[TrialRecord], num_left: int, now_ms: float) -> float | None:
     """Time per trial times the trials left, less what the running ones have done, over as many as run at once."""
     if not running:

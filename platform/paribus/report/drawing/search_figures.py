@@ -28,6 +28,14 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "did not train": ("#D55E00", "x"),
     "no result": ("#000000", "square-open"),
 }
+# Which value stands for a setting that has no final one.
+_VALUES: Final[Mapping[str, str]] = {
+    "finished": "",
+    "cut": "(as last seen)",
+    "under way": "(as last seen)",
+    "did not train": "(no value)",
+    "no result": "(no value)",
+}
 _COLUMNS = 3
 _NOT_ASKED = "not asked"
 _MOST_LINES = 500
@@ -53,7 +61,7 @@ def history_figure(report: SearchReport) -> go.Figure:
             name="best so far",
             hovertemplate="best after #%{x}: %{y:.4g}<extra></extra>",
         )
-    _lay_out(figure, "History", 380)
+    _lay_out(figure, "Every setting, and the best so far", 380)
     figure.update_xaxes(title="setting, in the order of the search")
     figure.update_yaxes(title=_held_out(report), range=_padded(low, high))
     return figure
@@ -72,7 +80,13 @@ def parallel_figure(report: SearchReport) -> go.Figure | None:
     dimensions = [
         _dimension(names[path], domain, [each.levels.get(path) for each in whole]) for path, domain in search.domains
     ]
-    dimensions.append({"label": search.primary.short, "values": shown, "range": [low, high]})
+    dimensions.append(
+        {
+            "label": search.primary.short,
+            "values": shown,
+            "range": [min(shown), max(shown)] if min(shown) < max(shown) else [low, high],
+        }
+    )
     figure = go.Figure(
         go.Parcoords(
             line={
@@ -182,7 +196,7 @@ def _points(group: str, own: Sequence[Tried], report: SearchReport) -> dict[str,
     return {
         "mode": "markers",
         "marker": {"color": colour, "symbol": mark, "size": 9, "line": {"width": 2, "color": colour}},
-        "name": group,
+        "name": f"{group} {_VALUES[group]}".strip(),
         "legendgroup": group,
         "text": [_told(each, report) for each in own],
         "hovertemplate": "%{text}<extra></extra>",
