@@ -19,6 +19,7 @@ from paribus import Float, Study, Tuning, main
 study = Study(
     name="fair",
     factors={"model.width": (0.25, 0.5)},
+    baseline={"model.width": 0.25},
     fixed={"model.depth": 10, "data.train_fraction": 0.1, "data.batch_size": 16, "budget": "6 epochs"},
     nuisance={"optimizer.lr": Float(0.02, 1.0, log=True)},
     tuning=Tuning(trials=4, sampler="sobol", holdout=0.25),

@@ -33,6 +33,11 @@ def test_every_name_in_all_is_there(room: str) -> None:
 def test_the_front_door_is_small_and_known() -> None:
     assert set(paribus.__all__) == {
         "Adaptive",
+        "Choice",
+        "Float",
+        "Int",
+        "Search",
+        "Tuning",
         "Claim",
         "Recipe",
         "Study",
