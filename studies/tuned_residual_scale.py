@@ -1,7 +1,6 @@
 #!/usr/bin/env python
 """Is damping of the residual branch still of use once each arm has its own learning rate?
-
-At ten times the usual rate damping helps (residual_scale.py); here each arm's rate is tuned, over as many settings.
+Each arm's rate is tuned over 12 settings, then judged on 12 fresh replicates: 3 CPU-minutes on two fifths of digits.
 """
 
 from paribus import Claim, Float, Study, Tuning, main

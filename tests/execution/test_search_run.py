@@ -135,8 +135,8 @@ def test_two_drivers_of_one_search_are_refused(office: Sandbox) -> None:
     assert second.returncode == 1
     assert "is already being run by process" in second.stderr
     first.terminate()
-    out, _ = first.communicate(timeout=120)
-    assert "the same command goes on from here" in out
+    _, told = first.communicate(timeout=120)
+    assert "the same command goes on from here" in told
 
 
 def test_where_no_setting_trains_the_search_says_so_and_confirms_nothing(office: Sandbox) -> None:
