@@ -39,9 +39,9 @@ def run(search: Search, options: Options) -> int:
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         code = drive_search(search, options, uri)
-    if code == 0 and search.confirm:
-        for line in confirmed_lines(reported(search, options)):
-            say(line)
+        if code == 0 and search.confirm:
+            for line in confirmed_lines(reported(search, replace(options, ledger=uri))):
+                say(line)
     return code
 
 
