@@ -95,8 +95,8 @@ def test_from_home_to_a_study_with_its_figures_table_and_download(
     expect(figures).to_have_count(2, timeout=PATIENCE_MS)
     # Every replicate of every contrast is a point: three at depth 16 with 5 pairs, three at depth 40 with 2.
     assert page.locator(".js-plotly-plot").first.locator(".scatterlayer .points path").count() >= 21
-    # Verdicts, effects of factors, arms, trials.
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(4)
+    # Verdicts, effects of factors, arms, what each conclusion cost, trials.
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(5)
     expect(page.get_by_text("Effects of factors")).to_be_visible()
     with page.expect_download() as started:
         page.get_by_role("button", name="CSV, all metrics").click()
