@@ -131,6 +131,26 @@ def test_a_broken_constraint_is_learnt_from() -> None:
     assert made("tpe", NUMBERS, 1, 3).propose(20, bound) != made("tpe", NUMBERS, 1, 3).propose(20, told)
 
 
+@pytest.mark.parametrize("name", ["tpe", "gp(n_startup_trials=2)", "nsga2"])
+def test_failures_beside_constraints_stop_no_sampler(name: str) -> None:
+    told = [
+        Told(number=0, levels={"optimizer.lr": 0.1, "optimizer.weight_decay": 0.01}, state="failed"),
+        *(
+            Told(
+                number=number,
+                levels={"optimizer.lr": 0.1 / number, "optimizer.weight_decay": 0.01},
+                state="finished",
+                values=(float(number),),
+                excess={"total_s": float(number) - 2},
+            )
+            for number in (1, 2, 3)
+        ),
+    ]
+    found = made(name, NUMBERS, 1, 0).propose(4, told)
+    assert found is not None
+    assert NUMBERS.fault(found.levels) == ""
+
+
 def test_several_objectives_are_followed_together() -> None:
     sampler, told = made("tpe", NUMBERS, 2, 0), []
     for number in range(15):

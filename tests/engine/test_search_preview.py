@@ -60,7 +60,8 @@ def test_only_trials_of_this_very_search_are_its_own(tmp_path: Path) -> None:
         1: records[1].trial_id,
     }
     assert found.counts() == {"finished": 2, "to come": 7}
-    assert [each.number for each in found.walk.best()] == [1, 0]
+    assert [each.number for each in found.walk.ranked()] == [1, 0]
+    assert [each.number for each in found.walk.best()] == [1], "the first is the baseline"
 
 
 def test_results_of_other_code_are_stale_until_a_person_says_what_to_do(tmp_path: Path) -> None:

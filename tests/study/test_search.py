@@ -77,6 +77,42 @@ def test_arms_that_set_other_fields_are_compared_with_one_baseline() -> None:
     assert study.recipe_of(study.arms[1]).optimizer.kind == "adamw"
 
 
+@pytest.mark.parametrize(
+    ("space", "baseline", "found"),
+    [
+        # A condition on something else than the kind of a part.
+        (
+            {"model.norm": Choice("batch", "none"), "model.dropout": Float(0.0, 0.5, when={"model.norm": "none"})},
+            None,
+            {"model.norm": "none", "model.dropout": 0.2},
+        ),
+        (
+            {"model.norm": Choice("batch", "none"), "model.dropout": Float(0.0, 0.5, when={"model.norm": "none"})},
+            {"model.norm": "none", "model.dropout": 0.3},
+            {"model.norm": "batch"},
+        ),
+        # A baseline that names some of the fields, or one that is not searched.
+        (
+            {**RATE, "data.batch_size": Choice(32, 64)},
+            {"optimizer.lr": 0.1},
+            {"optimizer.lr": 0.3, "data.batch_size": 32},
+        ),
+        (RATE, {"model.depth": 10, "optimizer.lr": 0.1}, {"optimizer.lr": 0.3}),
+    ],
+)
+def test_the_confirmation_trains_what_was_found_and_says_which_arm_it_is(
+    space: dict[str, Any], baseline: dict[str, Any] | None, found: dict[str, Any]
+) -> None:
+    made = search(space=space, baseline=baseline)
+    study = made.confirmation([found])
+    assert len(study.arms) == 2
+    arm = made.confirmed_arm(found)
+    assert arm in study.arms
+    assert study.recipe_of(arm) == made.final_recipe.replace(found)
+    assert study.baseline_of(arm) == study.arms[0]
+    assert study.recipe_of(study.arms[0]) == made.final_recipe.replace(baseline or {})
+
+
 def test_the_baseline_comes_first_where_the_space_has_it() -> None:
     assert search(start=({"optimizer.lr": 0.3},)).first == ({"optimizer.lr": 0.1}, {"optimizer.lr": 0.3})
     assert search(space={"optimizer.lr": Float(0.2, 1.0)}).first == ()
@@ -86,7 +122,7 @@ def test_the_baseline_comes_first_where_the_space_has_it() -> None:
 def test_a_budget_is_read_in_words() -> None:
     assert search(budget="90 minutes").seconds is not None
     assert search(budget="1.5 hours").seconds == search(budget="90 minutes").seconds
-    gpu = search(budget="8 GPU-hours").seconds
+    gpu = search(budget="8 GPU-hours", fixed={"resources.gpus": 0.5}).seconds
     assert gpu is not None
     assert (gpu.seconds, gpu.of_gpus) == (8 * 3600, True)
 
@@ -104,6 +140,15 @@ def test_a_budget_is_read_in_words() -> None:
         ({"confirm": -1}, "confirm = -1"),
         ({"top": 0}, "top = 0"),
         ({"holdout": 0.6}, "holdout = 0.6"),
+        ({"fixed": {"data.holdout": 0.2}}, "data.holdout is the search's own"),
+        ({"space": {**RATE, "data.holdout": Choice(0.1, 0.2)}}, "data.holdout is the search's own"),
+        ({"budget": "8 GPU-hours"}, "and resources.gpus = 0: give hours of workers"),
+        ({"constraints": ("peak_memory_mib < 2000",)}, "the most that a worker has held since it began"),
+        ({"against": ("peak_memory_mib",)}, "the most that a worker has held since it began"),
+        (
+            {"space": {"optimizer.kind": Choice("sgd", "adamw")}, "fixed": {"optimizer.weight_decay": 0.01}},
+            "'optimizer.weight_decay' is fixed at 0.01, and optimizer.kind = 'adamw' begins that part afresh",
+        ),
         ({"holdout": 0}, "nothing that it has not seen would be left to confirm on"),
         ({"budget": "2 bananas"}, "such as '30 minutes'"),
         ({"budget": "0 hours"}, "such as '30 minutes'"),

@@ -316,3 +316,19 @@ def test_published_nets_are_levels_of_a_factor() -> None:
     assert [arm.name for arm in made.arms] == ["model=WRN-16-1", "model=ResNet-20"]
     with pytest.raises(RecipeError, match=r"no network 'ResNet-21': the nearest are .*ResNet-20, "):
         study(factors={"model": ("WRN-16-1", "ResNet-21")}, baseline={"model": "WRN-16-1"})
+
+
+def test_a_listed_arm_with_another_optimizer_keeps_what_the_others_name_where_that_optimizer_has_it() -> None:
+    """As it was before arms could have fields that others lack: else an old study's results would be other trials."""
+    listed = ({"optimizer.kind": "sgd", "optimizer.lr": 0.05}, {"optimizer.kind": "adamw"})
+    made = Study(
+        name="a", design="explicit", arms_listed=listed, baseline={"optimizer.kind": "sgd", "optimizer.lr": 0.05}
+    )
+    assert [made.recipe_of(arm).optimizer.lr for arm in made.arms] == [0.05, 0.05]
+    lacking = (
+        {"optimizer.kind": "sgd", "optimizer.momentum": 0.5},
+        {"optimizer.kind": "adamw", "optimizer.beta1": 0.8},
+    )
+    other = Study(name="b", design="explicit", arms_listed=lacking, baseline=lacking[0])
+    assert [dict(arm.levels) for arm in other.arms] == [dict(levels) for levels in lacking]
+    assert {other.baseline_of(arm) for arm in other.arms} == {other.arms[0]}

@@ -44,6 +44,7 @@ def test_the_tuned_study_trains_each_arm_at_its_own_setting_and_compares_the_sam
     assert tuned.baselines == plain.baselines
     assert "optimizer.lr" not in tuned.caveats()
     assert settings_of(tuned) == settings_of(plain), "a study run goes on from its tuning"
+    assert tuned.vary(fixed={"budget": "20 epochs"}).tuned == {}, "at other settings it is tuned anew"
     floor = tuned_study(study(noise_floor=True), found)
     assert [floor.recipe_of(arm).optimizer.lr for arm in floor.trained] == [0.5, 0.02, 0.02], "the baseline's, again"
 
@@ -68,6 +69,15 @@ def test_a_tuned_study_goes_through_its_document() -> None:
         ({"nuisance": {"optimizer.beta1": Float(0.1, 0.9)}}, "arm 'residual_scale=0.1', nuisance: the space has"),
         ({"nuisance": {"optimizer.lr": 0.1}}, "give Float(low, high)"),
         ({"nuisance": [1]}, "map paths to what they may take"),
+        ({"fixed": {"data.holdout": 0.2}}, "data.holdout is the tuning's own"),
+        (
+            {"nuisance": {"optimizer.kind": ("sgd", "adamw")}, "fixed": {"optimizer.weight_decay": 0.01}},
+            "'optimizer.weight_decay' is fixed at 0.01, and optimizer.kind = 'adamw' begins that part afresh",
+        ),
+        (
+            {"match": "params", "free": "model.width", "nuisance": {"model.dropout": Float(0.0, 0.5)}},
+            "would undo what matches the arms",
+        ),
         ({"tuning": 12}, "tuning = 12: give Tuning(trials=12"),
     ],
 )

@@ -12,6 +12,7 @@ from paribus.engine.options import Options
 from paribus.engine.search_preview import tried_row
 from paribus.engine.tuning import ArmTuning, after_tuning, tunings
 from paribus.host.home import home
+from paribus.report.search_texts import stale_search_text
 from paribus.report.tuning_texts import curve_line, tuned_lines
 from paribus.study.designs import StudyError
 from paribus.study.study import Study
@@ -131,6 +132,7 @@ def _tuning_text(study: Study, found: list[ArmTuning]) -> list[str]:
     for each in found:
         counts = ", ".join(f"{count} {state}" for state, count in each.preview.counts().items())
         lines.append(f"  arm {each.arm.name}: {counts}")
+    lines += [f"  {each.arm.name}: {stale_search_text(each.preview)}" for each in found if each.preview.stale]
     return [*lines, *(tuned_lines(found) if any(each.best for each in found) else ())]
 
 

@@ -115,8 +115,11 @@ def make_search_preview(
     options: Options,
     *,
     note: str = "",
+    again: bool = True,
 ) -> SearchPreview:
     """The search given the ledger's records; None where the ledger could not be asked.
+
+    With `again` the trials without a result are to be trained again; else they have ended.
 
     Raises:
         StudyError, SchedulerError: a sampler or a scheduler that cannot be, or does not fit the search.
@@ -140,13 +143,20 @@ def make_search_preview(
     stale = () if options.accept_code else _stale(search, own)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
     walk = Walk(search, sampler, scheduler, epochs)
-    tried = tried_of(own, seen, scheduler, epochs)
+    tried = tried_of(own, seen, scheduler, epochs, again=again)
     if options.redo:
         tried = [begun_anew(each) if each.number in stale else each for each in tried]
     walk.restore(tried)
     notes = [note] if note else []
-    if size is not None and size < search.trials:
+    if size is not None and size < search.trials and search.sampler not in ("grid", "brute_force"):
         notes.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
+    if walk.is_spent and len(walk.tried) < walk.planned:
+        notes.append(f"the budget of {search.budget} is spent: no further setting is begun")
+    if scheduler.name != "none" and (search.against or search.bounds):
+        notes.append(
+            f"{search.scheduler} cuts by {search.metric} alone: what is good in another objective, or keeps a "
+            "constraint, may be cut for it; scheduler='none' cuts nothing"
+        )
     if isinstance(scheduler, Halving) and search.confirm:
         whole = walk.planned
         for _ in scheduler.rungs_of(0, epochs)[:-1]:

@@ -38,6 +38,6 @@ def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
             return f"{walk.search.scheduler} lets it go on after {reached} of {walk.epochs} epochs"
         return "it was cut off before its end"
     if number < len(search.first):
-        return "the baseline comes first" if dict(each.levels) == search.central else "named in start="
+        return "the baseline comes first" if search.is_baseline(each.levels) else "named in start="
     told = sum(one.state in ("finished", "stopped", "failed") for one in walk.tried.values())
     return f"{search.sampler} proposes it, told of {told} trials that ended and {known - told} under way"

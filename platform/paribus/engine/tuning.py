@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paribus.engine.options import Options
+from paribus.engine.preview import num_eval_of
 from paribus.engine.search_preview import CurvesOf, SearchPreview, make_search_preview
 from paribus.engine.walk import Tried
 from paribus.study.arm_search import search_of
@@ -57,9 +58,10 @@ def tunings(
     Raises:
         StudyError, RecipeError, DataError: what its trials would refuse.
     """
+    num_eval_of(study, home)  # what the judgement would refuse is refused before anything is tuned
     found = []
     for arm in study.arms:
-        preview = make_search_preview(search_of(study, arm), home, records, curves, options)
+        preview = make_search_preview(search_of(study, arm), home, records, curves, options, again=False)
         preview = replace(preview, settings=arm_settings(study, arm))
         best = preview.walk.best()
         found.append(ArmTuning(arm=arm, preview=preview, best=best[0] if best else None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count, islice
 from typing import Literal
 
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
@@ -87,7 +88,11 @@ class Walk:
     def restore(self, tried: Iterable[Tried]) -> None:
         """Take up what a ledger knows."""
         for each in sorted(tried, key=lambda each: each.number):
+            if each.state == "finished":
+                each = replace(each, state=self._state(each), reason=each.reason or self._lacks(each))
             self._put(each)
+            if each.state == "paused" and self._is_baseline(each.number):
+                self._put(replace(each, state="interrupted"))  # it was on its way to its end
         if self.tried:
             self.planned = max(self.planned, max(self.tried) + 1)
         self._stand()
@@ -135,7 +140,8 @@ class Walk:
         self, number: int, outcome: Outcome, metrics: Mapping[str, float], *, seconds: float = 0.0, reason: str = ""
     ) -> None:
         """The trial ended, however it did."""
-        each = replace(self.tried[number], outcome=outcome, metrics=metrics, reason=reason)
+        each = replace(self.tried[number], outcome=outcome, metrics=metrics)
+        each = replace(each, reason=reason or (self._lacks(each) if outcome == "finished" else ""))
         state = self._state(each)
         self._put(replace(each, state=state, seconds=each.seconds + seconds))
         if self._is_baseline(number):
@@ -170,12 +176,16 @@ class Walk:
         return [each for each in found if not any(_beats(values[other.number], values[each.number]) for other in found)]
 
     def best(self) -> list[Tried]:
-        """The settings to confirm: of several objectives those of the front come first; no setting twice."""
+        """The settings to confirm, without the baseline that they are compared with: of several objectives those of the
+        front come first; no training twice."""
         front = self.front() if self.search.against else []
-        distinct: dict[frozenset[tuple[str, object]], Tried] = {}
+        distinct: dict[str, Tried] = {}
         for each in [*front, *self.ranked()]:
-            distinct.setdefault(frozenset(each.levels.items()), each)
-        return list(distinct.values())[: self.search.top]
+            if not (self.search.confirm and self.search.is_baseline(each.levels)):
+                distinct.setdefault(self.search.content_of(each.levels), each)
+            if len(distinct) == self.search.top:
+                break
+        return list(distinct.values())
 
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
@@ -189,9 +199,19 @@ class Walk:
 
     @property
     def is_over(self) -> bool:
-        """Whether every trial that there will be has ended."""
-        open_ones = self._in["running"] or self._in["interrupted"] or self._in["paused"]
-        return not open_ones and (len(self.tried) >= self.planned or self._spent())
+        """Whether every trial that there will be has ended, as a walk with what is known would say."""
+        if self._in["running"]:
+            return False
+        other = Walk(self.search, self.sampler, self.scheduler, self.epochs)
+        other.restore(self.tried.values())
+        for number, reason in other.hopeless().items():
+            other.cut(number, reason)
+        return other.next() == "over"
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the budget allows no further setting."""
+        return self._spent()
 
     @property
     def spent_s(self) -> float:
@@ -200,10 +220,11 @@ class Walk:
 
     def _is_baseline(self, number: int) -> bool:
         """Whether it is what the others are compared with: it is trained to its end whatever a scheduler says."""
-        return number == 0 and bool(self.search.confirm) and dict(self.tried[0].levels) == self.search.central
+        return number == 0 and bool(self.search.confirm) and self.search.is_baseline(self.tried[0].levels)
 
     def _begin(self, number: int) -> Go | Literal["over"] | None:
-        for at in range(number, number + _MOST_MISFITS):
+        numbers = (at for at in count(number) if at not in self.tried)
+        for at in islice(numbers, _MOST_MISFITS):
             if at >= self.planned:
                 return self.next()
             proposal = self._proposed(at)
@@ -253,6 +274,7 @@ class Walk:
 
     def _end_at(self, number: int, why: str = "") -> None:
         """No setting is begun from `number` on: who goes on is decided among those that there are."""
+        number = max([number, *(known + 1 for known in self.tried)])
         if number >= self.planned:
             return
         self.planned = number
@@ -284,7 +306,13 @@ class Walk:
             return "stopped"
         if each.outcome != "finished":
             return "failed"
-        return "finished" if all(name in each.metrics for name, _ in self.search.objectives) else "failed"
+        return "failed" if self._lacks(each) else "finished"
+
+    def _lacks(self, each: Tried) -> str:
+        """What a trial that came to its end does not report; "" where it reports all that is asked for."""
+        asked = [*(name for name, _ in self.search.objectives), *(bound.name for bound in self.search.bounds)]
+        lacking = [name for name in asked if name not in each.metrics]
+        return f"it does not report {', '.join(lacking)}" if lacking else ""
 
     def _put(self, each: Tried) -> None:
         if (before := self.tried.get(each.number)) is not None:

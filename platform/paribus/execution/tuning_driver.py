@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from paribus.engine.looks import check_fresh
 from paribus.engine.options import Options
+from paribus.engine.preview import num_eval_of
 from paribus.engine.tuning import after_tuning, arm_settings, tunings
 from paribus.execution.driver import drive
 from paribus.execution.search_driver import drive_search
@@ -27,6 +29,9 @@ def drive_tuned(study: Study, options: Options, uri: str, home: Path) -> int:
         StudyError: an arm that was trained to its end at no setting.
     """
     own = replace(options, declared=None)
+    num_eval_of(study, home)
+    if options.fresh:
+        check_fresh(study)
     for number, arm in enumerate(study.arms, start=1):
         say(f"\ntuning arm {number} of {len(study.arms)}: {arm.name}")
         code = drive_search(search_of(study, arm), own, uri, arm_settings(study, arm))

@@ -81,13 +81,13 @@ class SearchReport:
         contrasts = {each.arm: each for each in judged.contrasts if each.primary}
         found = []
         for each in self.best:
-            arm = self.search.arm_of(each.levels)
+            arm = self.search.confirmed_arm(each.levels)
             contrast, value = contrasts.get(arm), each.metrics[metric]
             if contrast is None:
                 continue
             found.append(
                 Confirmed(
-                    name=arm.name,
+                    name=self.search.arm_of(each.levels).name,
                     number=each.number,
                     searched=value,
                     searched_gain=None if base is None else value - base,
@@ -120,7 +120,7 @@ class SearchReport:
     def _baseline(self) -> float | None:
         """What the search saw of the baseline."""
         for each in self.tried:
-            if each.state == "finished" and dict(each.levels) == self.search.central:
+            if each.state == "finished" and self.search.is_baseline(each.levels):
                 return each.metrics[self.search.metric]
         return None
 

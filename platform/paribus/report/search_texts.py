@@ -42,6 +42,7 @@ def search_plan_text(preview: SearchPreview) -> str:
     lines += _confirmation(preview)
     lines.append(f"  costs {_cost(preview)}")
     lines += [f"  note: {note}" for note in preview.notes]
+    lines += [f"  {stale_search_text(preview)}"] if preview.stale else []
     return without_secrets("\n".join(lines))
 
 

@@ -1,10 +1,11 @@
 """How factors become arms."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from reprlib import repr as brief
 
+from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.paths import holds_another
 from paribus.study.words import Arm, Level
 
@@ -28,18 +29,36 @@ def one_at_a_time(factors: Factors, baseline: Mapping[str, Level]) -> tuple[Arm,
     return tuple(arms)
 
 
-def explicit(arms: Sequence[Mapping[str, Level]], baseline: Mapping[str, Level]) -> tuple[Arm, ...]:
+def explicit(
+    arms: Sequence[Mapping[str, Level]],
+    baseline: Mapping[str, Level],
+    admits: Callable[[Mapping[str, Level]], bool] = lambda levels: True,
+) -> tuple[Arm, ...]:
     """The arms as listed; a factor that an arm does not name has the baseline's level.
 
-    Fields of a part that an arm begins afresh, by another optimizer say, are those alone that it names.
+    Where no recipe `admits` that, for the arm begins a part afresh that lacks the field, it has none of that part's.
     """
     paths = list(dict.fromkeys(path for arm in arms for path in arm))
-    return tuple(
-        Arm.of(
-            {path: arm.get(path, baseline.get(path)) for path in paths if path in arm or _is_kept(path, arm, baseline)}
-        )
-        for arm in arms
-    )
+    found = []
+    for arm in arms:
+        whole = {path: arm.get(path, baseline.get(path)) for path in paths if path in arm or path in baseline}
+        if not admits(whole):
+            whole = {path: level for path, level in whole.items() if path in arm or _is_kept(path, arm, baseline)}
+        found.append(Arm.of(whole))
+    return tuple(found)
+
+
+def admitted_by(base: Recipe) -> Callable[[Mapping[str, Level]], bool]:
+    """Whether the recipe has fields for these levels."""
+
+    def admits(levels: Mapping[str, Level]) -> bool:
+        try:
+            base.replace(levels)
+        except RecipeError:
+            return False
+        return True
+
+    return admits
 
 
 def _is_kept(path: str, arm: Mapping[str, Level], baseline: Mapping[str, Level]) -> bool:

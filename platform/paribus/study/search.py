@@ -19,7 +19,7 @@ from paribus.study.checks import check_name, check_word, is_number, is_whole
 from paribus.study.designs import StudyError
 from paribus.study.domains import Domain
 from paribus.study.own_metrics import known_metrics, with_own
-from paribus.study.space import Levels, Space
+from paribus.study.space import Levels, Space, check_fixed, levels_of
 from paribus.study.study import Study
 from paribus.study.words import Arm, Level
 
@@ -132,6 +132,7 @@ class Search:
             if fault := self.domains.fault(levels):
                 raise StudyError(f"start has {brief(dict(levels))}: {fault}")
         self.bounds, self.seconds  # noqa: B018 - they raise where their text is none
+        _check_recipes(self)
         if self.confirm:
             self.confirmation([])
 
@@ -194,14 +195,38 @@ class Search:
 
     @cached_property
     def central(self) -> dict[str, Level]:
-        """The baseline's levels."""
-        return dict(self.baseline) if self.baseline is not None else self.domains.of_base()
+        """The baseline's levels, of every field that is searched or that it names."""
+        return self._whole(self.baseline or {})
+
+    @cached_property
+    def baseline_setting(self) -> Levels | None:
+        """The baseline as a setting of the space; None where it is none."""
+        setting = self.domains.asked(self.central)
+        outside = set(self.baseline or {}) - set(self.space)
+        return None if outside or self.domains.fault(setting) else setting
+
+    def is_baseline(self, levels: Levels) -> bool:
+        """Whether the setting is the baseline."""
+        return self.baseline_setting is not None and dict(levels) == dict(self.baseline_setting)
 
     @cached_property
     def first(self) -> tuple[Levels, ...]:
         """What is tried before the sampler is asked: the baseline, where the space has it, and what to start from."""
-        known = () if self.domains.fault(self.central) else (self.central,)
+        known = () if self.baseline_setting is None else (self.baseline_setting,)
         return (*known, *(levels for levels in self.start if levels not in known))
+
+    def content_of(self, levels: Levels) -> str:
+        """What makes two settings the same training."""
+        return canonical_json(result_bearing(self.recipe_of(levels)))
+
+    def confirmed_arm(self, levels: Levels) -> Arm:
+        """The arm that a setting is in the study that confirms it."""
+        return Arm.of(self._whole(levels))
+
+    def _whole(self, levels: Levels) -> dict[str, Level]:
+        """`levels` with those of the other searched fields that such a recipe has."""
+        paths = dict.fromkeys([*(path for path, _ in self.domains), *(self.baseline or {}), *levels])
+        return levels_of(self.final_recipe.replace(levels), paths)
 
     def recipe_of(self, levels: Levels) -> Recipe:
         """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
@@ -217,7 +242,8 @@ class Search:
         Its seeds are of its own, and its data are the whole training split and the evaluation split.
         """
         central = self.central
-        arms = [central, *(levels for levels in map(dict, best) if levels != central)]
+        found = [self._whole(levels) for levels in best]
+        arms = [central, *(levels for levels in found if levels != central)]
         return Study(
             name=f"{self.name}{CONFIRMED}",
             base=self.final_recipe,
@@ -279,6 +305,27 @@ def _check_fields(search: Search) -> None:
     if not all(isinstance(levels, Mapping) for levels in search.start):
         raise StudyError(
             f"start = {brief(search.start)}: settings map paths to levels, such as {{'optimizer.lr': 0.1}}"
+        )
+
+
+def _check_recipes(search: Search) -> None:
+    """What the search decides itself, and what a search would undo or could not measure."""
+    searched = [path for path, _ in search.domains]
+    if search.final_recipe.data.holdout or {"data.holdout"} & {*searched, *search.fixed, *(search.baseline or {})}:
+        raise StudyError(
+            "data.holdout is the search's own, by which its trials are judged and its confirmation is not: give "
+            "holdout=0.2, and leave data.holdout out of base, fixed, space and baseline"
+        )
+    check_fixed(search.base_recipe, search.fixed, search.domains)
+    has_gpus = search.base_recipe.resources.gpus > 0
+    if search.seconds is not None and search.seconds.of_gpus and not has_gpus:
+        raise StudyError(
+            f"budget = {search.budget!r}, and resources.gpus = 0: give hours of workers, such as '2 hours'"
+        )
+    if "peak_memory_mib" in {*search.against, *(bound.name for bound in search.bounds)} and not has_gpus:
+        raise StudyError(
+            "peak_memory_mib without a GPU is the most that a worker has held since it began, for whatever trial: "
+            "compare num_params or flops instead"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from reprlib import repr as brief
 from typing import Any
 
@@ -85,13 +85,14 @@ class Space:
 
     def of_base(self) -> dict[str, Level]:
         """The base recipe's own setting: its levels of the fields that are asked under it."""
-        known = dict(leaves(self.base.model_dump()))
-        known |= {path: place.short(value) for path, place, value in components(self.base)}
-        known[MODEL] = name_of(self.base.model)
+        return self.asked(levels_of(self.base, self.domains))
+
+    def asked(self, levels: Levels) -> dict[str, Level]:
+        """Those of `levels` that are asked, each under the ones before it."""
         chosen: dict[str, Level] = {}
         for path in self.domains:
-            if path in known and self.asks(path, chosen):
-                chosen[path] = known[path]
+            if path in levels and self.asks(path, chosen):
+                chosen[path] = levels[path]
         return chosen
 
     def _every(self, left: list[str], chosen: dict[str, Level]) -> Iterator[dict[str, Level]]:
@@ -157,6 +158,28 @@ class Space:
                 level = next(each for each in allowed if self.domains[other].holds(each))
                 found |= {**self._needed(other), other: level}
         return found
+
+
+def levels_of(recipe: Recipe, paths: Iterable[str]) -> dict[str, Level]:
+    """What the recipe has at those of `paths` that it has, as levels are written."""
+    known = dict(leaves(recipe.model_dump()))
+    known |= {path: place.short(value) for path, place, value in components(recipe)}
+    known[MODEL] = name_of(recipe.model)
+    return {path: known[path] for path in paths if path in known}
+
+
+def check_fixed(base: Recipe, fixed: Levels, space: Space) -> None:
+    """Raise StudyError where a setting of the space begins the part afresh in which something is fixed."""
+    held = {path: value for path, value in leaves(base.model_dump()) if path in fixed}
+    for levels in space.ends():
+        trained = dict(leaves(base.replace(levels).model_dump()))
+        for path, value in held.items():
+            if trained.get(path, _ABSENT) != value:
+                path_set, level = list(levels.items())[-1]
+                raise StudyError(
+                    f"{path!r} is fixed at {value!r}, and {path_set} = {level!r} begins that part afresh from its "
+                    "defaults: put it into the space, with when= where it is another for each"
+                )
 
 
 def _written(domains: Any) -> dict[str, Domain]:

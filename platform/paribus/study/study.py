@@ -17,6 +17,7 @@ from paribus.study.adaptive import Adaptive
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
 from paribus.study.designs import (
     StudyError,
+    admitted_by,
     check_arms,
     check_factors,
     explicit,
@@ -148,11 +149,8 @@ class Study:
 
     @property
     def settled(self) -> str:
-        """What makes two settings of one study: the base recipe with everything fixed, as far as it bears on results.
-
-        Factors and their levels are not in it, nor replicates, margin, claim or metric, unless it is one's own: a study
-        that gets another factor goes on.
-        """
+        """What makes two settings of one study: the base recipe with everything fixed, as far as it bears on results;
+        neither factors nor replicates, margin, claim or metric, unless it is one's own."""
         return canonical_json(result_bearing(self.base_recipe))
 
     @cached_property
@@ -177,7 +175,7 @@ class Study:
         centre = {**levels, **(self.baseline or {})}
         match self.design:
             case "explicit":
-                return explicit(self.arms_listed, centre)
+                return explicit(self.arms_listed, centre, admitted_by(self.base_recipe))
             case "leave_one_out" | "leave_two_out":
                 return left_out(self._components, levels, pairs=self.design == "leave_two_out")
             case "fractional":
@@ -207,7 +205,9 @@ class Study:
         if self.design != "explicit":
             return None
         named = self.baseline or {}
-        central = explicit((*self.arms_listed, named), {**self._base_levels(), **named})[-1]
+        central = explicit((*self.arms_listed, named), {**self._base_levels(), **named}, admitted_by(self.base_recipe))[
+            -1
+        ]
         return central if not named or set(named) >= set(central.as_dict()) else None
 
     @cached_property
@@ -265,7 +265,7 @@ class Study:
         # A whole part that is set now, such as a budget, takes the place of its fields that were set before.
         kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
         settings = {**kept, **(fixed or {})}
-        return replace(self, base=base or self.base, fixed=settings, **{"matched": (), **fields})
+        return replace(self, base=base or self.base, fixed=settings, **{"matched": (), "tuned": {}, **fields})
 
     def __getattr__(self, name: str) -> Any:
         if name in _CALLS:
@@ -321,7 +321,6 @@ class Study:
 
     @property
     def _taken(self) -> Iterator[str]:
-        """The paths that components to take away set."""
         return (path for fields in self._components.values() for path in fields)
 
     @property

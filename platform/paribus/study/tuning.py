@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.study.checks import is_number, is_whole
 from paribus.study.designs import StudyError
-from paribus.study.space import Levels, Space
+from paribus.study.space import Levels, Space, check_fixed
 
 if TYPE_CHECKING:
     from paribus.study.study import Study
@@ -61,9 +61,17 @@ def check_tuning(study: Study) -> None:
     taken |= dict.fromkeys(study.fixed, "fixed") | ({study.free: "what matches the arms"} if study.match else {})
     if clash := [path for path in study.nuisance if path in taken]:
         raise StudyError(f"{clash[0]!r} is to be tuned in every arm and is {taken[clash[0]]}: drop one of the two")
+    if study.match and (of_model := [path for path in study.nuisance if path.partition(".")[0] == "model"]):
+        raise StudyError(f"{of_model[0]!r} is to be tuned, and would undo what matches the arms: drop one of the two")
+    if study.base_recipe.data.holdout or "data.holdout" in {*study.nuisance, *taken}:
+        raise StudyError(
+            "data.holdout is the tuning's own: leave it out, and give tuning=Tuning(holdout=...): the arms are judged on "
+            "the evaluation split, which no tuning has seen"
+        )
     for arm in study.arms:
         try:
-            Space(study.nuisance, study.base_recipe.replace(arm.as_dict()))
+            base = study.base_recipe.replace(arm.as_dict())
+            check_fixed(base, study.fixed, Space(study.nuisance, base))
         except ValueError as error:
             raise type(error)(f"study {study.name!r}, arm {arm.name!r}, nuisance: {error}") from None
     if strange := [arm for arm in study.tuned if arm not in study.arms]:

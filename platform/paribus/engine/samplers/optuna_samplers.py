@@ -115,7 +115,9 @@ class OptunaSampler:
     def _frozen(self, told: Told, among: Sequence[Told]) -> FrozenTrial:
         paths = told.levels.keys()
         whole = told.state in ("finished", "failed")
-        constraints = {**told.excess, _TRAINED: float(told.state == "failed")} if whole else {}
+        # Some samplers want the same constraints of every trial: what did not train breaks all of them.
+        unmet = dict.fromkeys((name for each in among for name in each.excess), 1.0) if told.state == "failed" else {}
+        constraints = {**unmet, **told.excess, _TRAINED: float(told.state == "failed")} if whole else {}
         return create_trial(
             state=_STATES.get(told.state, TrialState.COMPLETE),
             values=self._values(told, among) if whole else None,
