@@ -65,8 +65,8 @@ def check_tuning(study: Study) -> None:
         raise StudyError(f"{of_model[0]!r} is to be tuned, and would undo what matches the arms: drop one of the two")
     if study.base_recipe.data.holdout or "data.holdout" in {*study.nuisance, *taken}:
         raise StudyError(
-            "data.holdout is the tuning's own: leave it out, and give tuning=Tuning(holdout=...): the arms are judged on "
-            "the evaluation split, which no tuning has seen"
+            "data.holdout is the tuning's own: leave it out, and give tuning=Tuning(holdout=...): the arms are judged "
+            "on the evaluation split, which no tuning has seen"
         )
     for arm in study.arms:
         try:
