@@ -61,7 +61,14 @@ def curves(tmp_path: Path) -> Curves:
 
 
 def search(**fields: Any) -> Search:
-    given = {"sampler": "random", "trials": 4, "confirm": 0, "fixed": {"budget": "3 epochs"}, **fields}
+    given = {
+        "sampler": "random",
+        "scheduler": "none",
+        "trials": 4,
+        "confirm": 0,
+        "fixed": {"budget": "3 epochs"},
+        **fields,
+    }
     return Search(name="small", space={"optimizer.lr": Float(0.01, 10.0, log=True)}, **given)
 
 

@@ -87,7 +87,8 @@ class Search:
             epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023.
         confirm: replicates of the confirmation; 0 for none, and then nothing is said to be better.
         top: how many settings are confirmed.
-        baseline: levels that they are compared with; None: those of the base recipe.
+        baseline: levels that they are compared with; None: those of the base recipe. It is tried first where the space
+            has it, but for an empty one, which is the base recipe's without being tried.
         constraints: bounds on results, such as `"peak_memory_mib < 2000"`.
         holdout: share of the training split that the search is judged on.
         margin, alpha: of the confirmation, as of a study.
@@ -203,7 +204,8 @@ class Search:
         """The baseline as a setting of the space; None where it is none."""
         setting = self.domains.asked(self.central)
         outside = set(self.baseline or {}) - set(self.space)
-        return None if outside or self.domains.fault(setting) else setting
+        is_none = self.baseline is not None and not self.baseline
+        return None if is_none or outside or self.domains.fault(setting) else setting
 
     def is_baseline(self, levels: Levels) -> bool:
         """Whether the setting is the baseline."""
