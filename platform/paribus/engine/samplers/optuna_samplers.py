@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -93,12 +94,13 @@ class OptunaSampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             study = optuna.create_study(directions=["maximize"] * self.num_objectives, sampler=self._sampler(number))
-            study.add_trials([self._frozen(each, told) for each in told])
+            failed = self._failed(told)
+            study.add_trials([self._frozen(each, failed) for each in told])
             trial = study.ask()
             levels: dict[str, Level] = {}
             for path, domain in self.space:
                 if self.space.asks(path, levels):
-                    levels[path] = domain.read(_suggested(trial, path, domain))
+                    levels[path] = domain.read(_suggested(trial, path, domain, self._distributions[path]))
         attributes = study.get_trials(deepcopy=False)[-1].system_attrs
         return Proposal(levels, {name: value for name, value in attributes.items() if name.startswith(_KEPT)})
 
@@ -112,37 +114,45 @@ class OptunaSampler:
         except ImportError as error:
             raise StudyError(f"the sampler {self.name!r} needs a package that is not installed: {error}") from None
 
-    def _frozen(self, told: Told, among: Sequence[Told]) -> FrozenTrial:
-        paths = told.levels.keys()
-        whole = told.state in ("finished", "failed")
-        # Some samplers want the same constraints of every trial: what did not train breaks all of them.
-        unmet = dict.fromkeys((name for each in among for name in each.excess), 1.0) if told.state == "failed" else {}
-        constraints = {**unmet, **told.excess, _TRAINED: float(told.state == "failed")} if whole else {}
+    def _failed(self, told: Sequence[Told]) -> _Failed | None:
+        """How those that did not train are told; None where nothing is to be said of constraints at all, for with them
+        some samplers are slower, or another algorithm."""
+        if not any(each.state == "failed" or each.excess for each in told):
+            return None
+        found = [each.values for each in told if each.state == "finished"]
+        worst = [min(values) for values in zip(*found, strict=True)] if found else [0.0] * self.num_objectives
+        return _Failed(worst, dict.fromkeys((name for each in told for name in each.excess), 1.0))
+
+    def _frozen(self, told: Told, failed: _Failed | None) -> FrozenTrial:
+        paths, values, constraints = told.levels.keys(), None, None
+        if told.state == "finished":
+            values = list(told.values)
+            constraints = {**told.excess, _TRAINED: 0.0} if failed else None
+        elif told.state == "failed" and failed:
+            values, constraints = failed.values, {**failed.excess, _TRAINED: 1.0}
+        elif failed:
+            constraints = {}
         return create_trial(
             state=_STATES.get(told.state, TrialState.COMPLETE),
-            values=self._values(told, among) if whole else None,
+            values=values,
             params={path: _written(self.space.domains[path], told.levels[path]) for path in paths},
             distributions={path: self._distributions[path] for path in paths},
             intermediate_values=dict(told.seen),
             system_attrs=dict(told.memory),
-            constraints=constraints if self._is_constrained(among) else None,
+            constraints=constraints,
         )
 
-    def _values(self, told: Told, among: Sequence[Told]) -> list[float]:
-        """Its own; of one that did not train the worst that any other has."""
-        if told.state == "finished":
-            return list(told.values)
-        found = [each.values for each in among if each.state == "finished"]
-        return [min(values[index] for values in found) if found else 0.0 for index in range(self.num_objectives)]
 
-    @staticmethod
-    def _is_constrained(among: Sequence[Told]) -> bool:
-        """Whether to speak of constraints at all: some samplers are slower, or another algorithm, with them."""
-        return any(each.state == "failed" or each.excess for each in among)
+@dataclass(frozen=True)
+class _Failed:
+    """A trial that did not train, as a sampler is told of it: the worst value that any other has in each objective, and
+    every constraint broken, for some samplers want the same ones of all trials."""
+
+    values: list[float]
+    excess: Mapping[str, float]
 
 
-def _suggested(trial: optuna.Trial, path: str, domain: Domain) -> Any:
-    distribution = _distribution(domain)
+def _suggested(trial: optuna.Trial, path: str, domain: Domain, distribution: BaseDistribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return trial.suggest_categorical(path, distribution.choices)
     if isinstance(domain, Float):
