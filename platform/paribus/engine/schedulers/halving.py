@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paribus.engine.schedulers.bracket import Bracket
-from paribus.engine.schedulers.scheduler import Scheduler, ordinal
+from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError, check_whole, counted_down, ordinal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,47 @@ class Halving(Scheduler):
     def _in_the_end(self, n: int) -> int:
         """How many of n go on once all are there."""
         return max(1, self.keep(n))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometric(Halving):
+    """Halving with rungs that grow by `eta`, from each of which one in `eta` goes on.
+
+    Args:
+        eta: one in eta goes on from each rung.
+        first: epochs at the lowest rung, at least; rungs are counted down from the whole budget.
+
+    Raises:
+        SchedulerError: no whole numbers, eta below 2.
+    """
+
+    eta: int = 3
+    first: int = 1
+
+    def __post_init__(self) -> None:
+        check_whole(self.name, "eta", self.eta, 2)
+        check_whole(self.name, "first", self.first, 1)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """All rungs of trials of so many epochs."""
+        return counted_down(epochs, self.first, self.eta)
+
+    def rungs_of(self, number: int, epochs: int) -> tuple[int, ...]:
+        """Of every trial the same."""
+        return self.rungs(epochs)
+
+    def keep(self, n: int) -> int:
+        """One in eta."""
+        return n // self.eta
+
+    def check(self, epochs: int, planned: int) -> None:
+        """Raise SchedulerError where trials end at their first rung."""
+        if len(self.rungs(epochs)) == 1:
+            raise SchedulerError(
+                f"scheduler {self.name!r}: trials of {epochs} epochs have no rung between first = {self.first} and "
+                f"the end with eta = {self.eta}, so that none would be cut: train longer, lower eta or first, or take "
+                "'none'"
+            )
 
 
 def _go_on(number: int) -> str:

@@ -5,40 +5,24 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
-from paribus.engine.schedulers.asha import check_rungs
-from paribus.engine.schedulers.halving import Halving
-from paribus.engine.schedulers.scheduler import check_whole, counted_down
+from paribus.engine.schedulers.halving import Geometric
 
 
 @dataclass(frozen=True, kw_only=True)
-class HyperBand(Halving):
+class HyperBand(Geometric):
     """HyperBand (Li et al. 2018, arXiv 1603.06560, Algorithm 1) for any number of epochs and eta.
 
     With s_max + 1 rungs, bracket s = s_max, ..., 0 has `ceil((s_max + 1) eta^s / (s + 1))` trials that start at the
     rung `epochs / eta^s`, and halves synchronously. Trials are dealt to the brackets by their numbers, in proportion;
     when all are full, a second set of brackets begins.
-
-    Args:
-        eta: one in eta goes on from each rung.
-        first: epochs at the lowest rung, at least; rungs are counted down from the whole budget.
-
-    Raises:
-        SchedulerError: no whole numbers, eta below 2.
     """
 
     name: ClassVar[str] = "hyperband"
     waits: ClassVar[bool] = True
 
-    eta: int = 3
-    first: int = 1
-
-    def __post_init__(self) -> None:
-        check_whole(self.name, "eta", self.eta, 2)
-        check_whole(self.name, "first", self.first, 1)
-
     def sizes(self, epochs: int) -> tuple[int, ...]:
         """Trials of each bracket, the one with the lowest first rung first."""
-        count = len(self._rungs(epochs))
+        count = len(self.rungs(epochs))
         return tuple(math.ceil(count * self.eta**s / (s + 1)) for s in reversed(range(count)))
 
     def bracket_of(self, number: int, epochs: int) -> int:
@@ -49,16 +33,8 @@ class HyperBand(Halving):
 
     def rungs_of(self, number: int, epochs: int) -> tuple[int, ...]:
         """Those of the trial's bracket: the later brackets leave out the lowest rungs."""
-        rungs = self._rungs(epochs)
+        rungs = self.rungs(epochs)
         return rungs[self.bracket_of(number, epochs) % len(rungs) :]
-
-    def keep(self, n: int) -> int:
-        """One in eta."""
-        return n // self.eta
-
-    def check(self, epochs: int, planned: int) -> None:
-        """Raise SchedulerError where there is one rung alone."""
-        check_rungs(self.name, self._rungs(epochs), self.first, self.eta)
 
     def notes(self, epochs: int, planned: int) -> tuple[str, ...]:
         """Where the last set of brackets is not full, how many trials would fill it."""
@@ -75,9 +51,6 @@ class HyperBand(Halving):
             f"trials, and {planned} trials fill those of {which} set with {had}: they cut less than they should; "
             f"{fits} trials would fill them",
         )
-
-    def _rungs(self, epochs: int) -> tuple[int, ...]:
-        return counted_down(epochs, self.first, self.eta)
 
 
 @cache
