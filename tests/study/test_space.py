@@ -9,7 +9,7 @@ import pytest
 from paribus import Choice, Float, Int
 from paribus.recipe import RecipeError, preset
 from paribus.study import StudyError
-from paribus.study.space import Space
+from paribus.study.space import Space, levels_of
 
 DIGITS = preset("digits")
 CONDITIONAL = {
@@ -63,7 +63,7 @@ def test_a_range_is_covered_evenly_from_end_to_end() -> None:
 
 def test_the_base_recipes_own_setting_is_one_of_the_space() -> None:
     space = Space(CONDITIONAL, DIGITS)
-    own = space.of_base()
+    own = space.asked(levels_of(DIGITS, space.domains))
     assert own == {"optimizer.kind": "sgd", "optimizer.lr": 0.1, "optimizer.momentum": 0.9}
     assert space.fault(own) == ""
 

@@ -107,14 +107,11 @@ def analyse(
     stage = stage_of(data, metric, study.adaptive) if study.adaptive and not replicates else None
     contrasts = contrasts_on(data, metric, primary=True, stage=stage)
     seen, told = _looks_told(data, contrasts, looks)
-    reported = {name for result in known for name in result.metrics}
-    others = [other for name, other in study.metrics.items() if name != metric.name and name in reported]
+    others = _others(study, known)
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
-    # Cells stop at different replicates for what they showed: all of them have those of the first look.
-    effects = effects_on(up_to(data, stage.looks[0]) if stage else data, metric)
-    floor = floors_on(data, metric)
+    effects, floor = _effects(data, metric, stage), floors_on(data, metric)
     asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.trained, data.num_asked)
-    setting = _setting(study, data, stage)
+    claim = judge_claim(study.claim, contrasts, _setting(study, data, stage)) if study.claim else None
     return StudyAnalysis(
         study=study.name,
         question=study.question,
@@ -128,7 +125,7 @@ def analyse(
         secondary=tuple(secondary),
         effects=effects,
         floor=floor,
-        claim=conditioned(judge_claim(study.claim, contrasts, setting) if study.claim else None, seen, broken),
+        claim=conditioned(claim, seen, broken),
         pairing=_pairing_of_study(data, metric, contrasts),
         exploratory=any(result.outcome == "stopped" for result in known),
         outcomes=dict(Counter(result.outcome for result in known)),
@@ -143,6 +140,17 @@ def analyse(
         ),
         looks=seen,
     )
+
+
+def _others(study: Study, results: Sequence[TrialResult]) -> list[Metric]:
+    """The secondary metrics that some result has."""
+    reported = {name for result in results for name in result.metrics}
+    return [other for name, other in study.metrics.items() if name != study.metric and name in reported]
+
+
+def _effects(data: StudyData, metric: Metric, stage: Stage | None) -> tuple[Effect, ...]:
+    # Cells stop at different replicates for what they showed: all of them have those of the first look.
+    return effects_on(up_to(data, stage.looks[0]) if stage else data, metric)
 
 
 def _setting(study: Study, data: StudyData, stage: Stage | None) -> str:

@@ -59,7 +59,7 @@ def _best(args: argparse.Namespace) -> int:
         Path(args.recipe).write_text(recipe.model_dump_json(indent=2) + "\n")
     if args.json:
         data = found.as_dict()
-        say(json.dumps({**{key: data[key] for key in ("best", "front", "confirmed")}}, indent=2))
+        say(json.dumps({key: data[key] for key in ("best", "front", "confirmed")}, indent=2))
     else:
         say("\n".join([found_text(found), *confirmed_lines(found)]))
         if args.recipe:

@@ -144,7 +144,7 @@ def _confirmation(preview: SearchPreview, options: Options) -> StudyReport | Non
     from paribus.report.reading import judge
 
     study = search.confirmation([each.levels for each in best])
-    declared = options.declared.confirmation([]) if isinstance(options.declared, Search) else None
+    declared = options.of_confirmation().declared
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, declared))

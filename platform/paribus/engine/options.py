@@ -1,6 +1,6 @@
 """What a person asked for on the command line, beside the study itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paribus.study import Study
 from paribus.study.search import Search
@@ -24,3 +24,8 @@ class Options:
     fresh: bool = False
     pilot: int | None = None
     declared: Study | Search | None = None
+
+    def of_confirmation(self) -> "Options":
+        """The same options for the study that confirms a search."""
+        declared = self.declared.confirmation([]) if isinstance(self.declared, Search) else None
+        return replace(self, declared=declared)

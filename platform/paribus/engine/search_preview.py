@@ -17,7 +17,7 @@ from paribus.engine.schedulers import Scheduler, scheduler_of
 from paribus.engine.schedulers.halving import Halving
 from paribus.engine.search_records import Curves, begun_anew, own_records, trial_of, tried_of
 from paribus.engine.variables import check_variables
-from paribus.engine.walk import Tried, Walk
+from paribus.engine.walk import Tried, Walk, walk_of
 from paribus.recipe import Recipe
 from paribus.study.designs import StudyError
 from paribus.study.plan import Trial
@@ -131,29 +131,43 @@ def make_search_preview(
         return data_digest(recipe, home)
 
     check_variables()
-    examples = [search.base_recipe, search.final_recipe, *map(search.recipe_of, search.domains.ends())]
+    examples = [search.final_recipe, *search.examples]
     check_own_of(examples, f"search {search.name!r}")
     check_inputs(examples, home)
     scheduler, epochs = scheduled(search)
     sampler = sampler_of(search)
-    size = _size(search)
+    size = search.domains.size()
     power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
     scheduler.check(epochs, min(search.trials, size or search.trials))
     own = own_records(search, records or (), digest)
     stale = () if options.accept_code else _stale(search, own)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
-    walk = Walk(search, sampler, scheduler, epochs)
     tried = tried_of(own, seen, scheduler, epochs, again=again)
     if options.redo:
         tried = [begun_anew(each) if each.number in stale else each for each in tried]
-    walk.restore(tried)
-    notes = [note] if note else []
+    walk = walk_of(search, epochs, sampler, scheduler, tried)
+    return SearchPreview(
+        search=search,
+        settings=settings_of(search, options.declared),
+        walk=walk,
+        records=own,
+        stale=() if options.redo else stale,
+        notes=(*([note] if note else []), *_notes(walk, size), *scheduler.notes(epochs, search.trials)),
+        power=power,
+        digest=digest,
+    )
+
+
+def _notes(walk: Walk, size: int | None) -> list[str]:
+    """What will not come about as a person may think; `size` is the number of settings, None: not to be counted."""
+    search, scheduler, epochs = walk.search, walk.scheduler, walk.epochs
+    found: list[str] = []
     if size is not None and size < search.trials and search.sampler not in ("grid", "brute_force"):
-        notes.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
+        found.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
     if walk.is_spent and len(walk.tried) < walk.planned:
-        notes.append(f"the budget of {search.budget} is spent: no further setting is begun")
+        found.append(f"the budget of {search.budget} is spent: no further setting is begun")
     if scheduler.name != "none" and (search.against or search.bounds):
-        notes.append(
+        found.append(
             f"{search.scheduler} cuts by {search.metric} alone: what is good in another objective, or keeps a "
             "constraint, may be cut for it; scheduler='none' cuts nothing"
         )
@@ -162,20 +176,11 @@ def make_search_preview(
         for _ in scheduler.rungs_of(0, epochs)[:-1]:
             whole = scheduler.keep(whole)
         if whole < search.top:
-            notes.append(
+            found.append(
                 f"{search.scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, and "
                 f"the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
             )
-    return SearchPreview(
-        search=search,
-        settings=settings_of(search, options.declared),
-        walk=walk,
-        records=own,
-        stale=() if options.redo else stale,
-        notes=(*notes, *scheduler.notes(epochs, search.trials)),
-        power=power,
-        digest=digest,
-    )
+    return found
 
 
 def scheduled(search: Search) -> tuple[Scheduler, int]:
@@ -205,19 +210,11 @@ def scheduled(search: Search) -> tuple[Scheduler, int]:
     return scheduler, math.ceil(budget.amount)
 
 
-def _size(search: Search) -> int | None:
-    """How many settings there are, as far as it matters."""
-    return search.domains.size()
-
-
 def _stale(search: Search, own: Mapping[int, TrialRecord]) -> tuple[int, ...]:
-    codes: dict[Recipe, str] = {}
-    found = []
-    for number, record in own.items():
-        recipe = search.recipe_of(record.arm.as_dict())
-        if record.code != codes.setdefault(recipe, trial_code(recipe)):
-            found.append(number)
-    return tuple(found)
+    """Those whose results other code made than is here."""
+    return tuple(
+        number for number, record in own.items() if record.code != trial_code(search.recipe_of(record.arm.as_dict()))
+    )
 
 
 def _power(search: Search, samples: list[int]) -> Power:

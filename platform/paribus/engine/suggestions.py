@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 
 from paribus.engine.walk import Walk
@@ -31,11 +30,11 @@ def suggestions(walk: Walk, number: int) -> list[Suggestion]:
 
 
 def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
-    search, each = walk.search, copy(walk.tried[number])
+    search, each = walk.search, walk.tried[number]
     if not is_new:
         reached = max(each.seen, default=0)
         if reached:
-            return f"{walk.search.scheduler} lets it go on after {reached} of {walk.epochs} epochs"
+            return f"{search.scheduler} lets it go on after {reached} of {walk.epochs} epochs"
         return "it was cut off before its end"
     if number < len(search.first):
         return "the baseline comes first" if search.is_baseline(each.levels) else "named in start="

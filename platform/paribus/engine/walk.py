@@ -198,12 +198,16 @@ class Walk:
         return found
 
     @property
+    def num_ended(self) -> int:
+        """Settings that will not be trained any more."""
+        return sum(len(self._in[state]) for state in ("finished", "failed", "stopped"))
+
+    @property
     def is_over(self) -> bool:
         """Whether every trial that there will be has ended, as a walk with what is known would say."""
         if self._in["running"]:
             return False
-        other = Walk(self.search, self.sampler, self.scheduler, self.epochs)
-        other.restore(self.tried.values())
+        other = walk_of(self.search, self.epochs, self.sampler, self.scheduler, self.tried.values())
         for number, reason in other.hopeless().items():
             other.cut(number, reason)
         return other.next() == "over"
@@ -341,7 +345,7 @@ class Walk:
         return -math.inf if math.isnan(value) else self.search.primary.sign * value
 
 
-def walk_of(search: Search, epochs: int, sampler: Sampler, scheduler: Scheduler, tried: Sequence[Tried] = ()) -> Walk:
+def walk_of(search: Search, epochs: int, sampler: Sampler, scheduler: Scheduler, tried: Iterable[Tried]) -> Walk:
     """The walk with what is known of it."""
     walk = Walk(search, sampler, scheduler, epochs)
     walk.restore(tried)

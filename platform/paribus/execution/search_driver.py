@@ -66,8 +66,7 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
         return code if best else 1
     study = search.confirmation([each.levels for each in best])
     say(f"\nconfirming the best {len(best)} on {search.confirm} fresh replicates and the evaluation split")
-    declared = options.declared.confirmation([]) if isinstance(options.declared, Search) else None
-    return drive(study, replace(options, declared=declared), uri)
+    return drive(study, options.of_confirmation(), uri)
 
 
 def _drive(preview: SearchPreview, options: Options, folder: Path, ledger: SearchLedger) -> int:
@@ -102,7 +101,7 @@ def _train(driven: Driven, options: Options) -> None:
         return
     from paribus.execution.executor import cluster, execute_proposed
 
-    recipes = [search.base_recipe, *map(search.recipe_of, search.domains.ends())]
+    recipes = search.examples
     with packed(recipes) as modules, cluster(options.cpus, modules) as where:
         check_nodes(references(recipes))
         # It loads Ray, which has to learn before how the cluster is guarded.

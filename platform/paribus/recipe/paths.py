@@ -1,7 +1,7 @@
 """Dotted paths into a recipe's tree of plain values."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -53,6 +53,12 @@ def holds_another(path: str, paths: Iterable[str]) -> bool:
     """Whether `path` is a part that another of `paths` lies in, or picks the kind of such a part."""
     part = str(path).rpartition(".")[0] if is_discriminator(path) else str(path)
     return any(other != path and str(other).startswith(f"{part}.") for other in paths)
+
+
+def set_over(fixed: Mapping[str, Any], more: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`fixed` with `more` set after it: a part that is set whole, such as a budget, takes the place of its fields."""
+    kept = {path: value for path, value in fixed.items() if path.partition(".")[0] not in (more or {})}
+    return {**kept, **(more or {})}
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe import Recipe, RecipeError, Seeds, canonical_json, preset
 from paribus.recipe.components.component import written
 from paribus.recipe.identity import result_bearing
+from paribus.recipe.paths import set_over
 from paribus.recipe.seeds import key
 from paribus.study.checks import check_name, check_word, is_number, is_whole
 from paribus.study.designs import StudyError
@@ -230,6 +231,11 @@ class Search:
         paths = dict.fromkeys([*(path for path, _ in self.domains), *(self.baseline or {}), *levels])
         return levels_of(self.final_recipe.replace(levels), paths)
 
+    @property
+    def examples(self) -> tuple[Recipe, ...]:
+        """Recipes in which everything stands that a trial may have: all that is to be looked at before one is."""
+        return (self.base_recipe, *map(self.recipe_of, self.domains.ends()))
+
     def recipe_of(self, levels: Levels) -> Recipe:
         """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
         return self.base_recipe.replace(levels)
@@ -263,8 +269,7 @@ class Search:
 
     def vary(self, *, base: str | None = None, fixed: Mapping[str, Any] | None = None, **fields: Any) -> Search:
         """The search on another base, with more settings fixed, or with other fields: what `--base` and `--set` do."""
-        kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
-        return replace(self, base=base or self.base, fixed={**kept, **(fixed or {})}, **fields)
+        return replace(self, base=base or self.base, fixed=set_over(self.fixed, fixed), **fields)
 
     def arm_of(self, levels: Levels) -> Arm:
         """The setting as an arm, in the space's order."""

@@ -83,10 +83,6 @@ class Space:
         """The paths by short name, or whole where two share one."""
         return dict(zip(self.domains, column_names(list(self.domains)), strict=True))
 
-    def of_base(self) -> dict[str, Level]:
-        """The base recipe's own setting: its levels of the fields that are asked under it."""
-        return self.asked(levels_of(self.base, self.domains))
-
     def asked(self, levels: Levels) -> dict[str, Level]:
         """Those of `levels` that are asked, each under the ones before it."""
         chosen: dict[str, Level] = {}

@@ -11,7 +11,7 @@ from paribus.recipe.components.component import Component, as_text, components
 from paribus.recipe.components.own import is_own
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
-from paribus.recipe.paths import holds_another, leaves
+from paribus.recipe.paths import holds_another, leaves, set_over
 from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.adaptive import Adaptive
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
@@ -262,9 +262,7 @@ class Study:
 
     def vary(self, *, base: str | None = None, fixed: Mapping[str, Any] | None = None, **fields: Any) -> "Study":
         """The study on another base, with more settings fixed, or with other fields: what `--base` and `--set` do."""
-        # A whole part that is set now, such as a budget, takes the place of its fields that were set before.
-        kept = {path: level for path, level in self.fixed.items() if path.partition(".")[0] not in (fixed or {})}
-        settings = {**kept, **(fixed or {})}
+        settings = set_over(self.fixed, fixed)
         return replace(self, base=base or self.base, fixed=settings, **{"matched": (), "tuned": {}, **fields})
 
     def __getattr__(self, name: str) -> Any:

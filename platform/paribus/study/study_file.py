@@ -79,7 +79,7 @@ def _recipes(study: Study | Search) -> list[Recipe]:
     """Every recipe in which a component of the study can stand."""
     if isinstance(study, Study):
         return [study.recipe_of(arm) for arm in study.arms]
-    return [study.base_recipe, *map(study.recipe_of, study.domains.ends())]
+    return list(study.examples)
 
 
 def _check_place(file: str, path: Path) -> None:
