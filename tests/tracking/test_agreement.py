@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from paribus.study.settings import Settings
-from paribus.tracking import MlflowRest, StudyHeader, open_study
+from paribus.tracking import MlflowRest, Recorder, StudyHeader, TrialRecord, open_study, replay
 from paribus.tracking import tags as words
+from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow import agreement
 from paribus.tracking.mlflow.agreement import ensure_run
 from paribus.tracking.mlflow.runs import create_run, get_run, search_runs
@@ -60,6 +63,25 @@ def test_threads_and_processes_that_create_at_once_all_have_the_same_run(
     assert trial_runs(rest, experiment_id) == list(ids)
     given_up = [run for run in search_runs(rest, [experiment_id]) if words.DUPLICATE_OF in run.tags]
     assert all(run.status == "KILLED" for run in given_up)
+
+
+@pytest.mark.parametrize("differing", [False, True])
+def test_attempts_that_tell_a_run_of_its_params_at_once_are_all_taken(
+    uri: str, ledger: Ledger, study: str, begin: Callable[..., TrialRecord], tmp_path: Path, differing: bool
+) -> None:
+    """MLflow looks which params there are and then inserts: of two requests at once one meets the database's refusal.
+    The worker of a paused trial and the one that goes on with it tell the same run so."""
+    attempts = range(1, 9)
+    for attempt in attempts:
+        with Recorder(tmp_path / str(attempt), None) as recorder:
+            params = {f"param.{number}": str(attempt if differing else 0) for number in range(60)}
+            recorder.trial(begin(attempt, params=params)).finish("interrupted" if attempt < 8 else "finished")
+    with ThreadPoolExecutor(len(attempts)) as threads:
+        sent = [*threads.map(lambda attempt: replay(tmp_path / str(attempt), uri), attempts)]
+    assert [each.rejected for each in sent] == [()] * len(attempts)
+    (trial,) = ledger.trials(study)
+    assert (trial.outcome, len(trial.attempts), len(trial.params)) == ("finished", 8, 60)
+    assert bool(trial.conflicts) == differing
 
 
 @pytest.mark.parametrize("behind_ms", [-HOUR_MS, HOUR_MS], ids=["earlier than the dead one", "later"])

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerBarred, LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, update_run
 from paribus.tracking.outbox.opening import OPENING, Opening, opening_of
 from paribus.tracking.outbox.outbox import Outbox, Record, Sent, parsed
 from paribus.tracking.outbox.upload import Artifacts
 from paribus.tracking.trials.record import ATTEMPT_METRIC, EPOCH_METRIC, INTERRUPTED, TrialRecord
-from paribus.tracking.trials.runs import Batch, Studies, add_end, add_late_end, is_superseded, open_run, reopen, restore
+from paribus.tracking.trials.runs import (
+    Batch,
+    Studies,
+    add_end,
+    add_late_end,
+    give_back,
+    is_superseded,
+    open_run,
+    reopen,
+    restore,
+)
 from paribus.tracking.trials.stored import from_mlflow, with_tags
 
 _READ_BYTES = 400_000
@@ -133,10 +144,14 @@ class Sender:
                 if gone.code == "RESOURCE_DOES_NOT_EXIST":
                     return False
                 raise
-            if not now.deleted:
+            if now.deleted:
+                restore(self.rest, now)
+                return self._send(records, end)
+            if now.params.keys() <= self._run.params.keys():
                 raise error
-            restore(self.rest, now)
-            return self._send(records, end)
+            # Another attempt told it of the params meanwhile: MLflow looks and then inserts, and refuses one of two.
+            self._run = None
+            return self._send_or_mend(records, end)
 
     def _send(self, records: list[Record], end: Record | None) -> bool:
         """Send records; False if the run turned out to be a duplicate, so that all must go to another."""
@@ -159,6 +174,8 @@ class Sender:
         self.num_points += len(batch.metrics)
         if ended is not None and superseded is None:
             update_run(self.rest, run.run_id, ended.status, ended.ended_ms)
+        if not self._alone and words.OUTCOME in batch.tags:
+            give_back(self.rest, run.run_id, opening.record)
         return True
 
     def _ended(self, trial: TrialRecord, records: list[Record], end: Record) -> TrialRecord:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerError
@@ -25,8 +26,8 @@ from paribus.tracking.mlflow.runs import (
 )
 from paribus.tracking.outbox.opening import Opening
 from paribus.tracking.studies.choice import ensure_study_run
-from paribus.tracking.trials.record import INTERRUPTED, TrialRecord
-from paribus.tracking.trials.stored import attempt_tag, from_mlflow, is_trial, tags_of, to_mlflow
+from paribus.tracking.trials.record import INTERRUPTED, STATUS, TrialRecord
+from paribus.tracking.trials.stored import attempt_tag, changes, from_mlflow, is_trial, tags_of, to_mlflow
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,26 @@ def reopen(rest: MlflowRest, run: Run, trial: TrialRecord, batch: Batch, *, ends
         batch.tags.update(tags_of(trial, ["outcome", "interrupted"]))
         if not there.running:
             update_run(rest, run.run_id, trial.status)
+
+
+def give_back(rest: MlflowRest, run_id: str, trial: TrialRecord) -> None:
+    """Let the run say how its newest attempt stands, where that told of itself while this one's words were on their
+    way: who looks, finds nobody and then writes may be the last to write."""
+    while True:
+        there = from_mlflow(get_run(rest, run_id))
+        if not is_superseded(there, trial):
+            return
+        newest = max(there.attempts)
+        outcome = there.attempts[newest].outcome
+        status = STATUS[outcome] if outcome else "RUNNING"
+        says: dict[str, Any] = {"attempt": newest, "outcome": outcome, "interrupted": outcome == INTERRUPTED}
+        if outcome in ("", INTERRUPTED):
+            says |= {"outcome": None, **{name: getattr(trial, name) for name in _OF_RESULT}}
+        told = changes(there, replace(there, **says))
+        if not told and there.status == status:
+            return
+        log_batch(rest, run_id, tags=told)
+        update_run(rest, run_id, status, there.attempts[newest].ended_ms or None)
 
 
 def is_superseded(there: TrialRecord, trial: TrialRecord) -> bool:
