@@ -86,7 +86,11 @@ def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(of
     again = office.run(file)
     assert again.returncode == 0, again.stderr
     assert [trial.attempt for trial in known(office, "walked")] == [trial.attempt for trial in trials]
-    report = json.loads(office.run("paribus", "report", file, "--json").stdout)
+    page, text = office.folder / "walked.html", office.folder / "walked.md"
+    written_to = ("--html", page, "--markdown", text)
+    report = json.loads(office.run("paribus", "report", file, "--json", *written_to).stdout)
+    assert "walked-confirmed" in page.read_text()
+    assert "| arm |" in text.read_text()
     assert all(each["n"] <= 3 for each in report["confirmed"])
     assert 1 <= len(report["best"]) <= 2
     best = office.run("paribus", "search", "best", file, "--recipe", office.folder / "best.json")
@@ -98,7 +102,7 @@ def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(of
 
 def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: Sandbox) -> None:
     more = {**ASHA, "confirm": 0, "sampler": "random"}
-    file = written(office, "killed", **more)
+    file = written(office, "search-killed", **more)
     for lines in (2, 4):
         running = office.start(file, PYTHONUNBUFFERED="1")
         assert running.stdout is not None
@@ -111,11 +115,11 @@ def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: 
         running.wait()
     done = office.run(file)
     assert done.returncode == 0, done.stdout + done.stderr
-    trials = known(office, "killed")
+    trials = known(office, "search-killed")
     assert [trial.replicate for trial in trials] == [*range(1, 10)], "one run a trial, and none is missing"
-    whole = written(office, "undisturbed", **more)
+    whole = written(office, "search-undisturbed", **more)
     assert office.run(whole).returncode == 0
-    undisturbed = known(office, "undisturbed")
+    undisturbed = known(office, "search-undisturbed")
     # Names are no part of a trial's identity but through its settings' digest, which has no name in it.
     assert [trial.trial_id for trial in trials] == [trial.trial_id for trial in undisturbed]
     finals = {trial.trial_id: trial.metrics.get("top1") for trial in undisturbed if trial.outcome == "finished"}

@@ -11,7 +11,7 @@ from shelf import Shelf
 
 from paribus.engine.options import Options
 from paribus.engine.preview import make_preview
-from paribus.execution import study_ledger
+from paribus.execution import run_ledger
 from paribus.execution.study_ledger import StudyLedger
 from paribus.execution.trial_spec import outbox_of
 from paribus.study import Study
@@ -39,7 +39,7 @@ def test_a_process_that_could_not_tell_that_it_stopped_has_its_study_again(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A notebook's kernel lives on after a run that ended while MLflow was away, and is no driver any more."""
-    monkeypatch.setattr(study_ledger, "BUDGET_S", 0.5)
+    monkeypatch.setattr(run_ledger, "BUDGET_S", 0.5)
     study = study_of()
     with faulty_line(shelf.uri) as line:
         first = opened(shelf, line, study)
@@ -60,8 +60,8 @@ def test_a_driver_that_started_without_mlflow_writes_its_study_down_once_it_is_b
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By study.json and trials.json the dashboards, and a driver at other settings, know what is being trained."""
-    monkeypatch.setattr(study_ledger, "BUDGET_S", 0.5)
-    monkeypatch.setattr(study_ledger, "BEAT_S", 0.2)
+    monkeypatch.setattr(run_ledger, "BUDGET_S", 0.5)
+    monkeypatch.setattr(run_ledger, "BEAT_S", 0.2)
     study = study_of()
     with faulty_line(shelf.uri) as line, Ledger(shelf.uri) as ledger:
         line.fail(Answer(status=503))

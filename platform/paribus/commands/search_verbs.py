@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
-from paribus.commands.study_verbs import printed
+from paribus.commands.study_verbs import check_places, printed, write_where_asked
 from paribus.engine.options import Options
 from paribus.engine.search_preview import SearchPreview, make_search_preview, tried_row
 from paribus.execution.trial_spec import outbox_of
@@ -83,19 +83,15 @@ def recorded(search: Search, options: Options) -> Answer:
 
 
 def judged(search: Search, options: Options) -> Answer:
-    """What was found, what of it stood up, and the confirmation's report."""
+    """What was found, what of it stood up, and the confirmation's report, written where `options` ask for it."""
+    check_places(options)
     found = reported(search, options)
     lines = [found_text(found)]
     if found.confirmation is not None and found.confirmation.analysis is not None:
         from paribus.report.drawing.terminal import text_of
 
         lines += ["", *confirmed_lines(found), "", text_of(found.confirmation)]
-        if options.html:
-            from pathlib import Path
-
-            from paribus.report.drawing.html_page import write_html
-
-            lines.append(f"wrote {write_html(found.confirmation, Path(options.html))}")
+        write_where_asked(found.confirmation, options)
     elif search.confirm:
         lines.append("  not confirmed yet: `run` trains the best again and judges them")
     return _answer("\n".join(lines), found.as_dict(), found.preview)
@@ -115,19 +111,14 @@ def _answer(text: str, data: object, preview: SearchPreview) -> Answer:
 
 def previewed(search: Search, options: Options, *, start: bool) -> SearchPreview:
     """The search against the ledger, or as if nothing had run where none can be asked."""
-    with ledger_at(home(), options.ledger, start=start) as uri:
-        if uri is None:
-            note = "no ledger is up, so nothing counts as done (paribus up)"
-            return make_search_preview(search, home(), None, lambda records: {}, options, note=note)
-        from paribus.report.chance import judged_when_read
-        from paribus.tracking.curves import curves_of
-        from paribus.tracking.ledger import Ledger
+    from paribus.report.search_reading import trials_and_curves
 
-        with Ledger(uri, judge=judged_when_read(home())) as ledger:
-            records = ledger.trials(search.name)
-            return make_search_preview(
-                search, home(), records, lambda own: curves_of(ledger, own, search.metric), options
-            )
+    with (
+        ledger_at(home(), options.ledger, start=start) as uri,
+        trials_and_curves(uri, home(), search.name, search.metric) as (records, curves),
+    ):
+        note = "" if uri else "no ledger is up, so nothing counts as done (paribus up)"
+        return make_search_preview(search, home(), records, curves, options, note=note)
 
 
 def reported(search: Search, options: Options) -> SearchReport:

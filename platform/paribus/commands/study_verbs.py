@@ -120,7 +120,7 @@ def judged(study: Study, options: Options, notes: Sequence[str] = ()) -> Answer:
 
 def ran(study: Study, options: Options) -> Answer:
     """`judged` after the study was completed; `code` is that of `run`."""
-    _check_places(options)
+    check_places(options)
     code = run(study, options)
     return replace(judged(study, options), code=code)
 
@@ -129,23 +129,28 @@ def _judged(study: Study, options: Options, notes: Sequence[str] = ()) -> StudyR
     """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
     from paribus.report.reading import judge
 
-    _check_places(options)
+    check_places(options)
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, options.declared), fresh=options.fresh)
         found = replace(found, notes=(*found.notes, *notes))
-        if options.html:
-            from paribus.report.drawing.html_page import write_html
-
-            warn(f"wrote {write_html(found, Path(options.html))}")
-        if options.markdown:
-            from paribus.report.drawing.markdown import write_markdown
-
-            warn(f"wrote {write_markdown(found, Path(options.markdown))}")
+        write_where_asked(found, options)
     return found
 
 
-def _check_places(options: Options) -> None:
+def write_where_asked(found: StudyReport, options: Options) -> None:
+    """Write the report as a page and as Markdown, where `options` name a place for it."""
+    if options.html:
+        from paribus.report.drawing.html_page import write_html
+
+        warn(f"wrote {write_html(found, Path(options.html))}")
+    if options.markdown:
+        from paribus.report.drawing.markdown import write_markdown
+
+        warn(f"wrote {write_markdown(found, Path(options.markdown))}")
+
+
+def check_places(options: Options) -> None:
     """StudyError where a report that is asked for cannot be written."""
     from paribus.report.files import check_place
 

@@ -12,6 +12,7 @@ from paribus.engine.options import Options
 from paribus.engine.search_preview import tried_row
 from paribus.engine.tuning import ArmTuning, after_tuning, tunings
 from paribus.host.home import home
+from paribus.report.search_reading import trials_and_curves
 from paribus.report.search_texts import stale_search_text
 from paribus.report.tuning_texts import curve_line, tuned_lines
 from paribus.study.designs import StudyError
@@ -109,16 +110,12 @@ def _tuned(study: Study, options: Options) -> Study:
 
 def _tunings(study: Study, options: Options, *, start: bool) -> list[ArmTuning]:
     own = replace(options, declared=None)
-    with ledger_at(home(), options.ledger, start=start) as uri:
-        if uri is None:
-            return tunings(study, home(), None, lambda records: {}, own)
-        from paribus.report.chance import judged_when_read
-        from paribus.tracking.curves import curves_of
-        from paribus.tracking.ledger import Ledger
-
-        with Ledger(uri, judge=judged_when_read(home())) as ledger:
-            records = ledger.trials(f"{study.name}{TUNING}")
-            return tunings(study, home(), records, lambda each: curves_of(ledger, each, study.metric), own)
+    name = f"{study.name}{TUNING}"
+    with (
+        ledger_at(home(), options.ledger, start=start) as uri,
+        trials_and_curves(uri, home(), name, study.metric) as (records, curves),
+    ):
+        return tunings(study, home(), records, curves, own)
 
 
 def _tuning_text(study: Study, found: list[ArmTuning]) -> list[str]:

@@ -8,15 +8,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from paribus.engine.code_digest import versions
 from paribus.engine.looks import check_fresh
 from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
-from paribus.engine.variables import CHECKPOINT_S, DRAIN_S, seconds
-from paribus.execution.own_files import check_nodes, packed, references
+from paribus.engine.variables import DRAIN_S, seconds
 from paribus.execution.study_ledger import StudyLedger
-from paribus.execution.trial_spec import Context, outbox_of
+from paribus.execution.trial_spec import context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.chance import judged_when_read
@@ -25,7 +23,6 @@ from paribus.report.texts import plan_text, stale_text
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
-from paribus.tracking.errors import LeaseHeld
 
 
 def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | None = None) -> int:
@@ -62,29 +59,28 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
 
 
 def _drive(preview: Preview, options: Options, folder: Path, ledger: StudyLedger, *, by_looks: bool) -> int:
-    """Train and judge; whatever happens, the ledger does not go on saying that the study runs."""
+    """Train and judge."""
     ended: dict[str, str] = {}
-    try:
+    last = preview
+
+    def work() -> int | None:
+        nonlocal last
         ledger.open(preview)
-        preview, stopped = _train(preview, options, folder, ledger, ended, by_looks=by_looks)
+        last, stopped = _train(preview, options, folder, ledger, ended, by_looks=by_looks)
         if stopped:
             ledger.finish("KILLED", ended)
             return 1
-        if all(step.trial.id in ended for step in preview.plan.todo):
-            if options.pilot is not None:
-                return _conclude_pilot(preview, options, ledger, folder, ended)
-            return _conclude(preview, ledger, folder, ended, fresh=options.fresh)
-    except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
-        pass
-    except LeaseHeld:
-        raise
-    except BaseException:
-        ledger.finish("FAILED", ended)
-        raise
-    ledger.finish("KILLED", ended)
-    left = sum(step.trial.id not in ended for step in preview.plan.todo)
-    where = f"with {left} trials to go" if left else "before the verdicts"
-    raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
+        if not all(step.trial.id in ended for step in last.plan.todo):
+            return None
+        if options.pilot is not None:
+            return _conclude_pilot(last, options, ledger, folder, ended)
+        return _conclude(last, ledger, folder, ended, fresh=options.fresh)
+
+    def where() -> str:
+        left = sum(step.trial.id not in ended for step in last.plan.todo)
+        return f"with {left} trials to go" if left else "before the verdicts"
+
+    return ledger.to_its_end(work, ended, where)
 
 
 def _train(
@@ -97,20 +93,12 @@ def _train(
     """
     if not preview.plan.todo:
         return preview, False
-    from paribus.execution.executor import cluster, execute
+    from paribus.execution.executor import cluster_for, execute
 
     study = preview.plan.study
-    context = Context(
-        study=study.name,
-        home=str(folder),
-        uri=ledger.uri,
-        versions=versions(),
-        checkpoint_s=seconds(*CHECKPOINT_S),
-        settings=preview.settings,
-    )
+    context = context_of(study.name, folder, ledger.uri, preview.settings)
     recipes = [study.recipe_of(arm) for arm in study.arms]
-    with packed(recipes) as modules, cluster(options.cpus, modules) as where:
-        check_nodes(references(recipes))
+    with cluster_for(recipes, options.cpus) as where:
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.execution.progress import Progress
 

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.execution.failures import MAX_NODE_RETRIES
+from paribus.execution.own_files import check_nodes, packed, references
 from paribus.execution.own_ray import TRIES, RayStartError, own_ray
 from paribus.execution.trial_spec import Context, encode
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
 from paribus.host.interruption import tune_running
+from paribus.recipe import Recipe
 from paribus.study.plan import Plan, Step
 
 if TYPE_CHECKING:
@@ -76,6 +78,18 @@ def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterato
             yield f"a Ray of its own on {cpus} CPUs"
     except RayStartError as error:
         raise ClusterError(_why_not(place, error)) from None
+
+
+@contextmanager
+def cluster_for(recipes: Sequence[Recipe], num_cpus: int | None) -> Iterator[str]:
+    """`cluster`, whose workers have the components of one's own that these recipes name.
+
+    Raises:
+        ClusterError: as `cluster`. RecipeError: a node has not what a recipe names.
+    """
+    with packed(recipes) as modules, cluster(num_cpus, modules) as where:
+        check_nodes(references(recipes))
+        yield where
 
 
 @contextmanager

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ray import tune
-
-from paribus.host.say import say
+from paribus.execution.run_progress import MOST_REASON, RunProgress
 from paribus.host.time_left import duration, time_left
 from paribus.study.plan import Plan, Step
 from paribus.study.study import Study
@@ -18,14 +14,9 @@ from paribus.study.study import Study
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
 
-_HEARTBEAT_S = 10.0
-_STILL_S = 30.0
-# A path of ours, with a trial's whole id, has its place in a line.
-_MOST_REASON = 500
 
-
-class Progress(tune.Callback):
-    """Ray Tune's callback that prints, counts and keeps the driver's lease alive.
+class Progress(RunProgress):
+    """Prints and counts the trials of a study.
 
     Args:
         plan: what runs.
@@ -42,27 +33,13 @@ class Progress(tune.Callback):
         lost: Callable[[Step, str], None],
         out: TextIO | None = None,
     ) -> None:
+        super().__init__(out)
         self._steps = {step.trial.id: step for step in plan.todo}
-        self._beat, self._lost, self._out = beat, lost, out or sys.stdout
+        self._told_beat, self._told_lost = beat, lost
         self._study = plan.study
         self._num_total = len(self._steps)
         self._epochs: dict[str, str] = {}
-        self._started = self._beaten = self._spoken = time.monotonic()
         self.ended = ended
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""
-        return {}
-
-    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        """Between events: keep the lease, and say now and then that all is well."""
-        now = time.monotonic()
-        if now - self._beaten > _HEARTBEAT_S:
-            self._beaten = now
-            self._beat()
-        if now - self._spoken > _STILL_S:
-            running = ", ".join(self._epochs.values()) or "starting workers"
-            self._say(f"        {running}  ({self._remaining()})")
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
@@ -77,21 +54,20 @@ class Progress(tune.Callback):
         for warning in result.get("warnings", ()):
             self._say(f"        warning: {warning}")
 
-    def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """Ray starts a trial again whose worker was lost."""
-        self._say(
-            f"        {self._step_of(trial).trial.name}: its worker was lost; it goes on from its last checkpoint"
-        )
+    def _beat(self) -> None:
+        self._told_beat()
 
-    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """Ray gave the trial up."""
-        step = self._step_of(trial)
-        text = "node: its worker's process or node was lost more often than Ray tries again"
-        self._lost(step, text)
-        self._end(step, "failed", text)
+    def _still(self) -> str:
+        running = ", ".join(self._epochs.values()) or "starting workers"
+        return f"{running}  ({self._remaining()})"
 
-    def _step_of(self, trial: TuneTrial) -> Step:
-        return self._steps[json.loads(trial.config["trial"])["id"]]
+    def _name(self, trial_id: str) -> str:
+        return self._steps[trial_id].trial.name
+
+    def _lost(self, trial_id: str, reason: str) -> None:
+        step = self._steps[trial_id]
+        self._told_lost(step, reason)
+        self._end(step, "failed", reason)
 
     def _end(self, step: Step, outcome: str, summary: str) -> None:
         self._epochs.pop(step.trial.id, None)
@@ -107,14 +83,10 @@ class Progress(tune.Callback):
         left_s = time_left(spent_s, len(self.ended), num_left)
         return f"{num_left} to go" if left_s is None else f"about {duration(left_s)} left"
 
-    def _say(self, line: str) -> None:
-        self._spoken = time.monotonic()
-        say(line, self._out)
-
 
 def _summary(result: dict[str, Any], study: Study) -> str:
     if result.get("reason"):
-        return str(result["reason"])[:_MOST_REASON]
+        return str(result["reason"])[:MOST_REASON]
     parts = [f"at step {result['outcome_step']}"] if result.get("outcome_step") is not None else []
     if result["outcome"] == "finished":
         for metric in study.metrics.values():

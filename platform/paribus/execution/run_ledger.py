@@ -217,6 +217,28 @@ class RunLedger(ABC):
 
         self._try(end)
 
+    def to_its_end(self, work: Callable[[], int | None], ended: Mapping[str, str], where: Callable[[], str]) -> int:
+        """The exit code of `work`; whatever happens in it, the ledger does not go on saying that it runs.
+
+        `ended` has the outcomes so far; `where` says how far it is where `work` was stopped, which it says by None.
+
+        Raises:
+            KeyboardInterrupt: it was stopped; the text says where, and how to go on.
+        """
+        try:
+            code = work()
+        except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
+            code = None
+        except LeaseHeld:
+            raise
+        except BaseException:
+            self.finish("FAILED", ended)
+            raise
+        if code is not None:
+            return code
+        self.finish("KILLED", ended)
+        raise KeyboardInterrupt(f"interrupted {where()}; the same command goes on from here")
+
     def close(self) -> None:
         """Close the connections; a lease that MLflow could not be told of is given up too."""
         self._closed.set()

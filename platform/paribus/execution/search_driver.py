@@ -9,15 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from paribus.engine.code_digest import trial_code, versions
+from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.search_preview import SearchPreview, make_search_preview
-from paribus.engine.variables import CHECKPOINT_S, DRAIN_S, seconds
+from paribus.engine.variables import DRAIN_S, seconds
 from paribus.engine.walk import Go, Walk
 from paribus.execution.driver import drive
-from paribus.execution.own_files import check_nodes, packed, references
 from paribus.execution.search_ledger import SearchLedger
-from paribus.execution.trial_spec import Context, outbox_of
+from paribus.execution.trial_spec import Context, context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.search_report import search_report
@@ -27,7 +26,7 @@ from paribus.study.plan import Step, Trial
 from paribus.study.search import Search
 from paribus.study.search_document import DESIGN, TUNING_DESIGN
 from paribus.study.settings import Settings, settings_of
-from paribus.tracking.errors import LeaseHeld, LedgerUnreachable
+from paribus.tracking.errors import LedgerUnreachable
 
 
 def drive_search(search: Search, options: Options, uri: str, settings: Settings | None = None) -> int:
@@ -70,27 +69,22 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
 
 
 def _drive(preview: SearchPreview, options: Options, folder: Path, ledger: SearchLedger) -> int:
-    """Train and tell; whatever happens, the ledger does not go on saying that the search runs."""
+    """Train and tell."""
     driven = Driven.of(preview, folder, ledger)
-    try:
+
+    def work() -> int | None:
         ledger.open(preview)
         _train(driven, options)
         if driven.trouble is not None:
             raise driven.trouble
-        if driven.over:
-            return _conclude(driven)
-    except (KeyboardInterrupt, BrokenPipeError):  # who reads what is printed gets the signal too
-        pass
-    except LeaseHeld:
-        raise
-    except BaseException:
-        ledger.finish("FAILED", driven.ended)
-        raise
-    ledger.finish("KILLED", driven.ended)
-    counts = preview.counts()
-    left = sum(counts.get(state, 0) for state in ("running", "paused", "interrupted", "to come"))
-    where = f"with {left} trials to go" if left else "before its end"
-    raise KeyboardInterrupt(f"interrupted {where}; the same command goes on from here")
+        return _conclude(driven) if driven.over else None
+
+    def where() -> str:
+        counts = preview.counts()
+        left = sum(counts.get(state, 0) for state in ("running", "paused", "interrupted", "to come"))
+        return f"with {left} trials to go" if left else "before its end"
+
+    return ledger.to_its_end(work, driven.ended, where)
 
 
 def _train(driven: Driven, options: Options) -> None:
@@ -99,11 +93,9 @@ def _train(driven: Driven, options: Options) -> None:
     first = driven.next_step()
     if first == "over" or first is None:
         return
-    from paribus.execution.executor import cluster, execute_proposed
+    from paribus.execution.executor import cluster_for, execute_proposed
 
-    recipes = search.examples
-    with packed(recipes) as modules, cluster(options.cpus, modules) as where:
-        check_nodes(references(recipes))
+    with cluster_for(search.examples, options.cpus) as where:
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.execution.search_progress import SearchProgress
 
@@ -161,14 +153,7 @@ class Driven:
     @classmethod
     def of(cls, preview: SearchPreview, folder: Path, ledger: SearchLedger) -> Driven:
         """Before anything is trained."""
-        context = Context(
-            study=preview.search.name,
-            home=str(folder),
-            uri=ledger.uri,
-            versions=versions(),
-            checkpoint_s=seconds(*CHECKPOINT_S),
-            settings=preview.settings,
-        )
+        context = context_of(preview.search.name, folder, ledger.uri, preview.settings)
         driven = cls(preview=preview, context=context, ledger=ledger)
         driven._attempts = {number: max(record.attempts, default=0) for number, record in preview.records.items()}
         driven._steps_done = {number: record.step for number, record in preview.records.items()}

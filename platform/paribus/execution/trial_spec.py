@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from paribus.engine.code_digest import versions
+from paribus.engine.variables import CHECKPOINT_S, seconds
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
 from paribus.study.plan import Step, Trial
@@ -38,6 +40,18 @@ class Context:
         By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
         """
         return Path(self.home) / "checkpoints" / self.study / f"{step.trial.id}-{step.code}"
+
+
+def context_of(study: str, home: Path, uri: str, settings: Settings) -> Context:
+    """What the trials of a study or search share that this process drives."""
+    return Context(
+        study=study,
+        home=str(home),
+        uri=uri,
+        versions=versions(),
+        checkpoint_s=seconds(*CHECKPOINT_S),
+        settings=settings,
+    )
 
 
 def outbox_of(home: Path, study: str, settings: Settings) -> Path:

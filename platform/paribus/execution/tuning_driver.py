@@ -12,13 +12,11 @@ from paribus.engine.tuning import after_tuning, arm_settings, tunings
 from paribus.execution.driver import drive
 from paribus.execution.search_driver import drive_search
 from paribus.host.say import say
-from paribus.report.chance import judged_when_read
+from paribus.report.search_reading import trials_and_curves
 from paribus.report.tuning_texts import tuned_lines
 from paribus.study.arm_search import search_of
 from paribus.study.study import Study
 from paribus.study.tuning import TUNING
-from paribus.tracking.curves import curves_of
-from paribus.tracking.ledger import Ledger
 
 
 def drive_tuned(study: Study, options: Options, uri: str, home: Path) -> int:
@@ -37,9 +35,8 @@ def drive_tuned(study: Study, options: Options, uri: str, home: Path) -> int:
         code = drive_search(search_of(study, arm), own, uri, arm_settings(study, arm))
         if code == 3:
             return code
-    with Ledger(uri, judge=judged_when_read(home)) as ledger:
-        records = ledger.trials(f"{study.name}{TUNING}")
-        found = tunings(study, home, records, lambda each: curves_of(ledger, each, study.metric), own)
+    with trials_and_curves(uri, home, f"{study.name}{TUNING}", study.metric) as (records, curves):
+        found = tunings(study, home, records, curves, own)
     tuned = after_tuning(study, found)
     say()
     for line in tuned_lines(found):

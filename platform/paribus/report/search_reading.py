@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from paribus.engine.recorded_search import recorded_preview
 from paribus.engine.schedulers import SchedulerError
+from paribus.engine.search_preview import CurvesOf
 from paribus.engine.tuning import ArmTuning, arm_settings
 from paribus.recipe import RecipeError
 from paribus.recipe.components.recorded import as_recorded
+from paribus.report.chance import judged_when_read
 from paribus.report.search_report import RESULT_FILE, SearchReport, search_report
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy
@@ -22,6 +24,7 @@ from paribus.tracking.curves import curves_of
 from paribus.tracking.errors import LedgerDamaged
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.trials.record import TrialRecord
 
 __all__ = ["ArmTuning", "SearchReport", "is_search", "is_tuning"]
 
@@ -61,6 +64,18 @@ def relatives(record: StudyRecord, records: Sequence[StudyRecord]) -> list[tuple
     found = [each for each in records if each.name == name and each.name != record.name]
     fitting = [each for each in found if is_search(each) != is_search(record) and each.settings.name == wanted]
     return [(each, f"{each.title}: {label}") for each in fitting if not is_tuning(each)][:1]
+
+
+@contextmanager
+def trials_and_curves(
+    uri: str | None, home: Path, name: str, metric: str
+) -> Iterator[tuple[list[TrialRecord] | None, CurvesOf]]:
+    """An experiment's trials, and what gives the metric of some of them by epoch; None, and none, without `uri`."""
+    if uri is None:
+        yield None, lambda records: {}
+        return
+    with Ledger(uri, judge=judged_when_read(home)) as ledger:
+        yield ledger.trials(name), lambda records: curves_of(ledger, records, metric)
 
 
 def read_search_report(ledger: Ledger, record: StudyRecord, home: Path) -> SearchReport:

@@ -1,0 +1,74 @@
+"""What the progress of a study and of a search have in common: Ray Tune's callback that keeps the lease and speaks."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from ray import tune
+
+from paribus.host.say import say
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial as TuneTrial
+
+_HEARTBEAT_S = 10.0
+_STILL_S = 30.0
+# A path of ours, with a trial's whole id, has its place in a line.
+MOST_REASON: Final = 500
+
+
+class RunProgress(tune.Callback, ABC):
+    """Ray Tune's callback that keeps the driver's lease alive and says now and then that all is well."""
+
+    def __init__(self, out: TextIO | None) -> None:
+        self._out = out or sys.stdout
+        self._started = self._beaten = self._spoken = time.monotonic()
+
+    @abstractmethod
+    def _beat(self) -> None:
+        """Tell the ledger that the driver lives; called about every ten seconds."""
+
+    @abstractmethod
+    def _still(self) -> str:
+        """What runs now, for a line after half a minute in which nothing ended."""
+
+    @abstractmethod
+    def _name(self, trial_id: str) -> str:
+        """What a person calls the trial."""
+
+    @abstractmethod
+    def _lost(self, trial_id: str, reason: str) -> None:
+        """Note and print that Ray gave the trial up because its workers kept dying."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""
+        return {}
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        """Between events: keep the lease, and say now and then that all is well."""
+        now = time.monotonic()
+        if now - self._beaten > _HEARTBEAT_S:
+            self._beaten = now
+            self._beat()
+        if now - self._spoken > _STILL_S:
+            self._say(f"        {self._still()}")
+
+    def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        """Ray starts a trial again whose worker was lost."""
+        self._say(f"        {self._name(_id_of(trial))}: its worker was lost; it goes on from its last checkpoint")
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        """Ray gave the trial up."""
+        self._lost(_id_of(trial), "node: its worker's process or node was lost more often than Ray tries again")
+
+    def _say(self, line: str) -> None:
+        self._spoken = time.monotonic()
+        say(line, self._out)
+
+
+def _id_of(trial: TuneTrial) -> str:
+    return str(json.loads(trial.config["trial"])["id"])
