@@ -12,8 +12,7 @@ from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
 from paribus.report.drawing.plots import effects_figure
 from paribus.report.drawing.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows, show_p
-from paribus.report.progress import show_ago
-from paribus.report.study_report import standing_of
+from paribus_dashboards.kept_page import show_title
 from paribus_dashboards.ledger_view import StudyView, reader
 from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, verdict_badges
 
@@ -31,13 +30,7 @@ def kept_sentence(view: StudyView) -> str:
 def show_heading(view: StudyView) -> None:
     """Name, question, state, verdict counts and the claim."""
     record, report, analysis = view.record, view.report, view.report.analysis
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(plain(record.title), width="content")
-        st.markdown(badge(standing_of(record)), width="content")
-        st.space("stretch")
-        st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
-    if record.question:
-        st.markdown(f"#### {plain(record.question)}")
+    show_title(record)
     if analysis is None:
         return
     if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts(), looks=analysis.looks.phrase())):

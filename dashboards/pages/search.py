@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
-from paribus.report.progress import search_progress, show_ago
+from paribus.report.progress import search_progress
 from paribus.report.reading import LedgerError, StudyRecord
 from paribus.report.search_reading import SearchReport, is_search, is_tuning
-from paribus.report.study_report import standing_of
 from paribus_dashboards import search_parts as show
-from paribus_dashboards.ledger_view import LIVE_S, confirmed, reader, stamp, studies, tracking_uri
-from paribus_dashboards.parts import at_settings, badge, begin, link, plain, say_down, show_progress
-
-WATCH_S = 5.0
-KEPT = "kept_searches"
-Shown = tuple[StudyRecord, SearchReport, StudyRecord | None]
+from paribus_dashboards.kept_page import WATCH_S, read_or_kept, show_title
+from paribus_dashboards.ledger_view import LIVE_S, confirmed, stamp, studies, tracking_uri
+from paribus_dashboards.parts import at_settings, badge, link, plain, say_down, show_progress
 
 
 def main() -> None:
     """The page; where the ledger is down, what this session read last stays on the screen."""
-    uri = tracking_uri()
-    name, settings = st.query_params.get("search", ""), st.query_params.get("settings", "")
-    begin(name or "Search")
-    st.page_link("home.py", label="All studies", icon=":material/arrow_back:")
-    kept: dict[str, Shown] = st.session_state.setdefault(KEPT, {})
-    try:
-        record = chosen(studies(uri), name, settings)
-        if record is None:
-            return
-        with st.spinner(f"Reading {plain(record.title)} ..."):
-            kept[f"{name} {settings}"] = (record, *confirmed(uri, record))
-    except LedgerError as error:
-        if f"{name} {settings}" not in kept:
-            wait_for(uri, error, time.monotonic())
-            return
-    record, report, study = kept[f"{name} {settings}"]
-    show_heading(record)
+    shown = read_or_kept("Search", chosen, lambda uri, record: (record, *confirmed(uri, record)))
+    if shown is None:
+        return
+    uri, (record, report, study) = tracking_uri(), shown
+    show_title(record, badge("exploratory", "search, exploratory"))
     st.fragment(watch, run_every=LIVE_S if record.live else WATCH_S)(uri, record, report, study)
     if is_tuning(record):
         show.show_tuned_study(uri, record)
@@ -69,26 +51,6 @@ def chosen(records: tuple[StudyRecord, ...], name: str, settings: str) -> StudyR
         st.query_params.from_dict({"search": picked})
         st.rerun()
     return None
-
-
-def show_heading(record: StudyRecord) -> None:
-    """Name, question and state."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(plain(record.title), width="content")
-        st.markdown(f"{badge(standing_of(record))} {badge('exploratory', 'search, exploratory')}", width="content")
-        st.space("stretch")
-        st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
-    if record.question:
-        st.markdown(f"#### {plain(record.question)}")
-
-
-@st.fragment(run_every=LIVE_S)
-def wait_for(uri: str, error: LedgerError, since_s: float) -> None:
-    """Say that the ledger can't be read, and try again every few seconds once it answers."""
-    if time.monotonic() - since_s > LIVE_S / 2 and reader(uri).answers():
-        st.rerun()
-    st.title("Search")
-    say_down(error, uri)
 
 
 def watch(uri: str, record: StudyRecord, report: SearchReport, study: StudyRecord | None) -> None:

@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 from paribus.report.progress import progress_of
 from paribus.report.reading import LedgerError, StudyRecord
 from paribus.report.search_reading import is_search
 from paribus_dashboards import study_parts as show
+from paribus_dashboards.kept_page import WATCH_S, read_or_kept
 from paribus_dashboards.ledger_view import (
     LIVE_S,
     StudyView,
-    reader,
     stamp,
     studies,
     study_view,
     tracking_uri,
     trials_of,
 )
-from paribus_dashboards.parts import FIRST_STUDY, at_settings, begin, link, plain, say_down, show_progress
+from paribus_dashboards.parts import FIRST_STUDY, at_settings, link, plain, say_down, show_progress
 from paribus_dashboards.search_parts import show_how_found
 from paribus_dashboards.trial_parts import show_curves, show_failed, show_trials
-
-WATCH_S = 5.0
-KEPT = "kept_views"
 
 
 def main() -> None:
     """The page; where the ledger is down, what this session read last stays on the screen."""
+    view = read_or_kept("Study", chosen, study_view)
+    if view is None:
+        return
     uri = tracking_uri()
-    name, settings = st.query_params.get("study", ""), st.query_params.get("settings", "")
-    begin(name or "Study")
-    st.page_link("home.py", label="All studies", icon=":material/arrow_back:")
-    kept: dict[str, StudyView] = st.session_state.setdefault(KEPT, {})
-    try:
-        record = chosen(studies(uri), name, settings)
-        if record is None:
-            return
-        with st.spinner(f"Reading {plain(record.title)} ..."):
-            kept[f"{name} {settings}"] = view = study_view(uri, record)
-    except LedgerError as error:
-        if f"{name} {settings}" not in kept:
-            wait_for(uri, error, time.monotonic())
-            return
-        view = kept[f"{name} {settings}"]
     show.show_heading(view)
     st.fragment(watch, run_every=LIVE_S if view.record.live else WATCH_S)(uri, view)
     show_sections(uri, view)
@@ -72,15 +55,6 @@ def chosen(records: tuple[StudyRecord, ...], name: str, settings: str) -> StudyR
         return None
     own = [record for record in records if record.name == name and not is_search(record)]
     return at_settings(own, settings)
-
-
-@st.fragment(run_every=LIVE_S)
-def wait_for(uri: str, error: LedgerError, since_s: float) -> None:
-    """Say that the ledger can't be read, and try again every few seconds once it answers."""
-    if time.monotonic() - since_s > LIVE_S / 2 and reader(uri).answers():
-        st.rerun()
-    st.title("Study")
-    say_down(error, uri)
 
 
 def watch(uri: str, view: StudyView) -> None:
