@@ -21,19 +21,6 @@ GREY_MODES = ("1", "L", "LA", *_DEEP_MODES)
 _CENTRE_SHARE = 224 / 256
 
 
-def size_of(data: bytes) -> tuple[int, int]:
-    """(height, width) in pixels, as displayed, from the header alone; the pixels may still be broken.
-
-    Raises:
-        UndecodableError: not an image, or more than `header.MAX_PIXELS` pixels.
-    """
-    if is_jpeg(data):
-        return jpeg_header(data).upright
-    with _opened(data) as image:
-        width, height = image.size
-        return (width, height) if _orientation(image) >= 5 else (height, width)
-
-
 def decode(data: bytes, channels: int) -> Pixels:
     """(H, W, C) uint8 of a JPEG, PNG, WebP or other file that Pillow reads, in full and upright (EXIF orientation).
 

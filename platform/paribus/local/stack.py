@@ -49,10 +49,6 @@ class Status:
     home: Path
     parts: tuple[Part, ...]
 
-    @property
-    def is_up(self) -> bool:
-        return all(part.state == "up" for part in self.parts)
-
     def url(self, name: str) -> str:
         """The address of a part that is up. Raises StackError if it is not."""
         for part in self.parts:

@@ -22,7 +22,7 @@ from torchvision.transforms import v2
 
 from paribus.data.augment import Draw, crop_boxes, mirrored
 from paribus.images.crop import crop
-from paribus.images.decode import size_of
+from paribus.images.header import jpeg_header
 from paribus.shards.counters import sample_ids
 
 NUM = 64
@@ -43,7 +43,7 @@ def ours(files: list[bytes], shard: Path, size: int, exact: bool) -> Way:
     lengths, sums = [len(data) for data in files], [zlib.crc32(data) for data in files]
     offsets = np.cumsum([0, *lengths]).tolist()
     draw = Draw(sample_ids([f"photo-{number}" for number in range(NUM)]), 1, 1)
-    heights, widths = np.array([size_of(data) for data in files]).T
+    heights, widths = np.array([jpeg_header(data).upright for data in files]).T
     boxes = np.stack(crop_boxes(heights, widths, 0.08, draw), axis=1).tolist()
     flips = mirrored(draw).tolist()
     out = np.empty((NUM, size, size, 3), np.uint8)
