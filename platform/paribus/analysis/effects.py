@@ -17,6 +17,7 @@ from paribus.analysis.statistics.multiplicity import holm
 from paribus.analysis.study_data import StudyData
 from paribus.metrics.metric import Metric
 from paribus.study.effects import Kind, Question, Weights, questions_of
+from paribus.study.study import Study
 from paribus.study.words import FAILED_TO_TRAIN, Arm
 
 # Fewer backgrounds have no middle that one odd one would not move.
@@ -59,9 +60,8 @@ class Effect:
         return len(self.values)
 
 
-def effects_on(data: StudyData, metric: Metric) -> tuple[Effect, ...]:
+def effects_on(study: Study, data: StudyData, metric: Metric) -> tuple[Effect, ...]:
     """Every effect that the study's design can tell, judged together; () for a design that has none."""
-    study = data.study
     values = {arm: values_of(arm, metric, data.trials, data.replicates) for arm in study.arms}
     unstable = unstable_cells(data)
     resolution = metric.resolution(data.num_eval)

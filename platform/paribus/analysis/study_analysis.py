@@ -109,7 +109,7 @@ def analyse(
     seen, told = _looks_told(data, contrasts, looks)
     others = _others(study, known)
     secondary = [contrast for other in others for contrast in contrasts_on(data, other, primary=False, stage=stage)]
-    effects, floor = _effects(data, metric, stage), floors_on(data, metric)
+    effects, floor = _effects(study, data, metric, stage), floors_on(data, metric)
     asked = replicates_asked(data, stage) if stage else dict.fromkeys(study.trained, data.num_asked)
     claim = judge_claim(study.claim, contrasts, _setting(study, data, stage)) if study.claim else None
     return StudyAnalysis(
@@ -148,9 +148,9 @@ def _others(study: Study, results: Sequence[TrialResult]) -> list[Metric]:
     return [other for name, other in study.metrics.items() if name != study.metric and name in reported]
 
 
-def _effects(data: StudyData, metric: Metric, stage: Stage | None) -> tuple[Effect, ...]:
+def _effects(study: Study, data: StudyData, metric: Metric, stage: Stage | None) -> tuple[Effect, ...]:
     # Cells stop at different replicates for what they showed: all of them have those of the first look.
-    return effects_on(up_to(data, stage.looks[0]) if stage else data, metric)
+    return effects_on(study, up_to(data, stage.looks[0]) if stage else data, metric)
 
 
 def _setting(study: Study, data: StudyData, stage: Stage | None) -> str:

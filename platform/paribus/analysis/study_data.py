@@ -2,18 +2,64 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from paribus.analysis.contrasts import Trials
 from paribus.analysis.metrics import AnalysisError
-from paribus.study.study import Study
 from paribus.study.words import Arm, TrialResult
+
+if TYPE_CHECKING:
+    from paribus.study.adaptive import Adaptive
+
+
+class Compared(Protocol):
+    """What the rule asks of a study, or of anything else whose arms are compared over paired replicates."""
+
+    @property
+    def name(self) -> str:
+        """Part of the seed of its bootstrap."""
+
+    @property
+    def margin(self) -> float:
+        """The smallest effect of interest, in the metric's unit."""
+
+    @property
+    def alpha(self) -> float:
+        """Level of each kind of false verdict, over all contrasts."""
+
+    @property
+    def replicates(self) -> int:
+        """As many are asked for, numbered from 1."""
+
+    @property
+    def adaptive(self) -> "Adaptive | None":
+        """The planned looks, where there are any."""
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """What is compared, baselines among them."""
+
+    @property
+    def baselines(self) -> tuple[Arm, ...]:
+        """The arms that others are compared with."""
+
+    @property
+    def floors(self) -> tuple[Arm, ...]:
+        """Baselines that were trained again."""
+
+    @property
+    def trained(self) -> tuple[Arm, ...]:
+        """The arms, and the noise floor's."""
+
+    def baseline_of(self, arm: Arm) -> Arm:
+        """What the arm is compared with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyData:
     """The results of a study, indexed; `compared` are its arms but for baselines, `num_asked` counts replicates."""
 
-    study: Study
+    study: Compared
     trials: Trials
     replicates: tuple[int, ...]
     compared: tuple[Arm, ...]
@@ -23,7 +69,7 @@ class StudyData:
 
 
 def index_results(
-    study: Study, results: Sequence[TrialResult], num_eval: int | None, replicates: Sequence[int] = ()
+    study: Compared, results: Sequence[TrialResult], num_eval: int | None, replicates: Sequence[int] = ()
 ) -> StudyData:
     """Index results by arm and replicate; `replicates` are those to judge on, if not all of the study's.
 

@@ -38,6 +38,7 @@ _EXAMPLES = """examples:
   ray job submit studies/residual_scale.py            the same on the cluster that `paribus up` started
   paribus report studies/width.py --html width.html   one page to send to a colleague
   paribus run studies/rate_search.py                  a search whose best settings are judged on fresh seeds
+  paribus judge runs.csv --baseline relu --margin 0.5  a verdict for results that were made elsewhere
   paribus init widths                                 a study of your own, outside any checkout
   paribus doctor                                      what is missing, busy or wrong
 """
@@ -181,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.data_hash import register as register_data
     from paribus.commands.evaluate import register as register_evaluate
     from paribus.commands.init import register as register_init
+    from paribus.commands.judge import register as register_judge
     from paribus.commands.ledger import register as register_ledger
     from paribus.commands.models import register as register_models
     from paribus.commands.search import register as register_search
@@ -190,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     register_init(verbs)
     register_search(verbs)
     register_simulate(verbs)
+    register_judge(verbs)
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)
