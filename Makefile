@@ -66,28 +66,15 @@ down: ## end what `up` started, and nothing else
 doctor: env ## say what is missing, busy or wrong, and what to do
 	@$(BIN)/paribus doctor
 
-# Tests that start servers mostly wait for them: the others run meanwhile, and what they print comes after. Some measure
-# how long processes wait for one another, so that what failed in that company is run once more, alone, and must pass then.
-define SUITE
-log=$$(mktemp); servers="-o cache_dir=.pytest_cache/servers"; plain="-o cache_dir=.pytest_cache/plain"; \
-$(PYTEST) $$plain -m "not cluster and not gpu" >"$$log" 2>&1 & others=$$!; \
-trap 'kill $$others; exit 130' INT TERM; first=0; second=0; \
-$(PYTEST) $$servers -m "cluster and not gpu" || first=$$?; \
-wait $$others || second=$$?; cat "$$log"; rm -f "$$log"; \
-if [ $$first = 1 ]; then echo "once more, alone:"; first=0; $(PYTEST) $$servers --last-failed -m "cluster and not gpu" || first=$$?; fi; \
-if [ $$second = 1 ]; then echo "once more, alone:"; second=0; $(PYTEST) $$plain --last-failed -m "not cluster and not gpu" || second=$$?; fi; \
-[ $$first = 0 ] && [ $$second = 0 ]
-endef
-
 test: env ## run every test but those that need a GPU
-	@$(SUITE)
+	@tests/suite.sh $(PYTEST)
 
 check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
 	@echo "mypy --strict"; $(BIN)/mypy
 	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
-	@echo "tests, the README's tables among them"; $(SUITE)
+	@echo "tests, the README's tables among them"; tests/suite.sh $(PYTEST)
 
 bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
 	@set -e; for file in $$(find tests/benchmarks -name 'bench_*.py' | sort); do \

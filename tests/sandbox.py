@@ -220,6 +220,14 @@ def at_home(home: Path) -> list[str]:
     return found
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """A process's command line; [] where it has just ended."""
+    try:
+        return [*process.cmdline()]
+    except psutil.Error:
+        return []
+
+
 def kill(pid: int) -> None:
     """kill -9, if it still lives."""
     try:

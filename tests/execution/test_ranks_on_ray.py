@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from sandbox import HANGS_S, LEARNS, Sandbox, kill, wait_for
+from sandbox import HANGS_S, LEARNS, Sandbox, kill, wait_for, words_of
 
 from paribus.data import open_feed
 from paribus.recipe import Recipe, Seeds, preset, trial_id
@@ -35,7 +35,7 @@ def second_rank(of: psutil.Process) -> psutil.Process:
     """The process that trains beside that worker."""
 
     def found() -> list[psutil.Process]:
-        return [child for child in of.children() if "paribus.training.ranks.rank" in child.cmdline()]
+        return [child for child in of.children() if "paribus.training.ranks.rank" in words_of(child)]
 
     wait_for(found, "a second rank")
     return found()[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sandbox import HANGS_S, PORTS, Sandbox, at_home, environment, free_ports, wait_for
+from sandbox import HANGS_S, PORTS, Sandbox, at_home, environment, free_ports, wait_for, words_of
 
 from paribus.local import record as stack_record
 
@@ -61,7 +61,7 @@ def breathes(process: psutil.Process) -> bool:
 
 
 def starters(pid: int) -> list[psutil.Process]:
-    return [each for each in descendants(pid) if "paribus.execution.own_ray" in each.cmdline()]
+    return [each for each in descendants(pid) if "paribus.execution.own_ray" in words_of(each)]
 
 
 def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bool) -> tuple[str, float]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from sandbox import HOSTILE, free_ports
+from sandbox import HOSTILE, free_ports, words_of
 
 from paribus.host import process_family as stack_process
 from paribus.host.processes import start_of
@@ -233,7 +233,7 @@ class TestStack:
             wait_for(state, "running")
             record = stack_record.read(settings.home)
             ours = [member for entry in record.values() for member in stack_process.members(entry.process)]
-            assert any("slow.py" in " ".join(each.cmdline()) for each in ours)
+            assert any("slow.py" in " ".join(words_of(each)) for each in ours)
             assert stack.down(settings.home, say=lambda _: None) == ("dashboard", "ray", "mlflow")
             assert state.read_text() == "wrote its ledger"
             assert [each for each in ours if breathes(each)] == []

@@ -13,7 +13,7 @@ import ranked
 import torch
 from data_sources import changed
 from ranked import CASES
-from sandbox import kill
+from sandbox import kill, words_of
 
 from paribus.data import DataError, open_feed
 from paribus.recipe import Recipe, RecipeError, Seeds, preset
@@ -75,7 +75,7 @@ def ranks_here() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):  # another test's, ended and not yet collected
-            if "paribus.training.ranks.rank" in child.cmdline():
+            if "paribus.training.ranks.rank" in words_of(child):
                 found.append(child)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerBarred, LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.runs import Metric, Run, get_run, log_batch, update_run
 from paribus.tracking.outbox.opening import OPENING, Opening, opening_of
@@ -174,7 +173,7 @@ class Sender:
         self.num_points += len(batch.metrics)
         if ended is not None and superseded is None:
             update_run(self.rest, run.run_id, ended.status, ended.ended_ms)
-        if not self._alone and words.OUTCOME in batch.tags:
+        if not self._alone and batch.tells_outcome:
             give_back(self.rest, run.run_id, opening.record)
         return True
 

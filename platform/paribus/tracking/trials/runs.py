@@ -42,11 +42,12 @@ _OF_RESULT = (
 
 @dataclass(slots=True)
 class Batch:
-    """What goes to the server in the next requests."""
+    """What goes to the server in the next requests; `tells_outcome`: how the trial stands is among it."""
 
     metrics: list[Metric] = field(default_factory=list)
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    tells_outcome: bool = False
 
 
 class Studies:
@@ -123,6 +124,7 @@ def reopen(rest: MlflowRest, run: Run, trial: TrialRecord, batch: Batch, *, ends
     batch.tags.update({key: text for key, text in tags_of(trial, _MADE_WITH).items() if text})
     if not ends:
         batch.tags.update(tags_of(trial, ["outcome", "interrupted"]))
+        batch.tells_outcome = True
         if not there.running:
             update_run(rest, run.run_id, trial.status)
 
@@ -176,6 +178,7 @@ def add_end(batch: Batch, ended: TrialRecord) -> None:
     """Add an attempt's end: its outcome and final metrics, stored as themselves and never read off the last point."""
     batch.tags.update(tags_of(ended, _OF_INTERRUPTION if ended.interrupted else (*_OF_INTERRUPTION, *_OF_RESULT)))
     batch.tags.update(attempt_tag(ended))
+    batch.tells_outcome = True
     final = to_mlflow(replace(ended, latest={})).metrics
     batch.metrics += [Metric(key, point.value, point.time_ms, point.step) for key, point in final.items()]
 
