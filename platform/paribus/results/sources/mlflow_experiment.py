@@ -5,8 +5,8 @@ from __future__ import annotations
 from paribus.results.runs import ResultsError, Runs, as_text
 from paribus.results.sources.run_names import said_by
 from paribus.tracking import MlflowRest
-from paribus.tracking import tags as words
 from paribus.tracking.mlflow.runs import find_experiment, search_runs
+from paribus.tracking.studies.record import is_study_run
 
 
 def read_experiment(uri: str, name: str) -> Runs:
@@ -21,7 +21,7 @@ def read_experiment(uri: str, name: str) -> Runs:
         if experiment is None:
             raise ResultsError(f"MLflow at {rest.uri} has no experiment {name!r}")
         # A study's own run is no trial of it.
-        found = [run for run in search_runs(rest, [experiment]) if run.tags.get(words.KIND) != words.STUDY_KIND]
+        found = [run for run in search_runs(rest, [experiment]) if not is_study_run(run)]
     params = dict.fromkeys(key for run in found for key in run.params)
     rows: list[dict[str, str]] = []
     metrics: dict[str, None] = {}

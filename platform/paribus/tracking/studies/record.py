@@ -50,6 +50,11 @@ class StudyRecord:
         return self.driver is not None and self.driver.alive
 
 
+def is_study_run(run: Run) -> bool:
+    """Whether the run is a study's own, and no trial's."""
+    return run.tags.get(words.KIND) == words.STUDY_KIND
+
+
 def study_record(run: Run, uri: str) -> StudyRecord:
     """The record of a study's parent run."""
     from paribus.study.settings import Settings
