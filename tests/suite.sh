@@ -7,9 +7,12 @@
 set -uo pipefail
 set -m # else what runs in the background ignores Ctrl-C, and so does all that a test starts and interrupts
 pytest=("$@")
-trained=(tests/faults)
-for file in tests/execution/test_*.py; do # but for one with servers of its own, so that both runs take as long
-  [ "${file##*/}" = test_study_alone.py ] || trained+=("$file")
+trained=()
+for file in tests/execution/test_*.py tests/faults/test_*.py; do
+  case $file in
+    */test_study_alone.py | */test_signals.py) ;; # with servers of their own; and so both runs take as long
+    *) trained+=("$file") ;;
+  esac
 done
 logs=$(mktemp -d)
 declare -A runs
