@@ -25,6 +25,7 @@ from paribus.report.drawing.search_tables import (
 from paribus.report.progress import Progress, counted, search_progress, together
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.search_reading import ArmTuning, SearchReport, arm_tuning, is_search, tuned_study_name, tunings_of
+from paribus.report.search_texts import chosen_line
 from paribus.report.tuning_texts import tuned_lines
 from paribus_dashboards.ledger_view import StudyView, confirmed, search_of, search_report, studies
 from paribus_dashboards.parts import HEX, link, plain, sentence, show_figure, sign_of, signed
@@ -64,6 +65,8 @@ def show_best(report: SearchReport, study: StudyRecord | None) -> None:
             plain(sentence(f"it ended after {report.preview.walk.planned} settings: {report.preview.walk.ended_by}"))
         )
     st.markdown(plain(best_text(report)) or "No setting was trained to its end yet.")
+    if report.confirmation is not None:
+        st.markdown(f"**{plain(sentence(chosen_line(report)))}**")
     if report.front:
         names = ", ".join(name for name, _ in report.search.objectives)
         st.caption(plain(f"Pareto front of {names}: {', '.join(f'#{each.number}' for each in report.front)}."))

@@ -133,6 +133,8 @@ def test_a_search_has_a_page_with_what_it_found_and_what_stood_up(
     text = said(app)
     assert [title.value for title in app.title] == ["rate"]
     assert "Exploratory: one run of each setting" in text
+    assert "best of what the search saw: top-1" in text
+    assert "The best: " in text
     tables = {key: each.value for each in app.dataframe for key in each.value.columns}
     settings = tables["state"]
     assert list(settings["#"]) == list(range(12))

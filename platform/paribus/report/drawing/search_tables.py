@@ -48,13 +48,14 @@ def tried_text(report: SearchReport) -> str:
 
 
 def best_text(report: SearchReport) -> str:
-    """`best so far 91.0 % (#7 lr=0.1)`; "" where none was trained to its end."""
+    """`best of what the search saw: top-1 91.0 % (#7 lr=0.1)`; "" where none was trained to its end."""
     if not report.best:
         return ""
     search, each = report.search, report.best[0]
     value = f"{search.primary.show(each.metrics[search.metric])} {search.primary.of_level}".rstrip()
     so_far = "" if report.preview.walk.is_over else " so far"
-    return f"best {search.primary.short}{so_far} {value} (#{each.number} {search.arm_of(each.levels).name})"
+    shown = f"{search.primary.short} {value} (#{each.number} {search.arm_of(each.levels).name})"
+    return f"best of what the search saw{so_far}: {shown}"
 
 
 def setting_rows(report: SearchReport) -> list[dict[str, Any]]:
@@ -116,8 +117,8 @@ def rung_rows(report: SearchReport) -> list[dict[str, Any]]:
 
 def confirmed_rows(report: SearchReport) -> list[dict[str, Any]]:
     """What the search saw of each setting that was confirmed, and what stood up."""
-    metric, rows = report.search.primary, []
-    for each in report.confirmed():
+    metric, rows, found = report.search.primary, [], report.confirmed()
+    for each in found:
         gain = "" if each.gain is None else metric.show(each.gain, "+")
         if each.interval:
             gain += f" [{metric.show(each.interval[0], '+')}, {metric.show(each.interval[1], '+')}]"
@@ -135,6 +136,7 @@ def confirmed_rows(report: SearchReport) -> list[dict[str, Any]]:
                 else metric.show(each.confirmed),
                 f"over the baseline, afresh ({metric.unit})": gain,
                 "n": each.n,
+                **({"against it": " and ".join(each.against)} if any(one.against for one in found) else {}),
             }
         )
     return rows
