@@ -136,7 +136,7 @@ def show_space(report: SearchReport) -> None:
     fixed = ", ".join(f"{path} = {level}" for path, level in search.fixed.items())
     st.caption(
         plain(
-            f"By {search.sampler}, scheduler {search.scheduler}, judged on {search.metric}"
+            f"By {search.sampler}, scheduler {search.used_scheduler}, judged on {search.metric}"
             + (f" of {100 * search.holdout:g} % held out of the training split" if search.holdout else "")
             + (f"; fixed: {fixed}" if fixed else "")
             + "."

@@ -9,7 +9,8 @@ from paribus.engine.walk import Tried
 from paribus.host.secrets import without_secrets
 from paribus.metrics.metric import Metric
 from paribus.report.search_report import SearchReport
-from paribus.study.search import COSTS, Search
+from paribus.study.bounds import COSTS
+from paribus.study.search import Search
 
 _STATES = {
     "finished": "trained to their end",
@@ -31,7 +32,7 @@ def search_plan_text(preview: SearchPreview) -> str:
     search, walk = preview.search, preview.walk
     lines = [
         f"{preview.title}: {search.question}",
-        f"  {walk.planned} settings by {search.sampler}, scheduler {search.scheduler}, by {_judged_on(search)}",
+        f"  {walk.planned} settings by {search.sampler}, scheduler {search.used_scheduler}, by {_judged_on(search)}",
     ]
     counts = preview.counts()
     lines += [f"    {counts[state]:>4} {word}" for state, word in _STATES.items() if counts.get(state)]
