@@ -48,7 +48,10 @@ def run(search: Search, options: Options) -> int:
 
 def retry(search: Search, options: Options) -> int:
     """A search learns from what it retries: that is what `run` does."""
-    raise StudyError("a search has no retry of its own: `run` tries again what has no result, and goes on")
+    raise StudyError(
+        "a search has no retry of its own: `run` tries again what has no result, and goes on. A setting that ran out "
+        "of memory is one that does not train: the sampler learns from it, and it is not tried again"
+    )
 
 
 def status(search: Search, options: Options) -> int:

@@ -19,13 +19,15 @@ GROUPS: Final = ("finished", "cut", "under way", "did not train", "no result")
 def group_of(each: Tried) -> str:
     """One of `GROUPS`."""
     if each.state == "failed":
-        return "no result" if each.outcome == "failed" else "did not train"
+        return "no result" if each.is_lost else "did not train"
     return {"finished": "finished", "stopped": "cut"}.get(each.state, "under way")
 
 
 def outcome_of(each: Tried) -> str:
     """The word for one setting: `diverged` says more than that it did not train."""
     if each.state == "failed":
+        if each.failure == "oom":
+            return "failed (out of memory)"
         return {"failed": "failed (no result)", None: "does not fit", "finished": "no value"}.get(
             each.outcome, str(each.outcome)
         )
