@@ -26,7 +26,7 @@ from paribus.report.progress import Progress, counted, search_progress, together
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.search_reading import ArmTuning, SearchReport, arm_tuning, is_search, tuned_study_name, tunings_of
 from paribus.report.search_texts import chosen_line
-from paribus.report.tuning_texts import tuned_lines
+from paribus.report.tuning_texts import budgets_text, tuned_lines
 from paribus_dashboards.ledger_view import StudyView, confirmed, search_of, search_report, studies
 from paribus_dashboards.parts import HEX, link, plain, sentence, show_figure, sign_of, signed
 
@@ -166,7 +166,9 @@ def show_tuning(uri: str, view: StudyView, runs: Sequence[StudyRecord]) -> None:
         if (tuning := arm_tuning(view.report.study, search_report(uri, record))) is not None:
             found.append(tuning)
     st.header("How its arms were tuned")
-    st.caption("Each by a search of its own over as many settings, on a held-out share of the training split.")
+    st.caption("Each by a search of its own, on a held-out share of the training split.")
+    if found:
+        st.markdown(plain(sentence(budgets_text(found))))
     st.markdown("\n".join(f"- {plain(line.strip())}" for line in tuned_lines(found)))
     show_figure(tuning_figure(found), "tuning")
     with st.container(horizontal=True):

@@ -70,6 +70,8 @@ def test_arms_are_tuned_alike_and_then_judged_at_what_was_found(sandbox: Sandbox
     text = sandbox.run("paribus", "report", file).stdout
     assert "k=0.25: tuned to lr=" in text
     assert "tuning curves (best so far):" in text
+    assert "tuned in each arm, with 3 trials in every one" in text
+    assert all(each["budgets_are_equal"] and each["trials"] == 3 for each in report["tuning"])
     again = sandbox.run(file)
     assert again.returncode == 0
     assert "6 done, skipped" in again.stdout
