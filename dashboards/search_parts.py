@@ -25,7 +25,8 @@ from paribus.report.drawing.search_tables import (
 from paribus.report.progress import Progress, counted, search_progress, together
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.search_reading import ArmTuning, SearchReport, arm_tuning, is_search, tuned_study_name, tunings_of
-from paribus.report.tuning_texts import tuned_lines
+from paribus.report.search_texts import chosen_line
+from paribus.report.tuning_texts import budgets_text, tuned_lines
 from paribus_dashboards.ledger_view import StudyView, confirmed, search_of, search_report, studies
 from paribus_dashboards.parts import HEX, link, plain, sentence, show_figure, sign_of, signed
 
@@ -64,6 +65,8 @@ def show_best(report: SearchReport, study: StudyRecord | None) -> None:
             plain(sentence(f"it ended after {report.preview.walk.planned} settings: {report.preview.walk.ended_by}"))
         )
     st.markdown(plain(best_text(report)) or "No setting was trained to its end yet.")
+    if report.confirmation is not None:
+        st.markdown(f"**{plain(sentence(chosen_line(report)))}**")
     if report.front:
         names = ", ".join(name for name, _ in report.search.objectives)
         st.caption(plain(f"Pareto front of {names}: {', '.join(f'#{each.number}' for each in report.front)}."))
@@ -133,7 +136,7 @@ def show_space(report: SearchReport) -> None:
     fixed = ", ".join(f"{path} = {level}" for path, level in search.fixed.items())
     st.caption(
         plain(
-            f"By {search.sampler}, scheduler {search.scheduler}, judged on {search.metric}"
+            f"By {search.sampler}, scheduler {search.used_scheduler}, judged on {search.metric}"
             + (f" of {100 * search.holdout:g} % held out of the training split" if search.holdout else "")
             + (f"; fixed: {fixed}" if fixed else "")
             + "."
@@ -163,7 +166,9 @@ def show_tuning(uri: str, view: StudyView, runs: Sequence[StudyRecord]) -> None:
         if (tuning := arm_tuning(view.report.study, search_report(uri, record))) is not None:
             found.append(tuning)
     st.header("How its arms were tuned")
-    st.caption("Each by a search of its own over as many settings, on a held-out share of the training split.")
+    st.caption("Each by a search of its own, on a held-out share of the training split.")
+    if found:
+        st.markdown(plain(sentence(budgets_text(found))))
     st.markdown("\n".join(f"- {plain(line.strip())}" for line in tuned_lines(found)))
     show_figure(tuning_figure(found), "tuning")
     with st.container(horizontal=True):

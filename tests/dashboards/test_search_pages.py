@@ -133,6 +133,8 @@ def test_a_search_has_a_page_with_what_it_found_and_what_stood_up(
     text = said(app)
     assert [title.value for title in app.title] == ["rate"]
     assert "Exploratory: one run of each setting" in text
+    assert "best of what the search saw: top-1" in text
+    assert "The best: " in text
     tables = {key: each.value for each in app.dataframe for key in each.value.columns}
     settings = tables["state"]
     assert list(settings["#"]) == list(range(12))
@@ -166,6 +168,9 @@ def test_the_page_of_a_confirmation_shows_what_the_search_saw_beside_it(
     app = open_study(mlflow_server.uri, "rate-confirmed")
     assert "How its arms were found" in said(app)
     assert any("over the baseline, searched (points)" in each.value.columns for each in app.dataframe)
+    (costs,) = [each.value for each in app.dataframe if "what for" in each.value.columns]
+    (searched,) = [row for row in costs.to_dict("records") if row["what for"] == "the search rate"]
+    assert searched["trials"] == str(rate.trials)
     assert "search?search=rate" in "\n".join(links(app).values())
 
 
@@ -175,8 +180,12 @@ def test_the_page_of_a_tuned_study_says_what_each_arm_was_tuned_to(
     app = open_study(mlflow_server.uri, fair.name)
     text = said(app)
     assert "How its arms were tuned" in text
+    (costs,) = [each.value for each in app.dataframe if "what for" in each.value.columns]
+    trials = dict(zip(costs["what for"], costs["trials"], strict=True))
     for arm in fair.arms:
         assert f"{arm.name}: tuned to lr=" in text
+        assert trials[f"tuning {arm.name}"] == str(fair.tuning.trials)
+    assert f"tuned in each arm, with {fair.tuning.trials} trials in every one" in text.lower()
     curves = next(
         each for each in figures(app) if {trace["name"] for trace in each["data"]} == {a.name for a in fair.arms}
     )

@@ -18,7 +18,8 @@ from paribus.engine.looks import (
     look_note,
     looks_before,
 )
-from paribus.study import Claim, Study
+from paribus.study import Claim, Float, Study, Tuning
+from paribus.study.tuning import tuned_study
 from paribus.tracking.studies.replication import Choice, Look, Replication, read_replication
 from paribus.tracking.trials.record import TrialRecord
 
@@ -185,3 +186,33 @@ def test_a_choice_of_a_later_release_is_kept_and_not_told_of() -> None:
     kept = Replication(asked={0: 6}, choices=(later,))
     assert looks_before(kept, SIX).chosen == ()
     assert read_replication(kept.as_tag()) == kept
+
+
+def test_a_tuning_of_more_trials_after_a_look_is_told_with_both_numbers_and_what_came_of_it() -> None:
+    fair = Study(
+        name="fair",
+        base="synthetic",
+        factors={"model.width": (0.25, 0.5)},
+        nuisance={"optimizer.lr": Float(0.01, 1.0, log=True)},
+        tuning=Tuning(trials=12),
+        replicates=6,
+        margin=4.0,
+    )
+    first, second = fair.arms
+    was = tuned_study(fair, {first: {"optimizer.lr": 0.1}, second: {"optimizer.lr": 0.2}})
+    raised = replace(fair, tuning=Tuning(trials=40))
+    now = tuned_study(raised, {first: {"optimizer.lr": 0.1}, second: {"optimizer.lr": 0.5}})
+    run = History(replication=Replication(asked={0: 6}), written=was)
+    seen = held(was, lambda trial: "finished")
+    assert is_look(run, now)
+    (chosen,) = looks_before(as_judged(run, now, seen, digest), now).chosen
+    assert chosen.what == "tuning"
+    assert chosen.was == "by Tuning(trials=12) of each arm (k=0.25 at lr=0.1, k=0.5 at lr=0.2)"
+    assert chosen.now == "by Tuning(trials=40) of each arm (k=0.25 at lr=0.1, k=0.5 at lr=0.5)"
+    assert "the tuning was by Tuning(trials=12) of each arm" in look_note(run, now, seen, digest)
+    same = tuned_study(raised, was.tuned)
+    assert not is_look(run, same), "the same trials give the same verdicts"
+    third = replace(fair, factors={"model.width": (0.25, 0.5, 1.0)})
+    more = tuned_study(third, {**was.tuned, third.arms[2]: {"optimizer.lr": 0.3}})
+    (other,) = looks_before(as_judged(run, more, seen, digest), more).chosen
+    assert other.what == "arms", "a new arm has a tuning of its own, and that is no other choice"

@@ -13,8 +13,10 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.search_preview import SearchPreview, make_search_preview
 from paribus.engine.search_records import trial_of
+from paribus.report.search_texts import search_plan_text
 from paribus.shards.catalog import data_digest
 from paribus.study import StudyError
+from paribus.study.search_document import read_search, write_search
 from paribus.tracking.trials.record import TrialRecord
 
 RATE = {"optimizer.lr": Float(1e-3, 1.0, log=True)}
@@ -108,3 +110,40 @@ def test_a_plan_says_what_will_not_come_about(tmp_path: Path) -> None:
     assert any("the space has only 2 settings" in note for note in small.notes)
     band = previewed(search(scheduler="hyperband", trials=10), tmp_path, [])
     assert any("trials would fill them" in note for note in band.notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"metric": "brier", "margin": 0.05}, "decides by brier after an epoch, and that is known at its end alone"),
+        ({"metric": "ece", "margin": 2.0}, "decides by ece after an epoch, and that is known at its end alone"),
+        ({"fixed": {"budget": "40 steps"}}, "decides after whole epochs"),
+        ({"space": {**RATE, "budget.amount": Float(5.0, 9.0)}}, "leave it out of the space"),
+        ({"fixed": {"budget": "9 epochs", "evaluation.every_epochs": 3}}, "evaluation.every_epochs = 3"),
+        ({"fixed": {"budget": "1 epochs"}}, "trials of one epoch have nothing to cut"),
+    ],
+)
+def test_where_no_scheduler_is_named_one_is_taken_that_fits_and_the_plan_says_so(
+    tmp_path: Path, fields: dict[str, Any], why: str
+) -> None:
+    made = search(**{**fields, "scheduler": ""})
+    found = previewed(made, tmp_path, [])
+    assert found.walk.scheduler.name == "none"
+    (note,) = [each for each in found.notes if each.startswith("no trial is cut short")]
+    assert why in note
+    assert found.as_dict()["scheduler"] == "none"
+    assert "scheduler none" in search_plan_text(found)
+    with pytest.raises(StudyError):
+        previewed(replace(made, scheduler="top_k"), tmp_path, [])
+
+
+def test_where_trials_can_be_judged_after_an_epoch_the_usual_scheduler_is_the_one_that_was_named(
+    tmp_path: Path,
+) -> None:
+    made, named = search(scheduler=""), search(scheduler="top_k")
+    assert made.settled == named.settled
+    found = previewed(made, tmp_path, [])
+    assert found.walk.scheduler.name == "top_k"
+    assert not any("cut short" in note for note in found.notes)
+    assert read_search(write_search(made)).scheduler == "top_k"
+    assert previewed(search(metric="brier", margin=0.05), tmp_path, []).notes == ()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from trial_records import ended
 
 from paribus import Choice, Float, Search
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
+from paribus.engine.search_records import tried_of
 from paribus.engine.suggestions import suggestions
 from paribus.engine.walk import Go, Tried, Walk
 from paribus.study import StudyError
 from paribus.study.space import Levels
+from paribus.study.words import FailureClass, Outcome
 
 RATE = {"optimizer.lr": Float(1e-3, 1.0, log=True), "optimizer.weight_decay": Float(1e-5, 1e-2, log=True)}
 EPOCHS = 9
@@ -273,6 +276,51 @@ def test_a_trial_that_does_not_report_what_is_asked_for_is_no_result() -> None:
     again.restore([Tried(number=0, levels=made.first[0], state="finished", outcome="finished", metrics={"top1": 90.0})])
     assert again.tried[0].reason == "it does not report flops, num_params"
     assert again.best() == []
+
+
+# What nothing stops is not stopped, and what comes to its end under ASHA has come through its rungs.
+ENDS = [
+    *((outcome, None, "none") for outcome in get_args(Outcome) if outcome != "stopped"),
+    *(("failed", failure, "none") for failure in get_args(FailureClass)),
+    *((outcome, None, "asha(eta=3)") for outcome in get_args(Outcome) if outcome != "finished"),
+    *(("failed", failure, "asha(eta=3)") for failure in get_args(FailureClass)),
+]
+
+
+@pytest.mark.parametrize(("outcome", "failure", "scheduler"), ENDS)
+def test_a_sampler_is_told_the_same_of_an_end_in_the_run_that_saw_it_and_in_the_next(
+    outcome: Outcome, failure: FailureClass | None, scheduler: str
+) -> None:
+    made = search(scheduler=scheduler)
+    walk = walk_of(made)
+    to_the_end(walk, most=1)
+    go = walk.next()
+    assert isinstance(go, Go)
+    number, curve = go.tried.number, {1: 50.0}
+    walk.seen(number, 1, 50.0)
+    metrics = {"top1": 70.0} if outcome == "finished" else {}
+    if outcome == "stopped":
+        walk.paused(number, 1)
+        walk.cut(number, "its rung")
+    else:
+        walk.ended(number, outcome, metrics, failure=failure)
+    record = ended(
+        made.arm_of(go.tried.levels), number + 1, outcome=outcome, failure=failure, metrics=metrics, run_id="run"
+    )
+    for again in (True, False):
+        after = walk_of(made)
+        known = tried_of({number: record}, {"run": curve}, after.scheduler, after.epochs, again=again)
+        after.restore([walk.tried[0], *known])
+        assert after.told() == walk.told(), (again, after.told()[1].state, walk.told()[1].state)
+    lost = outcome == "failed" and failure != "oom"
+    assert walk.told()[number].state == {"finished": "finished", "stopped": "stopped"}.get(
+        outcome, "running" if lost else "failed"
+    )
+    again_at = walk_of(made)
+    again_at.restore([walk.tried[0], *tried_of({number: record}, {"run": curve}, walk.scheduler, walk.epochs)])
+    first = again_at.next()
+    assert isinstance(first, Go)
+    assert (first.tried.number == number) == lost, "what has no result through no fault of its setting is trained again"
 
 
 class _Only:

@@ -90,13 +90,17 @@ def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(of
     written_to = ("--html", page, "--markdown", text)
     report = json.loads(office.run("paribus", "report", file, "--json", *written_to).stdout)
     assert "walked-confirmed" in page.read_text()
+    assert "the search walked" in page.read_text()
+    assert "| the search walked |" in text.read_text()
     assert "| arm |" in text.read_text()
     assert all(each["n"] <= 3 for each in report["confirmed"])
     assert 1 <= len(report["best"]) <= 2
     best = office.run("paribus", "search", "best", file, "--recipe", office.folder / "best.json")
     assert best.returncode == 0, best.stderr
     recipe = json.loads((office.folder / "best.json").read_text())
-    assert recipe["optimizer"]["lr"] == report["best"][0]["optimizer.lr"]
+    assert report["chosen"]["confirmed"] is True
+    assert recipe["optimizer"]["lr"] == report["chosen"]["levels"]["optimizer.lr"]
+    assert f"the best: {'' if report['chosen']['number'] is None else '#'}" in best.stdout
     assert recipe["data"]["holdout"] == 0.0
 
 

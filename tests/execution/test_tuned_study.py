@@ -67,9 +67,14 @@ def test_arms_are_tuned_alike_and_then_judged_at_what_was_found(sandbox: Sandbox
         assert float(trial.params["optimizer.lr"]) == best["tuned_to"]["optimizer.lr"]
         own = [one for one in tuning if one.params["model.width"] == trial.params["model.width"]]
         assert best["held_out_value"] == max(one.metrics["top1"] for one in own if one.outcome == "finished")
+    costs = {row["name"]: row for row in report["cost"]["rows"] if row["kind"] == "tuning"}
+    assert {name: row["trials"] for name, row in costs.items()} == {"k=0.25": 3, "k=0.5": 3}
+    assert report["cost"]["hours"] > report["cost"]["hours_before"] > 0
     text = sandbox.run("paribus", "report", file).stdout
     assert "k=0.25: tuned to lr=" in text
     assert "tuning curves (best so far):" in text
+    assert "tuned in each arm, with 3 trials in every one" in text
+    assert all(each["budgets_are_equal"] and each["trials"] == 3 for each in report["tuning"])
     again = sandbox.run(file)
     assert again.returncode == 0
     assert "6 done, skipped" in again.stdout

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from trial_records import digest, record_of
+from trial_records import digest, ended, record_of
 
 from paribus.analysis import analyse
 from paribus.engine.variables import Prices, prices
-from paribus.report.costs import LOST, StudyCost, cost_of
-from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
+from paribus.report.costs import LOST, Before, StudyCost, cost_of
+from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines, costs_as_markdown, rich_costs
 from paribus.report.study_report import trial_rows
 from paribus.study import Study, StudyError
 from paribus.study.plan import Trial, places, trials
@@ -30,7 +30,10 @@ def attempts(*spans: tuple[int, int, str]) -> dict[int, Attempt]:
 
 
 def costed(
-    told: Callable[[Trial], dict[str, Any] | None], study: Study = STUDY, money: Prices | None = None
+    told: Callable[[Trial], dict[str, Any] | None],
+    study: Study = STUDY,
+    money: Prices | None = None,
+    before: Sequence[Before] = (),
 ) -> StudyCost:
     """The cost of a study of whose trials `told` says what is to be otherwise; None: it has not run."""
     drawn = trials(study, digest)
@@ -40,7 +43,7 @@ def costed(
             records.append(record_of(trial, **{"metrics": {"top1": 50.0}, **fields}))
     results = [record.result() for record in records if record.outcome]
     found = analyse(study, results)
-    return cost_of(study, found, trial_rows(records, places(drawn), live=False), money or Prices())
+    return cost_of(study, found, trial_rows(records, places(drawn), live=False), money or Prices(), before)
 
 
 def seconds(cost: StudyCost) -> dict[str, float]:
@@ -175,6 +178,53 @@ def test_only_a_verdict_is_a_conclusion() -> None:
     assert cost.conclusions == 1
     assert cost.as_dict()["hours_per_conclusion"] == pytest.approx(15 / 60)
     assert "cost 15 min of workers, for one verdict" in cost_lines(cost)[0]
+
+
+def test_what_led_to_a_study_is_part_of_what_its_conclusions_cost_in_every_form() -> None:
+    """A search of 100 s, in which a trial was cut and one failed, the tuning of two arms, and 60 s of the study."""
+    study = Study(name="plan", base="synthetic", factors={"model.width": (0.25, 1.0)}, replicates=3, margin=4.0)
+    arm = next(each for each in study.arms if each not in study.baselines)
+
+    def told(trial: Trial) -> dict[str, Any]:
+        value = 50.0 + (20 + trial.replicate % 2 if trial.arm == arm else 0)
+        return {"attempts": attempts((0, 10, "finished")), "metrics": {"top1": value, "total_s": 10}}
+
+    searched = [
+        ended(arm, 1, attempts=attempts((0, 60, "finished")), metrics={"total_s": 60}),
+        ended(arm, 2, attempts=attempts((0, 10, "interrupted"), (50, 60, "stopped")), outcome="stopped"),
+        ended(arm, 3, attempts=attempts((0, 15, "failed")), outcome="failed"),
+        ended(arm, 4, metrics={"total_s": 5}),  # of an earlier release, whose attempts tell no times
+    ]
+    before = [
+        Before(kind="search", name="rate", records=searched),
+        Before(kind="tuning", name="k=1", records=searched[:1]),
+        Before(kind="tuning", name="k=0.25", records=searched[2:3]),
+    ]
+    cost = costed(told, study, Prices(worker_hour=36.0, currency="EUR"), before)
+    seconds_of = {(row.kind, row.name): round(3600 * row.worker_hours) for row in cost.rows}
+    assert seconds_of == {
+        ("contrast", arm.name): 60,
+        ("search", "rate"): 100,
+        ("tuning", "k=1"): 60,
+        ("tuning", "k=0.25"): 15,
+    }
+    assert cost.conclusions == 1
+    told_so = cost.as_dict()
+    assert told_so["hours_per_conclusion"] == pytest.approx(235 / 3600)
+    assert told_so["hours_before"] == pytest.approx(175 / 3600)
+    assert told_so["lost_hours"] == 0, "what a search cut is how it finds"
+    assert cost.money == pytest.approx(2.35)
+    assert [row["what for"] for row in cost_display_rows(cost)] == [
+        arm.name,
+        "the search rate",
+        "tuning k=1",
+        "tuning k=0.25",
+    ]
+    assert [row["trials"] for row in cost_display_rows(cost)][1:] == ["4", "1", "1"]
+    assert "of it to find what is compared" in cost_lines(cost)[0]
+    assert "the search rate" in costs_as_markdown(cost)
+    assert len(rich_costs(cost).rows) == 4
+    assert "to find what" not in cost_lines(costed(told, study))[0]
 
 
 @pytest.mark.parametrize(

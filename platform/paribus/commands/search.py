@@ -10,7 +10,9 @@ from paribus.host.say import say
 
 _EXAMPLES = """examples:
   paribus search best studies/rate_search.py                     the best settings, and what stood up of them
-  paribus search best studies/rate_search.py --recipe best.json  the best as a recipe: Study(base=Recipe.read(...))
+  paribus search best studies/rate_search.py --recipe best.json  the best as a recipe: Study(base=Recipe.read(...)).
+                                                                 Of a confirmed search, what stands up best; the
+                                                                 baseline, where nothing is better than it
   paribus search suggest studies/rate_search.py --number 3       what it would try next, and why
 """
 
@@ -26,7 +28,11 @@ def register(verbs: Any) -> None:
     )
     inner = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     best = _add(inner, "best", "print the best settings; --recipe writes the best one as a recipe")
-    best.add_argument("--recipe", metavar="FILE", help="write the best setting's whole recipe there, as JSON")
+    best.add_argument(
+        "--recipe",
+        metavar="FILE",
+        help="write the whole recipe of the best there, as JSON: of what stood up, where it was confirmed",
+    )
     best.set_defaults(run=_best)
     suggest = _add(inner, "suggest", "print what the search would try next and why; trains nothing")
     suggest.add_argument("--number", type=int, default=1, metavar="N", help="how many settings (1)")
@@ -48,20 +54,20 @@ def _best(args: argparse.Namespace) -> int:
 
     from paribus.commands.search_verbs import reported
     from paribus.engine.options import Options
-    from paribus.report.search_texts import confirmed_lines, found_text
+    from paribus.report.search_texts import chosen_line, confirmed_lines, found_text
 
     found = reported(_search(args.file), Options(ledger=args.ledger))
     recipe = found.recipe()
     if args.recipe:
         if recipe is None:
-            say(found_text(found))
+            say("\n".join([found_text(found), *confirmed_lines(found), chosen_line(found)]))
             return 1
         Path(args.recipe).write_text(recipe.model_dump_json(indent=2) + "\n")
     if args.json:
         data = found.as_dict()
-        say(json.dumps({key: data[key] for key in ("best", "front", "confirmed")}, indent=2))
+        say(json.dumps({key: data[key] for key in ("chosen", "best", "front", "confirmed")}, indent=2))
     else:
-        say("\n".join([found_text(found), *confirmed_lines(found)]))
+        say("\n".join([found_text(found), *confirmed_lines(found), chosen_line(found)]))
         if args.recipe:
             say(f"wrote {args.recipe}: Study(base=Recipe.read(open({args.recipe!r}).read()), ...) varies it")
     return 0 if recipe is not None else 1

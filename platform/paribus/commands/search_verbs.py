@@ -15,7 +15,7 @@ from paribus.execution.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say
 from paribus.report.search_report import SearchReport, search_report
-from paribus.report.search_texts import confirmed_lines, found_text, search_plan_text
+from paribus.report.search_texts import chosen_line, confirmed_lines, found_text, search_plan_text
 from paribus.study.designs import StudyError
 from paribus.study.search import Search
 from paribus.study.settings import settings_of
@@ -40,14 +40,18 @@ def run(search: Search, options: Options) -> int:
         assert uri is not None
         code = drive_search(search, options, uri)
         if code == 0 and search.confirm:
-            for line in confirmed_lines(reported(search, replace(options, ledger=uri))):
+            found = reported(search, replace(options, ledger=uri))
+            for line in (*confirmed_lines(found), chosen_line(found)):
                 say(line)
     return code
 
 
 def retry(search: Search, options: Options) -> int:
     """A search learns from what it retries: that is what `run` does."""
-    raise StudyError("a search has no retry of its own: `run` tries again what has no result, and goes on")
+    raise StudyError(
+        "a search has no retry of its own: `run` tries again what has no result, and goes on. A setting that ran out "
+        "of memory is one that does not train: the sampler learns from it, and it is not tried again"
+    )
 
 
 def status(search: Search, options: Options) -> int:
@@ -90,7 +94,7 @@ def judged(search: Search, options: Options) -> Answer:
     if found.confirmation is not None and found.confirmation.analysis is not None:
         from paribus.report.drawing.terminal import text_of
 
-        lines += ["", *confirmed_lines(found), "", text_of(found.confirmation)]
+        lines += ["", *confirmed_lines(found), chosen_line(found), "", text_of(found.confirmation)]
         write_where_asked(found.confirmation, options)
     elif search.confirm:
         lines.append("  not confirmed yet: `run` trains the best again and judges them")

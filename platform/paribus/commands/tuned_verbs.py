@@ -14,7 +14,7 @@ from paribus.engine.tuning import ArmTuning, after_tuning, tunings
 from paribus.host.home import home
 from paribus.report.search_reading import trials_and_curves
 from paribus.report.search_texts import stale_search_text
-from paribus.report.tuning_texts import curve_line, tuned_lines
+from paribus.report.tuning_texts import budgets, budgets_text, curve_line, tuned_lines
 from paribus.study.designs import StudyError
 from paribus.study.study import Study
 from paribus.study.tuning import TUNING
@@ -89,7 +89,7 @@ def judged(study: Study, options: Options) -> Answer:
     tuned = after_tuning(study, found)
     if tuned is None:
         raise StudyError(f"study {study.name!r} is not tuned yet, so nothing can be judged: `run` goes on with it")
-    notes = ["tuned in each arm, with as many trials:", *tuned_lines(found), "tuning curves (best so far):"]
+    notes = [f"{budgets_text(found)}:", *tuned_lines(found), "tuning curves (best so far):"]
     notes += [curve_line(each) for each in found]
     inner = study_verbs.judged(tuned, options, notes)
     return replace(inner, data={**inner.data, "tuning": _data(found)})
@@ -130,6 +130,8 @@ def _tuning_text(study: Study, found: list[ArmTuning]) -> list[str]:
         counts = ", ".join(f"{count} {state}" for state, count in each.preview.counts().items())
         lines.append(f"  arm {each.arm.name}: {counts}")
     lines += [f"  {each.arm.name}: {stale_search_text(each.preview)}" for each in found if each.preview.stale]
+    if set(budgets(found).values()) != {how.trials}:
+        lines.append(f"  {budgets_text(found)}")
     return [*lines, *(tuned_lines(found) if any(each.best for each in found) else ())]
 
 
@@ -137,7 +139,8 @@ def _data(found: list[ArmTuning]) -> list[dict[str, Any]]:
     return [
         {
             "arm": each.arm.name,
-            "trials": each.preview.walk.planned,
+            "trials": budgets(found)[each.arm.name],
+            "budgets_are_equal": len(set(budgets(found).values())) == 1,
             "tuned_to": dict(each.best.levels) if each.best else None,
             "held_out_value": each.best.metrics[each.preview.search.metric] if each.best else None,
             "curve": each.history(),

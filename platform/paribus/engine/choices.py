@@ -10,10 +10,11 @@ from paribus.recipe import canonical_json
 from paribus.recipe.identity import result_bearing
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
-from paribus.study.words import CLAIM, TRAINED, Claim
+from paribus.study.words import CLAIM, TRAINED, Arm, Claim, arm_as_json
 from paribus.tracking.studies.replication import Choice, Look, Replication
 
 _MOST_NAMED = 4
+TUNING = "tuning"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ def terms_of(study: Study) -> dict[str, Term]:
         "alpha": Term(key=repr(float(study.alpha)), words=f"{100 * study.alpha:g} %"),
         "planned looks": _looks(study),
         "arms": Term(key=_key_of_arms(study), words=_words_of_arms(study)),
+        TUNING: _tuning(study),
         CLAIM: Term(key=_key_of_claim(study.claim), words=_words_of_claim(study.claim)),
     }
 
@@ -50,7 +52,10 @@ def changed(written: Study | None, study: Study) -> dict[str, Term]:
     if written is None or settings_of(written).digest != settings_of(study).digest:
         return {}
     now = terms_of(study)
-    return {what: was for what, was in terms_of(written).items() if was.key != now[what].key}
+    found = {what: was for what, was in terms_of(written).items() if was.key != now[what].key}
+    if all(study.tuned[arm] == levels for arm, levels in written.tuned.items() if arm in study.tuned):
+        found.pop(TUNING, None)  # of other arms, which are told
+    return found
 
 
 def chosen(
@@ -90,7 +95,24 @@ def _later(earlier: Choice | None, what: str, was: Term, look: Look) -> Choice:
     return replace(first, pairs=max(first.pairs, look.pairs), last=max(first.last, look.last))
 
 
+def _tuning(study: Study) -> Term:
+    """What the arms were tuned to, and by how many trials each."""
+    if not study.tuned:
+        return Term(key="none", words="none")
+    levels = {_arm_as_text(arm): sorted(found.items()) for arm, found in study.tuned.items()}
+    to = [f"{arm.name} at {Arm.of(found).name}" for arm, found in list(study.tuned.items())[:_MOST_NAMED]]
+    more = [f"{len(study.tuned) - _MOST_NAMED} more"] if len(study.tuned) > _MOST_NAMED else []
+    words = f"by Tuning(trials={study.tuning.trials}) of each arm ({', '.join([*to, *more])})"
+    return Term(key=sha256(canonical_json(levels).encode()).hexdigest(), words=words)
+
+
+def _arm_as_text(arm: Arm) -> str:
+    """An arm by what it is, whatever it is called."""
+    return canonical_json(sorted(arm_as_json(arm)))
+
+
 def _key_of_arms(study: Study) -> str:
+    study = replace(study, tuned={}) if study.tuned else study
     trained = {arm: canonical_json(result_bearing(study.recipe_of(arm))) for arm in study.arms}
     pairs = sorted((trained[arm], trained[study.baseline_of(arm)]) for arm in study.arms if arm not in study.baselines)
     return sha256(canonical_json(pairs).encode()).hexdigest()

@@ -19,6 +19,7 @@ from paribus.engine.search_records import Curves, begun_anew, own_records, trial
 from paribus.engine.variables import check_variables
 from paribus.engine.walk import Tried, Walk, walk_of
 from paribus.recipe import Recipe
+from paribus.study.bounds import no_rungs
 from paribus.study.designs import StudyError
 from paribus.study.plan import Trial
 from paribus.study.power import Power, power_of_study
@@ -77,7 +78,7 @@ class SearchPreview:
             "settings": self.settings.name,
             "space": {path: str(domain) for path, domain in search.domains},
             "sampler": search.sampler,
-            "scheduler": search.scheduler,
+            "scheduler": search.used_scheduler,
             "rungs": self.walk.scheduler.rungs_of(0, self.walk.epochs),
             "planned": self.walk.planned,
             "counts": self.counts(),
@@ -162,13 +163,15 @@ def _notes(walk: Walk, size: int | None) -> list[str]:
     """What will not come about as a person may think; `size` is the number of settings, None: not to be counted."""
     search, scheduler, epochs = walk.search, walk.scheduler, walk.epochs
     found: list[str] = []
+    if not search.scheduler and search.used_scheduler == "none":
+        found.append(f"no trial is cut short: {_why_none(search)}")
     if size is not None and size < search.trials and search.sampler not in ("grid", "brute_force"):
         found.append(f"the space has only {size} settings: with {search.sampler} some are tried more than once")
     if walk.is_spent and len(walk.tried) < walk.planned:
         found.append(f"the budget of {search.budget} is spent: no further setting is begun")
     if scheduler.name != "none" and (search.against or search.bounds):
         found.append(
-            f"{search.scheduler} cuts by {search.metric} alone: what is good in another objective, or keeps a "
+            f"{search.used_scheduler} cuts by {search.metric} alone: what is good in another objective, or keeps a "
             "constraint, may be cut for it; scheduler='none' cuts nothing"
         )
     if isinstance(scheduler, Halving) and search.confirm:
@@ -177,10 +180,16 @@ def _notes(walk: Walk, size: int | None) -> list[str]:
             whole = scheduler.keep(whole)
         if whole < search.top:
             found.append(
-                f"{search.scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, and "
-                f"the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
+                f"{search.used_scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, "
+                f"and the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
             )
     return found
+
+
+def _why_none(search: Search) -> str:
+    """Why the usual scheduler is not taken, of a search that names none."""
+    why = no_rungs(search.primary, search.metrics, search.base_recipe, [path for path, _ in search.domains])
+    return f"the usual scheduler, top_k, {why}" if why else "trials of one epoch have nothing to cut"
 
 
 def scheduled(search: Search) -> tuple[Scheduler, int]:
@@ -189,25 +198,13 @@ def scheduled(search: Search) -> tuple[Scheduler, int]:
     Raises:
         StudyError, SchedulerError: no such one, or it does not fit the search.
     """
-    scheduler = scheduler_of(search.scheduler)
+    scheduler = scheduler_of(search.used_scheduler)
     if scheduler.name == "none":
         return scheduler, 1
-    budget = search.base_recipe.budget
-    who = f"the scheduler {search.scheduler!r}"
-    if budget.unit != "epochs" or any(path.partition(".")[0] == "budget" for path, _ in search.domains):
-        raise StudyError(
-            f"{who} decides after whole epochs: give all trials one budget in epochs, such as fixed={{'budget': '9 "
-            "epochs'}, and leave it out of the space"
-        )
-    if not search.primary.every_epoch:
-        raise StudyError(
-            f"{who} decides by {search.metric} after an epoch, and that is known at its end alone: search for "
-            f"{', '.join(name for name, metric in search.metrics.items() if metric.every_epoch)}, or take 'none'"
-        )
-    every = search.base_recipe.evaluation.every_epochs
-    if every != 1:
-        raise StudyError(f"{who} decides after epochs, and evaluation.every_epochs = {every}: set it to 1")
-    return scheduler, math.ceil(budget.amount)
+    why = no_rungs(search.primary, search.metrics, search.base_recipe, [path for path, _ in search.domains])
+    if why:
+        raise StudyError(f"the scheduler {search.used_scheduler!r} {why}")
+    return scheduler, math.ceil(search.base_recipe.budget.amount)
 
 
 def _stale(search: Search, own: Mapping[int, TrialRecord]) -> tuple[int, ...]:

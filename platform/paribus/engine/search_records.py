@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
-from paribus.engine.walk import State, Tried
+from paribus.engine.walk import OF_THE_SETTING, State, Tried
 from paribus.recipe import Recipe, RecipeError, trial_id
 from paribus.study.plan import Trial
 from paribus.study.search import Search
@@ -47,7 +47,8 @@ def own_records(
 def tried_of(
     records: Mapping[int, TrialRecord], curves: Curves, scheduler: Scheduler, epochs: int, *, again: bool = True
 ) -> list[Tried]:
-    """What the records say of each trial; with `again` those without a result are to be trained again."""
+    """What the records say of each trial; with `again` those without a result are to be trained again, but
+    for those whose setting is at fault."""
     return [
         _tried(number, each, curves.get(each.run_id, {}), scheduler, epochs, again) for number, each in records.items()
     ]
@@ -55,7 +56,7 @@ def tried_of(
 
 def begun_anew(each: Tried) -> Tried:
     """The same setting, to be trained again from its start."""
-    return replace(each, state="interrupted", outcome=None, seen={}, metrics={}, reason="")
+    return replace(each, state="interrupted", outcome=None, seen={}, metrics={}, reason="", failure=None)
 
 
 def _tried(
@@ -71,6 +72,7 @@ def _tried(
         metrics=record.metrics,
         seconds=sum(max(0, each.ended_ms - each.started_ms) for each in record.attempts.values()) / 1000,
         reason=record.reason,
+        failure=record.failure,
     )
 
 
@@ -82,7 +84,7 @@ def _state(
             return "finished"
         case "stopped":
             return "stopped"
-        case "failed" if again:
+        case "failed" if again and record.failure not in OF_THE_SETTING:
             return "interrupted"
         case None:
             reached = max(curve, default=0)

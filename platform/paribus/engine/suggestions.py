@@ -34,7 +34,7 @@ def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
     if not is_new:
         reached = max(each.seen, default=0)
         if reached:
-            return f"{search.scheduler} lets it go on after {reached} of {walk.epochs} epochs"
+            return f"{search.used_scheduler} lets it go on after {reached} of {walk.epochs} epochs"
         return "it was cut off before its end"
     if number < len(search.first):
         return "the baseline comes first" if search.is_baseline(each.levels) else "named in start="

@@ -14,8 +14,11 @@ from paribus.recipe import RecipeError
 from paribus.study.designs import StudyError
 from paribus.study.search import Search
 from paribus.study.space import Levels
-from paribus.study.words import Outcome
+from paribus.study.words import FailureClass, Outcome
 
+# Failures that are the setting's own: whoever trains it again comes to the same. The others are the machine's or the
+# code's, say nothing of the setting, and are trained again.
+OF_THE_SETTING: frozenset[FailureClass] = frozenset({"oom"})
 # Proposals in a row whose fields do not fit each other, after which a space is taken for one that nothing fits.
 _MOST_MISFITS = 200
 State = Literal["running", "paused", "interrupted", "finished", "failed", "stopped"]
@@ -41,6 +44,7 @@ class Tried:
         metrics: final results.
         seconds: of a worker, over all attempts.
         reason: why it failed or was cut.
+        failure: the class of a failure without a result.
     """
 
     number: int
@@ -52,6 +56,12 @@ class Tried:
     metrics: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     reason: str = ""
+    failure: FailureClass | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it ended without a result for no fault of its setting: it is to be trained again."""
+        return self.outcome == "failed" and self.failure not in OF_THE_SETTING
 
 
 @dataclass(frozen=True)
@@ -137,10 +147,17 @@ class Walk:
         self._standing.pause(number, epoch, self._turned(each.seen[epoch]))
 
     def ended(
-        self, number: int, outcome: Outcome, metrics: Mapping[str, float], *, seconds: float = 0.0, reason: str = ""
+        self,
+        number: int,
+        outcome: Outcome,
+        metrics: Mapping[str, float],
+        *,
+        seconds: float = 0.0,
+        reason: str = "",
+        failure: FailureClass | None = None,
     ) -> None:
-        """The trial ended, however it did."""
-        each = replace(self.tried[number], outcome=outcome, metrics=metrics)
+        """The trial ended, however it did; `failure` is the class of one without a result."""
+        each = replace(self.tried[number], outcome=outcome, metrics=metrics, failure=failure)
         each = replace(each, reason=reason or (self._lacks(each) if outcome == "finished" else ""))
         state = self._state(each)
         self._put(replace(each, state=state, seconds=each.seconds + seconds))
@@ -333,7 +350,8 @@ class Walk:
         return Told(
             number=each.number,
             levels=each.levels,
-            state=_TOLD[each.state],
+            # What is to be trained again is still to come, in this run as in the next one.
+            state="running" if each.is_lost else _TOLD[each.state],
             values=values,
             seen={epoch: value for epoch, value in seen.items() if math.isfinite(value)},
             excess={f"{bound.name} at {bound.bound:g}": bound.excess(each.metrics[bound.name]) for bound in bounds},

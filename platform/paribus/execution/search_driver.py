@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,7 +117,7 @@ def _conclude(driven: Driven) -> int:
     say()
     say(found_text(report))
     ledger.publish(report)
-    failures = Counter(driven.ended.values())["failed"]
+    failures = sum(each.state == "failed" and each.is_lost for each in preview.walk.tried.values())
     is_whole = not lacking and missing is not None and not missing
     ledger.finish("FINISHED" if is_whole and report.best else "FAILED", driven.ended)
     if failures:
@@ -198,14 +197,15 @@ class Driven:
         outcome = result["outcome"]
         self.ended[self._trials[number].id] = outcome
         kept = result.get("kept", {})
-        self.walk.ended(number, outcome, kept, seconds=spent_s, reason=str(result.get("reason") or ""))
+        reason, failure = str(result.get("reason") or ""), result.get("failure")
+        self.walk.ended(number, outcome, kept, seconds=spent_s, reason=reason, failure=failure)
         return self._tidy()
 
     def lost(self, number: int, reason: str) -> list[int]:
         """Ray gave a trial up. Returns those that are cut now."""
         step = self._as_step(number, self._attempts[number])
         self.ledger.record_lost(step, reason)
-        return self.finished(number, {"outcome": "failed", "reason": reason}, 0.0)
+        return self.finished(number, {"outcome": "failed", "reason": reason, "failure": "node"}, 0.0)
 
     def record_cuts(self) -> None:
         """Write down the trials that were stopped, once the ledger has what their workers said last: a worker that

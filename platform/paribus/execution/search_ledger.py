@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from paribus.engine.search_preview import SearchPreview
 from paribus.engine.search_records import Curves
+from paribus.engine.walk import OF_THE_SETTING
 from paribus.execution.failures import MAX_NODE_RETRIES
 from paribus.execution.run_ledger import RunLedger
 from paribus.execution.trial_spec import Context, record_of
@@ -59,8 +60,11 @@ class SearchLedger(RunLedger):
         """
         self._preview = preview
         self.ids = {record.trial_id for record in preview.records.values()}
-        ended = [record.outcome for record in preview.records.values() if record.outcome]
-        self._done = Counter(outcome for outcome in ended if outcome != "failed")
+        # Those to be trained again are counted when they end again.
+        known = [
+            each for each in preview.records.values() if each.outcome != "failed" or each.failure in OF_THE_SETTING
+        ]
+        self._done = Counter(each.outcome for each in known if each.outcome)
         self._take(trains=True)
 
     def record_cut(self, step: Step, context: Context, reason: str, steps_done: int) -> None:

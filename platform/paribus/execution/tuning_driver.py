@@ -13,7 +13,7 @@ from paribus.execution.driver import drive
 from paribus.execution.search_driver import drive_search
 from paribus.host.say import say
 from paribus.report.search_reading import trials_and_curves
-from paribus.report.tuning_texts import tuned_lines
+from paribus.report.tuning_texts import budgets_text, tuned_lines
 from paribus.study.arm_search import search_of
 from paribus.study.study import Study
 from paribus.study.tuning import TUNING
@@ -39,7 +39,7 @@ def drive_tuned(study: Study, options: Options, uri: str, home: Path) -> int:
         found = tunings(study, home, records, curves, own)
     tuned = after_tuning(study, found)
     say()
-    for line in tuned_lines(found):
+    for line in (budgets_text(found), *tuned_lines(found)):
         say(line)
     if tuned is None:
         say("some arms have trials to go: the same command goes on")

@@ -275,7 +275,7 @@ class TrialWorker(tune.Trainable):
             self._log = self._begin_log(self._step.attempt, 0)
         self._log.artifact("traceback.txt", traceback.format_exc().encode())
         self._log.finish("failed", {}, replace(self._log.record, reason=text, failure=kind))
-        return self._last("failed", {}, reason=text)
+        return self._last("failed", {}, reason=text, failure=kind)
 
     def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
         last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}

@@ -2,7 +2,8 @@
 
 Every hour stands in one row. A contrast has those of its arm's trials, and of its baseline's the share of one among
 all that are compared with it. What an attempt did is kept where a later one went on from its checkpoint: the trial's
-own `total_s` counts the training that its result rests on, over all attempts.
+own `total_s` counts the training that its result rests on, over all attempts. The hours of the search that a study
+confirms, and of the tuning of its arms, are part of what its conclusions cost.
 """
 
 from __future__ import annotations
@@ -24,18 +25,32 @@ if TYPE_CHECKING:
     from paribus.study.words import Arm
     from paribus.tracking.trials.record import Attempt, TrialRecord
 
-# Where hours went: into a contrast, into an arm that is compared with none, or into what no number rests on.
-Kind = Literal["contrast", "arm", "failed", "cut off", "trained again", "stopped", "interrupted", "running"]
+# Where hours went: into a contrast, into an arm that is compared with none, into the search or the tuning that led to
+# the study, or into what no number rests on.
+Kind = Literal[
+    "contrast", "arm", "search", "tuning", "failed", "cut off", "trained again", "stopped", "interrupted", "running"
+]
+# What was spent before there was a study to judge, its failures and what was cut included: that is how it is found.
+BEFORE: tuple[Kind, ...] = ("search", "tuning")
 LOST: tuple[Kind, ...] = ("failed", "cut off", "trained again", "stopped", "interrupted")
 _RESULTS = ("finished", *FAILED_TO_TRAIN)
 _CONCLUSIONS = ("better", "worse", "equivalent")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Before:
+    """The trials of the search that a study confirms, or of the tuning of the arm `name`."""
+
+    kind: Literal["search", "tuning"]
+    name: str
+    records: Sequence[TrialRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CostRow:
     """Hours that went into one thing, of `trials` trials; `money` is None where no price is set.
 
-    `name` is the contrast's arm, and `baseline` what it is compared with.
+    `name` is the contrast's arm, and `baseline` what it is compared with; or the search, or the arm that was tuned.
     """
 
     kind: Kind
@@ -82,6 +97,7 @@ class StudyCost:
             "unit": self.unit,
             "hours": self.hours(),
             "lost_hours": self.hours(*LOST),
+            "hours_before": self.hours(*BEFORE),
             "conclusions": self.conclusions,
             "hours_per_conclusion": self.hours() / self.conclusions if self.conclusions else None,
             "money": self.money,
@@ -91,8 +107,10 @@ class StudyCost:
         }
 
 
-def cost_of(study: Study, analysis: StudyAnalysis, trials: Sequence[TrialRow], prices: Prices) -> StudyCost:
-    """The cost of a judged study, from the timings that its trials' records hold."""
+def cost_of(
+    study: Study, analysis: StudyAnalysis, trials: Sequence[TrialRow], prices: Prices, before: Sequence[Before] = ()
+) -> StudyCost:
+    """The cost of a judged study, from the timings that its trials' records hold, and of what came `before` it."""
     sums: dict[tuple[Kind, Arm | None], _Sum] = {}
     untimed = 0
     for row in trials:
@@ -104,7 +122,7 @@ def cost_of(study: Study, analysis: StudyAnalysis, trials: Sequence[TrialRow], p
         for kind, seconds in spent.items():
             arm = row.arm if kind == "arm" else None
             sums.setdefault((kind, arm), _Sum()).add(seconds, gpus, prices)
-    rows = [*_of_contrasts(analysis, sums), *_of_others(study, sums)]
+    rows = [*_of_contrasts(analysis, sums), *_of_before(before, prices), *_of_others(study, sums)]
     decided = sum((contrast.verdict or "").startswith(_CONCLUSIONS) for contrast in analysis.contrasts)
     return StudyCost(rows=tuple(rows), conclusions=decided, untimed=untimed, prices=prices)
 
@@ -155,6 +173,17 @@ def _of_contrasts(analysis: StudyAnalysis, sums: Mapping[tuple[Kind, Arm | None]
         own, shared = (sums.get(("arm", arm), _Sum()) for arm in (contrast.arm, contrast.baseline))
         whole = own.plus(shared, 1 / sharing[contrast.baseline])
         rows.append(whole.row("contrast", contrast.arm.name, contrast.baseline.name, contrast.verdict or ""))
+    return rows
+
+
+def _of_before(before: Sequence[Before], prices: Prices) -> list[CostRow]:
+    rows = []
+    for each in before:
+        whole = _Sum()
+        for record in each.records:
+            walls = _walls(record)
+            whole.add(sum(walls.values()) if walls else record.metrics.get("total_s", 0.0), gpus_of(record), prices)
+        rows.append(whole.row(each.kind, each.name))
     return rows
 
 

@@ -21,7 +21,7 @@ from paribus.report.costs import StudyCost, cost_of
 from paribus.report.curves import Curve, curve_of
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
-from paribus.report.search_reading import read_search_report
+from paribus.report.search_reading import before, read_search_report
 from paribus.report.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
@@ -81,6 +81,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         results = ledger.results_of(records, per_example=True)
         curves = _curves(ledger, rows, study.metric)
         known = as_judged(history_of(ledger, parent), study, everything, digest)
+        earlier, doubts = before(ledger, study, parent)
         notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
     broken = stream_notes(study, records)
     replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
@@ -93,11 +94,11 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         trials=_asked_for(study, rows, analysis.asked),
         analysis=analysis,
         arms=arm_rows(analysis, rows),
-        notes=(*record_notes(study, records, broken), *notes),
+        notes=(*record_notes(study, records, broken), *notes, *doubts),
         curves=curves,
         settings=settings,
         num_foreign=len(everything) - len(records),
-        cost=cost_of(study, analysis, rows, prices()),
+        cost=cost_of(study, analysis, rows, prices(), earlier),
     )
 
 
@@ -238,7 +239,9 @@ class LedgerReader:
                     results = self._results(records, examples or self.examples)
                     analysis = analyse(study, *results, looks=looks_before(known, study), broken=broken)
                     set_prices, doubt = _prices()
-                    cost, notes = cost_of(study, analysis, trials.rows, set_prices), (*notes, *doubt)
+                    earlier, doubts = before(self._ledger, study, record)
+                    cost = cost_of(study, analysis, trials.rows, set_prices, earlier)
+                    notes = (*notes, *doubt, *doubts)
                 except (AnalysisError, StudyError, RecipeError, LedgerDamaged) as error:
                     trouble = str(error)
         return StudyReport(

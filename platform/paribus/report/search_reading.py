@@ -13,6 +13,7 @@ from paribus.engine.tuning import ArmTuning, arm_settings
 from paribus.recipe import RecipeError
 from paribus.recipe.components.recorded import as_recorded
 from paribus.report.chance import judged_when_read
+from paribus.report.costs import Before
 from paribus.report.search_report import RESULT_FILE, SearchReport, search_report
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy
@@ -21,7 +22,7 @@ from paribus.study.search_document import DESIGN, SEARCH_FILE, TUNING_DESIGN, re
 from paribus.study.settings import settings_of
 from paribus.study.tuning import TUNING
 from paribus.tracking.curves import curves_of
-from paribus.tracking.errors import LedgerDamaged
+from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.studies.record import StudyRecord
 from paribus.tracking.trials.record import TrialRecord
@@ -90,7 +91,7 @@ def read_search_report(ledger: Ledger, record: StudyRecord, home: Path) -> Searc
             f"the ledger has no {SEARCH_FILE} for {record.title!r}, so that nothing can be said of it; run its command "
             "again, which writes it and trains only what is missing"
         )
-    own = [trial for trial in ledger.trials(record.name) if trial.parent == record.run_id]
+    own = _own_trials(ledger, record)
     try:
         search = read_search(ledger.artifact(record.run_id, SEARCH_FILE))
         preview = recorded_preview(
@@ -140,6 +141,34 @@ def tunings_of(study: Study, records: Sequence[StudyRecord]) -> list[StudyRecord
     with as_recorded(recorded) if recorded is not None else nullcontext():
         digests = [arm_settings(study, arm).digest for arm in study.arms]
     return [by_digest[digest] for digest in digests if digest in by_digest]
+
+
+def before(ledger: Ledger, study: Study, record: StudyRecord | None) -> tuple[list[Before], list[str]]:
+    """The trials of the search that the study confirms, and of its arms' tuning; and, in sentences, what can't be read.
+
+    A study that neither confirms nor tunes asks the ledger nothing.
+    """
+    if record is None or not (study.nuisance or study.name.endswith(CONFIRMED)):
+        return [], []
+    runs = ledger.studies()
+    found, doubts = [], []
+    for run in searches_before(record, runs):
+        try:
+            search = read_search(ledger.artifact(run.run_id, SEARCH_FILE))
+        except LedgerUnreachable:
+            raise
+        except (LedgerError, StudyError, RecipeError) as error:
+            doubts.append(f"whether the search {run.title} led to this study can't be read, nor its hours: {error}")
+            continue
+        if confirmed_by(search) == record.settings.digest:
+            found.append(Before(kind="search", name=run.title, records=_own_trials(ledger, run)))
+    for run in tunings_of(study, runs):
+        found.append(Before(kind="tuning", name=run.settings.name, records=_own_trials(ledger, run)))
+    return found, doubts
+
+
+def _own_trials(ledger: Ledger, run: StudyRecord) -> list[TrialRecord]:
+    return [trial for trial in ledger.trials(run.name) if trial.parent == run.run_id]
 
 
 def arm_tuning(study: Study, report: SearchReport) -> ArmTuning | None:

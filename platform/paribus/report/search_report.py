@@ -11,6 +11,7 @@ from paribus.engine.search_preview import SearchPreview, tried_row
 from paribus.engine.walk import Tried
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe
+from paribus.report.confirmed import Chosen, Confirmed, choose, stood_up
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
@@ -21,29 +22,10 @@ RESULT_FILE = "found.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Confirmed:
-    """A setting that was searched and then confirmed: the winner's curse is what is between the two gains.
-
-    `searched` is its one value on held-out data and `searched_gain` that over the baseline's, None where the search did
-    not try the baseline; `confirmed` and `gain` are means over `n` fresh replicates on the evaluation split, with the
-    interval of the gain.
-    """
-
-    name: str
-    number: int
-    searched: float
-    searched_gain: float | None
-    n: int
-    confirmed: float | None
-    gain: float | None
-    interval: tuple[float, float] | None
-    verdict: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class SearchReport:
-    """A search as the ledger has it. `best` are the settings to confirm, the best first; `front` those of the Pareto
-    front, where there are several objectives; `confirmation` is the study's report, None where it has not begun."""
+    """A search as the ledger has it. `best` are the settings to confirm, the best of what it saw first; `front` those
+    of the Pareto front, where there are several objectives; `confirmation` is the study's report, None where it has not
+    begun."""
 
     preview: SearchPreview
     best: tuple[Tried, ...]
@@ -61,9 +43,14 @@ class SearchReport:
         """What was tried, in order."""
         return tuple(each for _, each in sorted(self.preview.walk.tried.items()))
 
+    def chosen(self) -> Chosen:
+        """The best, by the one rule: see `choose`. Everything that names a best names this one."""
+        return choose(self.search, self.best, self.confirmed(), self.confirmation)
+
     def recipe(self) -> Recipe | None:
-        """The recipe of the best setting, as a study can take it for its base; None where none was found."""
-        return self.search.final_recipe.replace(self.best[0].levels) if self.best else None
+        """The recipe of what is `chosen`, as a study can take it for its base; None where nothing is."""
+        levels = self.chosen().levels
+        return None if levels is None else self.search.final_recipe.replace(levels)
 
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
@@ -71,34 +58,7 @@ class SearchReport:
 
     def confirmed(self) -> list[Confirmed]:
         """What was confirmed, the baseline left out, in the order of the search."""
-        judged = self.confirmation.analysis if self.confirmation else None
-        if judged is None:
-            return []
-        metric = self.search.metric
-        base = self._baseline()
-        assert self.confirmation is not None
-        rows = {row.arm: row for row in self.confirmation.arms}
-        contrasts = {each.arm: each for each in judged.contrasts if each.primary}
-        found = []
-        for each in self.best:
-            arm = self.search.confirmed_arm(each.levels)
-            contrast, value = contrasts.get(arm), each.metrics[metric]
-            if contrast is None:
-                continue
-            found.append(
-                Confirmed(
-                    name=self.search.arm_of(each.levels).name,
-                    number=each.number,
-                    searched=value,
-                    searched_gain=None if base is None else value - base,
-                    n=contrast.n,
-                    confirmed=rows[arm].mean if arm in rows else None,
-                    gain=contrast.mean if contrast.n else None,
-                    interval=(contrast.interval.low, contrast.interval.high) if contrast.interval else None,
-                    verdict=contrast.verdict or "no data",
-                )
-            )
-        return found
+        return stood_up(self.search, self.best, self._baseline(), self.confirmation)
 
     def as_dict(self) -> dict[str, Any]:
         """The search as plain data."""
@@ -109,6 +69,7 @@ class SearchReport:
             "metric": search.metric,
             "outcomes": dict(self.outcomes),
             "ended_by": self.preview.walk.ended_by,
+            "chosen": self.chosen().as_dict(),
             "best": [tried_row(each, search) for each in self.best],
             "front": [tried_row(each, search) for each in self.front],
             "history": self.history(),

@@ -9,7 +9,8 @@ from paribus.engine.walk import Tried
 from paribus.host.secrets import without_secrets
 from paribus.metrics.metric import Metric
 from paribus.report.search_report import SearchReport
-from paribus.study.search import COSTS, Search
+from paribus.study.bounds import COSTS
+from paribus.study.search import Search
 
 _STATES = {
     "finished": "trained to their end",
@@ -31,7 +32,7 @@ def search_plan_text(preview: SearchPreview) -> str:
     search, walk = preview.search, preview.walk
     lines = [
         f"{preview.title}: {search.question}",
-        f"  {walk.planned} settings by {search.sampler}, scheduler {search.scheduler}, by {_judged_on(search)}",
+        f"  {walk.planned} settings by {search.sampler}, scheduler {search.used_scheduler}, by {_judged_on(search)}",
     ]
     counts = preview.counts()
     lines += [f"    {counts[state]:>4} {word}" for state, word in _STATES.items() if counts.get(state)]
@@ -66,7 +67,7 @@ def found_text(report: SearchReport) -> str:
     if report.front:
         lines.append(f"  Pareto front of {', '.join(name for name, _ in search.objectives)}:")
         lines += [f"    {_line(each, search)}" for each in report.front]
-    lines.append(f"  the best {len(report.best)}:")
+    lines.append(f"  the best {len(report.best)} of what the search saw:")
     lines += [f"    {_line(each, search)}" for each in report.best]
     return without_secrets("\n".join([*lines, f"  {_EXPLORATORY}"]))
 
@@ -87,8 +88,16 @@ def confirmed_lines(report: SearchReport) -> list[str]:
             interval = f" [{', '.join(ends)}]" if ends else ""
             gain = f"{metric.show(each.gain, '+')} {metric.unit}{interval}"
             afresh = f"{metric.show(each.confirmed)} {metric.of_level}, {gain}, n = {each.n}: {each.verdict}"
-        lines.append(f"  #{each.number} {each.name}: {searched}; afresh {afresh}")
+        but = f"; but it {' and '.join(each.against)}" if each.against else ""
+        lines.append(f"  #{each.number} {each.name}: {searched}; afresh {afresh}{but}")
     return [without_secrets(line) for line in lines]
+
+
+def chosen_line(report: SearchReport) -> str:
+    """Which setting is the best, and whether that is confirmed."""
+    chosen = report.chosen()
+    number = "" if chosen.number is None else f"#{chosen.number} "
+    return without_secrets(f"the best: {number}{chosen.name}; {chosen.words}")
 
 
 def _judged_on(search: Search) -> str:

@@ -8,6 +8,29 @@ from paribus.engine.tuning import ArmTuning
 from paribus.host.secrets import without_secrets
 
 
+def budgets(found: Sequence[ArmTuning]) -> dict[str, int]:
+    """By how many trials each arm was tuned, or will be: those without a result through no fault of theirs are none."""
+    return {
+        each.arm.name: each.preview.walk.planned - sum(one.is_lost for one in each.preview.walk.tried.values())
+        for each in found
+    }
+
+
+def budgets_text(found: Sequence[ArmTuning]) -> str:
+    """That every arm was tuned by as many trials as every other; where not, which by how many, and what would do."""
+    numbers = budgets(found)
+    most = max(numbers.values(), default=0)
+    if len(set(numbers.values())) > 1:
+        told = ", ".join(f"{name} by {number}" for name, number in numbers.items())
+        return without_secrets(
+            f"tuned by unequal numbers of trials ({told}): the budgets are unequal, and who was tuned by more has the "
+            f"advantage; Tuning(trials={most}) makes them equal"
+        )
+    asked = found[0].preview.search.trials if found else 0
+    more = f", though Tuning(trials={asked}) asks for fewer now: what was tried counts" if asked < most else ""
+    return f"tuned in each arm, with {most} trials in every one{more}"
+
+
 def tuned_lines(found: Sequence[ArmTuning]) -> list[str]:
     """A line an arm."""
     lines = []

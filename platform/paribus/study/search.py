@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +15,15 @@ from paribus.recipe.components.component import written
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.paths import set_over
 from paribus.recipe.seeds import key
+from paribus.study.bounds import (
+    BUDGET_WORDS,
+    COSTS,
+    Constraint,
+    TimeBudget,
+    constraint_of,
+    time_budget_of,
+    usual_scheduler,
+)
 from paribus.study.checks import check_name, check_word, is_number, is_whole
 from paribus.study.designs import StudyError
 from paribus.study.domains import Domain
@@ -24,43 +32,10 @@ from paribus.study.space import Levels, Space, check_fixed, levels_of
 from paribus.study.study import Study
 from paribus.study.words import Arm, Level
 
-# What a trial costs, as its record has it, with the unit; less is better of each.
-COSTS = {
-    "num_params": "parameters",
-    "flops": "FLOPs",
-    "total_s": "s",
-    "train_s": "s",
-    "gpu_s": "GPU-seconds",
-    "peak_memory_mib": "MiB",
-}
 MOST_TRIALS = 100_000
 MOST_TOP = 20
 # The study that confirms a search is called by its name and this.
 CONFIRMED = "-confirmed"
-_CONSTRAINT = re.compile(r"\s*([\w.:]+)\s*(<=|>=|<|>)\s*([-+.\deE]+)\s*")
-_BUDGET = re.compile(r"\s*([.\d]+)\s*(GPU-)?(minutes?|hours?|days?)\s*", re.IGNORECASE)
-_SECONDS = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A bound on a result, such as `peak_memory_mib < 2000`."""
-
-    name: str
-    is_upper: bool
-    bound: float
-
-    def excess(self, value: float) -> float:
-        """By how much `value` breaks it; 0 or below where it is kept."""
-        return value - self.bound if self.is_upper else self.bound - value
-
-
-@dataclass(frozen=True)
-class TimeBudget:
-    """Seconds that the trials may take together: of workers, or of GPUs."""
-
-    seconds: float
-    of_gpus: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +60,8 @@ class Search:
             `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
         scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"`, `"hyperband"` ... The usual two, evenly spread
             settings of which the best tenth after one epoch is trained to its end, found the best for as many
-            epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023.
+            epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023. "": `"top_k"`, or
+            `"none"` where it cannot judge a trial after an epoch: a metric that is known at the end alone.
         confirm: replicates of the confirmation; 0 for none, and then nothing is said to be better.
         top: how many settings are confirmed.
         baseline: levels that they are compared with; None: those of the base recipe. It is tried first where the space
@@ -108,7 +84,7 @@ class Search:
     trials: int = 30
     budget: str = ""
     sampler: str = "sobol"
-    scheduler: str = "top_k"
+    scheduler: str = ""
     confirm: int = 5
     top: int = 3
     baseline: Mapping[str, Level] | None = None
@@ -179,18 +155,24 @@ class Search:
     @cached_property
     def bounds(self) -> tuple[Constraint, ...]:
         """The constraints, parsed."""
-        return tuple(_constraint(text, self.metrics) for text in self.constraints)
+        return tuple(constraint_of(text, self.metrics) for text in self.constraints)
 
     @cached_property
     def seconds(self) -> TimeBudget | None:
         """The budget, parsed; None where there is none."""
-        return _time_budget(self.budget) if self.budget else None
+        return time_budget_of(self.budget) if self.budget else None
+
+    @cached_property
+    def used_scheduler(self) -> str:
+        """What ends trials early: as it was given, or what fits the search."""
+        searched = [path for path, _ in self.domains]
+        return self.scheduler or usual_scheduler(self.primary, self.metrics, self.base_recipe, searched)
 
     @cached_property
     def settled(self) -> str:
         """All that decides which trials there are but their number: of what the settings' digest is made."""
         walk = {path: str(domain) for path, domain in self.domains}
-        chosen = {"sampler": self.sampler, "scheduler": self.scheduler, "seed": self.seed, "first": self.first}
+        chosen = {"sampler": self.sampler, "scheduler": self.used_scheduler, "seed": self.seed, "first": self.first}
         judged = {"metric": self.metric, "against": self.against, "constraints": self.constraints}
         recipe = result_bearing(self.base_recipe)
         return canonical_json({"recipe": recipe, "space": walk, "chosen": chosen, "judged": judged})
@@ -302,8 +284,9 @@ def _check_fields(search: Search) -> None:
         raise StudyError(f"against = {brief(search.against)}: a tuple of metrics or costs, such as ('num_params',)")
     for name in search.against:
         check_word("against", name, (*(each for each in search.metrics if each != search.metric), *COSTS))
-    for what in ("sampler", "scheduler"):
-        _check_named(what, getattr(search, what))
+    _check_named("sampler", search.sampler)
+    if search.scheduler != "":
+        _check_named("scheduler", search.scheduler)
     _check_numbers(search)
     _check_confirmation(search)
     for what, wanted in (("constraints", "'peak_memory_mib < 2000',"), ("start", "{'optimizer.lr': 0.1},")):
@@ -350,7 +333,7 @@ def _check_numbers(search: Search) -> None:
             f"holdout = {brief(search.holdout)}: the share of the training split to judge trials on, from 0 to 0.5"
         )
     if not isinstance(search.budget, str):
-        raise StudyError(f"budget = {brief(search.budget)}: {_BUDGET_WORDS}")
+        raise StudyError(f"budget = {brief(search.budget)}: {BUDGET_WORDS}")
 
 
 def _check_confirmation(search: Search) -> None:
@@ -370,31 +353,3 @@ def _check_named(what: str, text: Any) -> None:
         written(text, what)
     except RecipeError as error:
         raise StudyError(str(error)) from None
-
-
-def _constraint(text: Any, metrics: Mapping[str, Metric]) -> Constraint:
-    found = _CONSTRAINT.fullmatch(text) if isinstance(text, str) else None
-    try:
-        bound = float(found[3]) if found else None
-    except ValueError:
-        bound = None
-    if found is None or bound is None:
-        raise StudyError(
-            f"the constraint {brief(text)}: write NAME < NUMBER or NAME > NUMBER, as 'peak_memory_mib < 2000'"
-        )
-    check_word("the constraint's", found[1], (*metrics, *COSTS))
-    return Constraint(found[1], is_upper="<" in found[2], bound=bound)
-
-
-_BUDGET_WORDS = "write an amount and a unit, such as '30 minutes', '2 hours' or '8 GPU-hours'"
-
-
-def _time_budget(text: str) -> TimeBudget:
-    found = _BUDGET.fullmatch(text)
-    try:
-        amount = float(found[1]) if found else 0.0
-    except ValueError:
-        amount = 0.0
-    if found is None or not amount > 0:
-        raise StudyError(f"budget = {text!r}: {_BUDGET_WORDS}")
-    return TimeBudget(amount * _SECONDS[found[3].lower().rstrip("s")], of_gpus=bool(found[2]))

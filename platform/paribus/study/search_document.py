@@ -26,6 +26,7 @@ def write_search(search: Search) -> str:
     plain: dict[str, Any] = {each.name: getattr(search, each.name) for each in fields(Search) if each.name not in apart}
     space = {path: domain_as_json(domain) for path, domain in search.domains}
     own = {name: facts_of(metric) for name, metric in search.own_metrics.items()}
+    plain["scheduler"] = search.used_scheduler  # another release may take another where none is given
     whole = {**plain, "base": search.final_recipe.model_dump(), "space": space, "own_metrics": own}
     return json.dumps(whole, indent=2, default=dict)
 

@@ -63,7 +63,7 @@ def compare(search: Search, curves: Curves, *, workers: int, repeats: int) -> li
         "random, top-K after 1 epoch": _random(search, top_k_trials(epochs, curves.num_epochs), "top_k"),
     }
     sign = search.primary.sign
-    rows = [compared(f"{search.sampler}, {search.scheduler}", search.trials, own, own, sign)]
+    rows = [compared(f"{search.sampler}, {search.used_scheduler}", search.trials, own, own, sign)]
     for name, rival in rivals.items():
         ends = ends_of(rival, curves, workers=workers, repeats=repeats)
         rows.append(compared(name, rival.trials, ends, own, sign))

@@ -53,7 +53,7 @@ def simulate_search(search: Search, curves: Curves, *, workers: int) -> SearchEn
 class _Simulation:
     def __init__(self, search: Search, curves: Curves) -> None:
         _check_epochs(search, curves)
-        scheduler = scheduler_of(search.scheduler)
+        scheduler = scheduler_of(search.used_scheduler)
         self.table = OnTable(sampler_of(search), search, curves)
         self.search, self.curves = replace(search, start=tuple(map(self.table.nearest, search.start))), curves
         search = self.search

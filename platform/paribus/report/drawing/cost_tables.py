@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from paribus.host.time_left import duration
-from paribus.report.costs import LOST, CostRow, Kind, StudyCost
+from paribus.report.costs import BEFORE, LOST, CostRow, Kind, StudyCost
 from paribus.report.drawing.tables import markdown_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def cost_display_rows(cost: StudyCost) -> list[dict[str, str]]:
 
 def _name(row: CostRow, several: bool) -> str:
     against = f" against {row.baseline}" if several and row.baseline else ""
-    return _WORDS.get(row.kind) or f"{row.name}{against}"
+    before = {"search": f"the search {row.name}", "tuning": f"tuning {row.name}"}.get(row.kind)
+    return before or _WORDS.get(row.kind) or f"{row.name}{against}"
 
 
 def cost_lines(cost: StudyCost) -> list[str]:
@@ -57,9 +58,11 @@ def cost_lines(cost: StudyCost) -> list[str]:
         whole += ", and no contrast is resolved"
     lost = cost.hours(*LOST)
     share = f"; {show_hours(lost, cost.unit)} of it came to nothing" if lost else ""
+    before = cost.hours(*BEFORE)
+    found = f"; {show_hours(before, cost.unit)} of it to find what is compared" if before else ""
     untimed = f"; {cost.untimed} trials of an earlier release tell no time" if cost.untimed else ""
     shared = "; a baseline's time is shared by the contrasts that rest on it" if _shared(cost) else ""
-    return [f"{whole}{share}{shared}{untimed}"]
+    return [f"{whole}{found}{share}{shared}{untimed}"]
 
 
 def _shared(cost: StudyCost) -> bool:

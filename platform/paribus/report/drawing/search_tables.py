@@ -19,13 +19,15 @@ GROUPS: Final = ("finished", "cut", "under way", "did not train", "no result")
 def group_of(each: Tried) -> str:
     """One of `GROUPS`."""
     if each.state == "failed":
-        return "no result" if each.outcome == "failed" else "did not train"
+        return "no result" if each.is_lost else "did not train"
     return {"finished": "finished", "stopped": "cut"}.get(each.state, "under way")
 
 
 def outcome_of(each: Tried) -> str:
     """The word for one setting: `diverged` says more than that it did not train."""
     if each.state == "failed":
+        if each.failure == "oom":
+            return "failed (out of memory)"
         return {"failed": "failed (no result)", None: "does not fit", "finished": "no value"}.get(
             each.outcome, str(each.outcome)
         )
@@ -48,13 +50,14 @@ def tried_text(report: SearchReport) -> str:
 
 
 def best_text(report: SearchReport) -> str:
-    """`best so far 91.0 % (#7 lr=0.1)`; "" where none was trained to its end."""
+    """`best of what the search saw: top-1 91.0 % (#7 lr=0.1)`; "" where none was trained to its end."""
     if not report.best:
         return ""
     search, each = report.search, report.best[0]
     value = f"{search.primary.show(each.metrics[search.metric])} {search.primary.of_level}".rstrip()
     so_far = "" if report.preview.walk.is_over else " so far"
-    return f"best {search.primary.short}{so_far} {value} (#{each.number} {search.arm_of(each.levels).name})"
+    shown = f"{search.primary.short} {value} (#{each.number} {search.arm_of(each.levels).name})"
+    return f"best of what the search saw{so_far}: {shown}"
 
 
 def setting_rows(report: SearchReport) -> list[dict[str, Any]]:
@@ -116,8 +119,8 @@ def rung_rows(report: SearchReport) -> list[dict[str, Any]]:
 
 def confirmed_rows(report: SearchReport) -> list[dict[str, Any]]:
     """What the search saw of each setting that was confirmed, and what stood up."""
-    metric, rows = report.search.primary, []
-    for each in report.confirmed():
+    metric, rows, found = report.search.primary, [], report.confirmed()
+    for each in found:
         gain = "" if each.gain is None else metric.show(each.gain, "+")
         if each.interval:
             gain += f" [{metric.show(each.interval[0], '+')}, {metric.show(each.interval[1], '+')}]"
@@ -135,6 +138,7 @@ def confirmed_rows(report: SearchReport) -> list[dict[str, Any]]:
                 else metric.show(each.confirmed),
                 f"over the baseline, afresh ({metric.unit})": gain,
                 "n": each.n,
+                **({"against it": " and ".join(each.against)} if any(one.against for one in found) else {}),
             }
         )
     return rows
