@@ -10,16 +10,19 @@ from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
 from paribus.commands.study_verbs import check_places, printed, write_where_asked
 from paribus.engine.options import Options
+from paribus.engine.past_results import with_past
 from paribus.engine.search_preview import SearchPreview, make_search_preview, tried_row
 from paribus.execution.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say
+from paribus.report.chance import judged_when_read
 from paribus.report.search_report import SearchReport, search_report
 from paribus.report.search_texts import chosen_line, confirmed_lines, found_text, search_plan_text
 from paribus.study.designs import StudyError
 from paribus.study.search import Search
 from paribus.study.settings import settings_of
 from paribus.tracking.address import ledger_at
+from paribus.tracking.ledger import Ledger
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
@@ -38,6 +41,7 @@ def run(search: Search, options: Options) -> int:
         raise StudyError("--fresh is for replicates that were raised, and a search's confirmation is judged whole")
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
+        search = _with_past(search, uri)
         code = drive_search(search, options, uri)
         if code == 0 and search.confirm:
             found = reported(search, replace(options, ledger=uri))
@@ -121,8 +125,17 @@ def previewed(search: Search, options: Options, *, start: bool) -> SearchPreview
         ledger_at(home(), options.ledger, start=start) as uri,
         trials_and_curves(uri, home(), search.name, search.metric) as (records, curves),
     ):
+        search = _with_past(search, uri)
         note = "" if uri else "no ledger is up, so nothing counts as done (paribus up)"
         return make_search_preview(search, home(), records, curves, options, note=note)
+
+
+def _with_past(search: Search, uri: str | None) -> Search:
+    """The search with the past results that it is started from, if any."""
+    if not search.sources or uri is None:
+        return with_past(search, None)
+    with Ledger(uri, judge=judged_when_read(home())) as ledger:
+        return with_past(search, ledger)
 
 
 def reported(search: Search, options: Options) -> SearchReport:

@@ -21,6 +21,7 @@ from paribus.engine.walk import Tried, Walk, walk_of
 from paribus.recipe import Recipe
 from paribus.study.bounds import no_rungs
 from paribus.study.designs import StudyError
+from paribus.study.past import past_as_json
 from paribus.study.plan import Trial
 from paribus.study.power import Power, power_of_study
 from paribus.study.search import Search
@@ -82,6 +83,7 @@ class SearchPreview:
             "rungs": self.walk.scheduler.rungs_of(0, self.walk.epochs),
             "planned": self.walk.planned,
             "counts": self.counts(),
+            "past": past_as_json(search.past) if search.past else None,
             "confirm": {"settings": search.top, "replicates": search.confirm},
             "detectable": self.power.detectable if self.power else None,
             "worker_seconds": self.seconds_left,
@@ -132,6 +134,8 @@ def make_search_preview(
         return data_digest(recipe, home)
 
     check_variables()
+    if search.sources and search.past is None:
+        raise StudyError(f"{', '.join(search.sources)}: past results were not read: with_past(search, ledger) does")
     examples = [search.final_recipe, *search.examples]
     check_own_of(examples, f"search {search.name!r}")
     check_inputs(examples, home)
@@ -153,7 +157,12 @@ def make_search_preview(
         walk=walk,
         records=own,
         stale=() if options.redo else stale,
-        notes=(*([note] if note else []), *_notes(walk, size), *scheduler.notes(epochs, search.trials)),
+        notes=(
+            *([note] if note else []),
+            *(search.past.notes if search.past else ()),
+            *_notes(walk, size),
+            *scheduler.notes(epochs, search.trials),
+        ),
         power=power,
         digest=digest,
     )

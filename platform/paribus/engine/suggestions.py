@@ -39,4 +39,5 @@ def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
     if number < len(search.first):
         return "the baseline comes first" if search.is_baseline(each.levels) else "named in start="
     told = sum(one.state in ("finished", "stopped", "failed") for one in walk.tried.values())
-    return f"{search.sampler} proposes it, told of {told} trials that ended and {known - told} under way"
+    past = f", and of {len(walk.past)} past results" if walk.past else ""
+    return f"{search.sampler} proposes it, told of {told} trials that ended and {known - told} under way{past}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Literal
 
+from paribus.engine.past_fit import told_of
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.schedulers import Scheduler, Standing
 from paribus.recipe import RecipeError
@@ -92,6 +93,8 @@ class Walk:
         self._standing = Standing(scheduler, epochs=epochs, planned=self.planned)
         # Kept beside `tried`, which may be of ten thousand: what the sampler is told, and who is in which state.
         self._told: dict[int, Told] = {}
+        # What it learns from beside its own trials, and never counts among them.
+        self.past = told_of(search)
         self._free = 0
         self._in: dict[State, set[int]] = {state: set() for state in _TOLD}
 
@@ -274,8 +277,8 @@ class Walk:
             return Proposal(self.search.first[number])
         # Where a driver was killed, one that it had proposed may be missing among later ones: it is proposed again.
         if number == len(self._told):
-            return self.sampler.propose(number, list(self._told.values()))
-        return self.sampler.propose(number, [each for each in self.told() if each.number < number])
+            return self.sampler.propose(number, [*self.past, *self._told.values()])
+        return self.sampler.propose(number, [*self.past, *(each for each in self.told() if each.number < number)])
 
     def _go(self, number: int, *, is_new: bool) -> Go:
         self._put(replace(self.tried[number], state="running"))

@@ -39,6 +39,7 @@ def search_plan_text(preview: SearchPreview) -> str:
     lines += [f"  space {path}: {domain}" for path, domain in search.domains]
     lines += [f"  fixed {path} = {level}" for path, level in search.fixed.items()]
     lines += [f"  keeps {text}" for text in search.constraints]
+    lines += [f"  {line}" for line in (search.past.lines() if search.past else ())]
     lines += _rungs(preview)
     lines += _confirmation(preview)
     lines.append(f"  costs {_cost(preview)}")
@@ -60,6 +61,7 @@ def found_text(report: SearchReport) -> str:
     search, walk = report.search, report.preview.walk
     outcomes = ", ".join(f"{count} {word}" for word, count in sorted(report.outcomes.items()))
     lines = [f"{report.preview.title}: {len(report.tried)} settings tried ({outcomes})"]
+    lines += [f"  {line}" for line in (search.past.lines() if search.past else ())]
     if walk.ended_by:
         lines.append(f"  ended after {walk.planned} settings: {walk.ended_by}")
     if not report.best:

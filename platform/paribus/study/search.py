@@ -28,6 +28,7 @@ from paribus.study.checks import check_name, check_word, is_number, is_whole
 from paribus.study.designs import StudyError
 from paribus.study.domains import Domain
 from paribus.study.own_metrics import known_metrics, with_own
+from paribus.study.past import FORMS, Past, check_source
 from paribus.study.space import Levels, Space, check_fixed, levels_of
 from paribus.study.study import Study
 from paribus.study.words import Arm, Level
@@ -69,7 +70,8 @@ class Search:
         constraints: bounds on results, such as `"peak_memory_mib < 2000"`.
         holdout: share of the training split that the search is judged on.
         margin, alpha: of the confirmation, as of a study.
-        start: settings that are tried first, after the baseline.
+        start: settings that are tried first, after the baseline; and where past results are that the sampler learns
+            from: `"search:NAME"`, `"study:NAME"` or a CSV file, with columns named by paths and one for the metric.
 
     Raises:
         StudyError: a number, word or range that cannot be. RecipeError: a path or level that the recipe does not admit.
@@ -93,20 +95,24 @@ class Search:
     margin: float = 0.5
     alpha: float = 0.05
     seed: int = 0
-    start: Sequence[Mapping[str, Level]] = ()
+    start: Sequence[Mapping[str, Level] | str] | str = ()
     question: str = ""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
+    # What `start` names, as it was read when the search began; None: it has not been read, or names none.
+    past: Past | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._find_metrics()
+        if isinstance(self.start, str):
+            object.__setattr__(self, "start", (self.start,))
         _check_fields(self)
         object.__setattr__(self, "fixed", dict(self.fixed))
         object.__setattr__(self, "against", tuple(self.against))
         object.__setattr__(self, "constraints", tuple(self.constraints))
-        object.__setattr__(self, "start", tuple(dict(levels) for levels in self.start))
+        object.__setattr__(self, "start", tuple(one if isinstance(one, str) else dict(one) for one in self.start))
         if clash := set(self.space) & set(self.fixed):
             raise StudyError(f"{min(clash)!r} is in the space and is fixed: drop one of the two")
-        for levels in self.start:
+        for levels in self.start_settings:
             if fault := self.domains.fault(levels):
                 raise StudyError(f"start has {brief(dict(levels))}: {fault}")
         self.bounds, self.seconds  # noqa: B018 - they raise where their text is none
@@ -173,6 +179,7 @@ class Search:
         """All that decides which trials there are but their number: of what the settings' digest is made."""
         walk = {path: str(domain) for path, domain in self.domains}
         chosen = {"sampler": self.sampler, "scheduler": self.used_scheduler, "seed": self.seed, "first": self.first}
+        chosen |= {"past": self.sources} if self.sources else {}
         judged = {"metric": self.metric, "against": self.against, "constraints": self.constraints}
         recipe = result_bearing(self.base_recipe)
         return canonical_json({"recipe": recipe, "space": walk, "chosen": chosen, "judged": judged})
@@ -198,7 +205,17 @@ class Search:
     def first(self) -> tuple[Levels, ...]:
         """What is tried before the sampler is asked: the baseline, where the space has it, and what to start from."""
         known = () if self.baseline_setting is None else (self.baseline_setting,)
-        return (*known, *(levels for levels in self.start if levels not in known))
+        return (*known, *(levels for levels in self.start_settings if levels not in known))
+
+    @property
+    def start_settings(self) -> tuple[Levels, ...]:
+        """The settings of `start`."""
+        return tuple(one for one in self.start if not isinstance(one, str))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where the past results are that `start` names."""
+        return tuple(one for one in self.start if isinstance(one, str))
 
     def content_of(self, levels: Levels) -> str:
         """What makes two settings the same training."""
@@ -292,10 +309,14 @@ def _check_fields(search: Search) -> None:
     for what, wanted in (("constraints", "'peak_memory_mib < 2000',"), ("start", "{'optimizer.lr': 0.1},")):
         if not isinstance(getattr(search, what), (tuple, list)):
             raise StudyError(f"{what} = {brief(getattr(search, what))}: give a tuple, such as ({wanted})")
-    if not all(isinstance(levels, Mapping) for levels in search.start):
-        raise StudyError(
-            f"start = {brief(search.start)}: settings map paths to levels, such as {{'optimizer.lr': 0.1}}"
-        )
+    for one in search.start:
+        if isinstance(one, str):
+            check_source(one, search.name)
+        elif not isinstance(one, Mapping):
+            raise StudyError(
+                f"start = {brief(search.start)}: settings map paths to levels, such as {{'optimizer.lr': 0.1}}, and "
+                f"past results are {FORMS}"
+            )
 
 
 def _check_recipes(search: Search) -> None:

@@ -11,6 +11,7 @@ from paribus.recipe.components.recorded import Recorded, as_recorded
 from paribus.study.designs import StudyError
 from paribus.study.domains import domain_as_json, domain_from_json
 from paribus.study.own_metrics import facts_of, told_metric
+from paribus.study.past import past_as_json, past_from_json
 from paribus.study.search import Search
 from paribus.study.words import level_from_json
 
@@ -22,12 +23,13 @@ TUNING_DESIGN = "tuning"
 
 def write_search(search: Search) -> str:
     """The search as JSON; its base is written out whole, because presets may change."""
-    apart = ("base", "space", "own_metrics")
+    apart = ("base", "space", "own_metrics", "past")
     plain: dict[str, Any] = {each.name: getattr(search, each.name) for each in fields(Search) if each.name not in apart}
     space = {path: domain_as_json(domain) for path, domain in search.domains}
     own = {name: facts_of(metric) for name, metric in search.own_metrics.items()}
     plain["scheduler"] = search.used_scheduler  # another release may take another where none is given
     whole = {**plain, "base": search.final_recipe.model_dump(), "space": space, "own_metrics": own}
+    whole |= {"past": past_as_json(search.past)} if search.past is not None else {}
     return json.dumps(whole, indent=2, default=dict)
 
 
@@ -60,8 +62,10 @@ def _search_of(document: dict[str, Any], recorded: Recorded | None) -> Search:
         "own_metrics": own,
         "fixed": _levels(document["fixed"]),
         "baseline": None if baseline is None else _levels(baseline),
-        "start": tuple(map(_levels, document["start"])),
+        "start": tuple(one if isinstance(one, str) else _levels(one) for one in document["start"]),
     }
+    if document.get("past") is not None:  # not in what earlier releases wrote
+        changed["past"] = past_from_json(document["past"])
     with as_recorded(recorded) if recorded is not None else nullcontext():
         return Search(**{**document, **changed, "base": Recipe.read(json.dumps(document["base"]))})
 

@@ -138,7 +138,8 @@ class OptunaSampler:
             params={path: _written(self.space.domains[path], told.levels[path]) for path in paths},
             distributions={path: self._distributions[path] for path in paths},
             intermediate_values=dict(told.seen),
-            system_attrs=dict(told.memory),
+            # To a genetic one what it did not propose itself is of the first generation.
+            system_attrs=dict(told.memory) if told.number >= 0 else {f"{self._make.__name__}:generation": 0},
             constraints=constraints,
         )
 

@@ -14,6 +14,7 @@ class Told:
     """One trial of a search, as far as a sampler learns from it.
 
     Args:
+        number: from 0; below 0 of results of elsewhere that the search learns from.
         values: of the objectives, turned so that larger is better; empty until it finished.
         state: `failed` is one that did not train (diverged, dead, stuck) or has no result; `stopped` one that a
             scheduler cut.

@@ -53,9 +53,11 @@ def simulate_search(search: Search, curves: Curves, *, workers: int) -> SearchEn
 class _Simulation:
     def __init__(self, search: Search, curves: Curves) -> None:
         _check_epochs(search, curves)
+        if search.sources:
+            raise StudyError(f"a simulation learns from no past results: leave {search.sources[0]!r} out of start")
         scheduler = scheduler_of(search.used_scheduler)
         self.table = OnTable(sampler_of(search), search, curves)
-        self.search, self.curves = replace(search, start=tuple(map(self.table.nearest, search.start))), curves
+        self.search, self.curves = replace(search, start=tuple(map(self.table.nearest, search.start_settings))), curves
         search = self.search
         self.walk = Walk(search, self.table, scheduler, 1 if isinstance(scheduler, FullBudget) else curves.num_epochs)
         self.epochs = 0
