@@ -132,6 +132,7 @@ def show_space(report: SearchReport) -> None:
     st.header("What was searched")
     lines = [f"`{path}`: {plain(str(domain))}" for path, domain in search.domains]
     lines += [f"keeps {plain(text)}" for text in search.constraints]
+    lines += [plain(line) for line in ((*search.past.lines(), *search.past.notes) if search.past else ())]
     st.markdown("\n".join(f"- {line}" for line in lines))
     fixed = ", ".join(f"{path} = {level}" for path, level in search.fixed.items())
     st.caption(

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shelf import Shelf
 from walked import Walker
 
-from paribus import Choice, Float, Int, Search
+from paribus import Choice, Float, Int, Search, Study
 from paribus.engine.options import Options
 from paribus.engine.past_results import LEARNING, with_past
 from paribus.engine.samplers.known import sampler_of
@@ -253,6 +254,33 @@ def test_results_of_the_ledger_are_read_once_and_the_walk_goes_on_with_them(
     away = with_past(unread, None)
     assert away.past is not None
     assert "no ledger is up" in away.past.notes[0]
+
+
+@pytest.mark.cluster
+def test_a_study_leaves_each_of_its_trials_that_fits_and_it_is_said_that_they_are_of_the_evaluation_split(
+    shelf: Shelf,
+) -> None:
+    study = Study(
+        name="past_width",
+        factors={"optimizer.lr": (0.02, 0.2), "model.depth": (10, 16)},
+        baseline={"optimizer.lr": 0.02, "model.depth": 10},
+        fixed={"budget": "3 epochs"},
+        replicates=2,
+    )
+    shelf.fill(study, lambda trial: "failed" if (trial.replicate, trial.recipe.optimizer.lr) == (2, 0.2) else 81.5)
+    shelf.opened(study)
+    rate = {"optimizer.lr": Float(1e-3, 1.0, log=True)}
+    fixed = {"budget": "3 epochs", "model.depth": 16}
+    with Ledger(shelf.uri) as ledger:
+        made = with_past(search("study:past_width", name="past_rate", space=rate, fixed=fixed), ledger)
+    assert made.past is not None
+    assert sorted(str(row.levels["optimizer.lr"]) for row in made.past.rows) == ["0.02", "0.02", "0.2"]
+    assert all(row.metrics == {"top1": 81.5} for row in made.past.rows)
+    assert {why: count for (_, why), count in made.past.left_out.items()} == {
+        "without a result": 2,
+        "model.depth = 10 and not 16": 3,
+    }
+    assert any("was judged on the evaluation split, as the confirmation is" in note for note in made.past.notes)
 
 
 def _value(levels: Levels) -> float | str:

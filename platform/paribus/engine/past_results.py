@@ -111,7 +111,8 @@ def _read_ledger(source: str, ledger: Ledger, found: Gathered) -> None:
     documents = {run.run_id: _document(run, ledger) for run in runs}
     for document in documents.values():
         _check_sign(source, document, found.search)
-    for record in ledger.trials(name):
+    # By what they are: clocks tell of two that began together now this one first, and now the other.
+    for record in sorted(ledger.trials(name), key=lambda each: each.trial_id):
         _add(source, record, documents.get(record.parent), found)
 
 
