@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from paribus.engine.samplers.known import sampler_of
-from paribus.engine.schedulers import FullBudget, scheduler_of
+from paribus.engine.schedulers import FullBudget, Pbt, scheduler_of
 from paribus.engine.simulation.curves import Curves
 from paribus.engine.simulation.on_table import OnTable
 from paribus.engine.walk import Go, Walk
@@ -54,6 +54,11 @@ class _Simulation:
     def __init__(self, search: Search, curves: Curves) -> None:
         _check_epochs(search, curves)
         scheduler = scheduler_of(search.scheduler)
+        if isinstance(scheduler, Pbt):
+            raise StudyError(
+                f"scheduler = {search.scheduler!r}: the table has settings that were trained from their start, and "
+                "none that went on from another one's checkpoint: simulate another scheduler"
+            )
         self.table = OnTable(sampler_of(search), search, curves)
         self.search, self.curves = replace(search, start=tuple(map(self.table.nearest, search.start))), curves
         search = self.search

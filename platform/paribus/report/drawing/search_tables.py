@@ -9,6 +9,7 @@ from paribus.engine.walk import Tried
 from paribus.report.export import rows_as_csv
 from paribus.report.search_report import SearchReport
 from paribus.study.domains import Choice, Domain
+from paribus.study.population import is_population
 from paribus.study.search import Search
 from paribus.study.words import show_level
 
@@ -71,6 +72,7 @@ def setting_rows(report: SearchReport) -> list[dict[str, Any]]:
             {
                 "#": each.number,
                 "state": outcome_of(each),
+                **({"goes on from": each.parent} if is_population(search.scheduler) else {}),
                 **{names[path]: _shown(each, path, domain) for path, domain in search.domains},
                 f"{metric.short} ({metric.of_level})".replace(" ()", ""): value_of(each, search) if whole else None,
                 **{head: each.metrics.get(name) if whole else None for name, head in others},
