@@ -84,6 +84,15 @@ def test_what_is_perturbed_is_a_setting_of_the_space_and_always_the_same_one() -
     assert all(perturbed(levels, space, 0.0, draw_of(1, n))["optimizer.lr"] in (0.08, 0.12) for n in range(20))
 
 
+def test_a_choice_that_is_false_or_zero_takes_steps_like_any_other() -> None:
+    space = Space({"optimizer.nesterov": Choice(True, False), "augment.cutout": Choice(0, 2, 4)}, preset("digits"))
+    found = [
+        perturbed({"optimizer.nesterov": False, "augment.cutout": 0}, space, 0.0, draw_of(number))
+        for number in range(9)
+    ]
+    assert found == [{"optimizer.nesterov": True, "augment.cutout": 2}] * 9
+
+
 def test_each_generation_is_trained_from_the_one_before_and_the_last_to_its_end() -> None:
     walk = population(search())
     taken = list(steps(walk))
@@ -276,6 +285,7 @@ def test_a_trials_id_tells_where_it_comes_from_and_no_study_has_it() -> None:
         ({"sampler": "tpe"}, "'tpe' learns from results"),
         ({"confirm": 5}, "a study trains one setting from its start, so nothing of it can be confirmed"),
         ({"budget": "30 minutes"}, "trains all of its generations or nothing to its end"),
+        ({"start": [{"optimizer.lr": 0.01 * n, "optimizer.nesterov": True} for n in range(1, 7)]}, "name 7 settings"),
         ({"trials": 2}, "quantile = 0.34 of 2 members is less than one"),
         ({"scheduler": "pbt(interval=4)"}, "interval = 4 does not cut 9 epochs into generations"),
         ({"scheduler": "pbt(interval=9)"}, "two at least: take 1, 3"),

@@ -29,6 +29,11 @@ def check_population(search: Search, size: int | None, home: Path) -> None:
             f"the space has {size} settings, and the population {search.trials} members: give trials={size} or less, "
             "or take the sampler 'sobol', which draws some twice"
         )
+    if len(search.first) > search.trials:
+        raise StudyError(
+            f"the baseline and start= name {len(search.first)} settings, and the population has {search.trials} "
+            f"members: give trials={len(search.first)} or more"
+        )
     if search.confirm:
         raise StudyError(
             f"confirm = {search.confirm}: what {POPULATION!r} finds is a schedule of settings and the weights that it "

@@ -30,8 +30,9 @@ def perturbed(levels: Levels, space: Space, resample: float, draw: Draw) -> dict
     for path, domain in space:
         if not space.asks(path, chosen):
             continue
-        # Zero times anything is zero: by steps such a field would never move.
-        is_anew = path not in levels or levels[path] == 0 or draw(f"resample {path}") < resample
+        # Zero times anything is zero: by steps such a number would never move.
+        is_stuck = not isinstance(domain, Choice) and levels.get(path) == 0
+        is_anew = path not in levels or is_stuck or draw(f"resample {path}") < resample
         chosen[path] = (
             domain.at(draw(f"level {path}")) if is_anew else stepped(domain, levels[path], draw(f"step {path}") < 0.5)
         )
