@@ -20,6 +20,7 @@ from paribus.engine.search_records import own_records, trial_of, tried_of
 from paribus.engine.suggestions import suggestions
 from paribus.engine.walk import Go, Tried
 from paribus.recipe import preset
+from paribus.shards.catalog import data_digest
 from paribus.study import StudyError
 from paribus.study.settings import settings_of
 from paribus.study.space import Levels, Space
@@ -306,6 +307,17 @@ def test_what_a_population_cannot_do_is_refused_before_anything_is_trained(
     with pytest.raises(StudyError) as refused:
         make_search_preview(search(**fields), tmp_path, [], lambda own: {}, Options())
     assert sentence in str(refused.value)
+
+
+def test_members_from_which_others_have_gone_on_are_not_trained_again(tmp_path: Path) -> None:
+    made = search(space={"optimizer.lr": RATE["optimizer.lr"]})
+    walk = population(made)
+    list(steps(walk))
+    records = recorded(made, walk.tried, data_digest(made.base_recipe, tmp_path))  # of code that is not here
+    stale = make_search_preview(made, tmp_path, records, lambda own: {}, Options())
+    assert len(stale.stale) == 18
+    with pytest.raises(StudyError, match=r"have gone on from the 18 trials of other code\. Give"):
+        make_search_preview(made, tmp_path, records, lambda own: {}, Options(redo=True))
 
 
 def test_fields_that_leave_a_checkpoint_its_form_can_be_searched(tmp_path: Path) -> None:

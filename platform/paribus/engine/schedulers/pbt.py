@@ -92,6 +92,6 @@ class Pbt(Scheduler):
         count = self.replaced(members)
         best = [each for each in order[:count] if math.isfinite(values[each])] or order[:1]
         worst = [*order, *(each for each in range(members) if each not in values)][-count:]
-        if member in best or (member in values and member not in worst):
+        if member in values and member not in worst:
             return member
         return best[int(draw("donor") * len(best))]
