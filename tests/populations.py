@@ -70,8 +70,8 @@ def cut(walk: Population) -> None:
         walk.cut(number, reason)
 
 
-def recorded(made: Search, tried: Mapping[int, Tried], digest: str) -> list[TrialRecord]:
-    """What the ledger has of these trials, read back from MLflow's form."""
+def recorded(made: Search, tried: Mapping[int, Tried], digest: str, *, is_over: bool = False) -> list[TrialRecord]:
+    """What the ledger has of these trials, read back from MLflow's form; whoever was stopped is told so at the end."""
     ids: dict[int, str] = {}
     found = []
     for number, each in sorted(tried.items()):
@@ -89,7 +89,7 @@ def recorded(made: Search, tried: Mapping[int, Tried], digest: str) -> list[Tria
             replicate=trial.replicate,
             run_id=f"run-{number}",
             lineage=lineage,
-            outcome="finished" if each.state == "finished" else None,
+            outcome=each.outcome if is_over or each.state == "finished" else None,
             metrics=each.metrics,
         )
         found.append(from_mlflow(to_mlflow(record)))

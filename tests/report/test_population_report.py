@@ -10,7 +10,8 @@ from populations import population, recorded, search, steps
 
 from paribus.engine.options import Options
 from paribus.engine.search_preview import SearchPreview, make_search_preview
-from paribus.report.drawing.search_tables import setting_rows, settings_csv
+from paribus.report.drawing.search_figures import history_figure, rungs_figure
+from paribus.report.drawing.search_tables import rung_rows, setting_rows, settings_csv, tried_text
 from paribus.report.search_report import search_markdown, search_report
 from paribus.report.search_texts import found_text, search_plan_text
 from paribus.shards.catalog import data_digest
@@ -21,7 +22,7 @@ def previewed(home: Path, count: int = 18) -> SearchPreview:
     made = search(space={"optimizer.lr": search().space["optimizer.lr"]})
     walk = population(made)
     list(steps(walk))
-    records = recorded(made, walk.tried, data_digest(made.base_recipe, home))[:count]
+    records = recorded(made, walk.tried, data_digest(made.base_recipe, home), is_over=count == 18)[:count]
     curves = {f"run-{number}": each.seen for number, each in walk.tried.items()}
     return make_search_preview(made, home, records, lambda own: curves, Options(accept_code=True))
 
@@ -54,7 +55,16 @@ def test_data_tables_and_exports_say_from_whom_each_trial_went_on(tmp_path: Path
     assert [row["goes_on_from"] for row in told["trials"]] == parents
     assert [row["generation"] for row in told["trials"]] == [1] * 6 + [2] * 6 + [3] * 6
     assert set(told["lineage"]) == {each.number for each in report.best}
-    assert [row["goes on from"] for row in setting_rows(report)] == parents
+    rows = setting_rows(report)
+    assert [row["goes on from"] for row in rows] == parents
+    assert [row["state"] for row in rows] == ["generation done"] * 12 + ["finished"] * 6, "nobody was cut short"
+    assert tried_text(report) == "18 of 18 settings tried: 6 finished, 12 generation done"
+    assert [(row["after epoch"], row["generation done here"]) for row in rung_rows(report)] == [(3, 6), (6, 6), (9, 0)]
+    figure = rungs_figure(report)
+    assert figure is not None
+    assert {trace.name for trace in figure.data} == {"finished", "generation done"}
+    assert figure.layout.title.text == "Every trial to the end of its generation"
+    assert history_figure(report).data
     exported = list(csv.DictReader(io.StringIO(settings_csv(report))))
     assert [row["goes_on_from"] for row in exported] == ["" if each is None else str(each) for each in parents]
 
