@@ -46,7 +46,8 @@ def stepped(domain: Domain, level: Level, is_down: bool) -> Level:
         beside = [index for index in (at - 1, at + 1) if 0 <= index < len(domain.options)]
         return domain.options[beside[0 if is_down else -1]] if beside else level
     assert isinstance(level, (int, float))
-    wanted = min(max(level * FACTORS[0 if is_down else 1], domain.low), domain.high)
+    wanted = level * FACTORS[0 if is_down else 1]
+    # What is above the range, or below it, is read as its end.
     return domain.read(wanted) if domain.step is None else _on_grid(domain, level, wanted)
 
 
