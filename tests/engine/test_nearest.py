@@ -45,6 +45,12 @@ def like(name: str, **fields: Any) -> Study:
     return STUDY.vary(name=name, **fields)
 
 
+def test_members_of_a_population_are_no_replicates_of_each_other() -> None:
+    """They share what they were before, and the settings they ended at are not all that they were trained at."""
+    members = told(like("near"), (5, 6, 7, 8), (5, 7, 9, 11), lineage={"parent": 3, "trial": "x", "epochs": 2})
+    assert nearest_spread(STUDY, members) is None
+
+
 def test_the_study_whose_recipe_differs_least_gives_the_spread_of_its_paired_differences() -> None:
     far = told(like("far", fixed={"optimizer.lr": 0.2, "budget.amount": 9.0}), STEADY, WILD)
     near = told(like("near", fixed={"budget.amount": 9.0}), (5, 6, 7, 8), (5, 7, 9, 11))

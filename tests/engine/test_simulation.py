@@ -186,6 +186,7 @@ def test_rivals_have_as_many_epochs(curves: Curves) -> None:
             "no setting of the table small.parquet lies in the space of 's'",
         ),
         ({"space": {"optimizer.momentum": Float(0.2, 0.3)}}, "'optimizer.momentum' is not set"),
+        ({"scheduler": "pbt"}, "trained from their start, and none that went on from another one's checkpoint"),
     ],
 )
 def test_a_search_that_the_table_does_not_fit_is_told_why(curves: Curves, fields: Any, sentence: str) -> None:

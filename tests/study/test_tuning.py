@@ -34,6 +34,12 @@ def test_every_arm_is_tuned_by_as_much_on_data_and_seeds_that_the_judgement_neve
     assert settings_of(searches[0]).digest != settings_of(searches[1]).digest
 
 
+def test_no_arm_is_tuned_by_a_schedule_of_settings() -> None:
+    made = study(tuning=Tuning(trials=8, sampler="random", scheduler="pbt"))
+    with pytest.raises(StudyError, match="an arm is judged at one setting: take another scheduler"):
+        search_of(made, made.arms[0])
+
+
 def test_the_tuned_study_trains_each_arm_at_its_own_setting_and_compares_the_same_arms() -> None:
     plain = study()
     found = {plain.arms[0]: {"optimizer.lr": 0.5}, plain.arms[1]: {"optimizer.lr": 0.02}}

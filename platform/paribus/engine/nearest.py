@@ -111,7 +111,8 @@ def _arms(records: Sequence[TrialRecord], metric: str) -> list[_Arm]:
     """The recipes of which three replicates or more have the metric, the newest first."""
     found: dict[tuple[str, str], _Arm] = {}
     for record in records:
-        if record.outcome != "finished" or metric not in record.metrics:
+        # Members of a population descend from each other, and were trained at more settings than their last one.
+        if record.outcome != "finished" or metric not in record.metrics or record.lineage:
             continue
         arm = found.setdefault((record.parent, record.arm_name), _Arm(record.study, record.parent, record.params))
         arm.values[str(sorted(record.seeds.items()))] = record.metrics[metric]

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from paribus.engine.population import walk_of
 from paribus.engine.samplers.drawn import Random
 from paribus.engine.search_preview import CurvesOf, SearchPreview, scheduled
 from paribus.engine.search_records import tried_of
-from paribus.engine.walk import Tried, walk_of
+from paribus.engine.walk import Tried
 from paribus.study.search import Search
 from paribus.study.settings import Settings
 from paribus.tracking.trials.record import TrialRecord

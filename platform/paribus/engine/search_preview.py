@@ -11,18 +11,21 @@ from typing import Any
 
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
+from paribus.engine.population import walk_of
+from paribus.engine.population_checks import check_population, check_redo
 from paribus.engine.preview import check_own_of, num_eval_of
 from paribus.engine.samplers.known import sampler_of
-from paribus.engine.schedulers import Scheduler, scheduler_of
+from paribus.engine.schedulers import Pbt, Scheduler, scheduler_of
 from paribus.engine.schedulers.halving import Halving
 from paribus.engine.search_records import Curves, begun_anew, own_records, trial_of, tried_of
 from paribus.engine.variables import check_variables
-from paribus.engine.walk import Tried, Walk, walk_of
+from paribus.engine.walk import Tried, Walk
 from paribus.recipe import Recipe
 from paribus.study.bounds import no_rungs
 from paribus.study.designs import StudyError
 from paribus.study.past import past_as_json
 from paribus.study.plan import Trial
+from paribus.study.population import is_population
 from paribus.study.power import Power, power_of_study
 from paribus.study.search import Search
 from paribus.study.settings import Settings, settings_of
@@ -52,9 +55,9 @@ class SearchPreview:
         """The search's name, and its settings where they are others than its file's."""
         return self.settings.title(self.search.name)
 
-    def trial(self, number: int, levels: Levels) -> Trial:
-        """The trial of that number at these levels."""
-        return trial_of(self.search, number, levels, self.digest)
+    def trial(self, number: int, levels: Levels, parent: str = "") -> Trial:
+        """The trial of that number at these levels, which goes on from the one with the id `parent`, if any."""
+        return trial_of(self.search, number, levels, self.digest, parent)
 
     def counts(self) -> dict[str, int]:
         """How many trials are in which state; those that have not begun are `to come`."""
@@ -107,7 +110,13 @@ def tried_row(each: Tried, search: Search) -> dict[str, Any]:
         "last_seen": last,
         "seconds": each.seconds,
         "reason": each.reason,
+        **(_descent(each, search) if is_population(search.scheduler) else {}),
     }
+
+
+def _descent(each: Tried, search: Search) -> dict[str, Any]:
+    """Where a member of a population comes from."""
+    return {"generation": each.number // search.trials + 1, "goes_on_from": each.parent}
 
 
 def make_search_preview(
@@ -143,12 +152,16 @@ def make_search_preview(
     sampler = sampler_of(search)
     size = search.domains.size()
     power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
-    scheduler.check(epochs, min(search.trials, size or search.trials))
+    is_one = isinstance(scheduler, Pbt)  # whose members may be equal at first
+    scheduler.check(epochs, search.trials if is_one else min(search.trials, size or search.trials))
+    if is_one:
+        check_population(search, size, home)
     own = own_records(search, records or (), digest)
     stale = () if options.accept_code else _stale(search, own)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
     tried = tried_of(own, seen, scheduler, epochs, again=again)
     if options.redo:
+        check_redo(search, stale)
         tried = [begun_anew(each) if each.number in stale else each for each in tried]
     walk = walk_of(search, epochs, sampler, scheduler, tried)
     return SearchPreview(

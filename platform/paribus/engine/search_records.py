@@ -11,6 +11,7 @@ from paribus.engine.schedulers import Scheduler
 from paribus.engine.walk import OF_THE_SETTING, State, Tried
 from paribus.recipe import Recipe, RecipeError, trial_id
 from paribus.study.plan import Trial
+from paribus.study.population import lineage_of
 from paribus.study.search import Search
 from paribus.study.space import Levels
 from paribus.tracking.trials.record import TrialRecord
@@ -19,9 +20,13 @@ from paribus.tracking.trials.record import TrialRecord
 Curves = Mapping[str, Mapping[int, float]]
 
 
-def trial_of(search: Search, number: int, levels: Levels, digest: Callable[[Recipe], str]) -> Trial:
-    """Trial `number` (from 0) of the search. Raises RecipeError where the levels do not fit each other."""
-    recipe, seeds = search.recipe_of(levels), search.seeds_of(number)
+def trial_of(search: Search, number: int, levels: Levels, digest: Callable[[Recipe], str], parent: str = "") -> Trial:
+    """Trial `number` (from 0) of the search, going on from the one with the id `parent`, if any.
+
+    Raises:
+        RecipeError: the levels do not fit each other.
+    """
+    recipe, seeds = search.recipe_of(levels), search.seeds_of(number, parent)
     name = trial_id(recipe, seeds, digest(recipe))
     return Trial(id=name, arm=search.arm_of(levels), replicate=number + 1, seeds=seeds, recipe=recipe)
 
@@ -29,17 +34,22 @@ def trial_of(search: Search, number: int, levels: Levels, digest: Callable[[Reci
 def own_records(
     search: Search, records: Iterable[TrialRecord], digest: Callable[[Recipe], str]
 ) -> dict[int, TrialRecord]:
-    """Those of the search's own trials, by number: what another walk or another space left there is none."""
+    """Those of the search's own trials, by number: what another walk or another space left there is none.
+
+    A trial that goes on from another one is its own where that one is, by whose id it is known.
+    """
     found: dict[int, TrialRecord] = {}
-    for record in records:
-        number, levels = record.replicate - 1, record.arm.as_dict()
+    for record in sorted(records, key=lambda each: (each.replicate, each.started_ms)):
+        number, levels, lineage = record.replicate - 1, record.arm.as_dict(), lineage_of(record.lineage)
         if number < 0 or search.domains.fault(levels):
             continue
+        if lineage and (lineage.parent not in found or found[lineage.parent].trial_id != lineage.trial):
+            continue
         try:
-            is_own = trial_of(search, number, levels, digest).id == record.trial_id
+            own = trial_of(search, number, levels, digest, lineage.trial if lineage else "")
         except RecipeError:
             continue
-        if is_own:
+        if own.id == record.trial_id:
             found[number] = record
     return found
 
@@ -73,6 +83,7 @@ def _tried(
         seconds=sum(max(0, each.ended_ms - each.started_ms) for each in record.attempts.values()) / 1000,
         reason=record.reason,
         failure=record.failure,
+        parent=lineage.parent if (lineage := lineage_of(record.lineage)) else None,
     )
 
 
@@ -87,7 +98,11 @@ def _state(
         case "failed" if again and record.failure not in OF_THE_SETTING:
             return "interrupted"
         case None:
-            reached = max(curve, default=0)
-            return "paused" if reached in scheduler.rungs_of(number, epochs)[:-1] else "interrupted"
+            reached, lineage = max(curve, default=0), lineage_of(record.lineage)
+            # Where a trial goes on from another one, its curve begins with the end of that one's.
+            is_there = (
+                reached > (lineage.epochs if lineage else 0) and reached in scheduler.rungs_of(number, epochs)[:-1]
+            )
+            return "paused" if is_there else "interrupted"
         case _:
             return "failed"

@@ -31,6 +31,9 @@ def suggestions(walk: Walk, number: int) -> list[Suggestion]:
 
 def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
     search, each = walk.search, walk.tried[number]
+    if each.parent is not None and is_new:
+        how = "as it is" if each.levels == walk.tried[each.parent].levels else "perturbed"
+        return f"generation {number // search.trials + 1} goes on from #{each.parent}, {how}"
     if not is_new:
         reached = max(each.seen, default=0)
         if reached:

@@ -46,6 +46,7 @@ class Tried:
         seconds: of a worker, over all attempts.
         reason: why it failed or was cut.
         failure: the class of a failure without a result.
+        parent: of a population: the number of the trial from whose checkpoint it goes on; None: it starts afresh.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Tried:
     seconds: float = 0.0
     reason: str = ""
     failure: FailureClass | None = None
+    parent: int | None = None
 
     @property
     def is_lost(self) -> bool:
@@ -227,7 +229,8 @@ class Walk:
         """Whether every trial that there will be has ended, as a walk with what is known would say."""
         if self._in["running"]:
             return False
-        other = walk_of(self.search, self.epochs, self.sampler, self.scheduler, self.tried.values())
+        other = type(self)(self.search, self.sampler, self.scheduler, self.epochs)
+        other.restore(self.tried.values())
         for number, reason in other.hopeless().items():
             other.cut(number, reason)
         return other.next() == "over"
@@ -364,13 +367,6 @@ class Walk:
     def _turned(self, value: float) -> float:
         """Larger for better ones; what is no number is worse than all."""
         return -math.inf if math.isnan(value) else self.search.primary.sign * value
-
-
-def walk_of(search: Search, epochs: int, sampler: Sampler, scheduler: Scheduler, tried: Iterable[Tried]) -> Walk:
-    """The walk with what is known of it."""
-    walk = Walk(search, sampler, scheduler, epochs)
-    walk.restore(tried)
-    return walk
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from paribus.report.search_report import search_report
 from paribus.report.search_texts import found_text, search_plan_text, stale_search_text
 from paribus.study.designs import StudyError
 from paribus.study.plan import Step, Trial
+from paribus.study.population import Lineage
 from paribus.study.search import Search
 from paribus.study.search_document import DESIGN, TUNING_DESIGN
 from paribus.study.settings import Settings, settings_of
@@ -222,6 +224,8 @@ class Driven:
             self.walk.cut(number, reason)
             step = self._as_step(number, self._attempts.get(number, 1))
             self._cuts.append((step, reason, self._steps_done.get(number, 0)))
+            # At once, and not when it is written down: a population would keep a checkpoint a member and generation.
+            shutil.rmtree(self.context.folder_of(step), ignore_errors=True)
             self.ended[step.trial.id] = "stopped"
         return list(hopeless)
 
@@ -237,9 +241,7 @@ class Driven:
 
     def _as_step(self, number: int, attempt: int) -> Step:
         tried = self.walk.tried[number]
-        if number not in self._trials:
-            self._trials[number] = self.preview.trial(number, tried.levels)
-        trial = self._trials[number]
+        trial = self._trial(number)
         record = self.preview.records.get(number)
         memory = tried.proposal.memory if tried.proposal else {}
         return Step(
@@ -249,4 +251,26 @@ class Driven:
             run_id=record.run_id if record else None,
             code=trial_code(trial.recipe),
             proposal=json.dumps(memory) if memory else "",
+            lineage=self._lineage(tried.parent),
         )
+
+    def _trial(self, number: int) -> Trial:
+        if number not in self._trials:
+            tried = self.walk.tried[number]
+            parent = "" if tried.parent is None else self._id(tried.parent)
+            self._trials[number] = self.preview.trial(number, tried.levels, parent)
+        return self._trials[number]
+
+    def _id(self, number: int) -> str:
+        record = self.preview.records.get(number)
+        return record.trial_id if record else self._trial(number).id
+
+    def _lineage(self, parent: int | None) -> Lineage | None:
+        """Whose checkpoint a trial goes on from, and where that lies: by the code that the parent ran through."""
+        if parent is None:
+            return None
+        name, record = self._id(parent), self.preview.records.get(parent)
+        # What was handed out by now runs through today's code.
+        is_old = record is not None and name not in self._numbers
+        code = record.code if record and is_old else trial_code(self._trial(parent).recipe)
+        return Lineage(parent=parent, trial=name, code=code, epochs=self.walk.until(parent))

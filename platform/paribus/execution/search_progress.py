@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from paribus.execution.run_progress import MOST_REASON, RunProgress
 from paribus.host.time_left import duration, time_left
+from paribus.study.population import is_population
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
@@ -22,6 +23,11 @@ class SearchProgress(RunProgress):
         super().__init__(out)
         self._driven = driven
         self._begun_with = self._walk.num_ended
+
+    @property
+    def _ends(self) -> str:
+        """What a scheduler's end of a trial is called: the members of a population are not cut short by it."""
+        return "is done with" if is_population(self._driven.preview.search.scheduler) else "is cut"
 
     @property
     def _walk(self) -> Walk:
@@ -75,7 +81,7 @@ class SearchProgress(RunProgress):
     def _cuts(self, numbers: list[int]) -> None:
         """Say which others are cut by what just came in, and why."""
         for number in numbers:
-            self._say(f"        #{number} is cut: {self._walk.tried[number].reason}")
+            self._say(f"        #{number} {self._ends}: {self._walk.tried[number].reason}")
 
     def _line(self, number: int, word: str, shown: str) -> None:
         walk = self._walk

@@ -10,6 +10,7 @@ from paribus.engine.variables import CHECKPOINT_S, seconds
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
 from paribus.study.plan import Step, Trial
+from paribus.study.population import lineage_of
 from paribus.study.settings import Settings
 from paribus.study.words import arm_as_json, arm_from_json, column_names
 from paribus.tracking.trials.record import TrialRecord
@@ -39,7 +40,11 @@ class Context:
 
         By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
         """
-        return Path(self.home) / "checkpoints" / self.study / f"{step.trial.id}-{step.code}"
+        return self.folder(step.trial.id, step.code)
+
+    def folder(self, trial_id: str, code: str) -> Path:
+        """`folder_of` a trial by its id and its code."""
+        return Path(self.home) / "checkpoints" / self.study / f"{trial_id}-{code}"
 
 
 def context_of(study: str, home: Path, uri: str, settings: Settings) -> Context:
@@ -79,6 +84,7 @@ def encode(step: Step) -> str:
             "code": step.code,
             "until": step.until,
             "proposal": step.proposal,
+            "lineage": step.lineage.as_dict() if step.lineage else {},
         }
     )
 
@@ -94,7 +100,7 @@ def decode(text: str) -> Step:
         recipe=Recipe.read(json.dumps(fields["recipe"])),
     )
     told = {name: fields[name] for name in ("attempt", "run_id", "code", "until", "proposal")}
-    return Step(trial=trial, action="start", **told)
+    return Step(trial=trial, action="start", lineage=lineage_of(fields["lineage"]), **told)
 
 
 def record_of(step: Step, study: str) -> TrialRecord:
@@ -111,6 +117,7 @@ def record_of(step: Step, study: str) -> TrialRecord:
         seeds=trial.seeds.model_dump(),
         code=step.code,
         proposal=step.proposal,
+        lineage=step.lineage.as_dict() if step.lineage else {},
     )
 
 

@@ -43,6 +43,7 @@ _MAX_FEEDS = 4
 if TYPE_CHECKING:
     from paribus.data import Feed
     from paribus.data.sharing import Client
+    from paribus.study.population import Lineage
     from paribus.tracking import TrialLog
     from paribus.training import Epoch, Result
 
@@ -103,7 +104,8 @@ class TrialWorker(tune.Trainable):
         except Exception as error:  # a trial's fault must not take the worker down
             return self._fail(error)
         assert self._log is not None
-        if epoch.epoch == 1:
+        lineage = self._step.lineage
+        if epoch.epoch == (lineage.epochs if lineage else 1):
             self._log.update(replace(self._log.record, total_steps=epoch.num_steps))
         self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
         if epoch.warnings:
@@ -134,6 +136,8 @@ class TrialWorker(tune.Trainable):
 
         checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
         self._checkpoints = checkpoints
+        if self._step.lineage:
+            self._inherit(self._step.lineage)
         self._log = self._begin_log(attempt, checkpoints.newest_step())
         for crash in crash_log.before:
             self._log.artifact(f"crash-{crash.attempt}.txt", crash.text())
@@ -148,6 +152,22 @@ class TrialWorker(tune.Trainable):
         if self._step.until:
             checkpoints.pause_step = StepCounts.of(trial.recipe, feed).span(self._step.until - 1)[1]
         return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
+
+    def _inherit(self, lineage: Lineage) -> None:
+        """Go on from another trial's checkpoint, where there is none of this one yet."""
+        from paribus.training.checkpoints.inherited import inherit
+        from paribus.training.loop import StepCounts
+
+        trial = self._step.trial
+        feed = self._feed(trial)
+        inherit(
+            self._checkpoints,
+            self._context.folder(lineage.trial, lineage.code),
+            StepCounts.of(trial.recipe, feed).span(lineage.epochs - 1)[1],
+            trial.recipe,
+            trial.seeds,
+            feed,
+        )
 
     def _begin_log(self, attempt: int, resumed_step: int) -> TrialLog:
         from paribus.tracking.environment import processor, versions

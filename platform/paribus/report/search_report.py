@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from paribus.engine.population import Population
 from paribus.engine.search_preview import SearchPreview, tried_row
 from paribus.engine.walk import Tried
 from paribus.host.secrets import without_secrets
@@ -48,9 +50,12 @@ class SearchReport:
         return choose(self.search, self.best, self.confirmed(), self.confirmation)
 
     def recipe(self) -> Recipe | None:
-        """The recipe of what is `chosen`, as a study can take it for its base; None where nothing is."""
+        """The recipe of what is `chosen`, as a study can take it for its base; None where nothing is, and of a
+        population, whose best came about through several settings."""
         levels = self.chosen().levels
-        return None if levels is None else self.search.final_recipe.replace(levels)
+        if levels is None or isinstance(self.preview.walk, Population):
+            return None
+        return self.search.final_recipe.replace(levels)
 
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
@@ -76,7 +81,15 @@ class SearchReport:
             "trials": [tried_row(each, search) for each in self.tried],
             "confirmed": [vars(each) for each in self.confirmed()],
             "notes": list(self.preview.notes),
+            **({"lineage": self.lineage()} if isinstance(self.preview.walk, Population) else {}),
         }
+
+    def lineage(self) -> dict[int, list[int]]:
+        """Of a population: through which trials each of the best came about, the first one first; else nothing."""
+        walk = self.preview.walk
+        if not isinstance(walk, Population):
+            return {}
+        return {each.number: [one.number for one in walk.line_of(each.number)] for each in self.best}
 
     def _baseline(self) -> float | None:
         """What the search saw of the baseline."""
@@ -104,4 +117,21 @@ def search_markdown(report: SearchReport) -> str:
     for each in report.best:
         value = metric.show(each.metrics[metric.name])
         lines.append(f"| {each.number} | {without_secrets(search.arm_of(each.levels).name)} | {value} |")
-    return "\n".join(lines)
+    came = [f"- #{number}: {without_secrets(text)}" for number, text in schedules(report).items()]
+    return "\n".join([*lines, *(["", "How they came about:", "", *came] if came else [])])
+
+
+def schedules(report: SearchReport) -> dict[int, str]:
+    """Of a population: the settings that each of the best went through, in words."""
+    walk, found = report.preview.walk, {}
+    if isinstance(walk, Population):
+        for number in report.lineage():
+            line = groupby(walk.line_of(number), key=lambda each: report.search.arm_of(each.levels).name)
+            found[number] = "; ".join(_stage(walk, name, [each.number for each in own]) for name, own in line)
+    return found
+
+
+def _stage(walk: Population, name: str, numbers: Sequence[int]) -> str:
+    (first, _), (_, last) = walk.span_of(numbers[0]), walk.span_of(numbers[-1])
+    epochs = f"epochs {first} to {last}" if last > first else f"epoch {last}"
+    return f"{epochs} at {name} ({', '.join(f'#{number}' for number in numbers)})"

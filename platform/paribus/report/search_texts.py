@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paribus.engine.population import Population
 from paribus.engine.search_preview import SearchPreview
 from paribus.engine.walk import Tried
 from paribus.host.secrets import without_secrets
 from paribus.metrics.metric import Metric
-from paribus.report.search_report import SearchReport
+from paribus.report.search_report import SearchReport, schedules
 from paribus.study.bounds import COSTS
 from paribus.study.search import Search
 
@@ -21,9 +22,15 @@ _STATES = {
     "running": "running",
     "to come": "to come",
 }
+_OF_MEMBERS = {"stopped": "came to the end of their generation", "paused": "wait for their generation"}
 _EXPLORATORY = (
     "exploratory: one run of each, chosen because it came out best, so that its value is too high by its luck. What is "
     "better is said by the confirmation"
+)
+_SCHEDULES = (
+    "exploratory, and it stays so: one run of each, chosen because it came out best, so that its value is too high by "
+    "its luck. What was found is the schedule and not its last setting, which alone was never trained, and nothing "
+    "confirms it. To ask whether a setting is better, give it to a study"
 )
 
 
@@ -32,10 +39,11 @@ def search_plan_text(preview: SearchPreview) -> str:
     search, walk = preview.search, preview.walk
     lines = [
         f"{preview.title}: {search.question}",
-        f"  {walk.planned} settings by {search.sampler}, scheduler {search.used_scheduler}, by {_judged_on(search)}",
+        f"  {_asked(preview)}, scheduler {search.used_scheduler}, by {_judged_on(search)}",
     ]
     counts = preview.counts()
-    lines += [f"    {counts[state]:>4} {word}" for state, word in _STATES.items() if counts.get(state)]
+    words = _STATES | (_OF_MEMBERS if isinstance(walk, Population) else {})
+    lines += [f"    {counts[state]:>4} {word}" for state, word in words.items() if counts.get(state)]
     lines += [f"  space {path}: {domain}" for path, domain in search.domains]
     lines += [f"  fixed {path} = {level}" for path, level in search.fixed.items()]
     lines += [f"  keeps {text}" for text in search.constraints]
@@ -46,6 +54,13 @@ def search_plan_text(preview: SearchPreview) -> str:
     lines += [f"  note: {note}" for note in preview.notes]
     lines += [f"  {stale_search_text(preview)}"] if preview.stale else []
     return without_secrets("\n".join(lines))
+
+
+def _asked(preview: SearchPreview) -> str:
+    walk, sampler = preview.walk, preview.search.sampler
+    if not isinstance(walk, Population):
+        return f"{walk.planned} settings by {sampler}"
+    return f"{walk.members} members by {sampler} in {walk.generations} generations, {walk.planned} trials"
 
 
 def stale_search_text(preview: SearchPreview) -> str:
@@ -71,7 +86,9 @@ def found_text(report: SearchReport) -> str:
         lines += [f"    {_line(each, search)}" for each in report.front]
     lines.append(f"  the best {len(report.best)} of what the search saw:")
     lines += [f"    {_line(each, search)}" for each in report.best]
-    return without_secrets("\n".join([*lines, f"  {_EXPLORATORY}"]))
+    if came := schedules(report):
+        lines += ["  how they came about:", *(f"    #{number}: {text}" for number, text in came.items())]
+    return without_secrets("\n".join([*lines, f"  {_SCHEDULES if came else _EXPLORATORY}"]))
 
 
 def confirmed_lines(report: SearchReport) -> list[str]:
@@ -114,7 +131,7 @@ def _rungs(preview: SearchPreview) -> list[str]:
         return []
     by_bracket = {walk.scheduler.rungs_of(number, walk.epochs): None for number in range(min(walk.planned, 200))}
     shown = "; ".join(", ".join(map(str, rungs)) for rungs in by_bracket)
-    return [f"  rungs after {shown} epochs"]
+    return [f"  {'generations end' if isinstance(walk, Population) else 'rungs'} after {shown} epochs"]
 
 
 def _confirmation(preview: SearchPreview) -> list[str]:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from paribus.study.designs import StudyError
+from paribus.study.population import is_population
 from paribus.study.search import Search
 from paribus.study.study import Study
 from paribus.study.tuning import TUNING
@@ -9,8 +11,13 @@ from paribus.study.words import Arm
 
 
 def search_of(study: Study, arm: Arm) -> Search:
-    """The search that tunes an arm."""
+    """The search that tunes an arm. Raises StudyError where it would find a schedule of settings."""
     how = study.tuning
+    if is_population(how.scheduler):
+        raise StudyError(
+            f"tuning.scheduler = {how.scheduler!r}: what a population finds is a schedule of settings, and an arm is "
+            "judged at one setting: take another scheduler"
+        )
     return Search(
         name=f"{study.name}{TUNING}",
         base=replace(study, tuned={}).recipe_of(arm),

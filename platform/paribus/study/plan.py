@@ -10,6 +10,7 @@ from paribus.recipe import Recipe, Seeds, trial_id
 from paribus.study.designs import StudyError
 from paribus.study.matching import is_unmatched
 from paribus.study.noise_floor import floor_seeds
+from paribus.study.population import Lineage
 from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
 
@@ -50,7 +51,8 @@ class Step:
 
     `attempt` is the number that its next execution gets; `code` the digest of what it runs through; `run_id` names its
     run in the ledger, "" where there is none yet, None where the ledger could not be asked. Of a search: `proposal` is
-    what its sampler wants to be told of again, and the trial pauses with a checkpoint after `until` epochs (0: never).
+    what its sampler wants to be told of again, and the trial pauses with a checkpoint after `until` epochs (0: never);
+    `lineage` is of a trial that goes on from another one's checkpoint.
     """
 
     trial: Trial
@@ -60,6 +62,7 @@ class Step:
     code: str = ""
     until: int = 0
     proposal: str = ""
+    lineage: Lineage | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

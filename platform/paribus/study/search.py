@@ -29,6 +29,7 @@ from paribus.study.designs import StudyError
 from paribus.study.domains import Domain
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.past import FORMS, Past, check_source
+from paribus.study.population import is_population
 from paribus.study.space import Levels, Space, check_fixed, levels_of
 from paribus.study.study import Study
 from paribus.study.words import Arm, Level
@@ -59,14 +60,12 @@ class Search:
         budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
         sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
             `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
-        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"`, `"hyperband"` ... The usual two, evenly spread
-            settings of which the best tenth after one epoch is trained to its end, found the best for as many
-            epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023. "": `"top_k"`, or
-            `"none"` where it cannot judge a trial after an epoch: a metric that is known at the end alone.
-        confirm: replicates of the confirmation; 0 for none, and then nothing is said to be better.
-        top: how many settings are confirmed.
-        baseline: levels that they are compared with; None: those of the base recipe. It is tried first where the space
-            has it, but for an empty one, which is the base recipe's without being tried.
+        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`. The
+            usual two, evenly spread settings of which the best tenth after one epoch is trained to its end, found the
+            best for as many epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023.
+            "": `"top_k"`, or `"none"` where it cannot judge a trial after an epoch: a metric known at the end alone.
+        confirm, top: replicates of the `top` best in the confirmation; 0 for none: nothing is then said to be better.
+        baseline: levels to compare with, tried first where the space has them; None: the base recipe's; {}: not tried.
         constraints: bounds on results, such as `"peak_memory_mib < 2000"`.
         holdout: share of the training split that the search is judged on.
         margin, alpha: of the confirmation, as of a study.
@@ -180,6 +179,7 @@ class Search:
         walk = {path: str(domain) for path, domain in self.domains}
         chosen = {"sampler": self.sampler, "scheduler": self.used_scheduler, "seed": self.seed, "first": self.first}
         chosen |= {"past": self.sources} if self.sources else {}
+        chosen |= {"members": self.trials} if is_population(self.scheduler) else {}
         judged = {"metric": self.metric, "against": self.against, "constraints": self.constraints}
         recipe = result_bearing(self.base_recipe)
         return canonical_json({"recipe": recipe, "space": walk, "chosen": chosen, "judged": judged})
@@ -239,9 +239,9 @@ class Search:
         """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
         return self.base_recipe.replace(levels)
 
-    def seeds_of(self, number: int) -> Seeds:
-        """The seeds of trial `number`: of its own, so that a setting tried twice is two draws of chance."""
-        return Seeds.draw(self._drawn_from, number)
+    def seeds_of(self, number: int, parent: str = "") -> Seeds:
+        """The seeds of trial `number`: a setting tried twice is two draws. `parent` is whom it goes on from, by id."""
+        return Seeds.draw(key("lineage", self._drawn_from, parent) if parent else self._drawn_from, number)
 
     def confirmation(self, best: Sequence[Levels]) -> Study:
         """The study that trains the baseline and the `best` settings afresh and judges them.

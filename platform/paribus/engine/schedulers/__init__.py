@@ -5,6 +5,7 @@ from paribus.engine.schedulers.full_budget import FullBudget
 from paribus.engine.schedulers.hyperband import HyperBand
 from paribus.engine.schedulers.known import SCHEDULERS, scheduler_of
 from paribus.engine.schedulers.median import MedianStopping
+from paribus.engine.schedulers.pbt import Pbt
 from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.standing import Standing
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
@@ -16,6 +17,7 @@ __all__ = [
     "FullBudget",
     "HyperBand",
     "MedianStopping",
+    "Pbt",
     "Scheduler",
     "SchedulerError",
     "Standing",

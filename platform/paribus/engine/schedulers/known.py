@@ -7,6 +7,7 @@ from paribus.engine.schedulers.asha import Asha
 from paribus.engine.schedulers.full_budget import FullBudget
 from paribus.engine.schedulers.hyperband import HyperBand
 from paribus.engine.schedulers.median import MedianStopping
+from paribus.engine.schedulers.pbt import Pbt
 from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
 from paribus.engine.schedulers.top_k import TopK
@@ -14,7 +15,7 @@ from paribus.recipe.components import component
 from paribus.recipe.errors import nearest
 
 SCHEDULERS: dict[str, type[Scheduler]] = {
-    each.name: each for each in (FullBudget, Asha, SuccessiveHalving, HyperBand, TopK, MedianStopping)
+    each.name: each for each in (FullBudget, Asha, SuccessiveHalving, HyperBand, TopK, MedianStopping, Pbt)
 }
 
 

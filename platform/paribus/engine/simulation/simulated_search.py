@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from paribus.engine.samplers.known import sampler_of
-from paribus.engine.schedulers import FullBudget, scheduler_of
+from paribus.engine.schedulers import FullBudget, Pbt, scheduler_of
 from paribus.engine.simulation.curves import Curves
 from paribus.engine.simulation.on_table import OnTable
 from paribus.engine.walk import Go, Walk
@@ -56,6 +56,11 @@ class _Simulation:
         if search.sources:
             raise StudyError(f"a simulation learns from no past results: leave {search.sources[0]!r} out of start")
         scheduler = scheduler_of(search.used_scheduler)
+        if isinstance(scheduler, Pbt):
+            raise StudyError(
+                f"scheduler = {search.scheduler!r}: the table has settings that were trained from their start, and "
+                "none that went on from another one's checkpoint: simulate another scheduler"
+            )
         self.table = OnTable(sampler_of(search), search, curves)
         self.search, self.curves = replace(search, start=tuple(map(self.table.nearest, search.start_settings))), curves
         search = self.search

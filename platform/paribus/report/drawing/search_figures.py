@@ -18,12 +18,14 @@ from paribus.report.drawing.learning_curves import PALETTE, as_plotly
 from paribus.report.drawing.search_tables import GROUPS, group_of, value_of
 from paribus.report.search_report import SearchReport
 from paribus.study.domains import Choice, Domain, label
+from paribus.study.population import is_population
 from paribus.study.words import Level
 
 # Of the palette of Okabe and Ito; each group has a shape of its own too.
 _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     "finished": ("#0072B2", "circle"),
     "cut": ("#E69F00", "line-ew-open"),
+    "generation done": ("#E69F00", "line-ew-open"),
     "under way": ("#7A7A7A", "circle-open"),
     "did not train": ("#D55E00", "x"),
     "no result": ("#000000", "square-open"),
@@ -32,6 +34,7 @@ _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
 _VALUES: Final[Mapping[str, str]] = {
     "finished": "",
     "cut": "(as last seen)",
+    "generation done": "(as last seen)",
     "under way": "(as last seen)",
     "did not train": "(no value)",
     "no result": "(no value)",
@@ -158,7 +161,8 @@ def rungs_figure(report: SearchReport) -> go.Figure | None:
             )
     for rung in sorted({rung for each in seen for rung in walk.scheduler.rungs_of(each.number, walk.epochs)}):
         figure.add_vline(x=rung, line_dash="dot", line_width=1, line_color="#888888")
-    _lay_out(figure, "Who was cut where", 380)
+    is_one = is_population(report.search.scheduler)
+    _lay_out(figure, "Every trial to the end of its generation" if is_one else "Who was cut where", 380)
     figure.update_xaxes(title="epoch; dotted: rungs")
     figure.update_yaxes(title=_held_out(report))
     return figure
@@ -187,7 +191,7 @@ def tuning_figure(found: Sequence[ArmTuning]) -> go.Figure:
 def _grouped(report: SearchReport) -> dict[str, list[Tried]]:
     found: dict[str, list[Tried]] = {group: [] for group in GROUPS}
     for each in report.tried:
-        found[group_of(each)].append(each)
+        found[group_of(each, report.search)].append(each)
     return {group: own for group, own in found.items() if own}
 
 
@@ -207,7 +211,7 @@ def _told(each: Tried, report: SearchReport) -> str:
     value = value_of(each, report.search)
     shown = "no value" if value is None else report.search.primary.show(value)
     levels = as_plotly(report.search.arm_of(each.levels).name).replace(" · ", "<br>")
-    return f"#{each.number} {group_of(each)}: {shown}<br>{levels}"
+    return f"#{each.number} {group_of(each, report.search)}: {shown}<br>{levels}"
 
 
 def _held_out(report: SearchReport) -> str:

@@ -9,21 +9,27 @@ from paribus.engine.walk import Tried
 from paribus.report.export import rows_as_csv
 from paribus.report.search_report import SearchReport
 from paribus.study.domains import Choice, Domain
+from paribus.study.population import is_population
 from paribus.study.search import Search
 from paribus.study.words import show_level
 
 # What became of a setting, in the order of legends.
-GROUPS: Final = ("finished", "cut", "under way", "did not train", "no result")
+GROUPS: Final = ("finished", "cut", "generation done", "under way", "did not train", "no result")
 
 
-def group_of(each: Tried) -> str:
+def group_of(each: Tried, search: Search) -> str:
     """One of `GROUPS`."""
     if each.state == "failed":
         return "no result" if each.is_lost else "did not train"
-    return {"finished": "finished", "stopped": "cut"}.get(each.state, "under way")
+    return {"finished": "finished", "stopped": _stopped(search)}.get(each.state, "under way")
 
 
-def outcome_of(each: Tried) -> str:
+def _stopped(search: Search) -> str:
+    """What a scheduler's end of a trial is called: members of a population come to that of their generation."""
+    return "generation done" if is_population(search.scheduler) else "cut"
+
+
+def outcome_of(each: Tried, search: Search) -> str:
     """The word for one setting: `diverged` says more than that it did not train."""
     if each.state == "failed":
         if each.failure == "oom":
@@ -31,7 +37,7 @@ def outcome_of(each: Tried) -> str:
         return {"failed": "failed (no result)", None: "does not fit", "finished": "no value"}.get(
             each.outcome, str(each.outcome)
         )
-    return {"stopped": "cut", "paused": "waits at a rung"}.get(each.state, each.state)
+    return {"stopped": _stopped(search), "paused": "waits at a rung"}.get(each.state, each.state)
 
 
 def value_of(each: Tried, search: Search) -> float | None:
@@ -43,7 +49,7 @@ def value_of(each: Tried, search: Search) -> float | None:
 
 def tried_text(report: SearchReport) -> str:
     """`12 of 12 settings tried: 5 finished, 6 cut, 1 did not train`."""
-    counts = {group: sum(group_of(each) == group for each in report.tried) for group in GROUPS}
+    counts = {group: sum(group_of(each, report.search) == group for each in report.tried) for group in GROUPS}
     which = ", ".join(f"{count} {group}" for group, count in counts.items() if count)
     text = f"{len(report.tried)} of {report.preview.walk.planned} settings tried"
     return f"{text}: {which}" if which else text
@@ -73,7 +79,8 @@ def setting_rows(report: SearchReport) -> list[dict[str, Any]]:
         rows.append(
             {
                 "#": each.number,
-                "state": outcome_of(each),
+                "state": outcome_of(each, search),
+                **({"goes on from": each.parent} if is_population(search.scheduler) else {}),
                 **{names[path]: _shown(each, path, domain) for path, domain in search.domains},
                 f"{metric.short} ({metric.of_level})".replace(" ()", ""): value_of(each, search) if whole else None,
                 **{head: each.metrics.get(name) if whole else None for name, head in others},
@@ -110,7 +117,7 @@ def rung_rows(report: SearchReport) -> list[dict[str, Any]]:
                     **({"rungs": ", ".join(map(str, rungs))} if len(brackets) > 1 else {}),
                     "after epoch": rung,
                     "came so far": len(reached),
-                    "cut here": len(cut),
+                    f"{_stopped(report.search)} here": len(cut),
                     "which": ", ".join(f"#{each.number}" for each in cut),
                 }
             )

@@ -59,6 +59,7 @@ class TrialRecord:
         params: the recipe by path and the arm by short names, as MLflow's page sorts by them.
         latest: the last point of each metric that was logged on the way.
         proposal: of a search: what its sampler wants to be told of again, as JSON.
+        lineage: of a population: whose checkpoint it goes on from, as `study.population.Lineage` has it.
         attempt: the number of the newest attempt; `attempts` tells of each.
         versions: of the libraries that the newest attempt was made with; `cpu`, `node`: the machine it ran on.
         total_steps: planned, 0 where that is not known; `num_steps` are done at its end.
@@ -95,6 +96,7 @@ class TrialRecord:
     seeds: Mapping[str, int] = field(default_factory=dict)
     code: str = ""
     proposal: str = ""
+    lineage: Mapping[str, Any] = field(default_factory=dict)
     node: str = ""
     cpu: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -49,6 +49,7 @@ _TAGS: Mapping[str, tuple[str, Form]] = {
     "seeds": (words.SEEDS, _OBJECT),
     "code": (words.CODE, _TEXT),
     "proposal": (words.PROPOSAL, _TEXT),
+    "lineage": (words.LINEAGE, _OBJECT),
     "node": (words.NODE, _TEXT),
     "cpu": (words.CPU, _TEXT),
     "versions": (words.VERSIONS, _OBJECT),
