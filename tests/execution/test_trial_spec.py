@@ -42,10 +42,10 @@ def test_a_step_reads_as_it_was_written() -> None:
     assert (found.trial, found.attempt, found.run_id) == (trial, 3, "r")
 
 
-def test_a_member_of_a_population_is_told_where_its_parents_checkpoint_lies(tmp_path: Path) -> None:
-    """The parent may have been trained through other code, in another run of the same command."""
+def test_a_member_of_a_population_is_told_where_its_parents_checkpoint_lies_and_older_ones_go(tmp_path: Path) -> None:
+    """Both may have been trained through other code, in another run of the same command."""
     made, walk = search(), population(search())
-    for _ in zip(range(6), steps(walk), strict=False):
+    for _ in zip(range(12), steps(walk), strict=False):
         pass
     digest = data_digest(made.base_recipe, tmp_path)
     known = [replace(record, code=f"code-{record.replicate}") for record in recorded(made, walk.tried, digest)]
@@ -53,16 +53,19 @@ def test_a_member_of_a_population_is_told_where_its_parents_checkpoint_lies(tmp_
     preview = make_search_preview(made, tmp_path, known, lambda own: curves, Options(accept_code=True))
     settings = settings_of(made)
     ledger = SearchLedger(made, "http://127.0.0.1:1", outbox_of(tmp_path, made.name, settings), tmp_path, settings)
+    folders = [tmp_path / "checkpoints" / made.name / f"{record.trial_id}-code-{record.replicate}" for record in known]
+    for folder in folders:
+        folder.mkdir(parents=True)
     driven = Driven.of(preview, tmp_path, ledger)
+    assert [folder.exists() for folder in folders] == [False] * 6 + [True] * 6, "at once, and not at the search's end"
     step = driven.next_step()
     assert isinstance(step, Step)
     assert step.lineage is not None
     parent = known[step.lineage.parent]
-    assert step.lineage.epochs == 3
+    assert step.lineage.epochs == 6
     assert (step.lineage.trial, step.lineage.code) == (parent.trial_id, f"code-{parent.replicate}")
-    assert step.until == 6
+    assert step.until == 0, "to its end"
     assert decode(encode(step)).lineage == step.lineage
     assert record_of(step, made.name).lineage["parent"] == step.lineage.parent
-    folder = driven.context.folder(step.lineage.trial, step.lineage.code)
-    assert folder == tmp_path / "checkpoints" / made.name / f"{parent.trial_id}-{parent.code}"
+    assert driven.context.folder(step.lineage.trial, step.lineage.code) == folders[step.lineage.parent]
     ledger.close()

@@ -225,7 +225,7 @@ class Driven:
             step = self._as_step(number, self._attempts.get(number, 1))
             self._cuts.append((step, reason, self._steps_done.get(number, 0)))
             # At once, and not when it is written down: a population would keep a checkpoint a member and generation.
-            shutil.rmtree(self.context.folder_of(step), ignore_errors=True)
+            shutil.rmtree(self.context.folder(step.trial.id, self._code(number)), ignore_errors=True)
             self.ended[step.trial.id] = "stopped"
         return list(hopeless)
 
@@ -269,8 +269,12 @@ class Driven:
         """Whose checkpoint a trial goes on from, and where that lies: by the code that the parent ran through."""
         if parent is None:
             return None
-        name, record = self._id(parent), self.preview.records.get(parent)
-        # What was handed out by now runs through today's code.
-        is_old = record is not None and name not in self._numbers
-        code = record.code if record and is_old else trial_code(self._trial(parent).recipe)
-        return Lineage(parent=parent, trial=name, code=code, epochs=self.walk.until(parent))
+        epochs = self.walk.until(parent)
+        return Lineage(parent=parent, trial=self._id(parent), code=self._code(parent), epochs=epochs)
+
+    def _code(self, number: int) -> str:
+        """The code by which its checkpoint is found: today's once it was handed out, before that its record's."""
+        record = self.preview.records.get(number)
+        if record is not None and record.trial_id not in self._numbers:
+            return record.code
+        return trial_code(self._trial(number).recipe)
