@@ -13,7 +13,7 @@ from paribus.engine.search_preview import SearchPreview, make_search_preview
 from paribus.report.drawing.search_figures import history_figure, rungs_figure
 from paribus.report.drawing.search_tables import rung_rows, setting_rows, settings_csv, tried_text
 from paribus.report.search_report import search_markdown, search_report
-from paribus.report.search_texts import found_text, search_plan_text
+from paribus.report.search_texts import chosen_line, found_text, search_plan_text
 from paribus.shards.catalog import data_digest
 
 
@@ -43,6 +43,8 @@ def test_the_best_are_shown_with_all_that_they_went_through_and_as_exploratory(t
     assert "What was found is the schedule and not its last setting" in text
     assert f"- #{best.number}: epochs 1 to " in search_markdown(report)
     assert report.recipe() is None, "no recipe trains a schedule"
+    assert f"the best: #{best.number} " in chosen_line(report)
+    assert "not confirmed, and no recipe has it" in chosen_line(report)
     assert report.confirmed() == []
 
 

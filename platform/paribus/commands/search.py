@@ -70,7 +70,7 @@ def _best(args: argparse.Namespace) -> int:
         say("\n".join([found_text(found), *confirmed_lines(found), chosen_line(found)]))
         if args.recipe:
             say(f"wrote {args.recipe}: Study(base=Recipe.read(open({args.recipe!r}).read()), ...) varies it")
-    return 0 if recipe is not None else 1
+    return 0 if recipe is not None or found.chosen().number is not None else 1
 
 
 def _suggest(args: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +47,19 @@ class SearchReport:
 
     def chosen(self) -> Chosen:
         """The best, by the one rule: see `choose`. Everything that names a best names this one."""
-        return choose(self.search, self.best, self.confirmed(), self.confirmation)
+        found = choose(self.search, self.best, self.confirmed(), self.confirmation)
+        if not isinstance(self.preview.walk, Population) or found.number is None:
+            return found
+        return replace(
+            found,
+            levels=None,
+            words="not confirmed, and no recipe has it: it came about through several settings, one after another",
+        )
 
     def recipe(self) -> Recipe | None:
-        """The recipe of what is `chosen`, as a study can take it for its base; None where nothing is, and of a
-        population, whose best came about through several settings."""
+        """The recipe of what is `chosen`, as a study can take it for its base; None where nothing is, or has one."""
         levels = self.chosen().levels
-        if levels is None or isinstance(self.preview.walk, Population):
-            return None
-        return self.search.final_recipe.replace(levels)
+        return None if levels is None else self.search.final_recipe.replace(levels)
 
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
