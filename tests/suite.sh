@@ -5,6 +5,8 @@
 # Ray, and those on other servers. What the first and last print comes after. Some measure how long processes wait for
 # one another, so that what failed in that company is run once more, alone, and must pass then.
 set -uo pipefail
+# Threads of OpenMP that wait for one another while three runs share the cores burn half of them, awake.
+export OMP_WAIT_POLICY=PASSIVE
 set -m # else what runs in the background ignores Ctrl-C, and so does all that a test starts and interrupts
 pytest=("$@")
 trained=()

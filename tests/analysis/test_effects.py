@@ -325,7 +325,7 @@ def test_intervals_of_effects_cover_whatever_the_cells_spreads_and_their_correla
             return 80 + common[replicate] + spreads.get(arm, 0.3) * float(drawn.normal())
 
         data = index_results(study, results(study, value), 10_000)
-        for effect in effects_on(data, METRICS["top1"]):
+        for effect in effects_on(study, data, METRICS["top1"]):
             assert effect.interval is not None
             missed += not effect.interval.low <= 0 <= effect.interval.high
             tested += 1
