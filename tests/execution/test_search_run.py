@@ -128,7 +128,7 @@ def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: 
     assert [trial.trial_id for trial in trials] == [trial.trial_id for trial in undisturbed]
     finals = {trial.trial_id: trial.metrics.get("top1") for trial in undisturbed if trial.outcome == "finished"}
     both = [trial for trial in trials if trial.outcome == "finished" and trial.trial_id in finals]
-    assert both
+    assert both, [[(trial.replicate, trial.outcome, trial.epoch) for trial in each] for each in (trials, undisturbed)]
     assert all(trial.metrics["top1"] == finals[trial.trial_id] for trial in both), "resumed to the bit"
 
 
