@@ -105,7 +105,8 @@ def test_a_search_is_walked_to_its_end_and_what_it_found_is_judged_by_a_study(of
 
 
 def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: Sandbox) -> None:
-    more = {**ASHA, "confirm": 0, "sampler": "random"}
+    # A scheduler whose decisions do not depend on who comes first: under ASHA others may train to their end.
+    more = {**ASHA, "scheduler": "successive_halving(eta=3)", "confirm": 0, "sampler": "random"}
     file = written(office, "search-killed", **more)
     for lines in (2, 4):
         running = office.start(file, PYTHONUNBUFFERED="1")
@@ -126,6 +127,7 @@ def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: 
     undisturbed = known(office, "search-undisturbed")
     # Names are no part of a trial's identity but through its settings' digest, which has no name in it.
     assert [trial.trial_id for trial in trials] == [trial.trial_id for trial in undisturbed]
+    assert [trial.outcome for trial in trials] == [trial.outcome for trial in undisturbed]
     finals = {trial.trial_id: trial.metrics.get("top1") for trial in undisturbed if trial.outcome == "finished"}
     both = [trial for trial in trials if trial.outcome == "finished" and trial.trial_id in finals]
     assert both, [[(trial.replicate, trial.outcome, trial.epoch) for trial in each] for each in (trials, undisturbed)]
