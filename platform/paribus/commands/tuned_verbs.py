@@ -136,11 +136,12 @@ def _tuning_text(study: Study, found: list[ArmTuning]) -> list[str]:
 
 
 def _data(found: list[ArmTuning]) -> list[dict[str, Any]]:
+    trials = budgets(found)
     return [
         {
             "arm": each.arm.name,
-            "trials": budgets(found)[each.arm.name],
-            "budgets_are_equal": len(set(budgets(found).values())) == 1,
+            "trials": trials[each.arm.name],
+            "budgets_are_equal": len(set(trials.values())) == 1,
             "tuned_to": dict(each.best.levels) if each.best else None,
             "held_out_value": each.best.metrics[each.preview.search.metric] if each.best else None,
             "curve": each.history(),

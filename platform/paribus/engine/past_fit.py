@@ -57,6 +57,16 @@ def asked_for(search: Search) -> list[str]:
     return list(dict.fromkeys([*(name for name, _ in search.objectives), *(bound.name for bound in search.bounds)]))
 
 
+def values_of(search: Search, metrics: Mapping[str, float]) -> tuple[float, ...]:
+    """The objectives of a result, turned so that larger is better."""
+    return tuple(sign * metrics[name] for name, sign in search.objectives)
+
+
+def excess_of(search: Search, metrics: Mapping[str, float]) -> dict[str, float]:
+    """By how much a result breaks each constraint."""
+    return {f"{bound.name} at {bound.bound:g}": bound.excess(metrics[bound.name]) for bound in search.bounds}
+
+
 def outside(search: Search, levels: Levels) -> str:
     """Why these levels are no setting of the search's space, by the field and not by its value; "" where they are."""
     chosen: dict[str, Any] = {}
@@ -95,11 +105,8 @@ def told_of(search: Search) -> list[Told]:
             number=at - len(rows),
             levels=row.levels,
             state="finished" if row.metrics else "failed",
-            values=tuple(sign * row.metrics[name] for name, sign in search.objectives) if row.metrics else (),
-            excess={
-                f"{bound.name} at {bound.bound:g}": bound.excess(row.metrics[bound.name])
-                for bound in (search.bounds if row.metrics else ())
-            },
+            values=values_of(search, row.metrics) if row.metrics else (),
+            excess=excess_of(search, row.metrics) if row.metrics else {},
         )
         for at, row in enumerate(rows)
     ]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from paribus.engine.past_files import MOST_ROWS, read_file
 from paribus.engine.past_fit import Gathered, setting_of
+from paribus.engine.walk import is_lost
 from paribus.metrics.metric import Metric
 from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.components.component import written
@@ -15,7 +16,7 @@ from paribus.study.designs import StudyError
 from paribus.study.document import read_study
 from paribus.study.past import Past, ledger_name
 from paribus.study.search import Search
-from paribus.study.search_document import DESIGN, SEARCH_FILE, TUNING_DESIGN, read_search
+from paribus.study.search_document import SEARCH_FILE, SEARCHES, read_search
 from paribus.study.settings import settings_of
 from paribus.study.words import FAILED_TO_TRAIN
 from paribus.tracking.errors import LedgerError, LedgerUnreachable
@@ -103,7 +104,7 @@ def _read(search: Search, ledger: Ledger | None) -> Past:
 def _read_ledger(source: str, ledger: Ledger, found: Gathered) -> None:
     name = ledger_name(source)
     runs = [run for run in ledger.studies() if run.name == name]
-    is_search = [run.design in (DESIGN, TUNING_DESIGN) for run in runs]
+    is_search = [run.design in SEARCHES for run in runs]
     if not runs or any(one != source.startswith("search:") for one in is_search):
         other = "study" if source.startswith("search:") else "search"
         hint = f": it is a {other}, {other + ':' + name!r}" if runs else ""
@@ -118,7 +119,7 @@ def _read_ledger(source: str, ledger: Ledger, found: Gathered) -> None:
 
 def _document(run: StudyRecord, ledger: Ledger) -> Study | Search | None:
     try:
-        if run.design in (DESIGN, TUNING_DESIGN):
+        if run.design in SEARCHES:
             return read_search(ledger.artifact(run.run_id, SEARCH_FILE))
         return read_study(ledger.artifact(run.run_id, STUDY_FILE))
     except LedgerUnreachable:
@@ -142,7 +143,7 @@ def _check_sign(source: str, document: Study | Search | None, search: Search) ->
 
 def _add(source: str, record: TrialRecord, document: Study | Search | None, found: Gathered) -> None:
     """One trial of the ledger."""
-    if record.outcome is None or (record.outcome == "failed" and record.failure != "oom"):
+    if record.outcome is None or is_lost(record.outcome, record.failure):
         return found.leave(source, "without a result")
     if record.outcome == "stopped":
         return found.leave(source, "cut before their end")

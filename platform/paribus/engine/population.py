@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
@@ -12,10 +12,8 @@ from paribus.engine.schedulers import Pbt, Scheduler
 from paribus.engine.schedulers.perturbing import draw_of, perturbed
 from paribus.engine.schedulers.scheduler import ordinal
 from paribus.engine.walk import Go, State, Tried, Walk
-from paribus.recipe import RecipeError
 from paribus.study.search import Search
 from paribus.study.space import Levels
-from paribus.study.words import FailureClass, Outcome
 
 # Perturbed settings in a row whose fields do not fit each other, after which the copied one is taken as it is.
 _MOST_PERTURBED = 20
@@ -74,34 +72,10 @@ class Population(Walk):
         generation = self.generation_of(number) + 1
         return 0 if generation == self.generations else generation * self.pbt.interval
 
-    def paused(self, number: int, epoch: int, seconds: float = 0.0) -> None:
-        """The trial came to the end of its generation."""
-        each = self.tried[number]
-        self._put(replace(each, state="paused", seconds=each.seconds + seconds))
-
-    def ended(
-        self,
-        number: int,
-        outcome: Outcome,
-        metrics: Mapping[str, float],
-        *,
-        seconds: float = 0.0,
-        reason: str = "",
-        failure: FailureClass | None = None,
-    ) -> None:
-        """The trial ended, however it did; `failure` is the class of one without a result."""
-        each = replace(self.tried[number], outcome=outcome, metrics=metrics, failure=failure)
-        each = replace(each, reason=reason or (self._lacks(each) if outcome == "finished" else ""))
-        self._put(replace(each, state=self._state(each), seconds=each.seconds + seconds))
-
     def hopeless(self) -> dict[int, str]:
         """Trials whose checkpoints are needed no more, with what became of them; the caller says `cut` of each."""
         waiting = sorted(self._in["paused"])
         return {number: self._fate(number) for number in waiting if self._is_done_with(number)}
-
-    def cut(self, number: int, reason: str) -> None:
-        """The trial's checkpoint goes."""
-        self._put(replace(self.tried[number], state="stopped", outcome="stopped", reason=reason))
 
     def best(self) -> list[Tried]:
         """The best of the last generation; equal settings that came about differently are different results."""
@@ -138,17 +112,14 @@ class Population(Walk):
 
     def _born(self, number: int) -> Go | None:
         """Begin it; None where its setting is none."""
-        proposal, parent = self._from_sampler(number) if number < self.members else self._from_parent(number)
-        fault = "the space has no further setting" if proposal is None else self._fault(proposal.levels)
+        proposal, parent = (self._proposed(number), None) if number < self.members else self._from_parent(number)
+        fault = "the space has no further setting" if proposal is None else self._misfit(proposal.levels)
         levels = proposal.levels if proposal else {}
         self._put(Tried(number=number, levels=levels, proposal=proposal, parent=parent))
         if not fault:
             return self._go(number, is_new=True)
         self._put(replace(self.tried[number], state="failed", reason=fault))
         return None
-
-    def _from_sampler(self, number: int) -> tuple[Proposal | None, None]:
-        return self._proposed(number), None
 
     def _from_parent(self, number: int) -> tuple[Proposal, int]:
         generation, member = divmod(number, self.members)
@@ -162,17 +133,9 @@ class Population(Walk):
         for again in range(_MOST_PERTURBED):
             draw = draw_of(self.search.seed, number, again)
             found = perturbed(levels, self.search.domains, self.pbt.resample, draw)
-            if not self._fault(found):
+            if not self._misfit(found):
                 return found
         return levels
-
-    def _fault(self, levels: Levels) -> str:
-        """Why no recipe has these levels; "" where one has."""
-        try:
-            self.search.recipe_of(levels)
-        except RecipeError as error:
-            return str(error)
-        return ""
 
     def _is_done_with(self, number: int) -> bool:
         following = self._numbers(self.generation_of(number) + 1)
@@ -194,8 +157,19 @@ class Population(Walk):
             f"{told if children else 'nobody goes on from it'}"
         )
 
+    # Members are ranked among their generation where that is asked for: no scheduler has to be told of them.
+
+    def _rank_paused(self, number: int, epoch: int) -> None:
+        pass
+
+    def _rank_ended(self, number: int) -> None:
+        pass
+
+    def _rank_cut(self, number: int) -> None:
+        pass
+
     def _stand(self) -> None:
-        """Nothing: what is known decides by itself."""
+        pass
 
 
 def walk_of(search: Search, epochs: int, sampler: Sampler, scheduler: Scheduler, tried: Iterable[Tried]) -> Walk:

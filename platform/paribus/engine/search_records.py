@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
-from paribus.engine.walk import OF_THE_SETTING, State, Tried
+from paribus.engine.walk import State, Tried, is_lost
 from paribus.recipe import Recipe, RecipeError, trial_id
 from paribus.study.plan import Trial
 from paribus.study.population import lineage_of
@@ -95,7 +95,7 @@ def _state(
             return "finished"
         case "stopped":
             return "stopped"
-        case "failed" if again and record.failure not in OF_THE_SETTING:
+        case "failed" if again and is_lost(record.outcome, record.failure):
             return "interrupted"
         case None:
             reached, lineage = max(curve, default=0), lineage_of(record.lineage)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Literal
 
-from paribus.engine.past_fit import told_of
+from paribus.engine.past_fit import asked_for, excess_of, told_of, values_of
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.schedulers import Scheduler, Standing
 from paribus.recipe import RecipeError
@@ -19,7 +19,7 @@ from paribus.study.words import FailureClass, Outcome
 
 # Failures that are the setting's own: whoever trains it again comes to the same. The others are the machine's or the
 # code's, say nothing of the setting, and are trained again.
-OF_THE_SETTING: frozenset[FailureClass] = frozenset({"oom"})
+_OF_THE_SETTING: frozenset[FailureClass] = frozenset({"oom"})
 # Proposals in a row whose fields do not fit each other, after which a space is taken for one that nothing fits.
 _MOST_MISFITS = 200
 State = Literal["running", "paused", "interrupted", "finished", "failed", "stopped"]
@@ -64,7 +64,12 @@ class Tried:
     @property
     def is_lost(self) -> bool:
         """Whether it ended without a result for no fault of its setting: it is to be trained again."""
-        return self.outcome == "failed" and self.failure not in OF_THE_SETTING
+        return is_lost(self.outcome, self.failure)
+
+
+def is_lost(outcome: Outcome | None, failure: FailureClass | None) -> bool:
+    """Whether a trial that ended so has no result for no fault of its setting."""
+    return outcome == "failed" and failure not in _OF_THE_SETTING
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ class Walk:
         """The trial came to the end of its rung."""
         each = self.tried[number]
         self._put(replace(each, state="paused", seconds=each.seconds + seconds))
-        self._standing.pause(number, epoch, self._turned(each.seen[epoch]))
+        self._rank_paused(number, epoch)
 
     def ended(
         self,
@@ -164,14 +169,8 @@ class Walk:
         """The trial ended, however it did; `failure` is the class of one without a result."""
         each = replace(self.tried[number], outcome=outcome, metrics=metrics, failure=failure)
         each = replace(each, reason=reason or (self._lacks(each) if outcome == "finished" else ""))
-        state = self._state(each)
-        self._put(replace(each, state=state, seconds=each.seconds + seconds))
-        if self._is_baseline(number):
-            self._stand()
-        elif state == "finished":
-            self._standing.pause(number, self.epochs, self._turned(metrics[self.search.metric]))
-        else:
-            self._standing.end(number)
+        self._put(replace(each, state=self._state(each), seconds=each.seconds + seconds))
+        self._rank_ended(number)
 
     def hopeless(self) -> dict[int, str]:
         """Paused trials that will never go on, with the reason; the caller says `cut` of each."""
@@ -180,7 +179,7 @@ class Walk:
     def cut(self, number: int, reason: str) -> None:
         """The trial will not go on."""
         self._put(replace(self.tried[number], state="stopped", outcome="stopped", reason=reason))
-        self._standing.drop(number)
+        self._rank_cut(number)
 
     def told(self) -> list[Told]:
         """What the sampler is told, in order."""
@@ -259,10 +258,7 @@ class Walk:
                 self._end_at(at, "the space has no further setting")
                 return self.next()
             new = Tried(number=at, levels=proposal.levels, proposal=proposal)
-            try:
-                self.search.recipe_of(proposal.levels)
-            except RecipeError as error:
-                misfit = str(error)
+            if misfit := self._misfit(proposal.levels):
                 self._put(replace(new, state="failed", reason=misfit))
                 self._standing.start(at)
                 self._standing.end(at)
@@ -274,6 +270,14 @@ class Walk:
             f"{_MOST_MISFITS} settings in a row cannot be trained ({misfit}): give conditions with when=, or narrow "
             "the space"
         )
+
+    def _misfit(self, levels: Levels) -> str:
+        """Why no recipe has these levels; "" where one has."""
+        try:
+            self.search.recipe_of(levels)
+        except RecipeError as error:
+            return str(error)
+        return ""
 
     def _proposed(self, number: int) -> Proposal | None:
         if number < len(self.search.first):
@@ -308,6 +312,21 @@ class Walk:
         self.ended_by = why or f"the budget of {self.search.budget} is spent"
         self._stand()
 
+    def _rank_paused(self, number: int, epoch: int) -> None:
+        self._standing.pause(number, epoch, self._turned(self.tried[number].seen[epoch]))
+
+    def _rank_ended(self, number: int) -> None:
+        each = self.tried[number]
+        if self._is_baseline(number):
+            self._stand()
+        elif each.state == "finished":
+            self._standing.pause(number, self.epochs, self._turned(each.metrics[self.search.metric]))
+        else:
+            self._standing.end(number)
+
+    def _rank_cut(self, number: int) -> None:
+        self._standing.drop(number)
+
     def _stand(self) -> None:
         """Build anew what the scheduler knows."""
         rungs = {number: self.scheduler.rungs_of(number, self.epochs) for number in self.tried}
@@ -337,8 +356,7 @@ class Walk:
 
     def _lacks(self, each: Tried) -> str:
         """What a trial that came to its end does not report; "" where it reports all that is asked for."""
-        asked = [*(name for name, _ in self.search.objectives), *(bound.name for bound in self.search.bounds)]
-        lacking = [name for name in asked if name not in each.metrics]
+        lacking = [name for name in asked_for(self.search) if name not in each.metrics]
         return f"it does not report {', '.join(lacking)}" if lacking else ""
 
     def _put(self, each: Tried) -> None:
@@ -350,17 +368,15 @@ class Walk:
 
     def _as_told(self, each: Tried) -> Told:
         whole = each.state == "finished"
-        values = tuple(sign * each.metrics[name] for name, sign in self.search.objectives) if whole else ()
-        bounds = self.search.bounds if whole else ()
         seen = {epoch: self._turned(value) for epoch, value in each.seen.items()}
         return Told(
             number=each.number,
             levels=each.levels,
             # What is to be trained again is still to come, in this run as in the next one.
             state="running" if each.is_lost else _TOLD[each.state],
-            values=values,
+            values=values_of(self.search, each.metrics) if whole else (),
             seen={epoch: value for epoch, value in seen.items() if math.isfinite(value)},
-            excess={f"{bound.name} at {bound.bound:g}": bound.excess(each.metrics[bound.name]) for bound in bounds},
+            excess=excess_of(self.search, each.metrics) if whole else {},
             memory=each.proposal.memory if each.proposal else {},
         )
 

@@ -213,7 +213,7 @@ class Driven:
         """Write down the trials that were stopped, once the ledger has what their workers said last: a worker that
         says then that it was interrupted would be the later one. A driver that is killed before stops them again."""
         for step, reason, steps_done in self._cuts:
-            self.ledger.record_cut(step, self.context, reason, steps_done)
+            self.ledger.record_cut(step, reason, steps_done)
         self._cuts.clear()
         self.ledger.flush()
 

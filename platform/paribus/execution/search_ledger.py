@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Collection
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from paribus.engine.search_preview import SearchPreview
 from paribus.engine.search_records import Curves
-from paribus.engine.walk import OF_THE_SETTING
+from paribus.engine.walk import is_lost
 from paribus.execution.failures import MAX_NODE_RETRIES
 from paribus.execution.run_ledger import RunLedger
-from paribus.execution.trial_spec import Context, record_of
+from paribus.execution.trial_spec import record_of
 from paribus.report.drawing.markup import as_plain_markdown
 from paribus.report.search_report import RESULT_FILE, SearchReport, search_markdown
 from paribus.study.plan import Step
@@ -61,21 +60,18 @@ class SearchLedger(RunLedger):
         self._preview = preview
         self.ids = {record.trial_id for record in preview.records.values()}
         # Those to be trained again are counted when they end again.
-        known = [
-            each for each in preview.records.values() if each.outcome != "failed" or each.failure in OF_THE_SETTING
-        ]
+        known = [each for each in preview.records.values() if not is_lost(each.outcome, each.failure)]
         self._done = Counter(each.outcome for each in known if each.outcome)
         self._take(trains=True)
 
-    def record_cut(self, step: Step, context: Context, reason: str, steps_done: int) -> None:
-        """Write down that a paused trial is stopped, and drop its checkpoints."""
+    def record_cut(self, step: Step, reason: str, steps_done: int) -> None:
+        """Write down that a paused trial is stopped."""
         if self._recorder is None:
             self._recorder = Recorder(self.outbox, self.uri)
         # After every attempt that a worker has begun, and from where the last one was: its curve stays.
         record = record_of(step, self.name).begun(step.attempt + MAX_NODE_RETRIES + 1, steps_done)
         log = self._recorder.trial(record, settings=self.settings)
         log.finish("stopped", {}, replace(log.record, reason=reason))
-        shutil.rmtree(context.folder_of(step), ignore_errors=True)
 
     def publish(self, report: SearchReport) -> None:
         """Keep what was found with the search: as data, and as Markdown that a person reads in MLflow."""

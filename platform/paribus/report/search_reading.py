@@ -18,7 +18,7 @@ from paribus.report.search_report import RESULT_FILE, SearchReport, search_repor
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy
 from paribus.study.search import CONFIRMED, Search
-from paribus.study.search_document import DESIGN, SEARCH_FILE, TUNING_DESIGN, read_search
+from paribus.study.search_document import SEARCH_FILE, SEARCHES, TUNING_DESIGN, read_search
 from paribus.study.settings import settings_of
 from paribus.study.tuning import TUNING
 from paribus.tracking.curves import curves_of
@@ -32,7 +32,7 @@ __all__ = ["ArmTuning", "SearchReport", "is_search", "is_tuning"]
 
 def is_search(record: StudyRecord) -> bool:
     """Whether the run is of a search, that of an arm's tuning included, and of no study."""
-    return record.design in (DESIGN, TUNING_DESIGN)
+    return record.design in SEARCHES
 
 
 def is_tuning(record: StudyRecord) -> bool:

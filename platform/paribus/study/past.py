@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +48,12 @@ class Past:
         return found
 
 
-def check_source(text: str, name: str) -> None:
-    """Raise StudyError where the text names no source of past results for the search `name`."""
-    kind = next((each for each in _KINDS if text.startswith(each)), "")
-    if not (kind and text.removeprefix(kind)) and not text.lower().endswith(".csv"):
+def check_source(text: str, own: Collection[str]) -> None:
+    """Raise StudyError where the text names no source of past results, or one of the search's `own` names."""
+    name = ledger_name(text)
+    if not name and not text.lower().endswith(".csv"):
         raise StudyError(f"start has {text!r}: past results are {FORMS}")
-    if kind and text.removeprefix(kind) in (name, f"{name}-confirmed"):
+    if name in own:
         raise StudyError(f"start has {text!r}, which is the search itself: it learns from its own trials anyway")
 
 

@@ -311,7 +311,7 @@ def _check_fields(search: Search) -> None:
             raise StudyError(f"{what} = {brief(getattr(search, what))}: give a tuple, such as ({wanted})")
     for one in search.start:
         if isinstance(one, str):
-            check_source(one, search.name)
+            check_source(one, (search.name, f"{search.name}{CONFIRMED}"))
         elif not isinstance(one, Mapping):
             raise StudyError(
                 f"start = {brief(search.start)}: settings map paths to levels, such as {{'optimizer.lr': 0.1}}, and "

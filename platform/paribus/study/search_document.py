@@ -19,6 +19,7 @@ SEARCH_FILE = "search.json"
 # What stands as the design of a search's run, and of the run of a search that tunes an arm of a study.
 DESIGN = "search"
 TUNING_DESIGN = "tuning"
+SEARCHES = (DESIGN, TUNING_DESIGN)
 
 
 def write_search(search: Search) -> str:
