@@ -20,9 +20,12 @@ def rule_notes(data: StudyData, metric: Metric, contrasts: Sequence[Contrast]) -
     if not contrasts:
         return []
     study = data.study
+    margin = f"margin ±{study.margin:g} {metric.unit}: an effect within it is called equivalent"
+    if not study.margin:
+        margin = "no margin was given: an arm is better, worse or unresolved, and nothing can be called equivalent"
     notes = [
-        f"margin ±{study.margin:g} {metric.unit}: an effect within it is called equivalent. p are corrected by Holm "
-        f"over the study's contrasts; false verdicts of each kind are held at {100 * study.alpha:g} % over the study"
+        f"{margin}. p are corrected by Holm over the study's contrasts; false verdicts of each kind are held at "
+        f"{100 * study.alpha:g} % over the study"
     ]
     calm = [
         contrast.stability.n for contrast in contrasts if contrast.stability.n and not contrast.stability.any_failed

@@ -83,9 +83,10 @@ def unresolved_note(quality: int, found: Stability, half_width: float, margin: s
     if isnan(half_width) or need is None:
         return None
     failing = "mean, sd and failure rate" if found.any_failed else "mean and sd"
+    against = f" against a margin of ±{margin}" if margin else ""
     return (
-        f"unresolved: half-width {half_width:.3g} against a margin of ±{margin}; {further(need)} would resolve it with "
-        f"80 % power if the observed {failing} were the true ones"
+        f"unresolved: half-width {half_width:.3g}{against}; {further(need)} would resolve it with 80 % power if the "
+        f"observed {failing} were the true ones"
     )
 
 

@@ -120,7 +120,7 @@ def analyse(
         alpha=study.alpha,
         num_replicates=data.num_asked,
         num_eval=data.num_eval,
-        arms=_arms(data, [metric, *others]),
+        arms=_arms(study, data, [metric, *others]),
         contrasts=tuple(contrasts),
         secondary=tuple(secondary),
         effects=effects,
@@ -133,7 +133,7 @@ def analyse(
         caveats=study.caveats(),
         notes=(
             *told,
-            *_study_notes(data, metric, known, stage, sum(asked.values())),
+            *_study_notes(study, data, metric, known, stage, sum(asked.values())),
             *rule_notes(data, metric, contrasts),
             *effect_notes(data, effects, stage.looks[0] if stage else None),
             *floor_notes(contrasts, floor, data.level),
@@ -165,10 +165,10 @@ def _looks_told(data: StudyData, contrasts: Sequence[Contrast], looks: Looks | N
     return seen, seen.sentences(most, len(data.compared), data.study.alpha)
 
 
-def _arms(data: StudyData, metrics: Sequence[Metric]) -> tuple[ArmSummary, ...]:
+def _arms(study: Study, data: StudyData, metrics: Sequence[Metric]) -> tuple[ArmSummary, ...]:
     return tuple(
-        summarise(arm, arm in data.study.baselines, data.trials, data.replicates, metrics, data.level)
-        for arm in data.study.trained
+        summarise(arm, arm in study.baselines, data.trials, data.replicates, metrics, data.level)
+        for arm in study.trained
     )
 
 
@@ -185,9 +185,9 @@ def _pairing_of_study(data: StudyData, metric: Metric, contrasts: Sequence[Contr
 
 
 def _study_notes(
-    data: StudyData, metric: Metric, results: Sequence[TrialResult], stage: Stage | None, expected: int
+    study: Study, data: StudyData, metric: Metric, results: Sequence[TrialResult], stage: Stage | None, expected: int
 ) -> tuple[str, ...]:
-    adaptive, there = data.study.adaptive, len(results)
+    adaptive, there = study.adaptive, len(results)
     notes = stage_notes(adaptive, stage) if adaptive and stage else []
     if there < expected:
         notes.append(f"{there} of {expected} trials have ended: numbers and verdicts may still change")

@@ -149,7 +149,7 @@ def _notes(data: StudyData, contrast: Contrast, pairs: Pairs, quality: int, stag
     study, stability = data.study, contrast.stability
     found = [stability_note(stability, contrast.further_for_stability, study.alpha, len(data.compared))]
     if contrast.verdict == "unresolved":
-        margin = f"{study.margin:g} {contrast.metric.unit}"
+        margin = f"{study.margin:g} {contrast.metric.unit}" if study.margin else ""
         found.append(unresolved_note(quality, stability, contrast.half_width, margin, contrast.further_replicates))
     found.append(interval_note(contrast, study.margin))
     found.append(look_note(stage, contrast.arm, contrast.verdict) if stage else None)

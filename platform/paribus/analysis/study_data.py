@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from paribus.analysis.contrasts import Trials
 from paribus.analysis.metrics import AnalysisError
 from paribus.study.words import Arm, TrialResult
-
-if TYPE_CHECKING:
-    from paribus.study.adaptive import Adaptive
 
 
 class Compared(Protocol):
@@ -32,24 +29,12 @@ class Compared(Protocol):
         """As many are asked for, numbered from 1."""
 
     @property
-    def adaptive(self) -> "Adaptive | None":
-        """The planned looks, where there are any."""
-
-    @property
     def arms(self) -> tuple[Arm, ...]:
         """What is compared, baselines among them."""
 
     @property
-    def baselines(self) -> tuple[Arm, ...]:
-        """The arms that others are compared with."""
-
-    @property
     def floors(self) -> tuple[Arm, ...]:
         """Baselines that were trained again."""
-
-    @property
-    def trained(self) -> tuple[Arm, ...]:
-        """The arms, and the noise floor's."""
 
     def baseline_of(self, arm: Arm) -> Arm:
         """What the arm is compared with."""

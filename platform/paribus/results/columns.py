@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paribus.metrics.known import METRICS
-from paribus.results.runs import OUTCOMES, ResultsError, Runs, as_number, last_part, listed
+from paribus.results.runs import OUTCOMES, ResultsError, Runs, as_number, last_part, listed, same
 
 _SEEDS = ("seed", "random_seed", "rng_seed", "random_state", "manual_seed", "trial_seed", "seeds", "replicate", "rep")
 _ARMS = ("arm", "variant", "treatment", "condition", "method", "group", "arm_name")
@@ -69,7 +69,7 @@ def selected(runs: Runs, asked: Asked) -> list[int]:
     for column, value in asked.where:
         _check(runs, column, "--where")
         values = runs.values(column)
-        kept = [number for number in kept if _same(values[number], value)]
+        kept = [number for number in kept if same(values[number], value)]
         if not kept:
             raise ResultsError(f"--where {column}={value} leaves no run: {column} is {listed(sorted(set(values)))}")
     return kept
@@ -126,11 +126,6 @@ def budgets_of(runs: Runs, columns: Columns, rows: Sequence[int]) -> dict[str, l
 def _check(runs: Runs, column: str, option: str) -> None:
     if column not in runs.columns:
         raise ResultsError(f"{option} {column}: {runs.source} has no such column; it has {listed(runs.columns, 20)}")
-
-
-def _same(text: str, value: str) -> bool:
-    one, other = as_number(text), as_number(value)
-    return text == value or (one is not None and one == other)
 
 
 def _named(runs: Runs, names: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import get_args
 
 from paribus.metrics.metric import Metric
 from paribus.results.columns import Asked, Columns, budgets_of, columns_of, is_lower_better, selected
-from paribus.results.runs import OUTCOMES, ResultsError, Runs, as_number, last_part, listed
+from paribus.results.runs import OUTCOMES, ResultsError, Runs, as_number, last_part, listed, same
 from paribus.study.words import Arm, Outcome, TrialResult
 
 _BASELINES = ("baseline", "base", "control", "default", "reference", "vanilla")
@@ -41,23 +41,9 @@ class Comparison:
         return len(self.seeds)
 
     @property
-    def adaptive(self) -> None:
-        """Nobody planned looks."""
-
-    @property
-    def baselines(self) -> tuple[Arm, ...]:
-        """There is one."""
-        return (self.baseline,)
-
-    @property
     def floors(self) -> tuple[Arm, ...]:
         """None was trained again."""
         return ()
-
-    @property
-    def trained(self) -> tuple[Arm, ...]:
-        """All arms."""
-        return self.arms
 
     def baseline_of(self, arm: Arm) -> Arm:
         """The same for every arm."""
@@ -161,10 +147,7 @@ def _baseline_of(arms: Sequence[Arm], wanted: str) -> Arm:
 def _is_called(arm: Arm, wanted: str) -> bool:
     """Whether an arm goes by these words: its name, its level, or all its levels as `a=1,b=2`."""
     pairs = ",".join(f"{path}={level}" for path, level in arm.levels)
-    if wanted in (arm.name, pairs):
-        return True
-    one, other = as_number(wanted), as_number(str(arm.levels[0][1]))
-    return len(arm.levels) == 1 and one is not None and one == other
+    return wanted in (arm.name, pairs) or (len(arm.levels) == 1 and same(wanted, str(arm.levels[0][1])))
 
 
 def _check_budgets(runs: Runs, columns: Columns, rows: Sequence[int]) -> None:

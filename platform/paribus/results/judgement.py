@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from paribus.analysis.contrasts import Contrast
@@ -97,25 +97,8 @@ def judge_comparison(comparison: Comparison) -> Judgement:
         check_margin(comparison.margin, metric, comparison.examples)
     data = index_results(comparison, comparison.results, comparison.examples)
     contrasts = contrasts_on(data, metric, primary=True)
-    of_rule = rule_notes(data, metric, contrasts)
-    if not comparison.margin:
-        contrasts = [_without_margin(contrast) for contrast in contrasts]
-        of_rule = [
-            "no margin was given (--margin): whether an arm is better or worse is judged, and nothing can be called "
-            "equivalent",
-            *of_rule[1:],
-        ]
-    return Judgement(comparison=comparison, contrasts=tuple(contrasts), notes=(*comparison.notes, *of_rule))
-
-
-def _without_margin(contrast: Contrast) -> Contrast:
-    """The contrast without sentences on a margin that nobody gave."""
-    notes = tuple(note for note in contrast.notes if not note.startswith("unresolved: half-width"))
-    if contrast.further_replicates and contrast.interval:
-        more = contrast.further_replicates
-        many = "more than 10,000 further seeds" if math.isinf(more) else f"about {more:.0f} further seeds"
-        notes = (*notes, f"unresolved: {many} would tell it from 0 with 80 % power if mean and sd are what was seen")
-    return replace(contrast, notes=notes)
+    notes = (*comparison.notes, *rule_notes(data, metric, contrasts))
+    return Judgement(comparison=comparison, contrasts=tuple(contrasts), notes=notes)
 
 
 def _number(value: float) -> float | None:

@@ -86,6 +86,12 @@ def as_number(text: str) -> float | None:
         return None
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two cells say the same: as text, or as numbers."""
+    number = as_number(one)
+    return one == other or (number is not None and number == as_number(other))
+
+
 def last_part(column: str) -> str:
     """The last part of a dotted or slashed name, in small letters: what a column is recognised by."""
     return column.replace("/", ".").rpartition(".")[2].strip().lower().replace("-", "_").replace(" ", "_")
