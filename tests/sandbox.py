@@ -175,6 +175,18 @@ class Sandbox:
         out, err = command.communicate(timeout=timeout_s)
         return subprocess.CompletedProcess(command.args, command.returncode, out, err)
 
+    def kill_after(self, file: Path, beginning: str, lines: int = 1) -> None:
+        """Run a study or search until it has said so many lines that begin so, and kill its driver."""
+        running = self.start(file, PYTHONUNBUFFERED="1")
+        assert running.stdout is not None
+        seen = 0
+        for line in running.stdout:
+            seen += line.startswith(beginning)
+            if seen == lines:
+                break
+        kill(running.pid)
+        running.wait()
+
     def trials(self, study: Path) -> list[TrialRecord]:
         """The study's trials in the session's ledger."""
         with Ledger(self.env["MLFLOW_TRACKING_URI"]) as ledger:

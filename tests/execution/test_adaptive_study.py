@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox import LEARNS, Sandbox, Stack, environment, kill
+from sandbox import LEARNS, Sandbox, Stack, environment
 
 pytestmark = pytest.mark.cluster
 
@@ -63,13 +63,7 @@ def test_a_driver_that_is_killed_between_looks_goes_on_to_the_same_trials(office
     whole, study = (written(office, name, margin=8.0) for name in ("undisturbed", "killed-between"))
     undisturbed = office.run(whole)
     assert undisturbed.returncode == 0, undisturbed.stderr
-    running = office.start(study, PYTHONUNBUFFERED="1")
-    assert running.stdout is not None
-    for line in running.stdout:
-        if line.startswith("a look: 2 of 2 arms go on"):
-            break
-    kill(running.pid)
-    running.wait()
+    office.kill_after(study, "a look: 2 of 2 arms go on")
     done = office.run(study)
     assert done.returncode == 0, done.stderr
     trials = office.trials(study)

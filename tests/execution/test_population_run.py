@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from sandbox import Sandbox, Stack, environment, kill
+from sandbox import Sandbox, Stack, environment
 
 from paribus import Search
 from paribus.engine.population import Population, walk_of
@@ -54,19 +54,6 @@ def office(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
     made.end()
 
 
-def killed_after(office: Sandbox, file: Path, lines: int) -> None:
-    """Run it until so many trials have come to the end of their generation, and kill the driver."""
-    running = office.start(file, PYTHONUNBUFFERED="1")
-    assert running.stdout is not None
-    seen = 0
-    for line in running.stdout:
-        seen += line.startswith("[")
-        if seen == lines:
-            break
-    kill(running.pid)
-    running.wait()
-
-
 def walked_again(search: Search, values: dict[int, Mapping[int, float]]) -> Population:
     """The population as an undisturbed driver would have walked it, were the trials' values these."""
     walk = walk_of(search, 6, sampler_of(search), scheduler_of(search.scheduler), [])
@@ -84,7 +71,7 @@ def walked_again(search: Search, values: dict[int, Mapping[int, float]]) -> Popu
 
 def test_a_population_that_is_killed_goes_on_as_if_it_had_not_been(office: Sandbox) -> None:
     file = office.write("schedules", SEARCH)
-    killed_after(office, file, lines=6)
+    office.kill_after(file, "[", lines=6)
     half = office.trials(file)
     assert len(half) < 12, "killed in its second generation"
     done = office.run(file)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox import Sandbox, Stack, environment, kill
+from sandbox import Sandbox, Stack, environment
 
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.trials.record import TrialRecord
@@ -109,15 +109,7 @@ def test_a_driver_killed_at_any_moment_goes_on_and_trains_nothing_twice(office: 
     more = {**ASHA, "scheduler": "successive_halving(eta=3)", "confirm": 0, "sampler": "random"}
     file = written(office, "search-killed", **more)
     for lines in (2, 4):
-        running = office.start(file, PYTHONUNBUFFERED="1")
-        assert running.stdout is not None
-        seen = 0
-        for line in running.stdout:
-            seen += line.startswith("[")
-            if seen == lines:
-                break
-        kill(running.pid)
-        running.wait()
+        office.kill_after(file, "[", lines)
     done = office.run(file)
     assert done.returncode == 0, done.stdout + done.stderr
     trials = known(office, "search-killed")
