@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -243,7 +244,7 @@ def arm_rows(analysis: StudyAnalysis, trials: Sequence[TrialRow]) -> tuple[ArmRo
                 is_baseline=found.is_baseline,
                 n=mean.n if mean else 0,
                 mean=mean.mean if mean and mean.n else None,
-                sd=mean.sd if mean and mean.n > 1 else None,
+                sd=mean.sd if mean and isfinite(mean.sd) else None,
                 ended=sum(found.outcomes.values()),
                 failed_to_train=sum(states[word] for word in FAILED_TO_TRAIN),
                 failed=states["failed"],

@@ -20,6 +20,8 @@ from paribus.report.page.sheet import Sheet
 from paribus.report.study_report import StudyReport
 
 KIND = "study"
+# Rows of a table that a person reads, on a page of at most 1 MB.
+_MOST_TRIALS = 500
 
 
 def write_html(report: StudyReport, path: Path) -> Path:
@@ -65,9 +67,11 @@ def _cost(report: StudyReport) -> str:
 
 
 def _trials(report: StudyReport) -> str:
-    metric = report.judged.metric
+    """The trials, up to so many; of more than that those that are not just finished."""
+    metric, begun = report.judged.metric, report.begun
+    rest = begun if len(begun) <= _MOST_TRIALS else [row for row in begun if row.state != "finished"]
     rows = []
-    for row in report.begun:
+    for row in rest[:_MOST_TRIALS]:
         assert row.record is not None
         value = row.record.metrics.get(metric.name)
         rows.append(
@@ -79,7 +83,8 @@ def _trials(report: StudyReport) -> str:
                 "trial": f'<a href="{shown(row.record.url)}">{shown(row.trial_id[:12])}</a>',
             }
         )
-    return table("trials", rows, "No trial has begun.", raw=[*rows[0]] if rows else ())
+    left = f"<p>{len(begun) - len(rows)} others are in the page's data.</p>" if len(rows) < len(begun) else ""
+    return table("trials", rows, "No trial has begun.", raw=[*rows[0]] if rows else ()) + left
 
 
 def _fixed(report: StudyReport) -> str:

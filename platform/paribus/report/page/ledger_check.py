@@ -67,7 +67,11 @@ def _fault(
     if record is None:
         return f"{name}: this ledger has no such trial"
     row = TrialRow(
-        trial_id=line["id"], arm=arms[line["arm"]], replicate=line["replicate"], state=line["state"], record=record
+        trial_id=line["id"],
+        arm=arms[line["arm"]],
+        replicate=line["replicate"],
+        state=record.outcome or "interrupted",
+        record=record,
     )
     held = as_line(row, arms, own)
     told = [*_otherwise(line, held), *([] if examples is None else _examples(examples, record, ledger))]

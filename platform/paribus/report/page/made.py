@@ -32,5 +32,5 @@ def made_page(kind: str, document: Mapping[str, Any], draw: Draw) -> str:
 
 
 def plain(verdicts: Any) -> Any:
-    """As JSON gives it back: tuples are lists."""
-    return json.loads(json.dumps(verdicts))
+    """As JSON gives it back: tuples are lists, and what is no number is None."""
+    return json.loads(json.dumps(verdicts), parse_constant=lambda _: None)

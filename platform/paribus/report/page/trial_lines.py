@@ -13,6 +13,7 @@ from paribus.tracking.mlflow.runs import Latest
 from paribus.tracking.trials.record import Attempt, TrialRecord
 
 # What of a trial's numbers enters a verdict, a table or the cost.
+_WEIGHTS = 16  # digits of a digest that only has to tell trainings apart
 _NUMBERS = (*METRICS, "train_loss", "num_params", "flops", "total_s", "gpu_s")
 
 
@@ -21,10 +22,13 @@ def as_line(row: TrialRow, arms: Sequence[Arm], own: Sequence[str]) -> dict[str,
     record = row.record
     assert record is not None
     names = [*dict.fromkeys((*_NUMBERS, *own))]
+    newest = record.attempts.get(max(record.attempts, default=0))
     optional = {
+        "state": row.state if row.state != record.outcome else "",
+        "ended_ms": 0 if newest is not None and newest.ended_ms else record.ended_ms,
         "step": record.outcome_step,
         "reason": record.reason,
-        "weights": record.weights,
+        "weights": record.weights[:_WEIGHTS],
         "gpus": record.params.get("resources.gpus", ""),
         "last_ms": 0 if record.outcome else max((point.time_ms for point in record.latest.values()), default=0),
         "attempts": [[n, one.started_ms, one.ended_ms, one.outcome] for n, one in sorted(record.attempts.items())],
@@ -33,12 +37,10 @@ def as_line(row: TrialRow, arms: Sequence[Arm], own: Sequence[str]) -> dict[str,
         "id": row.trial_id,
         "arm": list(arms).index(row.arm),
         "replicate": row.replicate,
-        "state": row.state,
         "outcome": record.outcome,
         "metrics": {name: _as_json(record.metrics[name]) for name in names if name in record.metrics},
         "steps": record.num_steps,
         "run": [record.experiment_id, record.run_id],
-        "ended_ms": record.ended_ms,
         **{name: value for name, value in optional.items() if value not in (None, "", 0, [])},
     }
 
@@ -60,7 +62,7 @@ def as_row(line: Mapping[str, Any], arms: Sequence[Arm], study: str, uri: str, s
         experiment_id=run[0],
         run_id=run[1],
         uri=uri,
-        ended_ms=line["ended_ms"],
+        ended_ms=line.get("ended_ms", 0),
         params={"resources.gpus": line["gpus"]} if "gpus" in line else {},
         latest={"": Latest(step=0, value=0.0, time_ms=last_ms)} if last_ms else {},
         attempt=max(attempts, default=1),
@@ -72,7 +74,13 @@ def as_row(line: Mapping[str, Any], arms: Sequence[Arm], study: str, uri: str, s
         reason=line.get("reason", ""),
         weights=line.get("weights", ""),
     )
-    return TrialRow(trial_id=record.trial_id, arm=arm, replicate=record.replicate, state=line["state"], record=record)
+    return TrialRow(
+        trial_id=record.trial_id,
+        arm=arm,
+        replicate=record.replicate,
+        state=line.get("state", line["outcome"]),
+        record=record,
+    )
 
 
 def _as_json(value: float) -> float | str:
