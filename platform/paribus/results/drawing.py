@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from paribus.report.drawing.markup import as_plain_markdown as plain
 from paribus.report.drawing.tables import markdown_table, show_effect, show_p
+from paribus.report.headline import lead
 from paribus.results.judgement import DROP, KEEP, UNRESOLVED, Judgement
 
 _ANSWERS = {
@@ -22,9 +24,11 @@ def as_text(found: Judgement) -> str:
 
 
 def as_markdown(found: Judgement) -> str:
-    """The same in Markdown."""
-    notes = "".join(f"- {line}\n" for line in judgement_notes(found))
-    return f"**{answer(found)}**\n\n{title_of(found)}\n\n{markdown_table(judgement_rows(found))}\n{notes}"
+    """The same in Markdown, the notes folded as GitHub shows them."""
+    notes = "".join(f"- {plain(line)}\n" for line in judgement_notes(found))
+    folded = f"<details><summary>Notes</summary>\n\n{notes}\n</details>\n"
+    told = f"**{plain(answer(found))}**\n\n{plain(lead(found.contrasts))}\n\n{plain(title_of(found))}"
+    return f"{told}\n\n{markdown_table(judgement_rows(found))}\n{folded}"
 
 
 def title_of(found: Judgement) -> str:
