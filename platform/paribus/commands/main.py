@@ -16,7 +16,7 @@ from paribus.commands.answer import Answer
 from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
 from paribus.study import Study, StudyError
-from paribus.study.search import Search
+from paribus.study.searches.search import Search
 from paribus.study.words import printable
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ def _best(args: argparse.Namespace) -> int:
 def _suggest(args: argparse.Namespace) -> int:
     from paribus.commands.search_verbs import previewed
     from paribus.engine.options import Options
-    from paribus.engine.suggestions import suggestions
+    from paribus.engine.searches.suggestions import suggestions
 
     preview = previewed(_search(args.file), Options(ledger=args.ledger), start=True)
     found = suggestions(preview.walk, args.number)
@@ -91,8 +91,8 @@ def _suggest(args: argparse.Namespace) -> int:
 
 
 def _search(file: str) -> Any:
-    from paribus.study.designs import StudyError
-    from paribus.study.search import Search
+    from paribus.study.designs.arms import StudyError
+    from paribus.study.searches.search import Search
     from paribus.study.study_file import load_study
 
     found = load_study(file)

@@ -10,16 +10,16 @@ from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
 from paribus.commands.study_verbs import check_places, printed, write_where_asked
 from paribus.engine.options import Options
-from paribus.engine.past_results import with_past
-from paribus.engine.search_preview import SearchPreview, make_search_preview, tried_row
-from paribus.execution.trial_spec import outbox_of
+from paribus.engine.searches.past_results import with_past
+from paribus.engine.searches.search_preview import SearchPreview, make_search_preview, tried_row
+from paribus.execution.workers.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say
 from paribus.report.chance import judged_when_read
 from paribus.report.search_report import SearchReport, search_report
 from paribus.report.search_texts import chosen_line, confirmed_lines, found_text, search_plan_text
-from paribus.study.designs import StudyError
-from paribus.study.search import Search
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.search import Search
 from paribus.study.settings import settings_of
 from paribus.tracking.address import ledger_at
 from paribus.tracking.ledger import Ledger
@@ -35,7 +35,7 @@ def plan(search: Search, options: Options) -> int:
 
 def run(search: Search, options: Options) -> int:
     """Complete the search and its confirmation; 0 if it came to its end, 1 if nothing was found or trials failed."""
-    from paribus.execution.search_driver import drive_search
+    from paribus.execution.searches.search_driver import drive_search
 
     if options.fresh:
         raise StudyError("--fresh is for replicates that were raised, and a search's confirmation is judged whole")

@@ -15,11 +15,11 @@ from paribus.commands.ledger import unsent_lines
 from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
-from paribus.execution.trial_spec import outbox_of
+from paribus.execution.workers.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.texts import plan_text
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
 from paribus.study.study import Study

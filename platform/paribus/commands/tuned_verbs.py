@@ -9,15 +9,15 @@ from typing import Any
 from paribus.commands import study_verbs
 from paribus.commands.answer import Answer
 from paribus.engine.options import Options
-from paribus.engine.search_preview import tried_row
-from paribus.engine.tuning import ArmTuning, after_tuning, tunings
+from paribus.engine.searches.search_preview import tried_row
+from paribus.engine.searches.tuning import ArmTuning, after_tuning, tunings
 from paribus.host.home import home
 from paribus.report.search_reading import trials_and_curves
 from paribus.report.search_texts import stale_search_text
 from paribus.report.tuning_texts import budgets, budgets_text, curve_line, tuned_lines
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.tuning import TUNING
 from paribus.study.study import Study
-from paribus.study.tuning import TUNING
 from paribus.tracking.address import ledger_at
 
 
@@ -28,7 +28,7 @@ def plan(study: Study, options: Options) -> int:
 
 def run(study: Study, options: Options) -> int:
     """Tune what is left to tune, then complete the study."""
-    from paribus.execution.tuning_driver import drive_tuned
+    from paribus.execution.searches.tuning_driver import drive_tuned
 
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None

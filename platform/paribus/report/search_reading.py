@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from paribus.engine.recorded_search import recorded_preview
 from paribus.engine.schedulers import SchedulerError
-from paribus.engine.search_preview import CurvesOf
-from paribus.engine.tuning import ArmTuning, arm_settings
+from paribus.engine.searches.recorded_search import recorded_preview
+from paribus.engine.searches.search_preview import CurvesOf
+from paribus.engine.searches.tuning import ArmTuning, arm_settings
 from paribus.recipe import RecipeError
 from paribus.recipe.components.recorded import as_recorded
 from paribus.report.chance import judged_when_read
@@ -17,10 +17,10 @@ from paribus.report.costs import Before
 from paribus.report.search_report import RESULT_FILE, SearchReport, search_report
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy
-from paribus.study.search import CONFIRMED, Search
-from paribus.study.search_document import SEARCH_FILE, SEARCHES, TUNING_DESIGN, read_search
+from paribus.study.searches.search import CONFIRMED, Search
+from paribus.study.searches.search_document import SEARCH_FILE, SEARCHES, TUNING_DESIGN, read_search
+from paribus.study.searches.tuning import TUNING
 from paribus.study.settings import settings_of
-from paribus.study.tuning import TUNING
 from paribus.tracking.curves import curves_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
