@@ -19,6 +19,7 @@ from paribus.recipe import Recipe, RecipeError
 from paribus.report.chance import judged_when_read
 from paribus.report.costs import StudyCost, cost_of
 from paribus.report.curves import Curve, curve_of
+from paribus.report.headline import counts_headline, headline
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
 from paribus.report.search_reading import before, read_search_report
@@ -165,9 +166,13 @@ class Trials:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none."""
+    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none.
+
+    `headline` is the study in a sentence.
+    """
 
     counts: Mapping[str, int]
+    headline: str = ""
     claim: str = ""
     trouble: str = ""
     looks: str = ""
@@ -177,9 +182,12 @@ class Judgement:
         """Of a report; nothing is counted as long as no trial has ended."""
         analysis = report.analysis
         if analysis is None or not analysis.outcomes:
-            return cls(counts={}, trouble="" if analysis else report.trouble)
+            said = headline(analysis) if analysis else ""
+            return cls(counts={}, headline=said, trouble="" if analysis else report.trouble)
         claim = analysis.claim.outcome if analysis.claim else ""
-        return cls(counts=analysis.verdict_counts(), claim=claim, looks=analysis.looks.phrase())
+        return cls(
+            counts=analysis.verdict_counts(), headline=headline(analysis), claim=claim, looks=analysis.looks.phrase()
+        )
 
 
 class LedgerReader:
@@ -270,8 +278,10 @@ class LedgerReader:
             document = self._ledger.json(record.run_id, VERDICTS_FILE)
             if document.get("rule") != RULE:
                 return None
+            counts = {str(word): int(count) for word, count in document["counts"].items()}
             return Judgement(
-                counts={str(word): int(count) for word, count in document["counts"].items()},
+                counts=counts,
+                headline=str(document.get("headline") or counts_headline(counts)),
                 claim=str((document.get("claim") or {}).get("outcome", "")),
                 looks=str((document.get("looks") or {}).get("phrase", "")),
             )
