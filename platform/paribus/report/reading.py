@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ __all__ = [
     "usual_address",
 ]
 DEFAULT_URI = "http://127.0.0.1:5000"
+_TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
 MAX_PER_EXAMPLE = 200
@@ -299,6 +301,23 @@ class LedgerReader:
             if error.status == 404:
                 return None
             raise
+
+    def trial(self, trial_id: str) -> TrialRecord | None:
+        """The trial whose id is or begins so, of any study; None where there is none, or more than one."""
+        if not _TRIAL_ID.fullmatch(trial_id):
+            return None
+        found = self._ledger.trials_of_all(trial_id)
+        return found[0] if len(found) == 1 else None
+
+    def text_of(self, run_id: str, names: Sequence[str]) -> tuple[str, str]:
+        """The first of these files that a run has: its name and its text; ("", "") where it has none of them."""
+        for name in names:
+            try:
+                return name, self._ledger.artifact(run_id, name).decode(errors="replace")
+            except LedgerError as error:
+                if error.status != 404:
+                    raise
+        return "", ""
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""
