@@ -24,7 +24,7 @@ STUDY_PAGES: Final[Mapping[str, str]] = {
     "trials": "Trials",
 }
 # Reached from where they are named.
-_OTHER: Final[Mapping[str, str]] = {"search": "Search"}
+_OTHER: Final[Mapping[str, str]] = {"search": "Search", "trial": "Trial"}
 # What the address of one page of a study says beside the study, and the next page goes on with.
 _CARRIED: Final = ("metric",)
 

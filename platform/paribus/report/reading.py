@@ -58,6 +58,8 @@ __all__ = [
     "usual_address",
 ]
 DEFAULT_URI = "http://127.0.0.1:5000"
+# Of a log, as many from its end.
+_MOST_CHARACTERS = 20_000
 _TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
@@ -310,10 +312,14 @@ class LedgerReader:
         return found[0] if len(found) == 1 else None
 
     def text_of(self, run_id: str, names: Sequence[str]) -> tuple[str, str]:
-        """The first of these files that a run has: its name and its text; ("", "") where it has none of them."""
+        """The first of these files that a run has: its name and the end of its text; ("", "") where it has none.
+
+        The text is without the secrets of addresses.
+        """
         for name in names:
             try:
-                return name, self._ledger.artifact(run_id, name).decode(errors="replace")
+                text = self._ledger.artifact(run_id, name).decode(errors="replace")
+                return name, without_secrets(text[-_MOST_CHARACTERS:])
             except LedgerError as error:
                 if error.status != 404:
                     raise
