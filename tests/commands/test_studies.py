@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,12 @@ def wide(name: str, **fields: Any) -> Study:
 
 
 @pytest.fixture(autouse=True)
-def at_home(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def at_home(shelf: Shelf, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A folder without any study, the ledger by its variable."""
     monkeypatch.setenv("PARIBUS_HOME", str(shelf.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shelf.uri)
     monkeypatch.delenv("PARIBUS_BASE", raising=False)
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 def told(said: Said, *words: object) -> str:

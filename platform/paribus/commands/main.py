@@ -41,6 +41,7 @@ _EXAMPLES = """examples:
   paribus run studies/rate_search.py                  a search whose best settings are judged on fresh seeds
   paribus judge runs.csv --baseline relu --margin 0.5  a verdict for results that were made elsewhere
   paribus studies                                     what is in the ledger, which `report NAME` judges
+  paribus fields optimizer                            what may be varied, fixed or set, and what each field takes
   paribus init widths                                 a study of your own, outside any checkout
   paribus doctor                                      what is missing, busy or wrong
 """
@@ -186,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         study_verb.set_defaults(run=_file_verb)
     from paribus.commands.data_hash import register as register_data
     from paribus.commands.evaluate import register as register_evaluate
+    from paribus.commands.fields import register as register_fields
     from paribus.commands.init import register as register_init
     from paribus.commands.judge import register as register_judge
     from paribus.commands.ledger import register as register_ledger
@@ -204,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     register_shards(verbs)
     register_data(verbs)
     register_models(verbs)
+    register_fields(verbs)
     register_ledger(verbs)
     _add_stack(verbs)
     return parser

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from paribus.engine.tuning import ArmTuning
     from paribus.report.reading import LedgerReader
     from paribus.report.search_report import SearchReport
-    from paribus.report.study_report import StudyReport
     from paribus.study.study import Study
     from paribus.tracking.studies.record import StudyRecord
 

@@ -59,7 +59,9 @@ def _best(args: argparse.Namespace) -> int:
     from paribus.report.search_texts import chosen_line, confirmed_lines, found_text
 
     by_name = is_name(args.file)
-    found = search_by_name(args.file, args.ledger) if by_name else reported(_search(args.file), Options(ledger=args.ledger))
+    found = (
+        search_by_name(args.file, args.ledger) if by_name else reported(_search(args.file), Options(ledger=args.ledger))
+    )
     recipe = found.recipe()
     if args.recipe:
         if recipe is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from paribus.host.secrets import without_secrets
@@ -135,8 +135,8 @@ def _unknown(records: Sequence[StudyRecord], name: str) -> str:
     names = list(dict.fromkeys(record.name for record in records))
     if f"{name}{TUNING}" in names:
         return (
-            f"the study {name!r} has no trials yet, for its arms are being tuned: `paribus studies --kind tuning {name}` "
-            "lists that"
+            f"the study {name!r} has no trials yet, for its arms are being tuned: `paribus studies --kind tuning "
+            f"{name}` lists that"
         )
     if not names:
         return f"no study {name!r}: the ledger is empty"
@@ -153,4 +153,4 @@ def _which(own: Sequence[StudyRecord], name: str, wanted: str | None) -> str:
 
 
 def _utc(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, timezone.utc).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="seconds")
