@@ -13,7 +13,7 @@ from paribus_dashboards.address import address_of
 
 # A page is a file and a line here: the name of its file in `pages/`, which is its address too (`/study`), and title.
 HOME: Final = "overview"
-_GENERAL: Final[Mapping[str, str]] = {HOME: "Studies"}
+_GENERAL: Final[Mapping[str, str]] = {HOME: "Studies", "cluster": "Cluster"}
 # Of one study, `/NAME?study=...`: they stand in the row that leads from each to all others, in this order.
 STUDY_PAGES: Final[Mapping[str, str]] = {
     "study": "Study",
@@ -24,7 +24,7 @@ STUDY_PAGES: Final[Mapping[str, str]] = {
     "trials": "Trials",
 }
 # Reached from where they are named.
-_OTHER: Final[Mapping[str, str]] = {"search": "Search"}
+_OTHER: Final[Mapping[str, str]] = {"search": "Search", "trial": "Trial"}
 # What the address of one page of a study says beside the study, and the next page goes on with.
 _CARRIED: Final = ("metric",)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from paribus.recipe import Recipe, RecipeError
 from paribus.report.chance import judged_when_read
 from paribus.report.costs import StudyCost, cost_of
 from paribus.report.curves import Curve, curve_of
+from paribus.report.headline import counts_headline, headline
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
-from paribus.report.search_reading import before, read_search_report
+from paribus.report.search_reading import before, best_written, read_search_report
 from paribus.report.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
@@ -56,6 +58,9 @@ __all__ = [
     "usual_address",
 ]
 DEFAULT_URI = "http://127.0.0.1:5000"
+# Of a log, as many from its end.
+_MOST_CHARACTERS = 20_000
+_TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
 MAX_PER_EXAMPLE = 200
@@ -174,9 +179,13 @@ class Trials:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none."""
+    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none.
+
+    `headline` is the study in a sentence.
+    """
 
     counts: Mapping[str, int]
+    headline: str = ""
     claim: str = ""
     trouble: str = ""
     looks: str = ""
@@ -186,9 +195,12 @@ class Judgement:
         """Of a report; nothing is counted as long as no trial has ended."""
         analysis = report.analysis
         if analysis is None or not analysis.outcomes:
-            return cls(counts={}, trouble="" if analysis else report.trouble)
+            said = headline(analysis) if analysis else ""
+            return cls(counts={}, headline=said, trouble="" if analysis else report.trouble)
         claim = analysis.claim.outcome if analysis.claim else ""
-        return cls(counts=analysis.verdict_counts(), claim=claim, looks=analysis.looks.phrase())
+        return cls(
+            counts=analysis.verdict_counts(), headline=headline(analysis), claim=claim, looks=analysis.looks.phrase()
+        )
 
 
 class LedgerReader:
@@ -267,9 +279,30 @@ class LedgerReader:
             cost=cost,
         )
 
+    def standing(self, record: StudyRecord, trials: Trials) -> StudyReport:
+        """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
+        study, rows = trials.study, trials.rows
+        if study is not None:
+            rows = _asked_for(study, rows, _asked_by_looks(study, rows, self._home))
+        records = [row.record for row in rows if row.record]
+        mixed = mixtures(study, records) if study is not None else ()
+        return StudyReport(
+            name=record.name,
+            url=record.url,
+            study=study,
+            trials=rows,
+            notes=(*mixed, *faults_of(records), *lost_notes(records), *filter(None, [trials.trouble])),
+            settings=record.settings,
+            num_foreign=len(trials.everything) - len(records),
+        )
+
     def search(self, record: StudyRecord) -> SearchReport:
         """What there is of a search, without its confirmation."""
         return read_search_report(self._ledger, record, self._home)
+
+    def best_written(self, record: StudyRecord) -> str:
+        """The best that a search saw, in words, as its driver wrote it down; "" where it wrote none."""
+        return best_written(self._ledger, record)
 
     def written(self, record: StudyRecord) -> Judgement | None:
         """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""
@@ -279,8 +312,10 @@ class LedgerReader:
             document = self._ledger.json(record.run_id, VERDICTS_FILE)
             if document.get("rule") != RULE:
                 return None
+            counts = {str(word): int(count) for word, count in document["counts"].items()}
             return Judgement(
-                counts={str(word): int(count) for word, count in document["counts"].items()},
+                counts=counts,
+                headline=str(document.get("headline") or counts_headline(counts)),
                 claim=str((document.get("claim") or {}).get("outcome", "")),
                 looks=str((document.get("looks") or {}).get("phrase", "")),
             )
@@ -298,6 +333,27 @@ class LedgerReader:
             if error.status == 404:
                 return None
             raise
+
+    def trial(self, trial_id: str) -> TrialRecord | None:
+        """The trial whose id is or begins so, of any study; None where there is none, or more than one."""
+        if not _TRIAL_ID.fullmatch(trial_id):
+            return None
+        found = self._ledger.trials_of_all(trial_id)
+        return found[0] if len(found) == 1 else None
+
+    def text_of(self, run_id: str, names: Sequence[str]) -> tuple[str, str]:
+        """The first of these files that a run has: its name and the end of its text; ("", "") where it has none.
+
+        The text is without the secrets of addresses.
+        """
+        for name in names:
+            try:
+                text = self._ledger.artifact(run_id, name).decode(errors="replace")
+                return name, without_secrets(text[-_MOST_CHARACTERS:])
+            except LedgerError as error:
+                if error.status != 404:
+                    raise
+        return "", ""
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""

@@ -24,7 +24,7 @@ _SIGNS: Final[Mapping[str, str]] = {
 def latex_table(rows: Sequence[Mapping[str, object]], caption: str = "") -> str:
     r"""Rows as a `tabular` with the rules of the package booktabs, with a caption as a `table`; "" without rows.
 
-    Compiles with pdfLaTeX and `\usepackage{booktabs}`. Columns whose cells begin with a number are aligned at the right.
+    Compiles with pdfLaTeX and `\usepackage{booktabs}`. Columns whose cells begin with a number are set at the right.
     """
     if not rows:
         return ""

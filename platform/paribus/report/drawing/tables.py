@@ -149,8 +149,8 @@ def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[
             "n": str(row.n),
             "failed to train": f"{row.failed_to_train} of {row.ended}",
             "no result": str(row.failed) if row.failed else "-",
-            "parameters": _counted(row.params),
-            "FLOPs an image": _counted(row.flops),
+            "parameters": show_count(row.params),
+            "FLOPs an image": show_count(row.flops),
             "seconds a trial": "-" if row.seconds is None else f"{row.seconds:.3g}",
         }
         for row in arms
@@ -163,7 +163,7 @@ def _level(value: float | None, digits: int) -> str:
     return "-" if value is None else show_number(value, f".{digits}f")
 
 
-def _counted(number: int | None) -> str:
+def show_count(number: int | None) -> str:
     """`175 k`, `36.5 M`, `5.2 G`."""
     if number is None:
         return "-"
