@@ -57,9 +57,9 @@ _VERB_EXAMPLES = {
 # What the verbs take when they are called in Python.
 _OPTIONS = {
     "plan": ("ledger", "accept_code", "redo"),
-    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown", "latex"),
     "status": ("ledger",),
-    "report": ("ledger", "fresh", "html", "markdown"),
+    "report": ("ledger", "fresh", "html", "markdown", "latex"),
 }
 # What answers each of them.
 _ASKED = {"plan": "planned", "run": "ran", "status": "recorded", "report": "judged"}
@@ -196,12 +196,14 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
     from paribus.commands.studies import register as register_studies
+    from paribus.commands.verify import register as register_verify
 
     register_studies(verbs)
     register_init(verbs)
     register_search(verbs)
     register_simulate(verbs)
     register_judge(verbs)
+    register_verify(verbs)
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)
@@ -244,8 +246,9 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     if verb in ("run", "report"):
         add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":
-        add("--html", metavar="FILE", help="also write one self-contained page with plots")
-        add("--markdown", metavar="FILE", help="also write the tables as Markdown")
+        add("--html", metavar="FILE", help="also write one page with plots, which `paribus verify` proves")
+        add("--markdown", metavar="FILE", help="also write it as Markdown, for a pull request")
+        add("--latex", metavar="FILE", help="also write the tables as LaTeX (booktabs)")
     if verb not in ("pilot", "run", "retry"):
         add("--json", action="store_true", help="print data instead of text")
     return parser

@@ -151,7 +151,7 @@ def _judged(study: Study, options: Options, notes: Sequence[str] = ()) -> StudyR
 
 
 def write_where_asked(found: StudyReport, options: Options) -> None:
-    """Write the report as a page and as Markdown, where `options` name a place for it."""
+    """Write the report as a page, as Markdown and as LaTeX, where `options` name a place for it."""
     if options.html:
         from paribus.report.drawing.html_page import write_html
 
@@ -160,13 +160,17 @@ def write_where_asked(found: StudyReport, options: Options) -> None:
         from paribus.report.drawing.markdown import write_markdown
 
         warn(f"wrote {write_markdown(found, Path(options.markdown))}")
+    if options.latex:
+        from paribus.report.drawing.latex_tables import write_latex
+
+        warn(f"wrote {write_latex(found, Path(options.latex))}")
 
 
 def check_places(options: Options) -> None:
     """StudyError where a report that is asked for cannot be written."""
     from paribus.report.files import check_place
 
-    for place in filter(None, (options.html, options.markdown)):
+    for place in filter(None, (options.html, options.markdown, options.latex)):
         check_place(Path(place))
 
 
