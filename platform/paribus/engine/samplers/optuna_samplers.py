@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
-from paribus.study.designs import StudyError
-from paribus.study.domains import Choice, Domain, Float, label
-from paribus.study.space import Space
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.domains import Choice, Domain, Float, label
+from paribus.study.searches.space import Space
 from paribus.study.words import Level
 
 # It would say of every proposal that a study was made for it.
