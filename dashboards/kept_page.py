@@ -20,16 +20,18 @@ Shown = TypeVar("Shown")
 Choose = Callable[[tuple[StudyRecord, ...], str, str], StudyRecord | None]
 
 
-def read_or_kept(kind: str, choose: Choose, read: Callable[[str, StudyRecord], Shown]) -> Shown | None:
+def read_or_kept(
+    kind: str, choose: Choose, read: Callable[[str, StudyRecord], Shown], *, page: str = ""
+) -> Shown | None:
     """What `read` makes of the record that the address names; where the ledger is down, what this session read last.
 
-    `kind` is `Study` or `Search`: the page's title, and in lower case the address' word. `choose` finds the record by
-    name and settings, or shows what there is to choose. None where there is nothing to show.
+    `kind` is `Study` or `Search`, in lower case the address' word; `page` is the page's title where it is another.
+    `choose` finds the record by name and settings, or shows what there is to choose. None where there is nothing to
+    show.
     """
     uri, word = tracking_uri(), kind.lower()
     name, settings = st.query_params.get(word, ""), st.query_params.get("settings", "")
-    begin(name or kind)
-    st.page_link("home.py", label="All studies", icon=":material/arrow_back:")
+    begin(" · ".join(dict.fromkeys([name or kind, page or kind])))
     kept: dict[str, Shown] = st.session_state.setdefault(f"kept_{word}", {})
     key = f"{name} {settings}"
     try:

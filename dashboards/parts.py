@@ -13,6 +13,7 @@ from paribus.report.progress import Progress
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.search_reading import is_search
 from paribus.report.texts import first_steps
+from paribus_dashboards.address import address_of
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.
 SIGNS = {
@@ -47,12 +48,6 @@ The study appears here as soon as it has started."""
 def begin(title: str) -> None:
     """What every page does first: its title in the browser's tab, and the whole width."""
     st.set_page_config(page_title=f"{title} · Paribus", layout="wide", initial_sidebar_state="collapsed")
-
-
-def address_of(record: StudyRecord) -> dict[str, str]:
-    """The address of a study's page: `?study=width`, with `&settings=...` at others than its file's; `?search=...`."""
-    named = {"search" if is_search(record) else "study": record.name}
-    return named if record.settings.declared else {**named, "settings": record.settings.digest}
 
 
 def page_of(record: StudyRecord) -> str:

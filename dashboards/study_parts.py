@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,7 +11,7 @@ from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
 from paribus.report.drawing.plots import effects_figure
 from paribus.report.drawing.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows, show_p
-from paribus_dashboards.kept_page import show_title
+from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView, reader
 from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, verdict_badges
 
@@ -22,15 +21,9 @@ if TYPE_CHECKING:
 MOST_WARNINGS = 5
 
 
-def kept_sentence(view: StudyView) -> str:
-    """What a page shows while the ledger is down."""
-    return f"What you see was read at {time.strftime('%H:%M:%S', time.localtime(view.read_s))}."
-
-
 def show_heading(view: StudyView) -> None:
-    """Name, question, state, verdict counts and the claim."""
-    record, report, analysis = view.record, view.report, view.report.analysis
-    show_title(record)
+    """Verdict counts, the claim, and what to know before all else."""
+    report, analysis = view.report, view.report.analysis
     if analysis is None:
         return
     if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts(), looks=analysis.looks.phrase())):
@@ -74,8 +67,8 @@ def show_claim(analysis: StudyAnalysis) -> None:
 def show_factors(analysis: StudyAnalysis) -> None:
     """What each factor does over all arms, where the design crosses them."""
     if not analysis.effects:
+        st.info("The study's design crosses no two factors, so that no effect is told over all arms.")
         return
-    st.subheader("Effects of factors")
     st.caption("Over all arms that train; intervals rest on the replicates, and p are corrected over these effects.")
     st.dataframe(pd.DataFrame(effect_display_rows(analysis)), hide_index=True)
 
@@ -83,20 +76,11 @@ def show_factors(analysis: StudyAnalysis) -> None:
 def choose_metric(analysis: StudyAnalysis) -> str:
     """The metric whose effects are shown: the one that is judged, or a secondary one."""
     st.header("Effects")
-    labels = {each.metric.name: each.metric.label for each in (*analysis.contrasts, *analysis.secondary)}
-    names = list(labels)
-    if len(names) < 2:
+    labels = {each.metric.name: f"{each.metric.label} (secondary)" for each in analysis.secondary}
+    if not labels:
         return analysis.metric.name
-    picked = st.segmented_control(
-        "Metric",
-        names,
-        default=names[0],
-        required=True,
-        format_func=lambda name: labels[name] + ("" if name == analysis.metric.name else " (secondary)"),
-        label_visibility="collapsed",
-        key="metric",
-    )
-    return picked or names[0]
+    labels = {analysis.metric.name: analysis.metric.label, **labels}
+    return choose(st.segmented_control, "Metric", labels, key="metric", required=True, label_visibility="collapsed")
 
 
 def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str) -> None:
@@ -183,10 +167,16 @@ def show_arms(view: StudyView, analysis: StudyAnalysis) -> None:
         column_config={name: st.column_config.Column(help=text) for name, text in _HELP_ARMS.items()},
         key="arms-by-themselves",
     )
-    if view.report.cost.rows:
-        st.subheader("What each conclusion cost")
-        st.dataframe(pd.DataFrame(cost_display_rows(view.report.cost)), hide_index=True, key="costs")
-        st.caption("\n".join(plain(sentence(line)) for line in cost_lines(view.report.cost)))
+
+
+def show_cost(view: StudyView) -> None:
+    """What each conclusion took, in hours and money."""
+    st.header("What each conclusion cost")
+    if not view.report.cost.rows:
+        st.info("No trial tells its time yet.")
+        return
+    st.dataframe(pd.DataFrame(cost_display_rows(view.report.cost)), hide_index=True, key="costs")
+    st.caption("\n".join(plain(sentence(line)) for line in cost_lines(view.report.cost)))
 
 
 _HELP_ARMS = {
@@ -201,10 +191,11 @@ _HELP_ARMS = {
 
 def show_stability(analysis: StudyAnalysis) -> None:
     """How often arms failed to train, against their baselines."""
+    st.header("Stability")
     ended = analysis.num_own_ends
     if not ended:
+        st.info("No trial came to an end of its own yet.")
         return
-    st.header("Stability")
     failing = [arm for arm in analysis.arms if arm.failed_replicates]
     if not failing:
         st.markdown(f"None of the {ended} trials that came to an end of their own diverged, died or is at chance.")

@@ -8,6 +8,7 @@ from paribus.report.progress import search_progress
 from paribus.report.reading import LedgerError, StudyRecord
 from paribus.report.search_reading import SearchReport, is_search, is_tuning
 from paribus_dashboards import search_parts as show
+from paribus_dashboards.frame import HOME, file_of
 from paribus_dashboards.kept_page import WATCH_S, read_or_kept, show_title
 from paribus_dashboards.ledger_view import LIVE_S, confirmed, stamp, studies, tracking_uri
 from paribus_dashboards.parts import at_settings, badge, link, plain, say_down, show_progress
@@ -19,6 +20,7 @@ def main() -> None:
     if shown is None:
         return
     uri, (record, report, study) = tracking_uri(), shown
+    st.page_link(file_of(HOME), label="All studies", icon=":material/arrow_back:")
     show_title(record, badge("exploratory", "search, exploratory"))
     st.fragment(watch, run_every=LIVE_S if record.live else WATCH_S)(uri, record, report, study)
     if is_tuning(record):

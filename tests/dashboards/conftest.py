@@ -306,14 +306,15 @@ def open_home(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
 
 
 @pytest.fixture
-def open_study(open_home: Callable[[str], AppTest]) -> Callable[[str, str], AppTest]:
-    """`open_study(uri, name)`: the Study page at `?study=name`, run once."""
+def open_study(open_home: Callable[[str], AppTest]) -> Callable[..., AppTest]:
+    """`open_study(uri, name)`: the Study page at `?study=name`, run once; `page="curves"` another page of the study."""
 
-    def start(uri: str, name: str) -> AppTest:
+    def start(uri: str, name: str, page: str = "study", **address: str) -> AppTest:
         app = open_home(uri)
-        app.switch_page("pages/study.py")
-        if name:
-            app.query_params["study"] = name
+        app.switch_page(f"pages/{page}.py")
+        for word, value in {"study": name, **address}.items():
+            if value:
+                app.query_params[word] = value
         return app.run()
 
     return start

@@ -22,7 +22,7 @@ from paribus_dashboards.ledger_view import judgement, studies
 
 pytestmark = pytest.mark.cluster
 
-OpenStudy = Callable[[str, str], AppTest]
+OpenStudy = Callable[..., AppTest]
 OpenHome = Callable[[str], AppTest]
 Said = Callable[[AppTest], str]
 SMALL = {"factors": {"model.depth": (16, 22)}, "baseline": {"model.depth": 16}, "claim": None, "replicates": 3}
@@ -126,7 +126,7 @@ def test_a_page_says_all_that_a_report_says_of_its_records(
     assert "many" in page
     assert r"depth=22 · r2: the ledger lacks a file (weights.pt: \*HTTP\* 500)" in page
     assert "margin of ±3 points" in page
-    assert "r3 stuck" in page
+    assert "r3 stuck" in said(open_study(mlflow_server.uri, study.name, page="stability"))
     verdicts = next(each.value for each in app.dataframe if "verdict" in each.value.columns)
     assert verdicts["failed to train"][0] == "1 vs 0 of 3"
     assert "p within ±3 (Holm)" in verdicts.columns

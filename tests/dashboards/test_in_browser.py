@@ -92,17 +92,19 @@ def test_from_home_to_a_study_with_its_figures_table_and_download(
     assert page.url.endswith(f"/study?study={whole_study.name}")
     settle(page)
     figures = page.locator(".js-plotly-plot .scatterlayer")
-    expect(figures).to_have_count(2, timeout=PATIENCE_MS)
+    expect(figures).to_have_count(1, timeout=PATIENCE_MS)
     # Every replicate of every contrast is a point: three at depth 16 with 5 pairs, three at depth 40 with 2.
     assert page.locator(".js-plotly-plot").first.locator(".scatterlayer .points path").count() >= 21
-    # Verdicts, effects of factors, arms, what each conclusion cost, trials.
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(5)
-    expect(page.get_by_text("Effects of factors")).to_be_visible()
+    # Verdicts, arms.
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(2)
     with page.expect_download() as started:
         page.get_by_role("button", name="CSV, all metrics").click()
     rows = Path(started.value.path()).read_text().splitlines()
     assert rows[0].startswith("study,arm,baseline,metric,unit,verdict")
     assert len([row for row in rows[1:] if ",top1," in row]) == 6
+    page.get_by_role("link", name="Curves", exact=True).click()
+    expect(page.get_by_role("heading", name="Learning curves")).to_be_visible(timeout=PATIENCE_MS)
+    assert page.url.endswith(f"/curves?study={whole_study.name}")
     assert_no_exception(page)
     page.close()
 
@@ -122,7 +124,7 @@ def test_a_running_study_moves_on_an_open_page_by_itself(
         ended = 2
         filler.record(study, fate, replicates=[2])
         run.heartbeat({"finished": 4})
-        expect(page.get_by_text("None of the 4 trials")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.get_by_text("4 of 4 trials")).to_be_visible(timeout=PATIENCE_MS)
         assert_no_exception(page)
         page.close()
 

@@ -26,7 +26,7 @@ from paribus.tracking.mlflow.server import ServerProcess
 
 pytestmark = pytest.mark.cluster
 
-Open = Callable[[str, str], AppTest]
+Open = Callable[..., AppTest]
 Said = Callable[[AppTest], str]
 SPACE = {
     "optimizer.lr": Float(1e-3, 1.0, log=True),
@@ -95,6 +95,13 @@ def open_search(open_home: Callable[[str], AppTest]) -> Open:
 def links(app: AppTest) -> dict[str, str]:
     """Label to address of every link to a page."""
     return {each.proto.label: f"{each.proto.page}?{each.proto.query_string}" for each in app.get("page_link")}
+
+
+def costs_of(open_study: Open, uri: str, name: str) -> Any:
+    """The table of what a study cost, on its page of costs."""
+    app = open_study(uri, name, page="cost")
+    (costs,) = [each.value for each in app.dataframe if "what for" in each.value.columns]
+    return costs
 
 
 def figures(app: AppTest) -> list[dict[str, Any]]:
@@ -168,7 +175,7 @@ def test_the_page_of_a_confirmation_shows_what_the_search_saw_beside_it(
     app = open_study(mlflow_server.uri, "rate-confirmed")
     assert "How its arms were found" in said(app)
     assert any("over the baseline, searched (points)" in each.value.columns for each in app.dataframe)
-    (costs,) = [each.value for each in app.dataframe if "what for" in each.value.columns]
+    costs = costs_of(open_study, mlflow_server.uri, "rate-confirmed")
     (searched,) = [row for row in costs.to_dict("records") if row["what for"] == "the search rate"]
     assert searched["trials"] == str(rate.trials)
     assert "search?search=rate" in "\n".join(links(app).values())
@@ -180,7 +187,7 @@ def test_the_page_of_a_tuned_study_says_what_each_arm_was_tuned_to(
     app = open_study(mlflow_server.uri, fair.name)
     text = said(app)
     assert "How its arms were tuned" in text
-    (costs,) = [each.value for each in app.dataframe if "what for" in each.value.columns]
+    costs = costs_of(open_study, mlflow_server.uri, fair.name)
     trials = dict(zip(costs["what for"], costs["trials"], strict=True))
     for arm in fair.arms:
         assert f"{arm.name}: tuned to lr=" in text

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,10 +20,11 @@ from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess
 from paribus.tracking.studies.replication import Choice, Look, Replication
+from paribus_dashboards.frame import STUDY_PAGES
 
 pytestmark = pytest.mark.cluster
 
-OpenStudy = Callable[[str, str], AppTest]
+OpenStudy = Callable[..., AppTest]
 Said = Callable[[AppTest], str]
 MakeStudy = Callable[..., Study]
 SMALL = {"factors": {"model.depth": (16, 22)}, "baseline": {"model.depth": 16}, "claim": None}
@@ -54,7 +56,7 @@ def test_verdicts_are_those_of_the_analysis_with_every_replicates_point(
     verdicts = table(app, "verdict")
     assert [cell.split(" ", 1)[1] for cell in verdicts["verdict"]] == [c.verdict for c in expected.contrasts]
     assert [int(n) for n in verdicts["n"]] == [contrast.n for contrast in expected.contrasts]
-    assert num_figures(app) == 2
+    assert num_figures(app) == 1
     assert expected.claim is not None
     assert expected.claim.claim.source in text
     assert "397 evaluation images" in text
@@ -67,7 +69,7 @@ def test_every_trial_stands_beside_its_mlflow_run(
     reader = Ledger(mlflow_server.uri)
     urls = {trial.url: trial for trial in reader.trials(whole_study.name)}
     reader.close()
-    trials = table(open_study(mlflow_server.uri, whole_study.name), "top-1 (%)")
+    trials = table(open_study(mlflow_server.uri, whole_study.name, page="trials"), "top-1 (%)")
     assert set(trials["MLflow"]) == set(urls)
     for _, row in trials.iterrows():
         record = urls[row["MLflow"]]
@@ -78,15 +80,29 @@ def test_every_trial_stands_beside_its_mlflow_run(
 def test_instability_and_fixed_factors_are_told(
     open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
 ) -> None:
-    app = open_study(mlflow_server.uri, whole_study.name)
-    text = said(app)
-    assert "r1 diverged, r3 diverged, r5 diverged" in text
+    app = open_study(mlflow_server.uri, whole_study.name, page="stability")
+    assert "r1 diverged, r3 diverged, r5 diverged" in said(app)
     (stability,) = (each.value for each in app.get("table"))
     assert set(stability["baseline failed to train"]) == {"3 of 5"}
     assert set(stability["arm failed to train"]) == {"0 of 5"}
-    fixed = text.partition("- **model**")[2]
+    fixed = said(open_study(mlflow_server.uri, whole_study.name)).partition("- **model**")[2]
     assert "batch_size = " in fixed
     assert "residual_scale = " not in fixed
+
+
+def test_every_page_of_a_study_leads_to_every_other_and_keeps_study_settings_and_metric(
+    open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
+) -> None:
+    study = make_study("page_row", **SMALL, replicates=3)
+    look = study.vary(fixed={"budget": "2 epochs"})
+    filler.finished(look, declared=study)
+    chosen = {"settings": settings_of(look).digest, "metric": "log_likelihood"}
+    kept = {"study": study.name, **chosen}
+    for page in STUDY_PAGES:
+        app = open_study(mlflow_server.uri, study.name, page=page, **chosen)
+        assert "page_row · budget=2 epochs" in said(app)
+        row = {each.proto.page: dict(parse_qsl(each.proto.query_string)) for each in app.get("page_link")}
+        assert row == {"": {}, **dict.fromkeys(STUDY_PAGES, kept)}
 
 
 def test_a_secondary_metric_is_shown_without_verdicts(
@@ -96,12 +112,15 @@ def test_a_secondary_metric_is_shown_without_verdicts(
     app.get("button_group")[0].set_value("log_likelihood").run()
     said(app)
     assert set(table(app, "verdict")["verdict"]) == {"secondary"}
+    assert app.query_params["metric"] == "log_likelihood"
+    sent = open_study(mlflow_server.uri, whole_study.name, metric="log_likelihood")
+    assert set(table(sent, "verdict")["verdict"]) == {"secondary"}
 
 
 def test_curves_are_of_the_arms_that_are_compared_with_one_another(
     open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
 ) -> None:
-    app = open_study(mlflow_server.uri, whole_study.name)
+    app = open_study(mlflow_server.uri, whole_study.name, page="curves")
     app.selectbox(key="stratum").select("residual_scale=1 · depth=40").run()
     said(app)
     legend = [trace["name"] for trace in curves_of(app) if trace.get("showlegend", True) and trace.get("name")]
@@ -119,13 +138,15 @@ def test_partial_results_of_a_running_study(
         return ("finished", "running", "missing")[replicate - 1]
 
     with filler.driver(study, fate):
+        trials = table(open_study(mlflow_server.uri, study.name, page="trials"), "steps")
+        assert num_figures(open_study(mlflow_server.uri, study.name, page="curves")) == 1
         app = open_study(mlflow_server.uri, study.name)
         text = said(app)
     assert "2 of 6 trials have ended (2 finished) · 2 running" in text
     assert "no interval" in table(app, "verdict")["delta"][0]
     assert "2 of 6 trials have ended: numbers and verdicts may still change" in text
-    assert list(table(app, "steps")["outcome"]).count("● running") == 2
-    assert num_figures(app) == 2
+    assert list(trials["outcome"]).count("● running") == 2
+    assert num_figures(app) == 1
 
 
 def test_a_study_that_has_only_just_started(
@@ -134,9 +155,11 @@ def test_a_study_that_has_only_just_started(
     study = make_study("page_started", **SMALL)
     with filler.driver(study, lambda arm, replicate: "missing"):
         text = said(open_study(mlflow_server.uri, study.name))
+        curves = said(open_study(mlflow_server.uri, study.name, page="curves"))
+        trials = said(open_study(mlflow_server.uri, study.name, page="trials"))
     assert "No pair of trials has ended yet" in text
-    assert "No trial has reached the end of its first epoch" in text
-    assert "No trial has started yet" in text
+    assert "No trial has reached the end of its first epoch" in curves
+    assert "No trial has started yet" in trials
     assert "unresolved" not in text
 
 
@@ -179,7 +202,7 @@ def test_trials_of_other_settings_under_the_same_name_are_left_out(
     filler.finished(study)
     app = open_study(mlflow_server.uri, study.name)
     assert "4 more trials go by this name" in said(app)
-    assert len(table(app, "steps")) == 6
+    assert len(table(open_study(mlflow_server.uri, study.name, page="trials"), "steps")) == 6
 
 
 def test_a_study_without_its_definition_still_shows_its_caveats(
@@ -241,7 +264,6 @@ def test_a_quick_look_has_a_page_of_its_own_and_the_study_keeps_its_verdicts(
     app = open_study(mlflow_server.uri, study.name)
     assert [title.value for title in app.title] == ["page_settings"]
     assert table(app, "verdict")["n"][0] == "4"
-    assert len(table(app, "steps")) == 8
     app.selectbox[0].select_index(1).run()
     said(app)
     assert [title.value for title in app.title] == ["page_settings · budget=2 epochs"]

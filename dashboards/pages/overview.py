@@ -1,0 +1,149 @@
+"""Home, at `/`: every study and search, how far each is and what it came to."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from paribus.report.progress import Progress, counted, progress_of, show_ago
+from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
+from paribus.report.search_reading import is_search, is_tuning, kind_of, relatives
+from paribus.report.study_report import standing_of
+from paribus_dashboards.address import address_of
+from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
+from paribus_dashboards.parts import (
+    FIRST_STUDY,
+    badge,
+    begin,
+    link,
+    page_of,
+    plain,
+    say_down,
+    show_progress,
+    verdict_badges,
+)
+from paribus_dashboards.search_parts import search_now, tuning_now
+
+PER_PAGE = 10
+# A page link has the size of running text; a card's name is its heading.
+NAMES_LARGE = (
+    '<style>[class*="st-key-name-"] a { padding-left: 0 } [class*="st-key-name-"] p { font-size: 1.25rem }</style>'
+)
+
+
+@st.fragment(run_every=LIVE_S)
+def home() -> None:
+    """The studies; drawn again every few seconds, at the cost of two small requests while nothing moves."""
+    uri = tracking_uri()
+    st.html(NAMES_LARGE)
+    st.title("Studies")
+    try:
+        records = studies(uri)
+        show_totals(records)
+        show_studies(uri, records)
+    except LedgerError as error:
+        say_down(error, uri)
+
+
+def show_totals(records: tuple[StudyRecord, ...]) -> None:
+    """The ledger in four numbers."""
+    if not records:
+        st.markdown(FIRST_STUDY)
+        return
+    ended = sum(sum(record.counts.values()) for record in records)
+    failed = sum(record.counts.get("failed", 0) for record in records)
+    searches = {record.name for record in records if is_search(record) and not is_tuning(record)}
+    columns = iter(st.columns(5 if searches else 4))
+    next(columns).metric("Studies", len({record.name for record in records if not is_search(record)}))
+    if searches:
+        next(columns).metric("Searches", len(searches), help="Exploratory, each confirmed by a study of its own")
+    next(columns).metric("Running now", sum(record.live for record in records))
+    next(columns).metric("Trials ended", f"{ended:,}")
+    next(columns).metric(
+        "Trials without a result",
+        f"{failed:,}",
+        help="Failed outside of training; diverged, dead and stuck are results.",
+    )
+
+
+def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
+    """A card per study. What is known at once is drawn first; what takes reading trials fills in behind it."""
+    wanted = heads(records)
+    if len(records) > PER_PAGE:
+        text = st.text_input("Search", key="search", placeholder="a word of a study's name or question")
+        wanted = [record for record in wanted if text.lower() in f"{record.title} {record.question}".lower()]
+    shown = wanted[: st.session_state.get("num_shown", PER_PAGE)]
+    places = [(record, *show_card(record, records)) for record in shown]
+    if len(shown) < len(wanted) and st.button(f"Show more ({len(wanted) - len(shown)} left)"):
+        st.session_state["num_shown"] = len(shown) + PER_PAGE
+        st.rerun(scope="fragment")
+    for record, bar, verdicts in places:
+        progress, text = now_of(uri, record)
+        with bar:
+            show_progress(progress)
+        verdicts.markdown(text)
+        kept()[record.run_id] = (progress, text)
+
+
+def heads(records: tuple[StudyRecord, ...]) -> list[StudyRecord]:
+    """One record a card: the tunings of a study's arms share one, that of the arm which was touched last."""
+    tunings = {record.name: record for record in reversed(records) if is_tuning(record)}
+    return [record for record in records if tunings.get(record.name, record) is record or not is_tuning(record)]
+
+
+def now_of(uri: str, record: StudyRecord) -> tuple[Progress, str]:
+    """How far it is, and what it came to: a study's verdicts, a search's best, which is no verdict."""
+    if is_tuning(record):
+        return tuning_now(uri, [each for each in studies(uri) if each.name == record.name and is_tuning(each)])
+    if is_search(record):
+        return search_now(uri, record)
+    progress = progress_of(record, trials_of(uri, record).rows) if record.live else counted(record)
+    return progress, verdicts_of(uri, record)
+
+
+def verdicts_of(uri: str, record: StudyRecord) -> str:
+    """A study's verdicts in Markdown, or why there are none. What can't be read of one study hides no other."""
+    try:
+        found = judgement(uri, record)
+    except LedgerUnreachable:
+        raise
+    except LedgerError as error:
+        return plain(str(error))
+    badges = verdict_badges(found.counts, found.claim, found.looks)
+    return badges or plain(found.trouble) or ":gray[no verdicts yet]"
+
+
+def kept() -> dict[str, tuple[Progress, str]]:
+    """What this session's cards showed last, so that a card says the same until there is something new."""
+    found: dict[str, tuple[Progress, str]] = st.session_state.setdefault("kept_cards", {})
+    return found
+
+
+def show_card(record: StudyRecord, records: tuple[StudyRecord, ...]) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """One study; returns the places of its progress and of its verdicts."""
+    title, question = record.title, record.question
+    if is_tuning(record):
+        title, question = record.name, "Which setting suits each arm best?"
+    with st.container(border=True, gap="xsmall", key=f"card-{record.run_id}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(key=f"name-{record.run_id}", width="content"):
+                st.page_link(page_of(record), label=f"**{plain(title)}**", query_params=address_of(record))
+            st.markdown(badge(standing_of(record)), width="content")
+            if is_search(record):
+                st.markdown(badge("exploratory", f"{kind_of(record)}, exploratory"), width="content")
+            st.space("stretch")
+            st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
+        st.markdown(plain(question) or ":gray[no question stated]")
+        progress, text = kept().get(record.run_id, (counted(record), ":gray[reading the results ...]"))
+        verdicts = st.empty()
+        verdicts.markdown(text)
+        bar = st.empty()
+        with bar:
+            show_progress(progress)
+        for other, label in relatives(record, records):
+            link(other, label)
+    return bar, verdicts
+
+
+begin("Studies")
+home()
