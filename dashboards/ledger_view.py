@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from paribus.report.reading import MAX_PER_EXAMPLE, Judgement, LedgerReader, Trials, usual_address
+from paribus.report.search_importance import Importance, Method, search_importance
 from paribus.report.search_reading import confirmation_of, confirmed_by, searches_before
 
 if TYPE_CHECKING:
@@ -107,6 +108,16 @@ def confirmed(uri: str, record: StudyRecord) -> tuple[SearchReport, StudyRecord 
     report = search_report(uri, record)
     study = confirmation_of(report, studies(uri))
     return (replace(report, confirmation=study_view(uri, study).report), study) if study else (report, None)
+
+
+def importance_of(record: StudyRecord, report: SearchReport, method: Method) -> Importance:
+    """Which fields of the search mattered, worked out once for every number of settings that ended."""
+    return _importance(record.run_id, report.preview.walk.num_ended, method, report)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _importance(run_id: str, num_ended: int, method: Method, _report: SearchReport) -> Importance:
+    return search_importance(_report, method)
 
 
 def search_of(uri: str, study: StudyRecord) -> StudyRecord | None:

@@ -128,10 +128,12 @@ def _notes(known: Sequence[Ended], method: Method) -> list[str]:
         share = best_share(len(known))
         notes.append(f"what sets the best {math.ceil(round(share * len(known), 9))} of {len(known)} settings apart")
     if cut:
-        notes.append(f"{cut} settings that were cut count as not among the best")
+        some = "setting that was cut counts" if cut == 1 else "settings that were cut count"
+        notes.append(f"{cut} {some} as not among the best")
     if failed:
+        some = "setting that did not train counts" if failed == 1 else "settings that did not train count"
         counted = "not among the best" if method == "PED-ANOVA" else "the worst value of those that trained"
-        notes.append(f"{failed} settings that did not train count as {counted}")
+        notes.append(f"{failed} {some} as {counted}")
     return notes
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from paribus.analysis.importance import Ended, Importance, Method, importance
+from paribus.analysis.importance import Ended, importance
+from paribus.analysis.importance import Importance as Importance
+from paribus.analysis.importance import Method as Method
 from paribus.host.secrets import without_secrets
 from paribus.report.drawing.numbers import NONE, with_interval
 from paribus.report.drawing.tables import show_p
