@@ -92,7 +92,7 @@ def importance(space: Space, ended: Sequence[Ended], sign: int, method: Method) 
     if method == "fANOVA" and len(known) > MOST_FOR_FOREST:
         rows = np.sort(np.random.default_rng(0).permutation(len(known))[:MOST_FOR_FOREST])
         notes.append(f"over {MOST_FOR_FOREST} of its {len(known)} settings, drawn at random: a forest of more is slow")
-        known = [known[row] for row in rows]
+        known = [known[int(row)] for row in rows]
         whole = [each.value for each in known if each.value is not None]
     worst = min(sign * value for value in whole)
     below = worst - 1.0 if method == "PED-ANOVA" else worst
@@ -156,7 +156,7 @@ def _measured(space: Space, levels: Sequence[Levels], values: Floats, method: Me
             continue
         shared = [path for path in paths if having[path][mask].all()]
         rows = np.flatnonzero(mask)
-        within = _over(space, [levels[row] for row in rows], values[rows], shared, method, dict.fromkeys(shared, n))
+        within = _over(space, [levels[int(row)] for row in rows], values[rows], shared, method, dict.fromkeys(shared, n))
         found += [each for each in within if each.path in own]
     return found
 
