@@ -20,6 +20,7 @@ STUDY_PAGES: Final[Mapping[str, str]] = {
     "effects": "Effects",
     "curves": "Curves",
     "stability": "Stability",
+    "tradeoffs": "Trade-offs",
     "cost": "Cost",
     "trials": "Trials",
 }

@@ -156,7 +156,9 @@ def _measured(space: Space, levels: Sequence[Levels], values: Floats, method: Me
             continue
         shared = [path for path in paths if having[path][mask].all()]
         rows = np.flatnonzero(mask)
-        within = _over(space, [levels[int(row)] for row in rows], values[rows], shared, method, dict.fromkeys(shared, n))
+        within = _over(
+            space, [levels[int(row)] for row in rows], values[rows], shared, method, dict.fromkeys(shared, n)
+        )
         found += [each for each in within if each.path in own]
     return found
 
