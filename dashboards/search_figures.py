@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pandas as pd
 import streamlit as st
 
 from paribus.report.drawing.search_views import front_figure, importance_figure, map_figure, timeline_figure
@@ -14,6 +13,7 @@ from paribus.report.search_reading import SearchReport
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import importance_of
 from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.shown_table import show_table
 
 
 def show_front(report: SearchReport) -> None:
@@ -56,16 +56,14 @@ def _show_method(record: StudyRecord, report: SearchReport, method: Method) -> N
         return
     if (figure := importance_figure(report, found)) is not None:
         show_figure(figure, f"importance-{method}")
-    st.dataframe(
-        pd.DataFrame(importance_rows(report, found)),
-        hide_index=True,
-        key=f"importance-table-{method}",
-        column_config={
-            "n": st.column_config.Column(help="Settings that were asked for the field"),
-            "p by chance": st.column_config.Column(
-                help="Where the values are dealt out at random over the settings: the share of deals in which the "
-                "field comes to as much. Not corrected for the number of fields"
-            ),
+    show_table(
+        importance_rows(report, found),
+        f"importance-{method}",
+        f"Importance of each field by {method}, with intervals",
+        help={
+            "n": "Settings that were asked for the field",
+            "p by chance": "Where the values are dealt out at random over the settings: the share of deals in which the "
+            "field comes to as much. Not corrected for the number of fields",
         },
     )
     st.caption(plain("; ".join(found.notes)))

@@ -38,14 +38,16 @@ _LINK = {"MLflow": st.column_config.LinkColumn(display_text="run")}
 
 
 def search_now(uri: str, record: StudyRecord) -> tuple[Progress, str]:
-    """How far a search is, and its best in Markdown; what can't be read of it hides nothing else."""
+    """How far a search is, its best in Markdown, and what of it stood up; what can't be read hides nothing else."""
     try:
-        report = search_report(uri, record)
+        report, _ = confirmed(uri, record)
     except LedgerUnreachable:
         raise
     except LedgerError as error:
         return counted(record), plain(str(error))
-    return search_progress(report), plain(best_text(report)) or ":gray[no setting was trained to its end yet]"
+    best = plain(best_text(report)) or ":gray[no setting was trained to its end yet]"
+    stood_up = f"\n\n**{plain(sentence(chosen_line(report)))}**" if report.confirmation is not None else ""
+    return search_progress(report), best + stood_up
 
 
 def tuning_now(uri: str, arms: Sequence[StudyRecord]) -> tuple[Progress, str]:

@@ -1,13 +1,20 @@
-"""What the ledger would say of a trial that ended, for tests of what is concluded from it."""
+"""What the ledger would say of a trial that ended, or of a study, for tests of what is concluded from it."""
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Callable
 from typing import Any
 
+from paribus.host.processes import start_of
 from paribus.recipe import Recipe
 from paribus.study import Arm, Study
 from paribus.study.plan import Trial, trials
+from paribus.study.settings import Settings
+from paribus.tracking.studies.lease import Driver
+from paribus.tracking.studies.record import StudyRecord
+from paribus.tracking.studies.replication import Replication
 from paribus.tracking.trials.record import TrialRecord
 
 
@@ -41,6 +48,29 @@ def ended(arm: Arm, replicate: int, **fields: Any) -> TrialRecord:
         "ended_ms": 1,
     }
     return TrialRecord(**{**made, **fields})
+
+
+def study_record(name: str, *, live: bool = False, **fields: Any) -> StudyRecord:
+    """The record of a study's run; `live`: a driver is at work on it."""
+    pid = os.getppid()  # another process that lives: this one drives no study
+    driver = Driver(host=platform.node(), pid=pid, pid_start=start_of(pid), token="", heartbeat_ms=0) if live else None
+    made: dict[str, Any] = {
+        "run_id": name,
+        "experiment_id": "1",
+        "status": "RUNNING",
+        "url": "",
+        "question": "",
+        "claim": None,
+        "caveats": (),
+        "design": "",
+        "num_planned": 0,
+        "counts": {},
+        "started_ms": 0,
+        "updated_ms": 0,
+        "replication": Replication(),
+        "settings": Settings(),
+    }
+    return StudyRecord(name=name, driver=driver, **{**made, **fields})
 
 
 def digest(recipe: Recipe) -> str:

@@ -9,6 +9,7 @@ from paribus.report.study_report import Study, StudyAnalysis
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView
 from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 from paribus_dashboards.study_parts import show_factors
 
@@ -61,7 +62,12 @@ def show_levels(study: Study, analysis: StudyAnalysis, factors: dict[str, str]) 
             "Means over the combinations of the other factors that all levels have and that train; intervals rest on "
             "the replicates. That two intervals overlap is no test: the effects below are."
         )
-    st.dataframe(cell_rows(study, analysis, paths, factors), hide_index=True, key="cells")
+    name = " × ".join(factors[path] for path in paths)
+    show_table(
+        cell_rows(study, analysis, paths, factors),
+        "cells",
+        f"Means at the levels of {name}, with intervals and failures",
+    )
 
 
 study_page("Effects", main)

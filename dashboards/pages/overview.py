@@ -10,6 +10,7 @@ from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.search_reading import is_search, is_tuning, kind_of, relatives
 from paribus.report.study_report import standing_of
 from paribus_dashboards.address import address_of
+from paribus_dashboards.home_parts import asked_for, show_totals, show_troubles
 from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from paribus_dashboards.parts import (
     FIRST_STUDY,
@@ -39,39 +40,23 @@ def home() -> None:
     st.title("Studies")
     try:
         records = studies(uri)
+        if not records:
+            st.markdown(FIRST_STUDY)
+            return
         show_totals(records)
+        troubles = st.container()
         show_studies(uri, records)
+        with troubles:
+            show_troubles(uri, records)
     except LedgerError as error:
         say_down(error, uri)
 
 
-def show_totals(records: tuple[StudyRecord, ...]) -> None:
-    """The ledger in four numbers."""
-    if not records:
-        st.markdown(FIRST_STUDY)
-        return
-    ended = sum(sum(record.counts.values()) for record in records)
-    failed = sum(record.counts.get("failed", 0) for record in records)
-    searches = {record.name for record in records if is_search(record) and not is_tuning(record)}
-    columns = iter(st.columns(5 if searches else 4))
-    next(columns).metric("Studies", len({record.name for record in records if not is_search(record)}))
-    if searches:
-        next(columns).metric("Searches", len(searches), help="Exploratory, each confirmed by a study of its own")
-    next(columns).metric("Running now", sum(record.live for record in records))
-    next(columns).metric("Trials ended", f"{ended:,}")
-    next(columns).metric(
-        "Trials without a result",
-        f"{failed:,}",
-        help="Failed outside of training; diverged, dead and stuck are results.",
-    )
-
-
 def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
     """A card per study. What is known at once is drawn first; what takes reading trials fills in behind it."""
-    wanted = heads(records)
-    if len(records) > PER_PAGE:
-        text = st.text_input("Search", key="search", placeholder="a word of a study's name or question")
-        wanted = [record for record in wanted if text.lower() in f"{record.title} {record.question}".lower()]
+    wanted = asked_for(heads(records))
+    if not wanted:
+        st.info("No study or search is like that: take words or the state away.")
     shown = wanted[: st.session_state.get("num_shown", PER_PAGE)]
     places = [(record, *show_card(record, records)) for record in shown]
     if len(shown) < len(wanted) and st.button(f"Show more ({len(wanted) - len(shown)} left)"):
@@ -92,7 +77,7 @@ def heads(records: tuple[StudyRecord, ...]) -> list[StudyRecord]:
 
 
 def now_of(uri: str, record: StudyRecord) -> tuple[Progress, str]:
-    """How far it is, and what it came to: a study's verdicts, a search's best, which is no verdict."""
+    """How far it is, and what it came to: a study's verdicts, a search's best and whether that stood up."""
     if is_tuning(record):
         return tuning_now(uri, [each for each in studies(uri) if each.name == record.name and is_tuning(each)])
     if is_search(record):
@@ -102,7 +87,7 @@ def now_of(uri: str, record: StudyRecord) -> tuple[Progress, str]:
 
 
 def verdicts_of(uri: str, record: StudyRecord) -> str:
-    """A study's verdicts in Markdown, or why there are none. What can't be read of one study hides no other."""
+    """A study in a sentence and its verdicts, in Markdown, or why there are none; what can't be read hides no other."""
     try:
         found = judgement(uri, record)
     except LedgerUnreachable:
@@ -110,7 +95,8 @@ def verdicts_of(uri: str, record: StudyRecord) -> str:
     except LedgerError as error:
         return plain(str(error))
     badges = verdict_badges(found.counts, found.claim, found.looks)
-    return badges or plain(found.trouble) or ":gray[no verdicts yet]"
+    parts = [plain(part) for part in (found.headline, found.trouble) if part] + [badges]
+    return "\n\n".join(part for part in parts if part) or ":gray[no verdicts yet]"
 
 
 def kept() -> dict[str, tuple[Progress, str]]:

@@ -13,6 +13,7 @@ from paribus.report.drawing.stability_views import (
 )
 from paribus_dashboards.ledger_view import StudyView
 from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
 
@@ -36,10 +37,10 @@ def main(uri: str, view: StudyView) -> None:
     if (figure := survival_figure(failing, 1 - analysis.alpha, others)) is not None:
         show_figure(figure, "survival")
         st.caption("A trial that ended well, or was cut off, counts until its last step (Kaplan and Meier).")
-    st.dataframe(arm_rows(analysis), hide_index=True, key="failing-arms")
+    show_table(arm_rows(analysis), "failing-arms", "Arms of which a trial failed to train, with the share that did not")
     st.subheader("Against the baseline")
     if rows := contrast_rows(analysis.contrasts):
-        st.dataframe(rows, hide_index=True, key="stability")
+        show_table(rows, "stability", "How often arms failed to train, against their baselines")
     if folded := folded_sentence(analysis):
         st.caption(plain(sentence(folded)))
     _show_rules(analysis.notes)

@@ -15,6 +15,7 @@ from paribus.report.tradeoffs import (
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView
 from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
 
@@ -38,11 +39,20 @@ def main(uri: str, view: StudyView) -> None:
         return
     show_figure(figure, f"tradeoff-{name}-{cost}")
     st.caption(plain(sentence(front_sentence(found))))
-    st.dataframe(trade_off_rows(view.report, metrics[name], cost), hide_index=True, key="tradeoffs")
+    says = f"Each arm's {metrics[name].label} and {costs[cost]}, with intervals"
+    show_table(trade_off_rows(view.report, metrics[name], cost), "tradeoffs", says, help=_HELP)
     st.caption(
         "Means over trials that were trained to their end: what failed to train is in none of them. Seconds and memory "
         "are those of the machines that trained it, whatever else they did."
     )
+
+
+_HELP = {
+    "n": "Trials that were trained to their end and tell both",
+    "on the front": "By the means: no other arm is as good in both and better in one",
+    "of resamples": "The share of bootstrap resamples of the replicates, drawn together over the arms, in which the arm "
+    "is on the front",
+}
 
 
 study_page("Trade-offs", main)

@@ -130,7 +130,7 @@ def test_a_page_says_all_that_a_report_says_of_its_records(
     assert verdicts["failed to train"][0] == "1 vs 0 of 3"
     stability = open_study(mlflow_server.uri, study.name, page="stability")
     said(stability)
-    assert list(stability.dataframe[0].value["which failed"]) == ["r3 stuck"]
+    assert list(stability.get("table")[0].value["which failed"]) == ["r3 stuck"]
     assert "p within ±3 (Holm)" in verdicts.columns
 
 

@@ -82,7 +82,7 @@ def test_instability_and_fixed_factors_are_told(
 ) -> None:
     app = open_study(mlflow_server.uri, whole_study.name, page="stability")
     assert "3 of 40 trials failed to train, in 1 of 8 arms" in said(app)
-    arms, stability = (each.value for each in app.dataframe)
+    arms, stability = (each.value for each in app.get("table"))
     assert list(arms["which failed"]) == ["r1 diverged, r3 diverged, r5 diverged"]
     assert "In 3 contrasts no run failed on either side" in said(app)
     (survival,) = app.get("plotly_chart")

@@ -75,7 +75,7 @@ def test_what_fails_in_every_background_is_drawn_by_no_mean_and_counted_in_the_t
     names = factors_of(study, found)
     assert levels_figure(study, found, (DEPTH,), names) is None
     assert [row["failed to train"] for row in cell_rows(study, found, (DEPTH,), names)] == ["0 of 12", "12 of 12"]
-    assert {row["mean top-1 (%)"] for row in cell_rows(study, found, (DEPTH,), names)} == {"–"}
+    assert {row["mean top-1 (%)"] for row in cell_rows(study, found, (DEPTH,), names)} == {"-"}
     assert levels_figure(study, found, (WIDTH,), names) is not None, "the other depth has every width"
 
 

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import platform
-
 import pytest
-from trial_records import ended
+from trial_records import ended, study_record
 
-from paribus.host.processes import start_of
 from paribus.report.progress import counted, progress_of, show_ago
 from paribus.report.study_report import TrialRow, state_of
-from paribus.study.settings import Settings
 from paribus.study.words import Arm
-from paribus.tracking.studies.lease import Driver
 from paribus.tracking.studies.record import StudyRecord
-from paribus.tracking.studies.replication import Replication
 
 NOW_S = 1_000_000.0
 
 
 def a_study(num_planned: int, live: bool = True, **counts: int) -> StudyRecord:
-    pid = os.getppid()  # another process that lives: this one drives no study
-    driver = Driver(host=platform.node(), pid=pid, pid_start=start_of(pid), token="", heartbeat_ms=0) if live else None
-    texts = {"name": "s", "run_id": "r", "experiment_id": "1", "status": "RUNNING", "url": "", "question": ""}
-    return StudyRecord(
-        **texts,
-        claim=None,
-        caveats=(),
-        design="",
-        num_planned=num_planned,
-        counts=counts,
-        driver=driver,
-        started_ms=0,
-        updated_ms=0,
-        replication=Replication(),
-        settings=Settings(),
-    )
+    return study_record("s", live=live, num_planned=num_planned, counts=counts)
 
 
 def a_trial(began_s: float, ended_s: float | None, live: bool = True) -> TrialRow:

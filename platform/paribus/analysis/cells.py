@@ -46,8 +46,8 @@ def cell_means(
     for each in arms:
         if each.arm.again or any(path not in each.arm.as_dict() for path in paths):
             continue
-        own = tuple(each.arm.as_dict()[path] for path in paths)
-        by_levels.setdefault(own, {})[_background(each.arm, paths)] = each
+        at = tuple(each.arm.as_dict()[path] for path in paths)
+        by_levels.setdefault(at, {})[_background(each.arm, paths)] = each
     shared = [
         background
         for background in next(iter(by_levels.values()), {})
@@ -85,7 +85,8 @@ def _block_means(arms: Sequence[ArmSummary], metric: Metric, replicates: Sequenc
     """(replicates,) means over the arms."""
     if not arms or not replicates:
         return np.empty(0)
-    return np.mean([[dict(_points(each, metric))[r] for r in replicates] for each in arms], axis=0, dtype=np.float64)
+    values = np.array([[dict(_points(each, metric))[r] for r in replicates] for each in arms], dtype=np.float64)
+    return np.asarray(values.mean(axis=0))
 
 
 def _ended(each: ArmSummary) -> int:

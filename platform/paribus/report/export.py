@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from paribus.metrics.known import METRICS
 from paribus.report.mixtures import made_with
+from paribus.report.numbers import show_number
 
 if TYPE_CHECKING:
     from paribus.metrics.metric import Metric
-    from paribus.report.study_report import StudyReport, TrialRow
+    from paribus.report.study_report import StudyReport, TrialRecord, TrialRow
 
 
 def _number(metric: Metric) -> tuple[str, str]:
@@ -64,6 +65,17 @@ def _own_numbers(report: StudyReport) -> dict[str, tuple[str, str]]:
     """The columns of metrics of the study's own."""
     own = report.study.own_metrics if report.study is not None else {}
     return {name: _number(metric) for name, metric in own.items()}
+
+
+def final_numbers(record: TrialRecord, report: StudyReport) -> list[dict[str, str]]:
+    """The final numbers of a trial that people look at, in the digits of each; [] before its end."""
+    named = {**_NUMBERS, **_own_numbers(report)}
+    told = ((label, form, record.metrics.get(name)) for name, (label, form) in named.items())
+    return [
+        {"result": label, "value": show_number(value, form.removeprefix("%"))}
+        for label, form, value in told
+        if value is not None
+    ]
 
 
 def unfinished_as_table(report: StudyReport, *, interrupted: bool) -> list[dict[str, object]]:

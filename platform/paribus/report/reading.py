@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from paribus.recipe import Recipe, RecipeError
 from paribus.report.chance import judged_when_read
 from paribus.report.costs import StudyCost, cost_of
 from paribus.report.curves import Curve, curve_of
+from paribus.report.headline import counts_headline, headline
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
 from paribus.report.search_reading import before, read_search_report
@@ -56,6 +58,7 @@ __all__ = [
     "usual_address",
 ]
 DEFAULT_URI = "http://127.0.0.1:5000"
+_TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
 MAX_PER_EXAMPLE = 200
@@ -165,9 +168,13 @@ class Trials:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none."""
+    """A study's verdicts at a glance; `claim` is its outcome, `looks` those before; "" where there is none.
+
+    `headline` is the study in a sentence.
+    """
 
     counts: Mapping[str, int]
+    headline: str = ""
     claim: str = ""
     trouble: str = ""
     looks: str = ""
@@ -177,9 +184,12 @@ class Judgement:
         """Of a report; nothing is counted as long as no trial has ended."""
         analysis = report.analysis
         if analysis is None or not analysis.outcomes:
-            return cls(counts={}, trouble="" if analysis else report.trouble)
+            said = headline(analysis) if analysis else ""
+            return cls(counts={}, headline=said, trouble="" if analysis else report.trouble)
         claim = analysis.claim.outcome if analysis.claim else ""
-        return cls(counts=analysis.verdict_counts(), claim=claim, looks=analysis.looks.phrase())
+        return cls(
+            counts=analysis.verdict_counts(), headline=headline(analysis), claim=claim, looks=analysis.looks.phrase()
+        )
 
 
 class LedgerReader:
@@ -270,8 +280,10 @@ class LedgerReader:
             document = self._ledger.json(record.run_id, VERDICTS_FILE)
             if document.get("rule") != RULE:
                 return None
+            counts = {str(word): int(count) for word, count in document["counts"].items()}
             return Judgement(
-                counts={str(word): int(count) for word, count in document["counts"].items()},
+                counts=counts,
+                headline=str(document.get("headline") or counts_headline(counts)),
                 claim=str((document.get("claim") or {}).get("outcome", "")),
                 looks=str((document.get("looks") or {}).get("phrase", "")),
             )
@@ -289,6 +301,23 @@ class LedgerReader:
             if error.status == 404:
                 return None
             raise
+
+    def trial(self, trial_id: str) -> TrialRecord | None:
+        """The trial whose id is or begins so, of any study; None where there is none, or more than one."""
+        if not _TRIAL_ID.fullmatch(trial_id):
+            return None
+        found = self._ledger.trials_of_all(trial_id)
+        return found[0] if len(found) == 1 else None
+
+    def text_of(self, run_id: str, names: Sequence[str]) -> tuple[str, str]:
+        """The first of these files that a run has: its name and its text; ("", "") where it has none of them."""
+        for name in names:
+            try:
+                return name, self._ledger.artifact(run_id, name).decode(errors="replace")
+            except LedgerError as error:
+                if error.status != 404:
+                    raise
+        return "", ""
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""

@@ -8,8 +8,8 @@ from paribus.analysis.importance import Ended, importance
 from paribus.analysis.importance import Importance as Importance
 from paribus.analysis.importance import Method as Method
 from paribus.host.secrets import without_secrets
-from paribus.report.drawing.numbers import NONE, with_interval
 from paribus.report.drawing.tables import show_p
+from paribus.report.numbers import with_interval
 from paribus.study.population import is_population
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def importance_rows(report: SearchReport, found: Importance) -> list[dict[str, s
     return [
         {
             "field": names[each.path],
-            head: each.note or with_interval(each.value, each.interval, 2),
+            head: each.note or with_interval(each.value, each.interval, ".2f"),
             "n": str(each.n),
-            "p by chance": NONE if each.p is None else show_p(each.p),
+            "p by chance": "-" if each.p is None else show_p(each.p),
         }
         for each in found.fields
     ]
@@ -67,7 +67,7 @@ def importance_lines(report: SearchReport, found: Importance) -> list[str]:
         return [f"{found.method}: none, for {found.refused}"]
     lines = [f"{found.method}, {IMPORTANCE_OF[found.method]} [95 % interval], over {found.num_settings} settings:"]
     for each in found.fields:
-        shown = each.note or with_interval(each.value, each.interval, 2)
+        shown = each.note or with_interval(each.value, each.interval, ".2f")
         chance = "" if each.p is None else f", n = {each.n}, as much by chance in {show_p(each.p)} of deals"
         lines.append(f"  {each.path}: {shown}{chance}")
     return [without_secrets(line) for line in (*lines, *(f"  note: {note}" for note in found.notes))]

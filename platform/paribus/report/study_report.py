@@ -16,6 +16,7 @@ from paribus.report.costs import StudyCost
 from paribus.report.drawing.cost_tables import cost_lines
 from paribus.report.drawing.effect_tables import effect_rows
 from paribus.report.drawing.tables import summary, verdict_rows
+from paribus.report.headline import headline
 from paribus.study.settings import Settings
 from paribus.study.words import FAILED_TO_TRAIN, Arm
 from paribus.tracking.studies.planned import of_plan
@@ -175,6 +176,7 @@ class StudyReport:
             "rule": RULE,
             "looks": self._looks(found),
             "question": found.question,
+            "headline": headline(found),
             "verdicts": verdict_rows(found),
             "effects": effect_rows(found),
             "arms": [{**asdict(row), "arm": row.arm.name} for row in self.arms],

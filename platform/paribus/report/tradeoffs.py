@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from paribus.analysis.tradeoffs import MIN_REPLICATES, TradeOff, trade_offs
 from paribus.report.drawing.learning_curves import as_plotly
 from paribus.report.drawing.look import GOOD, QUIET, lay_out
-from paribus.report.drawing.numbers import NONE, amount, number, with_interval
+from paribus.report.numbers import amount, with_interval
 
 if TYPE_CHECKING:
     from paribus.analysis.statistics.intervals import Interval
@@ -69,11 +69,11 @@ def trade_off_rows(report: StudyReport, metric: Metric, cost: str) -> list[dict[
             "arm": each.arm.name,
             COSTS[cost]: _cost_text(each),
             f"{metric.short} ({metric.of_level})".replace(" ()", ""): with_interval(
-                each.value, each.value_interval, metric.digits
+                each.value, each.value_interval, f".{metric.digits}f"
             ),
             "n": str(each.n),
             "on the front": "yes" if each.on_front else "no",
-            "of resamples": NONE if each.front_share is None else f"{number(100 * each.front_share, 0)} %",
+            "of resamples": "-" if each.front_share is None else f"{100 * each.front_share:.0f} %",
             "failed to train": str(failed.get(each.arm, 0)),
         }
         for each in trade_offs_of(report, metric, cost)
@@ -153,7 +153,7 @@ def _cost_text(each: TradeOff) -> str:
 
 
 def _told(each: TradeOff, metric: Metric, cost: str) -> str:
-    value = with_interval(each.value, each.value_interval, metric.digits)
+    value = with_interval(each.value, each.value_interval, f".{metric.digits}f")
     share = "" if each.front_share is None else f"<br>on the front in {100 * each.front_share:.0f} % of resamples"
     return (
         f"{as_plotly(each.arm.name)}<br>{metric.short} {value}, n = {each.n}<br>{COSTS[cost]} {_cost_text(each)}{share}"

@@ -15,7 +15,7 @@ from paribus.analysis.effects import Effect
 from paribus.analysis.study_analysis import StudyAnalysis
 from paribus.report.drawing.learning_curves import as_plotly
 from paribus.report.drawing.look import MAIN, QUIET, faded, lay_out, look_of
-from paribus.report.drawing.numbers import with_interval
+from paribus.report.numbers import with_interval
 from paribus.study.study import Study
 from paribus.study.words import column_names, show_level
 
@@ -73,7 +73,7 @@ def effects_forest(analysis: StudyAnalysis, kind: str) -> go.Figure | None:
 
 
 def _told(effect: Effect, digits: int) -> str:
-    return f"{as_plotly(effect.name)}: {with_interval(effect.mean, effect.interval, digits, '+')}, n = {effect.n}"
+    return f"{as_plotly(effect.name)}: {with_interval(effect.mean, effect.interval, f'+.{digits}f')}, n = {effect.n}"
 
 
 def levels_figure(
@@ -134,7 +134,7 @@ def cell_rows(
         {
             **{names[path]: show_level(level) for path, level in zip(paths, cell.levels, strict=True)},
             f"mean {metric.short} ({metric.of_level})".replace(" ()", ""): with_interval(
-                cell.mean, cell.interval, metric.digits
+                cell.mean, cell.interval, f".{metric.digits}f"
             ),
             "n": str(cell.n),
             "backgrounds": str(cell.num_backgrounds),
@@ -160,4 +160,4 @@ def _bars(cells: Sequence[CellMean], colour: str) -> dict[str, object]:
 def _cell_told(cell: CellMean, paths: Sequence[str], names: Mapping[str, str], digits: int) -> str:
     where = ", ".join(f"{names[path]}={show_level(level)}" for path, level in zip(paths, cell.levels, strict=True))
     failed = f"; {cell.failed} of {cell.ended} failed to train" if cell.failed else ""
-    return f"{as_plotly(where)}: {with_interval(cell.mean, cell.interval, digits)}, n = {cell.n}{failed}"
+    return f"{as_plotly(where)}: {with_interval(cell.mean, cell.interval, f'.{digits}f')}, n = {cell.n}{failed}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.analysis.effects import Effect
 from paribus.analysis.study_analysis import StudyAnalysis
 from paribus.report.drawing.tables import markdown_table, show_interval, show_p
+from paribus.report.numbers import show_number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,12 +52,16 @@ def _size(effect: Effect) -> str:
         return effect.note
     unit = f"{effect.metric.unit} {effect.metric.name}"
     if effect.interval is None:
-        return f"{effect.mean:+.3g} {unit}, no interval" if effect.n else "no replicate has every cell yet"
-    return f"{effect.mean:+.3g} {show_interval(effect.interval)} {unit}"
+        return (
+            f"{show_number(effect.mean, '+.3g')} {unit}, no interval" if effect.n else "no replicate has every cell yet"
+        )
+    return f"{show_number(effect.mean, '+.3g')} {show_interval(effect.interval)} {unit}"
 
 
 def _robust(effect: Effect) -> str:
-    return "-" if effect.robust is None else f"{effect.robust_mean:+.3g} {show_interval(effect.robust)}"
+    if effect.robust is None:
+        return "-"
+    return f"{show_number(effect.robust_mean, '+.3g')} {show_interval(effect.robust)}"
 
 
 def effects_as_markdown(analysis: StudyAnalysis) -> str:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from paribus.analysis.importance import Importance
 from paribus.report.drawing.learning_curves import as_plotly
 from paribus.report.drawing.look import GOOD, MAIN, QUIET, lay_out, look_of
-from paribus.report.drawing.numbers import with_interval
 from paribus.report.drawing.search_tables import GROUPS, group_of
 from paribus.report.drawing.tables import show_p
+from paribus.report.numbers import with_interval
 from paribus.report.search_importance import IMPORTANCE_OF
 from paribus.report.search_report import SearchReport
 from paribus.study.bounds import COSTS
@@ -60,7 +60,7 @@ def importance_figure(report: SearchReport, found: Importance) -> go.Figure | No
             },
             name=name,
             text=[
-                f"{as_plotly(each.path)}: {with_interval(each.value, each.interval, 2)}, n = {each.n}, "
+                f"{as_plotly(each.path)}: {with_interval(each.value, each.interval, '.2f')}, n = {each.n}, "
                 f"as much by chance in {show_p(each.p or 0.0)} of deals"
                 for each in group
             ],
@@ -161,11 +161,11 @@ def timeline_figure(report: SearchReport, now_ms: int) -> go.Figure | None:
         record = report.preview.records.get(each.number)
         if record is None:
             continue
-        attempts = list(record.attempts.values()) or [record]
+        told = [(one.started_ms, one.ended_ms) for one in record.attempts.values()]
         own = [
-            (each.number, one.started_ms, one.ended_ms or record.ended_ms or now_ms)
-            for one in attempts
-            if one.started_ms
+            (each.number, start, end or record.ended_ms or now_ms)
+            for start, end in told or [(record.started_ms, record.ended_ms)]
+            if start
         ]
         spans.setdefault(group_of(each, report.search), []).extend(own)
     begun = [start for own in spans.values() for _, start, _ in own]

@@ -13,8 +13,8 @@ from paribus.analysis.statistics.survival_band import survival_band
 from paribus.analysis.study_analysis import StudyAnalysis
 from paribus.report.drawing.learning_curves import as_plotly
 from paribus.report.drawing.look import QUIET, faded, lay_out, look_of
-from paribus.report.drawing.numbers import number
 from paribus.report.drawing.tables import show_p
+from paribus.report.numbers import show_number
 from paribus.study.words import FAILED_TO_TRAIN
 
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -108,7 +108,7 @@ def arm_rows(analysis: StudyAnalysis) -> list[dict[str, str]]:
             {
                 "arm": f"{each.arm.name}{' (baseline)' if each.is_baseline else ''}",
                 "trained through": f"{ended - failed} of {ended}",
-                head: f"{number(100 * (ended - failed) / ended, 0)} [{number(100 * low, 0)}, {number(100 * high, 0)}]",
+                head: f"{100 * (ended - failed) / ended:.0f} [{100 * low:.0f}, {100 * high:.0f}]",
                 "which failed": ", ".join(
                     f"r{replicate} {outcome}" for replicate, outcome in each.failed_replicates.items()
                 ),
@@ -125,7 +125,7 @@ def contrast_rows(contrasts: Sequence[Contrast]) -> list[dict[str, str]]:
 def _contrast_row(contrast: Contrast) -> dict[str, str]:
     found = contrast.stability
     ends = (
-        f" [{number(100 * found.interval.low, 0, '+')}, {number(100 * found.interval.high, 0, '+')}]"
+        f" [{show_number(100 * found.interval.low, '+.0f')}, {show_number(100 * found.interval.high, '+.0f')}]"
         if found.interval
         else ""
     )
@@ -134,9 +134,9 @@ def _contrast_row(contrast: Contrast) -> dict[str, str]:
         "baseline": contrast.baseline.name,
         "arm failed to train": f"{found.arm_failed} of {found.n}",
         "baseline failed to train": f"{found.baseline_failed} of {found.n}",
-        "difference (percentage points)": f"{number(100 * found.difference, 0, '+')}{ends}",
+        "difference (percentage points)": f"{show_number(100 * found.difference, '+.0f')}{ends}",
         "p, Boschloo's exact test (Holm)": show_p(found.p_holm),
-        "p, log-rank by step": "–" if found.log_rank_p is None else show_p(found.log_rank_p),
+        "p, log-rank by step": "-" if found.log_rank_p is None else show_p(found.log_rank_p),
     }
 
 

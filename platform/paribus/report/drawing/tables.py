@@ -10,6 +10,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval
 from paribus.analysis.study_analysis import StudyAnalysis
 from paribus.report.drawing.markup import as_markdown_cell
+from paribus.report.numbers import amount, show_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[
             "delta": f"{show_effect(contrast)}{mark}",
             "n": str(contrast.n),
             "failed to train": _show_failures(contrast),
-            "effect size": "-" if isnan(contrast.hedges_g) else f"{contrast.hedges_g:+.2f}",
+            "effect size": "-" if isnan(contrast.hedges_g) else show_number(contrast.hedges_g, "+.2f"),
             "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
             f"p within ±{analysis.margin:g} (Holm)": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
             "verdict": f"{contrast.verdict or _no_verdict(contrast)}{mark}{_after_looks(contrast, analysis)}",
@@ -118,8 +119,8 @@ def show_effect(contrast: Contrast) -> str:
         return f"no pairs ({contrast.metric.name})"
     unit = f"{contrast.metric.unit} {contrast.metric.name}"
     if contrast.interval is None:
-        return f"{contrast.mean:+.3g} {unit}, no interval"
-    return f"{contrast.mean:+.3g} {show_interval(contrast.interval)} {unit}"
+        return f"{show_number(contrast.mean, '+.3g')} {unit}, no interval"
+    return f"{show_number(contrast.mean, '+.3g')} {show_interval(contrast.interval)} {unit}"
 
 
 def show_p(p: float) -> str:
@@ -148,8 +149,8 @@ def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[
             "n": str(row.n),
             "failed to train": f"{row.failed_to_train} of {row.ended}",
             "no result": str(row.failed) if row.failed else "-",
-            "parameters": _counted(row.params),
-            "FLOPs an image": _counted(row.flops),
+            "parameters": amount(row.params),
+            "FLOPs an image": amount(row.flops),
             "seconds a trial": "-" if row.seconds is None else f"{row.seconds:.3g}",
         }
         for row in arms
@@ -159,17 +160,7 @@ def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[
 
 
 def _level(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _counted(number: int | None) -> str:
-    """`175 k`, `36.5 M`, `5.2 G`."""
-    if number is None:
-        return "-"
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return str(number)
+    return "-" if value is None else show_number(value, f".{digits}f")
 
 
 def frame(analysis: StudyAnalysis, secondary: bool = True) -> "pd.DataFrame":
@@ -282,4 +273,4 @@ def _other_intervals(contrast: Contrast) -> list[str]:
 
 def show_interval(interval: Interval) -> str:
     """`[+0.11, +0.93]`."""
-    return f"[{interval.low:+.3g}, {interval.high:+.3g}]"
+    return f"[{show_number(interval.low, '+.3g')}, {show_number(interval.high, '+.3g')}]"

@@ -1,0 +1,60 @@
+"""A table of a page: text that wraps and can be read aloud, with itself as CSV, Markdown and LaTeX below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from paribus.report.drawing.latex import latex_table
+from paribus.report.drawing.tables import markdown_table
+from paribus.report.export import rows_as_csv
+from paribus_dashboards.parts import badge, plain
+
+Rows = Sequence[Mapping[str, object]]
+
+
+def show_table(
+    rows: Rows,
+    name: str,
+    says: str,
+    *,
+    badges: Sequence[str] = (),
+    links: Mapping[str, str] | None = None,
+    help: Mapping[str, str] | None = None,
+    csv: Callable[[], str] | None = None,
+) -> None:
+    """The rows, each with the same columns, and below them buttons that download them.
+
+    `name` is the files' name and the key of what is drawn; `says` describes the table to who does not see it. Cells of
+    `badges` are words with a sign and a colour; cells of `links` addresses, shown as the text given; `help` explains
+    columns. `csv` makes the CSV file where it has more than the rows: plain numbers, or columns that people skip.
+    """
+    links, explained = links or {}, help or {}
+    columns = [column for column in (rows[0] if rows else {}) if any(row[column] not in (None, "") for row in rows)]
+    shown = [{plain(column): _cell(row[column], column, badges, links) for column in columns} for row in rows]
+    st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt=says)
+    text = [{column: _text(row[column]) for column in columns if column not in links} for row in rows]
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"files-{name}"):
+        show_download("CSV", csv or (lambda: rows_as_csv(rows)), f"{name}.csv", "text/csv")
+        show_download("Markdown", lambda: markdown_table(text), f"{name}.md", "text/markdown")
+        show_download("LaTeX", lambda: latex_table(text), f"{name}.tex", "application/x-tex")
+        if lines := [f"- **{plain(column)}**: {explained[column]}" for column in columns if column in explained]:
+            st.caption("What the columns mean", help="\n".join(lines), width="content")
+
+
+def show_download(label: str, make: Callable[[], str], file: str, kind: str) -> None:
+    """A small button that makes a file when it is pressed, and not before."""
+    st.download_button(label, make, file, kind, key=f"get-{file}", on_click="ignore", type="tertiary")
+
+
+def _cell(value: object, column: str, badges: Sequence[str], links: Mapping[str, str]) -> str:
+    text = _text(value)
+    if column in links:
+        return f"[{links[column]}]({text})" if text else ""
+    return badge(text) if column in badges and text else plain(text)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
