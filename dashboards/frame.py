@@ -21,6 +21,7 @@ STUDY_PAGES: Final[Mapping[str, str]] = {
     "curves": "Curves",
     "stability": "Stability",
     "tradeoffs": "Trade-offs",
+    "examples": "Examples",
     "cost": "Cost",
     "trials": "Trials",
 }

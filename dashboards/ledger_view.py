@@ -7,6 +7,7 @@ read, and what follows from it, is `paribus.report`'s.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -91,6 +92,17 @@ def _study_view(uri: str, version: Version, _record: StudyRecord) -> StudyView:
 @st.cache_resource(max_entries=2 * MAX_PER_EXAMPLE, show_spinner=False)
 def _examples(uri: str, run_id: str) -> Examples | None:
     return reader(uri).examples(run_id)
+
+
+def examples_of(uri: str, run_id: str) -> Examples | None:
+    """What a trial's evaluation examples came to."""
+    return _examples(uri, run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def keys_of(uri: str, run_id: str) -> Sequence[str]:
+    """The keys of a trial's evaluation examples; () where they were not kept."""
+    return reader(uri).keys(run_id)
 
 
 def search_report(uri: str, record: StudyRecord) -> SearchReport:

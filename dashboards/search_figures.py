@@ -62,8 +62,8 @@ def _show_method(record: StudyRecord, report: SearchReport, method: Method) -> N
         f"Importance of each field by {method}, with intervals",
         help={
             "n": "Settings that were asked for the field",
-            "p by chance": "Where the values are dealt out at random over the settings: the share of deals in which the "
-            "field comes to as much. Not corrected for the number of fields",
+            "p by chance": "Where the values are dealt out at random over the settings: the share of deals in which "
+            "the field comes to as much. Not corrected for the number of fields",
         },
     )
     st.caption(plain("; ".join(found.notes)))

@@ -50,8 +50,8 @@ def main(uri: str, view: StudyView) -> None:
 _HELP = {
     "n": "Trials that were trained to their end and tell both",
     "on the front": "By the means: no other arm is as good in both and better in one",
-    "of resamples": "The share of bootstrap resamples of the replicates, drawn together over the arms, in which the arm "
-    "is on the front",
+    "of resamples": "Share of the bootstrap's resamples of the replicates, drawn together over the arms, in which the "
+    "arm is on the front",
 }
 
 

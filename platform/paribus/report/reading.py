@@ -319,6 +319,10 @@ class LedgerReader:
                     raise
         return "", ""
 
+    def keys(self, run_id: str) -> Sequence[str]:
+        """The keys of a trial's evaluation examples, in their order; () where they were not kept."""
+        return self._ledger.examples(run_id, with_keys=True).keys
+
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""
         runs = ",".join(f'"{row.record.run_id}"' for row in rows if row.record)
