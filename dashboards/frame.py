@@ -13,7 +13,12 @@ from paribus_dashboards.address import address_of
 
 # A page is a file and a line here: the name of its file in `pages/`, which is its address too (`/study`), and title.
 HOME: Final = "overview"
-_GENERAL: Final[Mapping[str, str]] = {HOME: "Studies"}
+_GENERAL: Final[Mapping[str, str]] = {
+    HOME: "Studies",
+    "compare": "Compare",
+    "claims": "Claims",
+    "costs": "Costs",
+}
 # Of one study, `/NAME?study=...`: they stand in the row that leads from each to all others, in this order.
 STUDY_PAGES: Final[Mapping[str, str]] = {
     "study": "Study",
