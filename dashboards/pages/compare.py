@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from paribus.report.comparison import compare, compared_figure, compared_rows, compared_sentence, differing_setups
 from paribus.report.reading import StudyRecord
 from paribus.report.search_reading import is_search
-from paribus.report.study_report import StudyAnalysis
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_page import ledger_page
 from paribus_dashboards.ledger_view import studies, study_view
 from paribus_dashboards.parts import plain, sentence, show_figure
 from paribus_dashboards.shown_table import show_table
+
+if TYPE_CHECKING:
+    from paribus.report.study_report import StudyAnalysis
 
 
 def main(uri: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from paribus.report.drawing.effect_figures import KINDS, cell_rows, effects_forest, factors_of, levels_figure
-from paribus.report.study_report import Study, StudyAnalysis
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView
 from paribus_dashboards.parts import plain, sentence, show_figure
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 from paribus_dashboards.study_parts import show_factors
+
+if TYPE_CHECKING:
+    from paribus.report.study_report import Study, StudyAnalysis
 
 NONE = "none"
 

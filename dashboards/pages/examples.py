@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from paribus.report.drawing.example_figures import (
@@ -24,12 +26,14 @@ from paribus.report.example_report import (
     num_classes,
     reliability,
 )
-from paribus.report.study_report import StudyAnalysis
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView, examples_of, keys_of
 from paribus_dashboards.parts import plain, sentence, show_figure
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
+
+if TYPE_CHECKING:
+    from paribus.report.study_report import StudyAnalysis
 
 MOST_IMAGES = 25
 
