@@ -18,6 +18,7 @@ _GENERAL: Final[Mapping[str, str]] = {
     "compare": "Compare",
     "claims": "Claims",
     "costs": "Costs",
+    "cluster": "Cluster",
 }
 # Of one study, `/NAME?study=...`: they stand in the row that leads from each to all others, in this order.
 STUDY_PAGES: Final[Mapping[str, str]] = {
@@ -31,7 +32,7 @@ STUDY_PAGES: Final[Mapping[str, str]] = {
     "trials": "Trials",
 }
 # Reached from where they are named.
-_OTHER: Final[Mapping[str, str]] = {"search": "Search"}
+_OTHER: Final[Mapping[str, str]] = {"search": "Search", "trial": "Trial"}
 # What the address of one page of a study says beside the study, and the next page goes on with.
 _CARRIED: Final = ("metric",)
 

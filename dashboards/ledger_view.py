@@ -32,7 +32,7 @@ from paribus_dashboards.address import address_of
 if TYPE_CHECKING:
     from paribus.report.curves import Curve
     from paribus.report.search_report import SearchReport
-    from paribus.report.study_report import Examples, StudyRecord, StudyReport, TrialRow
+    from paribus.report.study_report import Examples, StudyRecord, StudyReport, TrialRecord, TrialRow
 
 LIVE_S = 3.0
 IDLE_S = 600.0
@@ -87,6 +87,12 @@ def trials_of(uri: str, record: StudyRecord) -> Trials:
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _trials_of(uri: str, version: Version, _record: StudyRecord) -> Trials:
     return reader(uri).trials(_record)
+
+
+@st.cache_resource(ttl=LIVE_S, max_entries=32, show_spinner=False)
+def trial_of(uri: str, trial_id: str) -> TrialRecord | None:
+    """The trial of that id, or whose id begins so, of any study."""
+    return reader(uri).trial(trial_id)
 
 
 def study_view(uri: str, record: StudyRecord) -> StudyView:

@@ -35,13 +35,20 @@ def show_table(
     columns = [column for column in (rows[0] if rows else {}) if any(row[column] not in (None, "") for row in rows)]
     shown = [{plain(column): _cell(row[column], column, badges, links) for column in columns} for row in rows]
     st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt=says)
-    text = [{column: _text(row[column]) for column in columns if column not in links} for row in rows]
+    text = [{column: row[column] for column in columns if column not in links} for row in rows]
+    lines = [f"- **{plain(column)}**: {explained[column]}" for column in columns if column in explained]
+    show_downloads(text, name, csv=csv, explained="\n".join(lines))
+
+
+def show_downloads(rows: Rows, name: str, *, csv: Callable[[], str] | None = None, explained: str = "") -> None:
+    """The rows as CSV, Markdown and LaTeX, of buttons in a line, with what is `explained` of the columns on hover."""
+    text = [{column: _text(cell) for column, cell in row.items()} for row in rows]
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"files-{name}"):
         show_download("CSV", csv or (lambda: rows_as_csv(rows)), f"{name}.csv", "text/csv")
         show_download("Markdown", lambda: markdown_table(text), f"{name}.md", "text/markdown")
         show_download("LaTeX", lambda: latex_table(text), f"{name}.tex", "application/x-tex")
-        if lines := [f"- **{plain(column)}**: {explained[column]}" for column in columns if column in explained]:
-            st.caption("What the columns mean", help="\n".join(lines), width="content")
+        if explained:
+            st.caption("What the columns mean", help=explained, width="content")
 
 
 def show_download(label: str, make: Callable[[], str], file: str, kind: str) -> None:

@@ -7,25 +7,34 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from paribus.report.drawing.arm_tables import arm_verdict_rows
+from paribus.report.drawing.arranged import ORDERS, arranged, groupings
 from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
-from paribus.report.drawing.plots import effects_figure
-from paribus.report.drawing.tables import arm_display_rows, as_csv, as_markdown, contrast_lines, display_rows
-from paribus_dashboards.address import choose
+from paribus.report.drawing.forest import forest
+from paribus.report.drawing.tables import as_csv, contrast_lines, display_rows
+from paribus.report.fixed import fixed_in
+from paribus.report.headline import headline
+from paribus_dashboards.address import choose, choose_some, typed
 from paribus_dashboards.ledger_view import StudyView, reader
-from paribus_dashboards.parts import HEX, badge, plain, sentence, show_figure, sign_of, signed, verdict_badges
+from paribus_dashboards.parts import badge, plain, sentence, signed, verdict_badges
+from paribus_dashboards.picture import show_picture
+from paribus_dashboards.shown_table import show_table
 
 if TYPE_CHECKING:
     from paribus.report.study_report import Contrast, StudyAnalysis
 
 MOST_WARNINGS = 5
+# Fewer contrasts than these are seen at once, in whatever order.
+FEW = 4
 
 
 def show_heading(view: StudyView) -> None:
-    """Verdict counts, the claim, and what to know before all else."""
+    """The study in a sentence, its verdict counts, and what to know before all else."""
     report, analysis = view.report, view.report.analysis
     if analysis is None:
         return
+    st.markdown(f"##### {plain(headline(analysis))}")
     if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts(), looks=analysis.looks.phrase())):
         st.markdown(counts)
     st.caption(
@@ -33,8 +42,6 @@ def show_heading(view: StudyView) -> None:
         f"margin of ±{analysis.margin:g} {analysis.metric.unit}; {100 * (1 - analysis.alpha):g} % intervals"
         + (f"; {analysis.num_eval} evaluation images" if analysis.num_eval else "")
     )
-    show_claim(analysis)
-    show_warnings(view)
     if analysis.exploratory:
         st.warning("Exploratory: a scheduler cut trials early, so every number here is a hint and not a finding.")
     if report.num_foreign:
@@ -75,7 +82,6 @@ def show_factors(analysis: StudyAnalysis) -> None:
 
 def choose_metric(analysis: StudyAnalysis) -> str:
     """The metric whose effects are shown: the one that is judged, or a secondary one."""
-    st.header("Effects")
     labels = {each.metric.name: f"{each.metric.label} (secondary)" for each in analysis.secondary}
     if not labels:
         return analysis.metric.name
@@ -83,66 +89,76 @@ def choose_metric(analysis: StudyAnalysis) -> str:
     return choose(st.segmented_control, "Metric", labels, key="metric", required=True, label_visibility="collapsed")
 
 
-def show_effects(uri: str, view: StudyView, analysis: StudyAnalysis, metric: str) -> None:
-    """The figure, the verdict table with its downloads, and the notes."""
+def show_effects(analysis: StudyAnalysis, metric: str) -> list[Contrast]:
+    """The picture of the effects on a metric, in the order and groups asked for; returns the contrasts on it."""
     contrasts = [c for c in (*analysis.on_primary, *analysis.secondary) if c.metric.name == metric]
     if not contrasts:
         st.info("There is no contrast: the study has a baseline and no other arm.")
-        return
-    if any(contrast.n for contrast in contrasts):
-        show_figure(effects_figure(contrasts, analysis.exploratory), f"effects-{metric}")
-    elif any(contrast.stability.n for contrast in contrasts):
-        st.info("In no pair did both the arm and its baseline train: what can be judged is how often each failed to.")
+        return []
+    shown, heads = arranged_as_asked(contrasts) if len(contrasts) >= FEW else (contrasts, {})
+    if not any(contrast.stability.n for contrast in contrasts):
+        st.info(plain(headline(analysis)))
+    elif not shown:
+        st.info("No contrast is like that: take words or verdicts away.")
     else:
-        st.info("No pair of trials has ended yet: the first effect shows when an arm and its baseline have.")
-    st.dataframe(
-        _coloured(_verdict_frame(uri, view, analysis, contrasts)),
-        hide_index=True,
-        column_config={
-            "MLflow": st.column_config.LinkColumn(display_text="runs", help="The runs that the row rests on"),
-            **{name: st.column_config.Column(help=text) for name, text in _HELP.items()},
-            f"p within ±{analysis.margin:g} (Holm)": st.column_config.Column(
-                help="Two one-sided tests against the margin; Holm-corrected over the study's contrasts"
-            ),
-        },
-        placeholder="",
-        key=f"verdicts-{metric}",
+        show_picture(forest(shown, " (exploratory)" if analysis.exploratory else "", heads), f"effects-{metric}")
+    return contrasts
+
+
+def arranged_as_asked(contrasts: list[Contrast]) -> tuple[list[Contrast], dict[int, str]]:
+    """The contrasts that the person wants to see, in the order and groups asked for."""
+    verdicts = {each.verdict: signed(each.verdict) for each in contrasts if each.verdict}
+    with st.container(horizontal=True, vertical_alignment="bottom", key="arranged"):
+        order = choose(st.selectbox, "Order", ORDERS, key="order", width=190)
+        group = choose(st.selectbox, "Groups", groupings(contrasts), key="group", width=190)
+        words = typed("Arms", "arms", placeholder="words of an arm's name", width=220)
+        wanted = choose_some("Verdicts", list(verdicts), "verdict", format_func=verdicts.get, width=300)
+    found = [each for each in contrasts if all(word in each.arm.name for word in words.split())]
+    found = [each for each in found if not wanted or each.verdict in wanted]
+    return arranged(found, order, group)
+
+
+def show_numbers(uri: str, view: StudyView, analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
+    """The verdict table with its downloads, and the notes."""
+    if not contrasts:
+        return
+    st.header("Contrasts in numbers")
+    within = f"p within ±{analysis.margin:g} (Holm)"
+    show_table(
+        _verdict_rows(uri, view, analysis, contrasts),
+        f"{view.record.name}-verdicts",
+        "A row an arm: its difference from its baseline with interval, n, failures, p and verdict.",
+        badges=("verdict",),
+        links={"MLflow": "runs"},
+        help={**_HELP, within: "Two one-sided tests against the margin; Holm-corrected over the study's contrasts"},
+        csv=lambda: as_csv(analysis),
     )
-    with st.container(horizontal=True):
-        name = view.record.name
-        st.download_button("CSV, all metrics", as_csv(analysis), f"{name}.csv", "text/csv", on_click="ignore")
-        st.download_button("Markdown", as_markdown(analysis), f"{name}.md", "text/markdown", on_click="ignore")
     show_notes(analysis, contrasts)
 
 
 _HELP = {
-    "n": "Pairs in which both the arm and its baseline trained to the end",
-    "failed to train": "Replicates that failed to train (diverged, dead, stuck): the arm's against the baseline's",
-    "effect size": "Mean delta over the sd of the deltas, corrected for few replicates (Hedges)",
-    "p differs (Holm)": "Two-sided paired t test; Holm-corrected with the tests of stability",
+    "n": "pairs in which both the arm and its baseline trained to the end",
+    "failed to train": "replicates that failed to train (diverged, dead, stuck): the arm's against the baseline's",
+    "effect size": "mean delta over the sd of the deltas, corrected for few replicates (Hedges)",
+    "p differs (Holm)": "two-sided paired t test; Holm-corrected with the tests of stability",
+    "MLflow": "the runs that the row rests on",
 }
 
 
-def _verdict_frame(uri: str, view: StudyView, analysis: StudyAnalysis, contrasts: list[Contrast]) -> pd.DataFrame:
+def _verdict_rows(
+    uri: str, view: StudyView, analysis: StudyAnalysis, contrasts: list[Contrast]
+) -> list[dict[str, object]]:
     keys = [(c.arm, c.metric.name) for c in (*analysis.on_primary, *analysis.secondary)]
     shown = dict(zip(keys, display_rows(analysis, secondary=True), strict=True))
-    rows = []
+    rows: list[dict[str, object]] = []
     for contrast in contrasts:
         row = dict(shown[contrast.arm, contrast.metric.name])
         verdict = row.pop("verdict")
         sides = {contrast.arm, contrast.baseline}
         runs = [row for row in view.report.begun if row.arm in sides and row.replicate in contrast.replicates]
         link = reader(uri).compare_url(runs, view.record) if runs else None
-        rows.append({"verdict": signed(verdict), **row, "MLflow": link})
-    return pd.DataFrame(rows)
-
-
-def _coloured(frame: pd.DataFrame) -> pd.io.formats.style.Styler:
-    def style(cell: object) -> str:
-        _, colour = sign_of(str(cell).partition(" ")[2])
-        return f"color: {HEX[colour]}; font-weight: 600"
-
-    return frame.style.map(style, subset=["verdict"])
+        rows.append({"verdict": verdict, **row, "MLflow": link})
+    return rows
 
 
 def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
@@ -157,15 +173,15 @@ def show_notes(analysis: StudyAnalysis, contrasts: list[Contrast]) -> None:
             st.markdown("\n".join(f"- {plain(line)}" for line in lines))
 
 
-def show_arms(view: StudyView, analysis: StudyAnalysis) -> None:
-    """Each arm by itself: mean and spread, failures, and what it costs."""
+def show_arms(view: StudyView) -> None:
+    """Each arm by itself: what became of it, its mean and spread, who trained through, and what it costs."""
     st.header("Arms")
-    rows = pd.DataFrame(arm_display_rows(analysis, view.report.arms))
-    st.dataframe(
-        rows,
-        hide_index=True,
-        column_config={name: st.column_config.Column(help=text) for name, text in _HELP_ARMS.items()},
-        key="arms-by-themselves",
+    show_table(
+        arm_verdict_rows(view.report),
+        f"{view.record.name}-arms",
+        "A row an arm: verdict, mean and sd, n, how many trained through, parameters, FLOPs, seconds.",
+        badges=("verdict",),
+        help=_HELP_ARMS,
     )
 
 
@@ -180,26 +196,27 @@ def show_cost(view: StudyView) -> None:
 
 
 _HELP_ARMS = {
-    "n": "Trials that were trained to the end: mean and sd are theirs",
-    "failed to train": "Trials that diverged, died or are stuck at chance, of those that ended",
-    "no result": "Trials that failed outside of training",
-    "parameters": "Trainable numbers",
-    "FLOPs an image": "Forward, two per multiply-add, in convolutions and the classifier alone",
-    "seconds a trial": "Of a worker, the mean of the trials that were trained to the end",
+    "n": "trials that were trained to the end: mean and sd are theirs",
+    "trained through": "of the trials that came to an end of their own, those that did not diverge, die or get stuck",
+    "no result": "trials that failed outside of training",
+    "parameters": "trainable numbers",
+    "FLOPs an image": "forward, two per multiply-add, in convolutions and the classifier alone",
+    "seconds a trial": "of a worker, the mean of the trials that were trained to the end",
+    "GPU-hours": "of all trials of the arm that tell their time",
 }
 
 
 def show_caveats(view: StudyView) -> None:
-    """What the findings are conditional on."""
+    """What the findings are conditional on: what the person chose first, then what the preset brings."""
     st.header("Fixed in every arm")
     if view.report.analysis is None:
         st.markdown(
             "\n".join(f"- {plain(caveat)}" for caveat in view.record.caveats) or "The ledger names no fixed factor."
         )
         return
+    found = fixed_in(view.report)
     st.caption("The findings hold for these settings; nothing here says that they hold for others.")
-    parts: dict[str, list[str]] = {}
-    for path, value in view.report.analysis.caveats.items():
-        part, _, name = path.partition(".")
-        parts.setdefault(part, []).append(f"{name} = {value}")
-    st.markdown("\n".join(f"- **{part}**: {plain(', '.join(settings))}" for part, settings in parts.items()))
+    st.markdown(f"**Chosen in the study**: {plain(', '.join(found.own)) or 'nothing'}")
+    with st.expander(f"From the preset {plain(found.base)}" if found.base else "From the base recipe"):
+        lines = [f"- **{plain(part or 'recipe')}**: {plain(', '.join(each))}" for part, each in found.preset.items()]
+        st.markdown("\n".join(lines))

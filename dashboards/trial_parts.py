@@ -6,40 +6,47 @@ import pandas as pd
 import streamlit as st
 
 from paribus.report.curves import CURVES
-from paribus.report.drawing.plots import PALETTE, learning_curves_figure
-from paribus.report.export import number_formats, trials_as_table, unfinished_as_table
+from paribus.report.drawing.curve_lines import curve_lines
+from paribus.report.export import number_formats, trials_as_csv, trials_as_table, unfinished_as_table
+from paribus_dashboards.address import choose, choose_some
 from paribus_dashboards.ledger_view import StudyView, curves_of
-from paribus_dashboards.parts import show_figure, signed
+from paribus_dashboards.parts import signed
+from paribus_dashboards.picture import show_picture
+from paribus_dashboards.shown_table import show_downloads, show_table
+
+# More arms than there are colours are not told apart.
+MOST_ARMS = 8
 
 
 def show_curves(uri: str, view: StudyView) -> None:
-    """Learning curves of the chosen arms with replicate bands."""
+    """Learning curves of the chosen arms with replicate bands, of every metric that was logged."""
     st.header("Learning curves")
     rows = view.report.begun
-    logged = [name for name in CURVES if any(name in row.logged for row in rows)]
+    logged = {name: label for name, label in CURVES.items() if any(name in row.logged for row in rows)}
     if not logged:
         st.info("No trial has reached the end of its first epoch.")
         return
-    left, middle, right = st.columns(3)
-    metric = left.selectbox("Metric", logged, format_func=CURVES.__getitem__, key="curve")
     groups = view.report.compared()
-    with middle:
-        group = (
-            st.selectbox("Arms compared with", list(groups), key="stratum") if len(groups) > 1 else next(iter(groups))
-        )
-    arms = groups[group]
-    first = arms[: len(PALETTE)]
-    all_of = "all of them" if first == arms else f"the first {len(first)} of {len(arms)}"
-    picked = (
-        right.multiselect("Arms", arms, placeholder=f"{all_of}; choose some to see them alone", key=f"arms-{group}")
-        or first
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="which-curves"):
+        metric = choose(st.selectbox, "Metric", logged, key="curve", width=260)
+        group = next(iter(groups))
+        if len(groups) > 1:
+            group = choose(st.selectbox, "Arms compared with", list(groups), key="stratum", width=300)
+        arms = groups[group]
+        first = arms[:MOST_ARMS]
+        all_of = "all of them" if first == arms else f"the first {len(first)} of {len(arms)}"
+        named = f"{all_of}; choose some to see them alone"
+        picked = choose_some("Arms", arms, "arm", placeholder=named, width=420) or first
     drawn = [row for row in rows if row.arm.name in picked and metric in row.logged]
     if not drawn:
         st.info("These arms have no points of this metric yet.")
         return
     drawn.sort(key=lambda row: (arms.index(row.arm.name), row.replicate))
-    show_figure(learning_curves_figure(curves_of(uri, view, metric, drawn), CURVES[metric], "training step"), "curves")
+    picture = curve_lines(curves_of(uri, view, metric, drawn), CURVES[metric], "training steps")
+    if not picture:
+        st.info("None of these trials has a number there: each diverged before its first point.")
+        return
+    show_picture(picture, f"curves-{metric}")
 
 
 def show_failed(view: StudyView) -> None:
@@ -48,7 +55,8 @@ def show_failed(view: StudyView) -> None:
     if not rows:
         return
     st.header("Trials without a result")
-    st.dataframe(_signed(rows), hide_index=True, column_config=_LINK, key="failed")
+    name = f"{view.record.name}-unfinished"
+    show_table(rows, name, "A row a trial: why it has no result", badges=("outcome",), links={"MLflow": "run"})
     st.caption("The study's own command runs interrupted and failed trials again; its verb `retry` the failed alone.")
 
 
@@ -56,22 +64,28 @@ _LINK = {"MLflow": st.column_config.LinkColumn(display_text="run")}
 
 
 def show_trials(view: StudyView) -> None:
-    """Every trial with its numbers, each beside its MLflow run."""
+    """Every trial with its numbers, each beside its page and its MLflow run."""
     st.header("Trials")
     if not view.report.begun:
         st.info("No trial has started yet.")
         return
     formats = number_formats(view.report)
+    frame = _signed(trials_as_table(view.report)).dropna(axis="columns", how="all")
+    frame.insert(0, "page", [f"trial?trial={row.trial_id}" for row in view.report.begun])
     st.dataframe(
-        _signed(trials_as_table(view.report)).dropna(axis="columns", how="all"),
+        frame,
         hide_index=True,
         column_config={
             **_LINK,
+            "page": st.column_config.LinkColumn("trial", display_text="open", help="Its curves, log and recipe"),
             **{label: st.column_config.NumberColumn(format=form) for label, form in formats.items()},
         },
         placeholder="",
         key="trials",
+        alt="A row a trial: arm, replicate, how it ended, final numbers",
     )
+    table = [{name: cell for name, cell in row.items() if name != "MLflow"} for row in trials_as_table(view.report)]
+    show_downloads(table, f"{view.record.name}-trials", csv=lambda: trials_as_csv(view.report))
 
 
 def _signed(rows: list[dict[str, object]]) -> pd.DataFrame:

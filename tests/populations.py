@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from paribus import Choice, Float, Search
-from paribus.engine.population import Population, walk_of
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
-from paribus.engine.search_records import trial_of
-from paribus.engine.walk import Go, Tried
-from paribus.study.population import Lineage
-from paribus.study.space import Levels
+from paribus.engine.searches.population import Population, walk_of
+from paribus.engine.searches.search_records import trial_of
+from paribus.engine.searches.walk import Go, Tried
+from paribus.study.searches.population import Lineage
+from paribus.study.searches.space import Levels
 from paribus.tracking.trials.record import TrialRecord
 from paribus.tracking.trials.stored import from_mlflow, to_mlflow
 

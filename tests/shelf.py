@@ -15,7 +15,7 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.preview import make_preview
 from paribus.execution.study_ledger import StudyLedger
-from paribus.execution.trial_spec import outbox_of, record_of
+from paribus.execution.workers.trial_spec import outbox_of, record_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.plan import Step, Trial, trials

@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY=PASSIVE
 set -m # else what runs in the background ignores Ctrl-C, and so does all that a test starts and interrupts
 pytest=("$@")
 trained=()
-for file in tests/execution/test_*.py tests/faults/test_*.py; do
+for file in tests/execution/test_*.py tests/execution/*/test_*.py tests/faults/test_*.py; do
   case $file in
     */test_study_alone.py | */test_signals.py) ;; # with servers of their own; and so both runs take as long
     *) trained+=("$file") ;;

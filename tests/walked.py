@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from paribus.engine.options import Options
-from paribus.engine.search_preview import make_search_preview
-from paribus.execution.search_driver import Driven
-from paribus.execution.search_ledger import SearchLedger
-from paribus.execution.trial_spec import outbox_of, record_of
+from paribus.engine.searches.search_preview import make_search_preview
+from paribus.execution.searches.search_driver import Driven
+from paribus.execution.searches.search_ledger import SearchLedger
+from paribus.execution.workers.trial_spec import outbox_of, record_of
 from paribus.report.search_report import search_report
 from paribus.study.plan import Step
-from paribus.study.search import Search
-from paribus.study.search_document import DESIGN, TUNING_DESIGN
+from paribus.study.searches.search import Search
+from paribus.study.searches.search_document import DESIGN, TUNING_DESIGN
+from paribus.study.searches.space import Levels
 from paribus.study.settings import Settings, settings_of
-from paribus.study.space import Levels
 from paribus.tracking import Recorder
 
 # A setting's final value, or how else its trial ended.

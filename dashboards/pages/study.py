@@ -1,4 +1,4 @@
-"""Study: one study at a glance, by `?study=NAME`: the sentence, verdicts, effects, arms and what was fixed."""
+"""Study: one study at a glance, by `?study=NAME`: the sentence, the picture, arms, numbers and what was fixed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ def main(uri: str, view: StudyView) -> None:
     """What was found, first; then what it rests on."""
     show.show_heading(view)
     if (analysis := judged(view)) is not None:
-        show.show_effects(uri, view, analysis, show.choose_metric(analysis))
-        show.show_arms(view, analysis)
+        contrasts = show.show_effects(analysis, show.choose_metric(analysis))
+        show.show_claim(analysis)
+        show.show_warnings(view)
+        show.show_arms(view)
+        show.show_numbers(uri, view, analysis, contrasts)
     show_failed(view)
     show_how_found(uri, view)
     show.show_caveats(view)

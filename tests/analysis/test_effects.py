@@ -14,7 +14,7 @@ from paribus.analysis import analyse
 from paribus.analysis.effects import Effect, effects_on
 from paribus.analysis.study_data import index_results
 from paribus.metrics.known import METRICS
-from paribus.study.effects import line_weights, questions_of
+from paribus.study.designs.effects import line_weights, questions_of
 from paribus.study.words import Arm, Outcome, TrialResult
 
 GRID: dict[str, tuple[Any, ...]] = {"model.depth": (16, 10, 22), "model.width": (1.0, 2.0, 4.0)}

@@ -25,7 +25,7 @@ from paribus.analysis.importance import (
     corrected_percentiles,
     importance,
 )
-from paribus.study.space import Space
+from paribus.study.searches.space import Space
 
 RATE, WAY, DROP = "optimizer.lr", "optimizer.nesterov", "model.dropout"
 

@@ -9,7 +9,7 @@ import pytest
 from shelf import Shelf
 
 from paribus.commands.main import main
-from paribus.execution.trial_spec import outbox_of
+from paribus.execution.workers.trial_spec import outbox_of
 from paribus.study import Study
 from paribus.study.settings import settings_of
 from paribus.tracking import Recorder

@@ -13,12 +13,12 @@ from streamlit.testing.v1 import AppTest
 from walked import Walker
 
 from paribus import Choice, Float, Search, Study, Tuning
-from paribus.engine.tuning import arm_settings
+from paribus.engine.searches.tuning import arm_settings
 from paribus.report.reading import LedgerReader
 from paribus.report.search_reading import is_search, is_tuning
-from paribus.study.arm_search import search_of
-from paribus.study.space import Levels
-from paribus.study.tuning import tuned_study
+from paribus.study.searches.arm_search import search_of
+from paribus.study.searches.space import Levels
+from paribus.study.searches.tuning import tuned_study
 from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger

@@ -19,7 +19,7 @@ from paribus.engine.looks import (
     looks_before,
 )
 from paribus.study import Claim, Float, Study, Tuning
-from paribus.study.tuning import tuned_study
+from paribus.study.searches.tuning import tuned_study
 from paribus.tracking.studies.replication import Choice, Look, Replication, read_replication
 from paribus.tracking.trials.record import TrialRecord
 

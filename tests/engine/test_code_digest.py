@@ -7,7 +7,7 @@ import platform
 import pytest
 
 from paribus.engine.code_digest import OtherCodeError, check_node, trial_code, versions
-from paribus.execution.failures import classify
+from paribus.execution.workers.failures import classify
 from paribus.recipe import Recipe
 
 RECIPE = Recipe()

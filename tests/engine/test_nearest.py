@@ -12,7 +12,7 @@ from trial_records import record_of
 from paribus.commands.study_verbs import planned
 from paribus.engine.nearest import nearest_spread
 from paribus.engine.options import Options
-from paribus.execution.trial_spec import params_of
+from paribus.execution.workers.trial_spec import params_of
 from paribus.study import Study
 from paribus.study.plan import trials
 from paribus.tracking.trials.record import TrialRecord

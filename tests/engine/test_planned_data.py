@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from paribus.data import DataError, data_digest
-from paribus.execution.worker import check_data
+from paribus.execution.workers.worker import check_data
 from paribus.recipe import Recipe, preset
 from paribus.shards.making.shards import make_shards
 from paribus.shards.sources.synthetic.builtin import synthetic

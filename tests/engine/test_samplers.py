@@ -11,7 +11,7 @@ from paribus.engine.samplers.known import SAMPLERS, made
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.recipe import preset
 from paribus.study import StudyError
-from paribus.study.space import Levels, Space
+from paribus.study.searches.space import Levels, Space
 
 SPACE = Space(
     {

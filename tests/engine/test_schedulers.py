@@ -22,7 +22,7 @@ from paribus.engine.schedulers import (
     scheduler_of,
 )
 from paribus.engine.schedulers.known import written
-from paribus.engine.walk import Walk
+from paribus.engine.searches.walk import Walk
 
 
 def paused(scheduler: Scheduler, values: list[float], *, epochs: int, planned: int) -> Standing:

@@ -22,7 +22,7 @@ from paribus.engine.simulation.hpo_tables import _PlainUnpickler, residuals
 from paribus.engine.simulation.on_table import OnTable
 from paribus.engine.simulation.simulated_search import at_seed, simulate_search
 from paribus.engine.simulation.simulated_study import simulate_studies
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 
 TABLES = Path(__file__).parents[1] / "tables"
 RATES = (0.01, 0.1, 1.0, 10.0)

@@ -81,6 +81,39 @@ def test_a_driver_that_is_killed_between_looks_goes_on_to_the_same_trials(office
     assert "planned looks" in refused.stderr
 
 
+FAILS_ONCE = """import os
+
+import torch.nn.functional as F
+
+
+def loss(logits, targets):
+    if len(logits) < 10:  # it is tried on a few rows before anything trains
+        return F.cross_entropy(logits, targets, reduction="none")
+    try:
+        os.mkdir({flag!r})
+    except FileExistsError:
+        return F.cross_entropy(logits, targets, reduction="none")
+    raise RuntimeError("the first batch that is trained on")
+"""
+
+
+def test_a_trial_that_fails_holds_up_no_look_and_is_tried_again_by_the_same_command(office: Sandbox) -> None:
+    office.write("fails_once", FAILS_ONCE.format(flag=str(office.folder / "has-failed")))
+    fixed = {**LEARNS, "loss": "fails_once:loss"}
+    study = office.write("looks-past", STUDY.format(name="looks-past", margin=8.0, fixed=fixed))
+    done = office.run(study)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 trial failed: `status` says why, `retry` runs them again" in done.stderr
+    assert done.stdout.count("a look: ") >= 1, "the looks go on with the pairs that there are"
+    before = {trial.trial_id: trial for trial in office.trials(study)}
+    (failed,) = (trial for trial in before.values() if trial.outcome == "failed")
+    assert (failed.replicate <= 3, failed.attempt) == (True, 1), "once in a run"
+    assert office.run(study).returncode == 0
+    after = {trial.trial_id: trial for trial in office.trials(study)}
+    assert (after[failed.trial_id].outcome, after[failed.trial_id].attempt) == ("finished", 2)
+    assert all(after[name].attempt == 1 for name in before if name != failed.trial_id)
+
+
 def test_a_retry_goes_to_no_further_look(office: Sandbox) -> None:
     study = written(office, "retried", margin=4.0)
     done = office.run("paribus", "retry", study)

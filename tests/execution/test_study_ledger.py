@@ -13,7 +13,7 @@ from paribus.engine.options import Options
 from paribus.engine.preview import make_preview
 from paribus.execution import run_ledger
 from paribus.execution.study_ledger import StudyLedger
-from paribus.execution.trial_spec import outbox_of
+from paribus.execution.workers.trial_spec import outbox_of
 from paribus.study import Study
 from paribus.study.settings import settings_of
 from paribus.tracking import LeaseHeld

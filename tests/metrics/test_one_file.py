@@ -42,7 +42,7 @@ from paribus import Study, plan
 from paribus.analysis import analyse
 from paribus.data import open_feed
 from paribus.evaluation.evaluated import Evaluated
-from paribus.execution.worker import _FINAL
+from paribus.execution.workers.worker import _FINAL
 from paribus.recipe import Seeds
 from paribus.report.drawing.tables import as_markdown, as_text
 from paribus.report.export import number_formats

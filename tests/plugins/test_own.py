@@ -17,7 +17,7 @@ from paribus.data.augment import Draw
 from paribus.data.transforms import transformed
 from paribus.engine.code_digest import trial_code
 from paribus.engine.preview import check_own
-from paribus.execution.own_files import packed
+from paribus.execution.workers.own_files import packed
 from paribus.keyed_draws import global_draws, keyed
 from paribus.models.build import build
 from paribus.plugins import files_of, stand_beside

@@ -11,11 +11,11 @@ from trial_records import digest, record_of
 
 from paribus import Choice, Search
 from paribus.analysis import analyse
-from paribus.engine.population import walk_of
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
-from paribus.engine.search_preview import SearchPreview
-from paribus.engine.walk import Tried
+from paribus.engine.searches.population import walk_of
+from paribus.engine.searches.search_preview import SearchPreview
+from paribus.engine.searches.walk import Tried
 from paribus.report.drawing.search_tables import best_text, confirmed_rows
 from paribus.report.search_report import SearchReport, search_report
 from paribus.report.search_texts import chosen_line, confirmed_lines

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trial_records import ended
 
-from paribus.execution.crashes import Crash, explanation
+from paribus.execution.workers.crashes import Crash, explanation
 from paribus.report.pairing_check import stream_notes
 from paribus.report.texts import record_notes
 from paribus.study import Study

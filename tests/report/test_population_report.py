@@ -9,7 +9,7 @@ from pathlib import Path
 from populations import population, recorded, search, steps
 
 from paribus.engine.options import Options
-from paribus.engine.search_preview import SearchPreview, make_search_preview
+from paribus.engine.searches.search_preview import SearchPreview, make_search_preview
 from paribus.report.drawing.search_figures import history_figure, rungs_figure
 from paribus.report.drawing.search_tables import rung_rows, setting_rows, settings_csv, tried_text
 from paribus.report.search_importance import search_importance

@@ -6,14 +6,14 @@ import pytest
 from trial_records import digest
 
 from paribus import Float, Study, Tuning
-from paribus.engine.population import walk_of
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
-from paribus.engine.search_preview import SearchPreview
-from paribus.engine.tuning import ArmTuning
-from paribus.engine.walk import Tried
+from paribus.engine.searches.population import walk_of
+from paribus.engine.searches.search_preview import SearchPreview
+from paribus.engine.searches.tuning import ArmTuning
+from paribus.engine.searches.walk import Tried
 from paribus.report.tuning_texts import budgets, budgets_text
-from paribus.study.arm_search import search_of
+from paribus.study.searches.arm_search import search_of
 from paribus.study.settings import Settings
 
 STUDY = Study(

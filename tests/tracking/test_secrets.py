@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from paribus.execution.trial_spec import params_of
+from paribus.execution.workers.trial_spec import params_of
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import write_markdown
 from paribus.report.drawing.terminal import show

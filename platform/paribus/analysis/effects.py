@@ -16,7 +16,7 @@ from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval, moments, 
 from paribus.analysis.statistics.multiplicity import holm
 from paribus.analysis.study_data import StudyData
 from paribus.metrics.metric import Metric
-from paribus.study.effects import Kind, Question, Weights, questions_of
+from paribus.study.designs.effects import Kind, Question, Weights, questions_of
 from paribus.study.study import Study
 from paribus.study.words import FAILED_TO_TRAIN, Arm
 

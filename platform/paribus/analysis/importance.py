@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from paribus.analysis.statistics.intervals import Interval
-from paribus.study.space import Levels, Space
+from paribus.study.searches.space import Levels, Space
 
 if TYPE_CHECKING:
     from optuna.importance import BaseImportanceEvaluator

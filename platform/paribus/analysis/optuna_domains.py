@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from paribus.study.domains import Choice, Domain, Float, label
+from paribus.study.searches.domains import Choice, Domain, Float, label
 from paribus.study.words import Level
 
 # It would say of every proposal and of every resample that a study was made for it.

@@ -13,7 +13,7 @@ from typing import Any
 from paribus.commands.answer import Answer
 from paribus.commands.main import study_answer, study_main
 from paribus.study import Study, StudyError
-from paribus.study.search import Search
+from paribus.study.searches.search import Search
 from paribus.study.study_file import READING
 from paribus.study.words import printable, question_of
 

@@ -73,7 +73,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _outboxes(folder: Path, studies: list[str]) -> list[Path]:
     """The outboxes that hold something, of `studies` at all their settings, or of all."""
-    from paribus.execution.trial_spec import study_of
+    from paribus.execution.workers.trial_spec import study_of
     from paribus.tracking.outbox.outbox import outboxes
 
     places = [place for place in sorted(folder.glob("*")) if not studies or study_of(place) in studies]

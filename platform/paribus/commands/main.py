@@ -16,7 +16,7 @@ from paribus.commands.answer import Answer
 from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
 from paribus.study import Study, StudyError
-from paribus.study.search import Search
+from paribus.study.searches.search import Search
 from paribus.study.words import printable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _VERBS = {
     "retry": "run the failed trials alone",
     "export": "every trial's result as CSV (or --json): one row a trial",
 }
+_OR_NAME = "or the name of what the ledger has, as `paribus studies` lists it"
 _FILE = "a study file, such as studies/width.py; or the study.json that a ledger keeps of one"
 _EXAMPLES = """examples:
   paribus plan studies/width.py                       what would run, and what it can tell
@@ -39,6 +40,8 @@ _EXAMPLES = """examples:
   paribus report studies/width.py --html width.html   one page to send to a colleague
   paribus run studies/rate_search.py                  a search whose best settings are judged on fresh seeds
   paribus judge runs.csv --baseline relu --margin 0.5  a verdict for results that were made elsewhere
+  paribus studies                                     what is in the ledger, which `report NAME` judges
+  paribus fields optimizer                            what may be varied, fixed or set, and what each field takes
   paribus init widths                                 a study of your own, outside any checkout
   paribus doctor                                      what is missing, busy or wrong
 """
@@ -177,10 +180,14 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in _VERBS.items():
         study_verb = _add_verb(verbs, verb, text, f"paribus {verb} studies/width.py")
-        study_verb.add_argument("file", metavar="FILE", help=_FILE)
+        by_name = verb in ("status", "report", "export")
+        study_verb.add_argument("file", metavar="FILE", help=f"{_FILE}; {_OR_NAME}" if by_name else _FILE)
+        if by_name:
+            study_verb.add_argument("--settings", metavar="WORDS", dest="at", help="of a name: at which settings")
         study_verb.set_defaults(run=_file_verb)
     from paribus.commands.data_hash import register as register_data
     from paribus.commands.evaluate import register as register_evaluate
+    from paribus.commands.fields import register as register_fields
     from paribus.commands.init import register as register_init
     from paribus.commands.judge import register as register_judge
     from paribus.commands.ledger import register as register_ledger
@@ -188,7 +195,9 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.search import register as register_search
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
+    from paribus.commands.studies import register as register_studies
 
+    register_studies(verbs)
     register_init(verbs)
     register_search(verbs)
     register_simulate(verbs)
@@ -197,6 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     register_shards(verbs)
     register_data(verbs)
     register_models(verbs)
+    register_fields(verbs)
     register_ledger(verbs)
     _add_stack(verbs)
     return parser
@@ -263,6 +273,13 @@ def _add_stack(verbs: Any) -> None:
 def _file_verb(args: argparse.Namespace) -> int:
     from paribus.study.study_file import load_study
 
+    if hasattr(args, "at"):
+        from paribus.commands.named import is_name, verb_by_name
+
+        if is_name(args.file):
+            return verb_by_name(args, _options(args))
+        if args.at is not None:
+            raise StudyError("--settings is for a name in the ledger: a study file's settings are varied by --set")
     args.study = load_study(args.file)
     return _study_verb(args)
 

@@ -13,6 +13,7 @@ _EXAMPLES = """examples:
   paribus search best studies/rate_search.py --recipe best.json  the best as a recipe: Study(base=Recipe.read(...)).
                                                                  Of a confirmed search, what stands up best; the
                                                                  baseline, where nothing is better than it
+  paribus search best rate_search                                of what the ledger has by that name, without its file
   paribus search suggest studies/rate_search.py --number 3       what it would try next, and why
   paribus search importance studies/rate_search.py               which fields mattered, by PED-ANOVA and fANOVA
 """
@@ -55,11 +56,15 @@ def _add(inner: Any, name: str, text: str) -> argparse.ArgumentParser:
 def _best(args: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from paribus.commands.named import is_name, search_by_name
     from paribus.commands.search_verbs import reported
     from paribus.engine.options import Options
     from paribus.report.search_texts import chosen_line, confirmed_lines, found_text
 
-    found = reported(_search(args.file), Options(ledger=args.ledger))
+    by_name = is_name(args.file)
+    found = (
+        search_by_name(args.file, args.ledger) if by_name else reported(_search(args.file), Options(ledger=args.ledger))
+    )
     recipe = found.recipe()
     if args.recipe:
         if recipe is None:
@@ -79,7 +84,7 @@ def _best(args: argparse.Namespace) -> int:
 def _suggest(args: argparse.Namespace) -> int:
     from paribus.commands.search_verbs import previewed
     from paribus.engine.options import Options
-    from paribus.engine.suggestions import suggestions
+    from paribus.engine.searches.suggestions import suggestions
 
     preview = previewed(_search(args.file), Options(ledger=args.ledger), start=True)
     found = suggestions(preview.walk, args.number)
@@ -109,8 +114,8 @@ def _importance(args: argparse.Namespace) -> int:
 
 
 def _search(file: str) -> Any:
-    from paribus.study.designs import StudyError
-    from paribus.study.search import Search
+    from paribus.study.designs.arms import StudyError
+    from paribus.study.searches.search import Search
     from paribus.study.study_file import load_study
 
     found = load_study(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,16 @@ from paribus.commands.answer import Answer
 from paribus.commands.ledger import unsent_lines
 from paribus.commands.study_verbs import check_places, printed, write_where_asked
 from paribus.engine.options import Options
-from paribus.engine.past_results import with_past
-from paribus.engine.search_preview import SearchPreview, make_search_preview, tried_row
-from paribus.execution.trial_spec import outbox_of
+from paribus.engine.searches.past_results import with_past
+from paribus.engine.searches.search_preview import SearchPreview, make_search_preview, tried_row
+from paribus.execution.workers.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say
 from paribus.report.chance import judged_when_read
 from paribus.report.search_report import SearchReport, search_report
 from paribus.report.search_texts import chosen_line, confirmed_lines, found_text, search_plan_text
-from paribus.study.designs import StudyError
-from paribus.study.search import Search
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.search import Search
 from paribus.study.settings import settings_of
 from paribus.tracking.address import ledger_at
 from paribus.tracking.ledger import Ledger
@@ -35,7 +35,7 @@ def plan(search: Search, options: Options) -> int:
 
 def run(search: Search, options: Options) -> int:
     """Complete the search and its confirmation; 0 if it came to its end, 1 if nothing was found or trials failed."""
-    from paribus.execution.search_driver import drive_search
+    from paribus.execution.searches.search_driver import drive_search
 
     if options.fresh:
         raise StudyError("--fresh is for replicates that were raised, and a search's confirmation is judged whole")
@@ -70,11 +70,15 @@ def report(search: Search, options: Options) -> int:
 
 def export(search: Search, options: Options) -> int:
     """Print every trial of the search, one row each."""
+    return printed(rows_told(reported(search, options)), options)
+
+
+def rows_told(found: SearchReport) -> Answer:
+    """Every trial of a search, one row each, as CSV."""
     from paribus.report.export import rows_as_csv
 
-    rows = [tried_row(each, search) for each in reported(search, options).tried]
-    say(json.dumps(rows, indent=2) if options.json else rows_as_csv(rows))
-    return 0
+    rows = [tried_row(each, found.search) for each in found.tried]
+    return Answer(title=found.preview.title, text=rows_as_csv(rows), data=rows, rows=rows)
 
 
 def planned(search: Search, options: Options) -> Answer:
@@ -85,22 +89,30 @@ def planned(search: Search, options: Options) -> Answer:
 
 def recorded(search: Search, options: Options) -> Answer:
     """How far the search is."""
-    found = search_report(previewed(search, options, start=True))
-    lines = [found_text(found), *(f"  {line}" for line in _unsent(search, options))]
+    return standing_told(search_report(previewed(search, options, start=True)), _unsent(search, options))
+
+
+def standing_told(found: SearchReport, unsent: Sequence[str] = ()) -> Answer:
+    """How far a search is, with lines on what of it waits on disk."""
+    lines = [found_text(found), *(f"  {line}" for line in unsent)]
     return _answer("\n".join(lines), found.as_dict()["trials"], found.preview)
 
 
 def judged(search: Search, options: Options) -> Answer:
     """What was found, what of it stood up, and the confirmation's report, written where `options` ask for it."""
     check_places(options)
-    found = reported(search, options)
+    return told(reported(search, options), options)
+
+
+def told(found: SearchReport, options: Options) -> Answer:
+    """What a search found, and what of it stood up; its confirmation is written where `options` ask for it."""
     lines = [found_text(found)]
     if found.confirmation is not None and found.confirmation.analysis is not None:
         from paribus.report.drawing.terminal import text_of
 
         lines += ["", *confirmed_lines(found), chosen_line(found), "", text_of(found.confirmation)]
         write_where_asked(found.confirmation, options)
-    elif search.confirm:
+    elif found.search.confirm:
         lines.append("  not confirmed yet: `run` trains the best again and judges them")
     return _answer("\n".join(lines), found.as_dict(), found.preview)
 

@@ -14,7 +14,7 @@ from paribus.host.say import say
 if TYPE_CHECKING:
     from paribus.engine.simulation.comparison import Compared, Mean
     from paribus.engine.simulation.simulated_study import Rates
-    from paribus.study.search import Search
+    from paribus.study.searches.search import Search
     from paribus.study.study import Study
 
 _EXAMPLES = """examples:
@@ -51,8 +51,8 @@ def register(verbs: Any) -> None:
 
 def _simulate(args: argparse.Namespace) -> int:
     from paribus.recipe.paths import parse_assignment
-    from paribus.study.designs import StudyError
-    from paribus.study.search import Search
+    from paribus.study.designs.arms import StudyError
+    from paribus.study.searches.search import Search
     from paribus.study.study_file import load_study
 
     for name, least in (("workers", 1), ("repeats", 2)):
@@ -152,7 +152,7 @@ def _deviations(study: Study, table: str) -> tuple[Any, str]:
 
 
 def _effects(text: str) -> list[float]:
-    from paribus.study.designs import StudyError
+    from paribus.study.designs.arms import StudyError
 
     try:
         return [float(each) for each in text.split(",")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from paribus.commands.ledger import unsent_lines
 from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
-from paribus.execution.trial_spec import outbox_of
+from paribus.execution.workers.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.texts import plan_text
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 from paribus.study.plan import Action
 from paribus.study.settings import settings_of
 from paribus.study.study import Study
@@ -67,14 +67,18 @@ def status(study: Study, options: Options) -> int:
 
 def report(study: Study, options: Options) -> int:
     """Print effects with intervals, verdicts and the claim; also as a page or Markdown where asked."""
+    return shown(_judged(study, options), options, lambda: _unsent(study, options))
+
+
+def shown(found: StudyReport, options: Options, more: Callable[[], Sequence[str]] = tuple) -> int:
+    """Print a judged report as data, or as text with `more` lines below it."""
     from paribus.report.drawing.terminal import show
 
-    found = _judged(study, options)
     if options.json:
         say(json.dumps(found.as_dict(), indent=2))
     else:
         show(found)
-        for line in _unsent(study, options):
+        for line in more():
             say(line)
     return 0
 
@@ -97,11 +101,15 @@ def planned(study: Study, options: Options) -> Answer:
 
 def recorded(study: Study, options: Options) -> Answer:
     """How far the study is; one row a trial."""
+    return standing_told(_standing(study, options), _unsent(study, options))
+
+
+def standing_told(found: StudyReport, unsent: Sequence[str] = ()) -> Answer:
+    """How far a study is, with lines on what of it waits on disk; one row a trial."""
     from paribus.report.drawing.terminal import status_text
     from paribus.report.export import trials_as_rows
 
-    found = _standing(study, options)
-    text = "\n".join([status_text(found), *(f"  {line}" for line in _unsent(study, options))])
+    text = "\n".join([status_text(found), *(f"  {line}" for line in unsent)])
     rows = trials_as_rows(found)
     title, *notes = text.splitlines()
     return Answer(title=title, text=text, data=rows, rows=rows, notes=notes)
@@ -109,11 +117,15 @@ def recorded(study: Study, options: Options) -> Answer:
 
 def judged(study: Study, options: Options, notes: Sequence[str] = ()) -> Answer:
     """Effects, verdicts and the claim; one row a contrast. `notes` are what else is to be said of it."""
+    return told(_judged(study, options, notes))
+
+
+def told(found: StudyReport) -> Answer:
+    """A judged report; one row a contrast."""
     from paribus.report.drawing.tables import display_rows
     from paribus.report.drawing.terminal import text_of
 
-    found = _judged(study, options, notes)
-    title = f"{found.title}: {study.question}"
+    title = f"{found.title}: {found.judged.question}"
     rows, lines = display_rows(found.judged), found.lines()
     return Answer(title=title, text=text_of(found), data=found.as_dict(), rows=rows, notes=lines)
 
@@ -171,11 +183,15 @@ def printed(answer: Answer, options: Options) -> int:
 
 def export(study: Study, options: Options) -> int:
     """Print every trial of the study that has a run, one row each."""
+    return printed(rows_told(_standing(study, options)), options)
+
+
+def rows_told(found: StudyReport) -> Answer:
+    """Every trial that has a run, one row each, as CSV."""
     from paribus.report.export import trials_as_csv, trials_as_rows
 
-    found = _standing(study, options)
-    say(json.dumps(trials_as_rows(found), indent=2) if options.json else trials_as_csv(found))
-    return 0
+    rows = trials_as_rows(found)
+    return Answer(title=found.title, text=trials_as_csv(found), data=rows, rows=rows)
 
 
 def _run(study: Study, options: Options, only: frozenset[Action] | None) -> int:

@@ -9,15 +9,15 @@ from typing import Any
 from paribus.commands import study_verbs
 from paribus.commands.answer import Answer
 from paribus.engine.options import Options
-from paribus.engine.search_preview import tried_row
-from paribus.engine.tuning import ArmTuning, after_tuning, tunings
+from paribus.engine.searches.search_preview import tried_row
+from paribus.engine.searches.tuning import ArmTuning, after_tuning, tunings
 from paribus.host.home import home
 from paribus.report.search_reading import trials_and_curves
 from paribus.report.search_texts import stale_search_text
 from paribus.report.tuning_texts import budgets, budgets_text, curve_line, tuned_lines
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.tuning import TUNING
 from paribus.study.study import Study
-from paribus.study.tuning import TUNING
 from paribus.tracking.address import ledger_at
 
 
@@ -28,7 +28,7 @@ def plan(study: Study, options: Options) -> int:
 
 def run(study: Study, options: Options) -> int:
     """Tune what is left to tune, then complete the study."""
-    from paribus.execution.tuning_driver import drive_tuned
+    from paribus.execution.searches.tuning_driver import drive_tuned
 
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
@@ -66,9 +66,9 @@ def planned(study: Study, options: Options) -> Answer:
             f"  then {len(study.arms)} arms x {study.replicates} replicates at what was found, on fresh seeds, judged "
             f"on {study.metric} of the evaluation split, margin {study.margin:g} {study.primary.unit}"
         )
-        return _answer(f"{text}\n{after}", {"tuning": _data(found), "study": None}, rows)
+        return _answer(f"{text}\n{after}", {"tuning": data_of(found), "study": None}, rows)
     inner = study_verbs.planned(tuned, options)
-    return _answer(f"{text}\n{inner.text}", {**inner.data, "tuning": _data(found)}, inner.rows)
+    return _answer(f"{text}\n{inner.text}", {**inner.data, "tuning": data_of(found)}, inner.rows)
 
 
 def recorded(study: Study, options: Options) -> Answer:
@@ -89,10 +89,14 @@ def judged(study: Study, options: Options) -> Answer:
     tuned = after_tuning(study, found)
     if tuned is None:
         raise StudyError(f"study {study.name!r} is not tuned yet, so nothing can be judged: `run` goes on with it")
-    notes = [f"{budgets_text(found)}:", *tuned_lines(found), "tuning curves (best so far):"]
-    notes += [curve_line(each) for each in found]
-    inner = study_verbs.judged(tuned, options, notes)
-    return replace(inner, data={**inner.data, "tuning": _data(found)})
+    inner = study_verbs.judged(tuned, options, notes_of(found))
+    return replace(inner, data={**inner.data, "tuning": data_of(found)})
+
+
+def notes_of(found: list[ArmTuning]) -> list[str]:
+    """How each arm was tuned, for a report's notes."""
+    curves = ["tuning curves (best so far):", *(curve_line(each) for each in found)]
+    return [f"{budgets_text(found)}:", *tuned_lines(found), *curves]
 
 
 def ran(study: Study, options: Options) -> Answer:
@@ -135,7 +139,8 @@ def _tuning_text(study: Study, found: list[ArmTuning]) -> list[str]:
     return [*lines, *(tuned_lines(found) if any(each.best for each in found) else ())]
 
 
-def _data(found: list[ArmTuning]) -> list[dict[str, Any]]:
+def data_of(found: list[ArmTuning]) -> list[dict[str, Any]]:
+    """How each arm was tuned, as plain data."""
     trials = budgets(found)
     return [
         {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from paribus.engine.choices import changed, chosen, standing
 from paribus.recipe import Recipe
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 from paribus.study.plan import places, trials
 from paribus.study.study import Study
 from paribus.tracking.mlflow.runs import now_ms

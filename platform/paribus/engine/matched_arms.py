@@ -21,9 +21,9 @@ from paribus.host.say import warn
 from paribus.recipe import Recipe, RecipeError, canonical_json
 from paribus.recipe.identity import result_bearing
 from paribus.study import Study, StudyError
+from paribus.study.designs.matching import FIGURES, Matched, is_unmatched, start_of, to_match
+from paribus.study.designs.nearest_value import Counting, Number, UnreachedError, nearest
 from paribus.study.document import matched_of, matched_rows
-from paribus.study.matching import FIGURES, Matched, is_unmatched, start_of, to_match
-from paribus.study.nearest_value import Counting, Number, UnreachedError, nearest
 from paribus.study.words import Arm
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from paribus.study import Study
-from paribus.study.search import Search
+from paribus.study.searches.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)

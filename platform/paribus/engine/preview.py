@@ -15,9 +15,9 @@ from paribus.engine.variables import Prices, check_variables, prices
 from paribus.errors import DataError
 from paribus.plugins import has_own
 from paribus.recipe import Recipe, RecipeError
+from paribus.study.designs.effects import differences_in, questions_of
+from paribus.study.designs.fractions import aliases
 from paribus.study.document import matched_rows
-from paribus.study.effects import differences_in, questions_of
-from paribus.study.fractions import aliases
 from paribus.study.plan import Action, Known, Plan, Trial, make_plan, places, trials
 from paribus.study.power import EffectPower, Power, power_of_effects, power_of_study
 from paribus.study.settings import Settings, settings_of

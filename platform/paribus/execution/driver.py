@@ -14,7 +14,7 @@ from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview
 from paribus.engine.variables import DRAIN_S, seconds
 from paribus.execution.study_ledger import StudyLedger
-from paribus.execution.trial_spec import context_of, outbox_of
+from paribus.execution.workers.trial_spec import context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.report.chance import judged_when_read

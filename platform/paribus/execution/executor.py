@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.execution.failures import MAX_NODE_RETRIES
-from paribus.execution.own_files import check_nodes, packed, references
 from paribus.execution.own_ray import TRIES, RayStartError, own_ray
-from paribus.execution.trial_spec import Context, encode
+from paribus.execution.workers.failures import MAX_NODE_RETRIES
+from paribus.execution.workers.own_files import check_nodes, packed, references
+from paribus.execution.workers.trial_spec import Context, encode
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
 from paribus.host.interruption import tune_running
@@ -25,7 +25,7 @@ from paribus.study.plan import Plan, Step
 if TYPE_CHECKING:
     from ray.tune import Callback
 
-    from paribus.execution.proposals import NextStep, Proposals
+    from paribus.execution.searches.proposals import NextStep, Proposals
 
 # Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
 _TUNE_SETTINGS = {
@@ -38,7 +38,7 @@ _TUNE_SETTINGS = {
 
 _SCRATCH = "paribus-tune-"
 # What each worker calls as it starts, where files of the user's travel.
-_SETUP = "paribus.execution.own_files.stand_where_they_lie"
+_SETUP = "paribus.execution.workers.own_files.stand_where_they_lie"
 
 
 class ClusterError(RuntimeError):
@@ -192,7 +192,7 @@ def execute_proposed(next_step: NextStep, sample: Step, context: Context, callba
     Raises:
         ClusterError: a trial asks for more than the largest node has.
     """
-    from paribus.execution.proposals import Proposals
+    from paribus.execution.searches.proposals import Proposals
 
     _check_resources((sample,))
     request = _request(sample)
@@ -208,7 +208,7 @@ def _fit(
     """Ray Tune over encoded steps: all of a list, or what a searcher hands out."""
     from ray import tune
 
-    from paribus.execution.worker import TrialWorker
+    from paribus.execution.workers.worker import TrialWorker
 
     # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)

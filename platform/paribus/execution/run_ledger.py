@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from paribus.execution.failures import MAX_NODE_RETRIES
-from paribus.execution.trial_spec import record_of
+from paribus.execution.workers.failures import MAX_NODE_RETRIES
+from paribus.execution.workers.trial_spec import record_of
 from paribus.host.say import warn
 from paribus.report.chance import judged_when_read
 from paribus.study.plan import Step

@@ -12,13 +12,13 @@ Unit = Literal["epochs", "steps", "examples"]
 class Budget(Part):
     """A length of training; `Budget.model_validate("6 epochs")` and `--set budget="100 steps"` read it from text.
 
-    A number alone means epochs.
+    A number alone means epochs. `unit` is that of `amount`.
 
     Raises:
         ValueError: no positive amount, or a unit other than epochs, steps or examples.
     """
 
-    amount: float = Field(6.0, gt=0)
+    amount: float = Field(6.0, gt=0, description="how long a trial trains, in `unit`")
     unit: Unit = "epochs"
 
     @model_validator(mode="before")
@@ -65,12 +65,16 @@ class Evaluation(Part):
     again: 4 bytes a parameter.
     """
 
-    every_epochs: int = Field(1, ge=1)
+    every_epochs: int = Field(1, ge=1, description="epochs from one evaluation to the next")
     keep_weights: bool = bookkeeping(True)
 
 
 class Numerics(Part):
-    """How numbers are held and computed."""
+    """How numbers are held and computed.
+
+    `precision` is that of the forward and backward pass, the weights stay in float32. `channels_last` holds maps as
+    (N, H, W, C), which is faster on GPUs and many CPUs. `compile` has torch.compile fuse the net, which takes a minute.
+    """
 
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
@@ -84,8 +88,8 @@ class Resources(Part):
     a trial faster and change no result beyond rounding.
     """
 
-    cpus: float = bookkeeping(1.0, gt=0)
-    gpus: float = bookkeeping(0.0, ge=0)
+    cpus: float = bookkeeping(1.0, gt=0, description="of a trial, and the threads of torch")
+    gpus: float = bookkeeping(0.0, ge=0, description="of a trial: a share of one, whole ones, or 0 for none")
     ranks: int | None = bookkeeping(None, ge=1)
 
     @property

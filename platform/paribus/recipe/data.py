@@ -11,6 +11,9 @@ from paribus.recipe.part import Part, added, bookkeeping, once_called
 class Data(Part):
     """A dataset of tar shards and how batches are drawn from it.
 
+    `name` is that of a dataset of ours, of a preset's, or a class of one's own as module:Name. `train_split` is what is
+    trained on.
+
     `shards` says where they lie (a folder or URL; None: the named set under PARIBUS_HOME). Where data lie is no part of
     a trial's identity: the digest of their manifest is.
 
@@ -25,14 +28,18 @@ class Data(Part):
     eval_split: str = "test"
     train_fraction: float = Field(1.0, gt=0, le=1, description="share of the training samples, chosen by a keyed hash")
     holdout: float = added(0.0, ge=0, le=0.5, description="share of train_split to evaluate on instead of eval_split")
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(64, ge=1, description="images of a training step, over all ranks")
     shuffle_shards: int = Field(64, ge=1, description="shards that the order of an epoch mixes at a time")
     decoding: Literal["fast", "exact"] = Field("fast", description="how random resized crops are decoded")
-    eval_batch_size: int = bookkeeping(500, ge=1)
+    eval_batch_size: int = bookkeeping(500, ge=1, description="images at a time in evaluation")
     max_undecodable: float = Field(0.001, ge=0, lt=1, description="share of training samples that may fail to decode")
     stages: tuple[str, ...] = added((), description="functions of yours, MODULE:NAME, from decoded sample to sample")
-    cache: Literal["auto", "always", "never"] = bookkeeping("auto", validation_alias=once_called("cache", "resident"))
-    sharing: Literal["auto", "never"] = bookkeeping("auto")
+    cache: Literal["auto", "always", "never"] = bookkeeping(
+        "auto", validation_alias=once_called("cache", "resident"), description="decoded images kept in memory"
+    )
+    sharing: Literal["auto", "never"] = bookkeeping(
+        "auto", description="one reader for the trials of a node that read one stream"
+    )
 
     @property
     def evaluated_on(self) -> str:
@@ -43,8 +50,9 @@ class Data(Part):
 class Augment(Part):
     """Random variation of training images, drawn from (augment seed, epoch, sample key) alone.
 
-    `pad`: reflect-pad by `pad` pixels, crop back at random (WRN, section 3). `random_resized`: a crop of `min_area` to
-    the whole image with aspect 3/4 to 4/3 (Inception-v1, section 6). `cutout`: a square of that side set to the mean.
+    `crop` `pad`: reflect-pad by `pad` pixels, crop back at random (WRN, section 3). `crop` `random_resized`: a crop of
+    `min_area` to the whole image with aspect 3/4 to 4/3 (Inception-v1, section 6). `cutout`: a square of that side set
+    to the mean.
     `policy`, `colour`, `erasing`, `mix`: recipe/components/augmentation.py; `mix` is drawn from (augment seed, step).
     """
 

@@ -12,16 +12,21 @@ from paribus.recipe.part import Part
 
 
 class _Optimizer(Part):
-    lr: float = Field(0.1, gt=0)
-    weight_decay: float = Field(5e-4, ge=0)
+    """What every one has; `decay_norms_and_biases` says whether weight decay acts on norms and biases too."""
+
+    lr: float = Field(0.1, gt=0, description="learning rate, which the schedule multiplies")
+    weight_decay: float = Field(5e-4, ge=0, description="pull of the weights towards 0")
     decay_norms_and_biases: bool = True
 
 
 class SGD(_Optimizer):
-    """Stochastic gradient descent with (Nesterov) momentum; weight decay is added to the gradient (WRN, section 3)."""
+    """Stochastic gradient descent with `momentum`, Nesterov's where `nesterov` is true (WRN, section 3).
+
+    Weight decay is added to the gradient.
+    """
 
     kind: Literal["sgd"] = "sgd"
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(0.9, ge=0, lt=1, description="share of the last step that is kept")
     nesterov: bool = True
 
 
@@ -33,21 +38,23 @@ class RMSProp(_Optimizer):
     """
 
     kind: Literal["rmsprop"] = "rmsprop"
-    lr: float = Field(0.045, gt=0)
-    decay: float = Field(0.9, ge=0, lt=1)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    epsilon: float = Field(1.0, gt=0)
+    lr: float = Field(0.045, gt=0, description="learning rate, which the schedule multiplies")
+    decay: float = Field(0.9, ge=0, lt=1, description="of the mean of squared gradients")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that is kept")
+    epsilon: float = Field(1.0, gt=0, description="added inside the root of the mean square")
 
 
 class AdamW(_Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2)."""
 
     kind: Literal["adamw"] = "adamw"
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.999, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
+    lr: float = Field(1e-3, gt=0, description="learning rate, which the schedule multiplies")
+    weight_decay: float = Field(0.05, ge=0, description="pull of the weights towards 0")
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(
+        0.999, ge=0, lt=1, description="decay of the mean that is kept of squares, by Lion of gradients"
+    )
+    epsilon: float = Field(1e-8, gt=0, description="added to the root of the mean square")
 
 
 class Lion(_Optimizer):
@@ -55,29 +62,34 @@ class Lion(_Optimizer):
     2302.06675, algorithm 2); its rate is 3 to 10 times smaller than AdamW's, its decay as many times larger."""
 
     kind: Literal["lion"] = "lion"
-    lr: float = Field(1e-4, gt=0)
-    weight_decay: float = Field(0.5, ge=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.99, ge=0, lt=1)
+    lr: float = Field(1e-4, gt=0, description="learning rate, which the schedule multiplies")
+    weight_decay: float = Field(0.5, ge=0, description="pull of the weights towards 0")
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(
+        0.99, ge=0, lt=1, description="decay of the mean that is kept of squares, by Lion of gradients"
+    )
 
 
 class Muon(_Optimizer):
-    """Momentum orthogonalised by `iterations` of Newton-Schulz (Jordan et al. 2024), for what has two dimensions or
-    more, a conv as (out, in * height * width); what has fewer follows AdamW with beta1, beta2 and epsilon.
+    """`momentum` (Nesterov's where `nesterov` is true) orthogonalised by `iterations` of Newton-Schulz (Jordan et al.
+    2024), for what has two dimensions or more, a conv as (out, in * height * width). What has fewer follows AdamW with
+    `beta1`, `beta2` and `epsilon`.
 
     A step is scaled by `0.2 sqrt(max(rows, columns))`, so that one rate and decay serve both (Liu et al. 2025, arXiv
     2502.16982, section 2.2).
     """
 
     kind: Literal["muon"] = "muon"
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
-    momentum: float = Field(0.95, ge=0, lt=1)
+    lr: float = Field(1e-3, gt=0, description="learning rate, which the schedule multiplies")
+    weight_decay: float = Field(0.05, ge=0, description="pull of the weights towards 0")
+    momentum: float = Field(0.95, ge=0, lt=1, description="share of the last step that is kept")
     nesterov: bool = True
     iterations: int = Field(5, ge=1, le=20)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.95, ge=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(
+        0.95, ge=0, lt=1, description="decay of the mean that is kept of squares, by Lion of gradients"
+    )
+    epsilon: float = Field(1e-8, gt=0, description="added to the root of the mean square")
 
 
 class OwnOptimizer(_Optimizer, WithArguments):
@@ -88,7 +100,7 @@ class OwnOptimizer(_Optimizer, WithArguments):
     own_place: ClassVar[str] = "optimizer"
 
     kind: str
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(1e-3, gt=0, description="learning rate, which the schedule multiplies")
     weight_decay: float = Field(0.0, ge=0)
 
     @model_validator(mode="before")

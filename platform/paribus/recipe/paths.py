@@ -13,7 +13,7 @@ Tree = dict[str, Any]
 # Paths of earlier releases; `recipe.part.once_called` reads the same names in documents.
 _RENAMED = {"data.resident": "data.cache"}
 # Fields that tell the members of a union apart: setting one starts that part afresh from its new kind's defaults.
-_DISCRIMINATORS = ("kind", "family")
+DISCRIMINATORS = ("kind", "family")
 
 
 def leaves(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -46,7 +46,7 @@ def assign(tree: Tree, path: str, value: Any) -> None:
 
 def is_discriminator(path: str) -> bool:
     """Whether the path picks a member of a union, such as `optimizer.kind`."""
-    return str(path).rpartition(".")[2] in _DISCRIMINATORS
+    return str(path).rpartition(".")[2] in DISCRIMINATORS
 
 
 def holds_another(path: str, paths: Iterable[str]) -> bool:
@@ -104,7 +104,7 @@ def _unknown_part(tree: Tree, path: str) -> str:
         if step not in node:
             if at == 0 or get_close_matches(step, node, n=1, cutoff=0.6):
                 return ""
-            kinds = [f", its {name} {node[name]!r}" for name in _DISCRIMINATORS if name in node]
+            kinds = [f", its {name} {node[name]!r}" for name in DISCRIMINATORS if name in node]
             return f"{'.'.join(steps[:at])}{''.join(kinds)}, has {', '.join(node)}"
         node = node[step]
         if not isinstance(node, dict):

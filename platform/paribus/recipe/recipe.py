@@ -28,7 +28,7 @@ class Recipe(Part):
     model: Model = WideResNet()
     data: Data = Data()
     augment: Augment = Augment()
-    loss: Loss = added("cross_entropy")
+    loss: Loss = added("cross_entropy", description="what is minimised")
     optimizer: Optimizer = SGD()
     schedule: Schedule = Cosine()
     budget: Budget = Budget()

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paribus.analysis.verdicts import ON_THE_BETTER_SIDE
-from paribus.engine.walk import Tried
-from paribus.study.space import Levels
+from paribus.engine.searches.walk import Tried
+from paribus.study.searches.space import Levels
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
-    from paribus.study.search import Search
+    from paribus.study.searches.search import Search
     from paribus.study.words import Arm
 
 _TO_COME = ("running", "interrupted", "waiting")

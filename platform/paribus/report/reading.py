@@ -23,7 +23,7 @@ from paribus.report.curves import Curve, curve_of
 from paribus.report.headline import counts_headline, headline
 from paribus.report.mixtures import mixtures
 from paribus.report.pairing_check import stream_notes
-from paribus.report.search_reading import before, read_search_report
+from paribus.report.search_reading import before, best_written, read_search_report
 from paribus.report.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
@@ -58,6 +58,8 @@ __all__ = [
     "usual_address",
 ]
 DEFAULT_URI = "http://127.0.0.1:5000"
+# Of a log, as many from its end.
+_MOST_CHARACTERS = 20_000
 _TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
@@ -268,9 +270,30 @@ class LedgerReader:
             cost=cost,
         )
 
+    def standing(self, record: StudyRecord, trials: Trials) -> StudyReport:
+        """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
+        study, rows = trials.study, trials.rows
+        if study is not None:
+            rows = _asked_for(study, rows, _asked_by_looks(study, rows, self._home))
+        records = [row.record for row in rows if row.record]
+        mixed = mixtures(study, records) if study is not None else ()
+        return StudyReport(
+            name=record.name,
+            url=record.url,
+            study=study,
+            trials=rows,
+            notes=(*mixed, *faults_of(records), *lost_notes(records), *filter(None, [trials.trouble])),
+            settings=record.settings,
+            num_foreign=len(trials.everything) - len(records),
+        )
+
     def search(self, record: StudyRecord) -> SearchReport:
         """What there is of a search, without its confirmation."""
         return read_search_report(self._ledger, record, self._home)
+
+    def best_written(self, record: StudyRecord) -> str:
+        """The best that a search saw, in words, as its driver wrote it down; "" where it wrote none."""
+        return best_written(self._ledger, record)
 
     def written(self, record: StudyRecord) -> Judgement | None:
         """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""
@@ -318,10 +341,14 @@ class LedgerReader:
         return found[0] if len(found) == 1 else None
 
     def text_of(self, run_id: str, names: Sequence[str]) -> tuple[str, str]:
-        """The first of these files that a run has: its name and its text; ("", "") where it has none of them."""
+        """The first of these files that a run has: its name and the end of its text; ("", "") where it has none.
+
+        The text is without the secrets of addresses.
+        """
         for name in names:
             try:
-                return name, self._ledger.artifact(run_id, name).decode(errors="replace")
+                text = self._ledger.artifact(run_id, name).decode(errors="replace")
+                return name, without_secrets(text[-_MOST_CHARACTERS:])
             except LedgerError as error:
                 if error.status != 404:
                     raise

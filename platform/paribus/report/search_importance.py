@@ -10,7 +10,7 @@ from paribus.analysis.importance import Method as Method
 from paribus.host.secrets import without_secrets
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval
-from paribus.study.population import is_population
+from paribus.study.searches.population import is_population
 
 if TYPE_CHECKING:
     from paribus.report.search_report import SearchReport

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from paribus.engine.recorded_search import recorded_preview
 from paribus.engine.schedulers import SchedulerError
-from paribus.engine.search_preview import CurvesOf
-from paribus.engine.tuning import ArmTuning, arm_settings
+from paribus.engine.searches.recorded_search import recorded_preview
+from paribus.engine.searches.search_preview import CurvesOf
+from paribus.engine.searches.tuning import ArmTuning, arm_settings
+from paribus.metrics.known import METRICS
 from paribus.recipe import RecipeError
 from paribus.recipe.components.recorded import as_recorded
 from paribus.report.chance import judged_when_read
@@ -17,10 +18,10 @@ from paribus.report.costs import Before
 from paribus.report.search_report import RESULT_FILE, SearchReport, search_report
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy
-from paribus.study.search import CONFIRMED, Search
-from paribus.study.search_document import SEARCH_FILE, SEARCHES, TUNING_DESIGN, read_search
+from paribus.study.searches.search import CONFIRMED, Search
+from paribus.study.searches.search_document import SEARCH_FILE, SEARCHES, TUNING_DESIGN, read_search
+from paribus.study.searches.tuning import TUNING
 from paribus.study.settings import settings_of
-from paribus.study.tuning import TUNING
 from paribus.tracking.curves import curves_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
@@ -108,6 +109,18 @@ def read_search_report(ledger: Ledger, record: StudyRecord, home: Path) -> Searc
             f"{SEARCH_FILE} of {record.title!r} can't be read: {error}. Its command, run again, writes it anew"
         ) from None
     return search_report(preview)
+
+
+def best_written(ledger: Ledger, record: StudyRecord) -> str:
+    """`best seen lr=0.1, top1 97.22`: what a search's driver wrote down at its end; "" where it wrote none."""
+    with suppress(LedgerDamaged, TypeError, KeyError, AttributeError, ValueError):
+        document = ledger.json(record.run_id, RESULT_FILE) or {}
+        chosen, metric = document["chosen"], str(document["metric"])
+        values = [float(row[metric]) for row in document["best"] if row["number"] == chosen["number"]]
+        known = METRICS.get(metric)
+        shown = [f"{metric} {known.show(value) if known else f'{value:g}'}" for value in values]
+        return ", ".join([f"best seen {chosen['name']}", *shown])
+    return ""
 
 
 def confirmation_of(report: SearchReport, records: Iterable[StudyRecord]) -> StudyRecord | None:

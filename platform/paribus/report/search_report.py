@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from paribus.engine.population import Population
-from paribus.engine.search_preview import SearchPreview, tried_row
-from paribus.engine.walk import Tried
+from paribus.engine.searches.population import Population
+from paribus.engine.searches.search_preview import SearchPreview, tried_row
+from paribus.engine.searches.walk import Tried
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe
 from paribus.report.confirmed import Chosen, Confirmed, choose, stood_up
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
-    from paribus.study.search import Search
+    from paribus.study.searches.search import Search
 
 # Where the driver keeps a report's `as_dict` with the search.
 RESULT_FILE = "found.json"

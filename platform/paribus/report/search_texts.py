@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paribus.engine.population import Population
-from paribus.engine.search_preview import SearchPreview
-from paribus.engine.walk import Tried
+from paribus.engine.searches.population import Population
+from paribus.engine.searches.search_preview import SearchPreview
+from paribus.engine.searches.walk import Tried
 from paribus.host.secrets import without_secrets
 from paribus.metrics.metric import Metric
 from paribus.report.search_report import SearchReport, schedules
-from paribus.study.bounds import COSTS
-from paribus.study.search import Search
+from paribus.study.searches.bounds import COSTS
+from paribus.study.searches.search import Search
 
 _STATES = {
     "finished": "trained to their end",

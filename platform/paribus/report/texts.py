@@ -9,7 +9,7 @@ from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
 from paribus.report.plan_outlook import curve_lines, headline
-from paribus.study.matching import match_sentence, violations
+from paribus.study.designs.matching import match_sentence, violations
 from paribus.study.plan import Action
 from paribus.study.study import Study
 from paribus.study.words import KILLS

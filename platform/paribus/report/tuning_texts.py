@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from paribus.engine.tuning import ArmTuning
+from paribus.engine.searches.tuning import ArmTuning
 from paribus.host.secrets import without_secrets
 
 

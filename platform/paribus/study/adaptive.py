@@ -5,7 +5,7 @@ from itertools import pairwise
 from reprlib import repr as brief
 from typing import Any
 
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 
 # Below three pairs nothing can be judged; a look after every replicate spends the error on looks that tell nothing new.
 FEWEST, MOST_LOOKS = 3, 12

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from paribus.recipe import Recipe
 from paribus.recipe.errors import nearest
-from paribus.study.designs import StudyError
-from paribus.study.fractions import RESOLUTIONS
+from paribus.study.designs.arms import StudyError
+from paribus.study.designs.fractions import RESOLUTIONS
 from paribus.study.words import Claim, Direction
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from paribus.recipe import Recipe, RecipeError, preset
 from paribus.recipe.components.component import own_of
 from paribus.recipe.components.recorded import Recorded, as_recorded, noted
 from paribus.study.adaptive import Adaptive
-from paribus.study.designs import StudyError
-from paribus.study.domains import domain_as_json, domain_from_json
-from paribus.study.matching import Matched
+from paribus.study.designs.arms import StudyError
+from paribus.study.designs.matching import Matched
 from paribus.study.own_metrics import facts_of, told_metric
 from paribus.study.plan import Place
+from paribus.study.searches.domains import domain_as_json, domain_from_json
+from paribus.study.searches.tuning import Tuning, tuned_as_json, tuned_from_json
 from paribus.study.study import Study
-from paribus.study.tuning import Tuning, tuned_as_json, tuned_from_json
 from paribus.study.words import Arm, Claim, Level, arm_as_json, arm_from_json, level_from_json
 
 

@@ -7,10 +7,10 @@ from functools import cache
 from typing import Literal
 
 from paribus.recipe import Recipe, Seeds, trial_id
-from paribus.study.designs import StudyError
-from paribus.study.matching import is_unmatched
-from paribus.study.noise_floor import floor_seeds
-from paribus.study.population import Lineage
+from paribus.study.designs.arms import StudyError
+from paribus.study.designs.matching import is_unmatched
+from paribus.study.designs.noise_floor import floor_seeds
+from paribus.study.searches.population import Lineage
 from paribus.study.study import Study
 from paribus.study.words import Arm, Outcome
 

@@ -13,7 +13,7 @@ from paribus.recipe.paths import leaves
 from paribus.study.words import show_level
 
 if TYPE_CHECKING:
-    from paribus.study.search import Search
+    from paribus.study.searches.search import Search
     from paribus.study.study import Study
 
 _ABSENT = object()

@@ -12,10 +12,10 @@ from paribus.recipe.components.own import is_own
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import holds_another, leaves, set_over
-from paribus.study.ablations import Ablations, left_out, written_out
 from paribus.study.adaptive import Adaptive
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
-from paribus.study.designs import (
+from paribus.study.designs.ablations import Ablations, left_out, written_out
+from paribus.study.designs.arms import (
     StudyError,
     admitted_by,
     check_arms,
@@ -25,12 +25,12 @@ from paribus.study.designs import (
     one_at_a_time,
     without_excluded,
 )
-from paribus.study.domains import Domain
-from paribus.study.fractions import fractional, latin_square
-from paribus.study.matching import Matched, check_match, to_match
-from paribus.study.noise_floor import floor_arms
+from paribus.study.designs.fractions import fractional, latin_square
+from paribus.study.designs.matching import Matched, check_match, to_match
+from paribus.study.designs.noise_floor import floor_arms
 from paribus.study.own_metrics import known_metrics, with_own
-from paribus.study.tuning import Tuning, check_tuning
+from paribus.study.searches.domains import Domain
+from paribus.study.searches.tuning import Tuning, check_tuning
 from paribus.study.words import Arm, Claim, Level
 
 Design = Literal[

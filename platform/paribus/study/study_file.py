@@ -18,7 +18,7 @@ from paribus.plugins import has_own, stand_beside
 from paribus.recipe import Recipe
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study
-from paribus.study.search import CONFIRMED, Search
+from paribus.study.searches.search import CONFIRMED, Search
 from paribus.study.words import printable, question_of
 
 # Set while a command reads a study file: the command runs the study, the file must not.

@@ -84,7 +84,7 @@ def _fixed(num_trials: int) -> None:
 
 def _search(num_trials: int) -> None:
     from paribus.engine.options import Options
-    from paribus.execution.search_driver import drive_search
+    from paribus.execution.searches.search_driver import drive_search
     from paribus.host.home import home
     from paribus.tracking.address import ledger_at
     from paribus.tracking.ledger import Ledger
@@ -180,7 +180,7 @@ def _run_until(folder: str, after_s: float) -> None:
 def _walk(num_trials: int) -> None:
     """Random settings, so that what is tried does not hang on who came first."""
     from paribus.engine.options import Options
-    from paribus.execution.search_driver import drive_search
+    from paribus.execution.searches.search_driver import drive_search
     from paribus.host.home import home
     from paribus.tracking.address import ledger_at
     from paribus.tracking.ledger import Ledger

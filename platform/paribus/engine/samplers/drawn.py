@@ -8,8 +8,8 @@ from scipy.stats import qmc
 
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
-from paribus.study.designs import StudyError
-from paribus.study.space import Space
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.space import Space
 from paribus.study.words import Level
 
 _TO_UNIT = 2.0**-63

@@ -9,9 +9,9 @@ from paribus.engine.samplers.drawn import Grid, Random, Sobol
 from paribus.engine.samplers.sampler import Sampler
 from paribus.recipe.components.component import written
 from paribus.recipe.errors import nearest
-from paribus.study.designs import StudyError
-from paribus.study.search import Search
-from paribus.study.space import Space
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.search import Search
+from paribus.study.searches.space import Space
 
 # Those that Optuna has are imported when one is asked for: they take a second.
 _DRAWN = ("random", "sobol", "grid", "brute_force")

@@ -20,9 +20,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from paribus.analysis.optuna_domains import as_optuna, distribution_of
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
-from paribus.study.designs import StudyError
-from paribus.study.domains import Choice, Domain, Float
-from paribus.study.space import Space
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.domains import Choice, Domain, Float
+from paribus.study.searches.space import Space
 from paribus.study.words import Level
 
 # Of Optuna 5.0, so that another release with other defaults is not another search. What it calls deprecated is left

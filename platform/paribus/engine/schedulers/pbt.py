@@ -11,7 +11,7 @@ from paribus.engine.schedulers.bracket import Bracket
 from paribus.engine.schedulers.perturbing import Draw
 from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError, check_whole
 from paribus.study.checks import is_number
-from paribus.study.population import POPULATION
+from paribus.study.searches.population import POPULATION
 
 
 @dataclass(frozen=True, kw_only=True)

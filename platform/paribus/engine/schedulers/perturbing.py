@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from paribus.recipe.seeds import key
-from paribus.study.domains import Choice, Domain, Float, Int, label
-from paribus.study.space import Levels, Space
+from paribus.study.searches.domains import Choice, Domain, Float, Int, label
+from paribus.study.searches.space import Levels, Space
 from paribus.study.words import Level
 
 # By what a number of a range is multiplied (Jaderberg et al. 2017, arXiv 1711.09846, section 4.1.1).

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from paribus.engine.schedulers.bracket import Bracket
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 
 
 class SchedulerError(StudyError):

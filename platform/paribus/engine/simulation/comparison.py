@@ -12,7 +12,7 @@ from scipy import special
 from paribus.engine.schedulers import TopK
 from paribus.engine.simulation.curves import Curves
 from paribus.engine.simulation.simulated_search import SearchEnd, at_seed, simulate_search
-from paribus.study.search import Search
+from paribus.study.searches.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)

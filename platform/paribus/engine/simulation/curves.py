@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 from paribus.study.words import Level
 
 _NAMED = ("setting", "replicate", "epoch", "seconds", "outcome")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paribus.study.designs import StudyError
+from paribus.study.designs.arms import StudyError
 
 # Main metric of each, and whether larger is better.
 _KINDS = {

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.simulation.curves import Curves
-from paribus.study.designs import StudyError
-from paribus.study.domains import Choice, Domain
-from paribus.study.search import Search
-from paribus.study.space import Levels, Space
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.domains import Choice, Domain
+from paribus.study.searches.search import Search
+from paribus.study.searches.space import Levels, Space
 from paribus.study.words import Level
 
 

@@ -9,12 +9,12 @@ from typing import Literal
 
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import FullBudget, Pbt, scheduler_of
+from paribus.engine.searches.walk import Go, Walk
 from paribus.engine.simulation.curves import Curves
 from paribus.engine.simulation.on_table import OnTable
-from paribus.engine.walk import Go, Walk
 from paribus.recipe.seeds import key
-from paribus.study.designs import StudyError
-from paribus.study.search import Search
+from paribus.study.designs.arms import StudyError
+from paribus.study.searches.search import Search
 
 
 @dataclass(frozen=True, kw_only=True)

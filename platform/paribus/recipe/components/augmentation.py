@@ -16,7 +16,7 @@ class RandAugment(Part):
 
 
 class AutoAugment(Part):
-    """The learned policies of Cubuk et al. 2019 (arXiv 1805.09501)."""
+    """The learned policies of Cubuk et al. 2019 (arXiv 1805.09501); `policy` is the set that they were learned on."""
 
     policy: Literal["imagenet", "cifar10", "svhn"] = "imagenet"
 
@@ -29,7 +29,8 @@ class AugMix(Part):
 
 
 class ColourJitter(Part):
-    """Each drawn from 1 - x to 1 + x (`hue`: -x to x of the circle), in a drawn order (torchvision)."""
+    """`brightness`, `contrast` and `saturation` drawn from 1 - x to 1 + x, `hue` from -x to x of the circle, in a drawn
+    order (torchvision)."""
 
     brightness: float = Field(0.4, ge=0)
     contrast: float = Field(0.4, ge=0)
@@ -47,13 +48,13 @@ class RandomErasing(Part):
 
 
 class MixUp(Part):
-    """`l x_i + (1 - l) x_j` and so the labels, l ~ Beta(alpha, alpha) (Zhang et al. 2018, arXiv 1710.09412)."""
+    """`l x_i + (1 - l) x_j` and so the labels, l ~ `Beta(alpha, alpha)` (Zhang et al. 2018, arXiv 1710.09412)."""
 
     alpha: float = Field(0.2, gt=0)
 
 
 class CutMix(Part):
-    """A box of x_j over x_i, of an area 1 - l, l ~ Beta(alpha, alpha) (Yun et al. 2019, arXiv 1905.04899)."""
+    """A box of x_j over x_i, of an area 1 - l, l ~ `Beta(alpha, alpha)` (Yun et al. 2019, arXiv 1905.04899)."""
 
     alpha: float = Field(1.0, gt=0)
 

@@ -9,7 +9,10 @@ from paribus.recipe.part import Part
 
 
 class Focal(Part):
-    """`sum_k t_k (1 - p_k)^gamma (-log p_k)` (Lin et al. 2017, arXiv 1708.02002, equation 4); 0 is cross-entropy."""
+    """`sum_k t_k (1 - p_k)^gamma (-log p_k)` (Lin et al. 2017, arXiv 1708.02002, equation 4).
+
+    `gamma` 0 is cross-entropy.
+    """
 
     gamma: float = Field(2.0, ge=0, le=20)
 

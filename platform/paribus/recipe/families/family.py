@@ -12,7 +12,11 @@ from paribus.recipe.part import Part, added
 
 
 class Family(Part):
-    """A conv-net family; each states its own `family` tag and joins the union in `recipe/model.py`."""
+    """A conv-net family; each states its own `family` tag and joins the union in `recipe/model.py`.
+
+    Where it has a `stem`, `small` is for small images and `imagenet` for those of ImageNet. `norm` is what its convs
+    are normalised by.
+    """
 
     family: str
     width: float = Field(1.0, gt=0, le=64, description="multiplies the channels of every stage; may be fractional")
@@ -65,7 +69,8 @@ class SqueezeExcite(Part):
 
     `place` is that of figure 5 and table 14: `standard` on the branch before the sum, `pre` before the branch, `post`
     after the sum, `identity` on the shortcut, `inside` behind the branch's 3x3 conv. `squeeze` is the pooling, of which
-    `none` is the paper's NoSqueeze: 1x1 convs on the whole map.
+    `none` is the paper's NoSqueeze: 1x1 convs on the whole map. `gate` is the last function, the paper's sigmoid or one
+    that it tries instead.
     """
 
     place: Literal["none", "standard", "pre", "post", "identity", "inside"] = "none"
@@ -109,9 +114,9 @@ class ModuleExcite(SqueezeExcite):
 class StochasticDepth(Part):
     """Branches left out at random in training (Huang et al. 2016, arXiv 1603.09382, section 3).
 
-    Unit l of L is kept with probability `1 - (l / L) (1 - survival)` under the `linear` rule, with `survival` under the
-    `uniform` one; drawn once a `batch`, as in the paper, or for each image (`row`). In evaluation a branch counts with
-    its probability.
+    Unit l of L is kept with probability `1 - (l / L) (1 - survival)` where `rule` is `linear`, with `survival` where
+    it is `uniform`. As `mode` says, it is drawn once a `batch`, as in the paper, or for each image (`row`). In
+    evaluation a branch counts with its probability.
     """
 
     survival: float = Field(1.0, gt=0, le=1, description="p_L, of the last unit; 1 keeps all")
@@ -129,6 +134,8 @@ class Residual(Family):
     """A family with residual units, `y = shortcut_scale * shortcut(x) + residual_scale * f(x)`.
 
     These fields mean the same wherever there is a branch f, "an arbitrary subnetwork" (Inception-v4, figure 20).
+    `dropout` of features lies where `dropout_placement` says: inside each branch, on each shortcut, or before the
+    classifier (`head`).
     """
 
     residual_scale: float = Field(1.0, gt=0, le=10, description="Inception-v4, section 3.3: 0.1 to 0.3")

@@ -34,6 +34,8 @@ class InceptionResNet(Residual):
     A module is `y = relu(x + residual_scale * block_scales[type] * expand(concat(branches(x))))`; `expand`, the filter
     expansion, is a 1x1 conv with bias and, where `expansion` is not `linear`, batch norm or a ReLU or both.
 
+    `version` v1 is of the cost of Inception-v3, v2 of that of Inception-v4 (section 3.2).
+
     `layout` `figures` is the paper's text and figures. `released` v2 is the code of TF-slim and timm: the stem of
     Inception-v3 and a module "Mixed 5b", twice the blocks, a last C with scale 1 and without ReLU, then a 1x1 conv to
     1536. `released` v1 is the facenet code: one more C, last and as just said, and a fully connected layer of 512

@@ -31,6 +31,8 @@ class ResNet(Residual):
     that stem as the paper's own release has it, whose max pool is not padded but rounds its size up. With the `small`
     stem: three stages at 16, 32, 64, depth 6n + 2 of basic units, 9n + 2 of bottlenecks (v1 section 4.2).
 
+    `block` is the unit: two 3x3 convs, or a bottleneck of 1x1, 3x3, 1x1.
+
     `order` names the five of 2016b, figure 4. Where ReLU comes first, `first_shortcut` says what the first unit's
     identity shortcut reads: conv1's output activated, as the paper's appendix and fb.resnet.torch have it, or raw, as
     timm and pytorchcv do. A shortcut that changes the shape always reads what is activated. `shortcut` and
@@ -48,7 +50,7 @@ class ResNet(Residual):
     """
 
     family: Literal["resnet"] = "resnet"
-    depth: int = Field(20, ge=1, le=10_000)
+    depth: int = Field(20, ge=1, le=10_000, description="layers; it has to fit the stem and the blocks")
     stem: Stem = "small"
     block: Literal["basic", "bottleneck"] = "basic"
     blocks: tuple[int, ...] | None = Field(None, description="units of each stage; null: as the depth says")

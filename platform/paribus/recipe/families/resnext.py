@@ -32,7 +32,7 @@ class ResNeXt(Residual):
     """
 
     family: Literal["resnext"] = "resnext"
-    depth: int = Field(29, ge=1, le=10_000)
+    depth: int = Field(29, ge=1, le=10_000, description="layers; it has to fit the stem and the blocks")
     stem: Stem = "small"
     blocks: tuple[int, ...] | None = Field(None, description="units of each stage; null: as the depth says")
     cardinality: int = Field(32, ge=1, le=4096, description="C, the groups of the 3x3 conv")

@@ -16,14 +16,14 @@ class WideResNet(Residual):
     With the `small` stem: WRN-n-k of Table 1, depth n = 6N + 4 and three stages of N pre-activation blocks B(M) of
     width 16k, 32k, 64k; N = (n - 4) / 6 whatever M, as Table 2 counts. With the `imagenet` stem: the four-stage
     post-activation nets of Tables 7 and 8, depth 18 or 34 of basic and 50, 101 or 152 of bottleneck blocks. `width` is
-    the paper's k.
+    the paper's k, and `block` the kernels of a block's convs, its M, or `bottleneck`.
 
     Raises:
         ValueError: a depth that does not fit the stem and the block; it names the nearest ones that do.
     """
 
     family: Literal["wide_resnet"] = "wide_resnet"
-    depth: int = Field(16, ge=1, le=10_000)
+    depth: int = Field(16, ge=1, le=10_000, description="layers; it has to fit the stem and the block")
     block: tuple[int, ...] | Literal["bottleneck"] = (3, 3)
     stem: Literal["small", "imagenet"] = "small"
 

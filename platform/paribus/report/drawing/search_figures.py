@@ -12,13 +12,13 @@ from typing import Any, Final
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from paribus.engine.tuning import ArmTuning
-from paribus.engine.walk import Tried
+from paribus.engine.searches.tuning import ArmTuning
+from paribus.engine.searches.walk import Tried
 from paribus.report.drawing.learning_curves import PALETTE, as_plotly
 from paribus.report.drawing.search_tables import GROUPS, group_of, value_of
 from paribus.report.search_report import SearchReport
-from paribus.study.domains import Choice, Domain, label
-from paribus.study.population import is_population
+from paribus.study.searches.domains import Choice, Domain, label
+from paribus.study.searches.population import is_population
 from paribus.study.words import Level
 
 # Of the palette of Okabe and Ito; each group has a shape of its own too.

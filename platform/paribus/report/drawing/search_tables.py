@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from paribus.engine.search_preview import tried_row
-from paribus.engine.walk import Tried
+from paribus.engine.searches.search_preview import tried_row
+from paribus.engine.searches.walk import Tried
 from paribus.report.export import rows_as_csv
 from paribus.report.search_report import SearchReport
-from paribus.study.domains import Choice, Domain
-from paribus.study.population import is_population
-from paribus.study.search import Search
+from paribus.study.searches.domains import Choice, Domain
+from paribus.study.searches.population import is_population
+from paribus.study.searches.search import Search
 from paribus.study.words import show_level
 
 # What became of a setting, in the order of legends.

@@ -20,8 +20,8 @@ from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval
 from paribus.report.search_importance import IMPORTANCE_OF
 from paribus.report.search_report import SearchReport
-from paribus.study.bounds import COSTS
-from paribus.study.domains import Choice, Domain, label
+from paribus.study.searches.bounds import COSTS
+from paribus.study.searches.domains import Choice, Domain, label
 from paribus.study.words import Level
 
 Floats = NDArray[np.float64]

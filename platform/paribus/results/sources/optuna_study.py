@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from paribus.engine.optuna_storage import trials_of
+from paribus.engine.searches.optuna_storage import trials_of
 from paribus.results.runs import ResultsError, Runs, as_text, listed
 
 

@@ -1,0 +1,1 @@
+"""Searches as they go: what is known of each trial, and which comes next."""

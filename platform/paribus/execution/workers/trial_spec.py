@@ -1,0 +1,129 @@
+"""What the driver hands to a worker: one trial as plain text, and what all trials of a study share."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paribus.engine.code_digest import versions
+from paribus.engine.variables import CHECKPOINT_S, seconds
+from paribus.recipe import Recipe, Seeds
+from paribus.recipe.paths import leaves
+from paribus.study.plan import Step, Trial
+from paribus.study.searches.population import lineage_of
+from paribus.study.settings import Settings
+from paribus.study.words import arm_as_json, arm_from_json, column_names
+from paribus.tracking.trials.record import TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What all trials of one run of a study share; `uri` is None where there is no ledger to send to.
+
+    `checkpoint_s` are the seconds between a trial's checkpoints, `versions` those of the driver's libraries.
+    """
+
+    study: str
+    home: str
+    uri: str | None
+    versions: dict[str, str] = field(default_factory=dict)
+    checkpoint_s: float = 30.0
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def outbox(self) -> Path:
+        """Where the workers' records wait for the ledger."""
+        return outbox_of(Path(self.home), self.study, self.settings)
+
+    def folder_of(self, step: Step) -> Path:
+        """Where a trial's checkpoints and its crash log lie.
+
+        By study, for another one may train the same trial just now; by code, for half a trial of each is no result.
+        """
+        return self.folder(step.trial.id, step.code)
+
+    def folder(self, trial_id: str, code: str) -> Path:
+        """`folder_of` a trial by its id and its code."""
+        return Path(self.home) / "checkpoints" / self.study / f"{trial_id}-{code}"
+
+
+def context_of(study: str, home: Path, uri: str, settings: Settings) -> Context:
+    """What the trials of a study or search share that this process drives."""
+    return Context(
+        study=study,
+        home=str(home),
+        uri=uri,
+        versions=versions(),
+        checkpoint_s=seconds(*CHECKPOINT_S),
+        settings=settings,
+    )
+
+
+def outbox_of(home: Path, study: str, settings: Settings) -> Path:
+    """A folder of its own at each settings: two drivers of one study neither wait for nor send each other's records."""
+    return home / "spool" / (study if settings.declared else f"{study}.{settings.digest}")
+
+
+def study_of(outbox: Path) -> str:
+    """The study of a folder that `outbox_of` named: no study's name has a dot."""
+    return outbox.name.partition(".")[0]
+
+
+def encode(step: Step) -> str:
+    """The step as JSON; Ray Tune carries it as the only parameter of a trial."""
+    trial = step.trial
+    return json.dumps(
+        {
+            "id": trial.id,
+            "arm": arm_as_json(trial.arm),
+            "replicate": trial.replicate,
+            "seeds": trial.seeds.model_dump(),
+            "recipe": trial.recipe.model_dump(),
+            "attempt": step.attempt,
+            "run_id": step.run_id,
+            "code": step.code,
+            "until": step.until,
+            "proposal": step.proposal,
+            "lineage": step.lineage.as_dict() if step.lineage else {},
+        }
+    )
+
+
+def decode(text: str) -> Step:
+    """The step that `encode` wrote."""
+    fields: dict[str, Any] = json.loads(text)
+    trial = Trial(
+        id=fields["id"],
+        arm=arm_from_json(fields["arm"]),
+        replicate=fields["replicate"],
+        seeds=Seeds(**fields["seeds"]),
+        recipe=Recipe.read(json.dumps(fields["recipe"])),
+    )
+    told = {name: fields[name] for name in ("attempt", "run_id", "code", "until", "proposal")}
+    return Step(trial=trial, action="start", lineage=lineage_of(fields["lineage"]), **told)
+
+
+def record_of(step: Step, study: str) -> TrialRecord:
+    """The trial as the ledger knows it before it begins."""
+    trial = step.trial
+    return TrialRecord(
+        trial_id=trial.id,
+        study=study,
+        arm=trial.arm,
+        arm_name=trial.arm.name,
+        replicate=trial.replicate,
+        run_id=step.run_id or "",
+        params=params_of(trial),
+        seeds=trial.seeds.model_dump(),
+        code=step.code,
+        proposal=step.proposal,
+        lineage=step.lineage.as_dict() if step.lineage else {},
+    )
+
+
+def params_of(trial: Trial) -> dict[str, str]:
+    """MLflow's params of a trial: its levels by short name (whole paths where two share one), then the whole recipe."""
+    names = column_names([path for path, _ in trial.arm.levels])
+    levels = {name: str(level) for name, (_, level) in zip(names, trial.arm.levels, strict=True)}
+    whole = {path: str(value) for path, value in leaves(trial.recipe.model_dump())}
+    return {**levels, "replicate": str(trial.replicate), **whole}

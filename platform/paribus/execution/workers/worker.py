@@ -1,0 +1,326 @@
+"""The trial worker: a warm process on the cluster that trains one trial after another."""
+
+from __future__ import annotations
+
+import platform
+import time
+import traceback
+from collections.abc import Generator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from paribus.engine.code_digest import OtherCodeError, check_node
+from paribus.execution.workers import crashes
+from paribus.execution.workers.failures import classify, reason
+from paribus.execution.workers.feed_reader import consumer_of, sharing_faults, sharing_told
+from paribus.execution.workers.trial_spec import Context, decode, record_of
+from paribus.metrics.known import METRICS
+from paribus.plugins import feed_sources_of
+from paribus.recipe import trial_id
+from paribus.recipe.code import feed_code_of
+from paribus.study.own_metrics import own_values
+from paribus.study.plan import Trial
+from paribus.tracking.trials.record import INTERRUPTED
+
+# How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
+_FLUSH_S = 10.0
+# What is stored as final results, over which MLflow's page sorts; with the curves a run stays below 30 metric keys.
+_RESULTS = (*METRICS, "train_loss", "dead_channels")
+_FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
+# The file beside a trial's checkpoints that counts its attempts.
+_ATTEMPT = "attempt"
+_MOST_ATTEMPTS = 1_000_000
+_MOST_TEXT = 4000
+# What is kept of the hash of the stream after each epoch.
+_HASH_DIGITS = 12
+# Datasets that a warm worker keeps open between trials.
+_MAX_FEEDS = 4
+
+if TYPE_CHECKING:
+    from paribus.data import Feed
+    from paribus.data.sharing import Client
+    from paribus.study.searches.population import Lineage
+    from paribus.tracking import TrialLog
+    from paribus.training import Epoch, Result
+
+
+def check_data(trial: Trial, digest: str) -> None:
+    """Raise DataError where the data here, `digest`, are not those that the trial was named by."""
+    from paribus.data import DataError
+
+    if trial.id != trial_id(trial.recipe, trial.seeds, digest):
+        data = trial.recipe.data
+        raise DataError(
+            f"the shards of {data.shards or data.name} on {platform.node()} have the digest {digest[:12]}, and the "
+            "study was planned with others: give every node the same shards, then start the study again"
+        )
+
+
+class TrialWorker(tune.Trainable):
+    """One Ray actor that stays warm: torch, the data and the ledger's connection outlive a trial.
+
+    Ray Tune calls `step` once per epoch. A trial's own failures are results of this class, with their class and reason;
+    only the loss of the process reaches Tune, which starts the trial again, and it goes on from its checkpoint.
+    """
+
+    def setup(self, config: dict[str, Any], context: Context | None = None) -> None:
+        """Prepare the process; torch is imported here and stays."""
+        from paribus.tracking import Recorder
+
+        assert context is not None, "the executor passes the context with tune.with_parameters"
+        self._context = context
+        self._home = Path(context.home)
+        self._recorder = Recorder(context.outbox, context.uri)
+        self._feeds: dict[str, Feed] = {}
+        self._sizes: dict[tuple[object, ...], dict[str, int]] = {}
+        self._shared: Client | None = None
+        self._crash_log: crashes.CrashLog | None = None
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial without a new process."""
+        self._end_sharing()
+        self._step = decode(new_config["trial"])
+        self._epochs: Generator[Epoch, None, Result] | None = None
+        self._log: TrialLog | None = None
+        self._begun_s = time.monotonic()
+        self._end_crash_log()
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch, or finish; `outcome` is in the last result of a trial."""
+        try:
+            if self._epochs is None:
+                self._begun_s = time.monotonic()
+                self._epochs = self._open()
+            try:
+                epoch = next(self._epochs)
+            except StopIteration as stop:
+                return self._finish(stop.value)
+        except Exception as error:  # a trial's fault must not take the worker down
+            return self._fail(error)
+        assert self._log is not None
+        lineage = self._step.lineage
+        if epoch.epoch == (lineage.epochs if lineage else 1):
+            self._log.update(replace(self._log.record, total_steps=epoch.num_steps))
+        self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
+        if epoch.warnings:
+            self._log.update(replace(self._log.record, warnings="\n".join(epoch.warnings)[:_MOST_TEXT]))
+        progress: dict[str, Any] = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
+        progress |= {"trial_key": self._step.trial.id, "metrics": epoch.metrics}
+        if epoch.epoch == self._step.until and epoch.step < epoch.num_steps:
+            self._pause()
+            return {**progress, "paused": True, "spent_s": time.monotonic() - self._begun_s, "done": True}
+        return {**progress, "done": False}
+
+    def cleanup(self) -> None:
+        """Give the ledger a moment to take the last records."""
+        self._end_sharing()
+        self._end_crash_log()
+        self._recorder.close(timeout_s=_FLUSH_S)
+
+    def _open(self) -> Generator[Epoch, None, Result]:
+        trial = self._step.trial
+        check_node(trial.recipe, self._step.code, self._context.versions)
+        folder = self._context.folder_of(self._step)
+        attempt = _next_attempt(folder, self._step.attempt)
+        # Before torch is loaded: on a processor that it was not built for, that alone may kill the process.
+        self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
+        from paribus.execution.workers.watched_checkpoints import WatchedCheckpoints
+        from paribus.training import epochs
+        from paribus.training.loop import StepCounts
+
+        checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
+        self._checkpoints = checkpoints
+        if self._step.lineage:
+            self._inherit(self._step.lineage)
+        self._log = self._begin_log(attempt, checkpoints.newest_step())
+        for crash in crash_log.before:
+            self._log.artifact(f"crash-{crash.attempt}.txt", crash.text())
+        crash_log.reached(checkpoints.newest_step())
+        crash_log.check(checkpoints.newest_step())
+        self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
+        feed = self._feed(trial)
+        check_data(trial, feed.digest)
+        feed.shared = self._shared = consumer_of(
+            feed, trial.recipe, self._home, feed_code_of(trial.recipe, feed_sources_of(trial.recipe))
+        )
+        if self._step.until:
+            checkpoints.pause_step = StepCounts.of(trial.recipe, feed).span(self._step.until - 1)[1]
+        return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
+
+    def _inherit(self, lineage: Lineage) -> None:
+        """Go on from another trial's checkpoint, where there is none of this one yet."""
+        from paribus.training.checkpoints.inherited import inherit
+        from paribus.training.loop import StepCounts
+
+        trial = self._step.trial
+        feed = self._feed(trial)
+        inherit(
+            self._checkpoints,
+            self._context.folder(lineage.trial, lineage.code),
+            StepCounts.of(trial.recipe, feed).span(lineage.epochs - 1)[1],
+            trial.recipe,
+            trial.seeds,
+            feed,
+        )
+
+    def _begin_log(self, attempt: int, resumed_step: int) -> TrialLog:
+        from paribus.tracking.environment import processor, versions
+
+        step = self._step
+        record = replace(
+            record_of(step, self._context.study), node=platform.node(), cpu=processor(), versions=versions()
+        )
+        return self._recorder.trial(
+            record.begun(attempt, resumed_step),
+            settings=self._context.settings,
+            is_new=step.run_id == "" and attempt == step.attempt,
+        )
+
+    def _feed(self, trial: Trial) -> Feed:
+        from paribus.data import open_feed
+
+        key = trial.recipe.data.model_dump_json() + trial.recipe.augment.model_dump_json()
+        if key not in self._feeds:
+            if len(self._feeds) >= _MAX_FEEDS:
+                self._feeds.pop(next(iter(self._feeds)))
+            self._feeds[key] = open_feed(trial.recipe, self._home)
+        return self._feeds[key]
+
+    def _pause(self) -> None:
+        """Leave the trial with its checkpoint, to be gone on with here or on another node, or never."""
+        assert self._epochs is not None
+        assert self._log is not None
+        self._epochs.close()
+        self._end_sharing()
+        self._end_crash_log()
+        self._log.finish(INTERRUPTED, {}, self._log.record)
+
+    def _finish(self, result: Result) -> dict[str, Any]:
+        from paribus.tracking.outbox.artifacts import EXAMPLES, encode_curves, encode_examples
+
+        assert self._log is not None
+        trial = self._step.trial
+        self._log.artifact("curves.parquet", encode_curves(result.curves))
+        if result.examples is not None:
+            self._log.artifact(EXAMPLES, encode_examples(result.examples))
+        assert self._crash_log is not None
+        went_on = [f"{crash}, and the next one went on" for crash in self._crash_log.before]
+        warnings = [*went_on, *dict.fromkeys(result.warnings)]
+        shared = self._log.record.shared
+        if self._shared is not None:
+            shared = sharing_told(self._shared)
+            warnings += sharing_faults(self._shared)
+            self._end_sharing()
+        record = replace(
+            self._log.record,
+            weights=self._keep_weights(result.weights),
+            data=self._feed(trial).digest,
+            outcome_step=result.outcome_step,
+            num_steps=result.num_steps,
+            stream_hashes=tuple(whole[:_HASH_DIGITS] for whole in result.stream_hashes),
+            device=result.device,
+            reason=result.reason,
+            shared=shared,
+            warnings="\n".join(warnings)[:_MOST_TEXT] or self._log.record.warnings,
+        )
+        own = own_values(trial.recipe.metrics, result.examples) if result.examples is not None else {}
+        found = {**result.metrics, **own, **result.durations, "peak_memory_mib": result.peak_memory_mib}
+        metrics = {name: found[name] for name in (*_FINAL, *own) if name in found}
+        metrics |= self._size(trial)
+        metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
+        self._log.finish(result.outcome, metrics, record)
+        (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
+        self._end_crash_log()
+        crashes.clear(self._checkpoints.folder)
+        self._checkpoints.clear()
+        return self._last(
+            result.outcome,
+            {**result.metrics, **own},
+            outcome_step=result.outcome_step,
+            reason=result.reason,
+            kept=metrics,
+            seconds=result.durations["total_s"],
+            warnings=warnings[:1],
+        )
+
+    def _size(self, trial: Trial) -> dict[str, float]:
+        """The net's parameters and FLOPs, counted once in this process."""
+        from paribus.models.complexity import quick_count
+
+        feed = self._feed(trial)
+        name = (trial.recipe.model.model_dump_json(), feed.size, feed.channels, feed.num_classes)
+        if name not in self._sizes:
+            self._sizes[name] = quick_count(trial.recipe.model, feed.size, feed.channels, feed.num_classes)
+        return {word: float(number) for word, number in self._sizes[name].items()}
+
+    def _end_sharing(self) -> None:
+        """Let no other trial wait for this one."""
+        if self._shared is not None:
+            self._shared.close()
+        self._shared = None
+
+    def _end_crash_log(self) -> None:
+        if self._crash_log is not None:
+            self._crash_log.close()
+        self._crash_log = None
+
+    def _keep_weights(self, weights: bytes | None) -> str:
+        """Store the weights; their digest, by which readers know that there are some, and know them again."""
+        from paribus.tracking.outbox.artifacts import WEIGHTS
+
+        if weights is None:
+            return ""
+        assert self._log is not None
+        self._log.artifact(WEIGHTS, weights)
+        return sha256(weights).hexdigest()
+
+    def _fail(self, error: Exception) -> dict[str, Any]:
+        self._end_sharing()
+        kind = classify(error)
+        if self._crash_log is not None and (signal := getattr(error, "signal", "")):
+            self._crash_log.killed(signal, "".join(traceback.format_exception_only(error)))
+        self._end_crash_log()
+        # A node with another program stays so: another try there ends as this one does, at once.
+        if kind == "node" and not isinstance(error, OtherCodeError):
+            # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
+            raise error
+        text = reason(kind, error)
+        if self._log is None:  # it failed before its log was open: say so all the same
+            self._log = self._begin_log(self._step.attempt, 0)
+        self._log.artifact("traceback.txt", traceback.format_exc().encode())
+        self._log.finish("failed", {}, replace(self._log.record, reason=text, failure=kind))
+        return self._last("failed", {}, reason=text, failure=kind)
+
+    def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
+        last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}
+        last["spent_s"] = time.monotonic() - self._begun_s
+        return {**last, **more, "done": True}
+
+
+def _next_attempt(folder: Path, planned: int) -> int:
+    """The number of this attempt: the planned one, or one more than the last that began on this storage."""
+    file = folder / _ATTEMPT
+    try:
+        attempt = max(planned, _begun(file) + 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = file.with_suffix(".new")
+        aside.write_text(str(attempt))
+        aside.replace(file)
+    except OSError:  # a full disk costs the checkpoints, not the trial
+        return planned
+    return attempt
+
+
+def _begun(file: Path) -> int:
+    """The last attempt that began; 0 where none did or the file is damaged (the ledger tells equal numbers apart)."""
+    try:
+        begun = int(file.read_bytes()[:20] or 0) if file.is_file() else 0
+    except ValueError:
+        return 0
+    return begun if 0 <= begun < _MOST_ATTEMPTS else 0

@@ -1,0 +1,1 @@
+"""How factors become arms, and what the arms of a design can tell."""

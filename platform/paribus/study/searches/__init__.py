@@ -1,0 +1,1 @@
+"""Searches as data: spaces, bounds, populations, tuning, past results, and their documents."""
