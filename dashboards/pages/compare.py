@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
 def main(uri: str) -> None:
     """The two that are chosen, side by side."""
-    known = {_name(record): record for record in studies(uri) if not is_search(record)}
+    records = [record for record in studies(uri) if not is_search(record)]
+    # What is at several settings first: those are compared most often.
+    times = Counter(record.name for record in records)
+    records.sort(key=lambda record: (-times[record.name], record.name, not record.settings.declared))
+    known = {_name(record): record for record in records}
     if len(known) < 2:
         st.info("The ledger holds one study at one setting: there is nothing to compare it with yet.")
         return

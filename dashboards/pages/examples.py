@@ -75,9 +75,7 @@ def show_classes(pairs: tuple[Pair, ...], analysis: StudyAnalysis) -> None:
     count = num_classes([*sides[0], *sides[1]])
     if count <= MOST_CLASSES:
         show_figure(confusion_figure(*(confusion(side, count) for side in sides)), "confusion")
-        st.caption(
-            f"Means over {len(pairs)} replicates; off the diagonal orange is a mistake that the arm makes more often."
-        )
+        st.caption(f"Means over {len(pairs)} replicates. Orange: a mistake that the arm makes more often, blue: less.")
 
 
 def show_flips(uri: str, found: ExamplePairs) -> None:

@@ -77,11 +77,19 @@ def test_a_replicate_without_a_result_in_one_cell_is_in_no_mean() -> None:
     assert [cell.ended for cell in cells] == [14, 14]
 
 
-def test_where_no_background_has_every_cell_there_is_no_mean_and_where_replicates_are_few_no_interval() -> None:
+def test_a_cell_that_fails_in_every_background_has_no_mean_and_takes_none_from_the_others() -> None:
     dead = judged(lambda arm, r: "dead" if arm.as_dict()[DEPTH] == 10 else "finished")
-    assert [(cell.mean, cell.interval, cell.n) for cell in cell_means(dead.arms, dead.metric, (DEPTH,))] == [
-        (None, None, 0)
-    ] * 2
+    alive, gone = cell_means(dead.arms, dead.metric, (DEPTH,))
+    assert (alive.num_backgrounds, alive.n, alive.failed) == (4, 4, 0)
+    assert (gone.mean, gone.interval, gone.n, gone.num_backgrounds) == (None, None, 0, 0)
+    assert (gone.failed, gone.ended) == (16, 16)
+
+
+def test_where_no_background_has_every_cell_there_is_no_mean_and_where_replicates_are_few_no_interval() -> None:
+    crossed = judged(
+        lambda arm, r: "dead" if (arm.as_dict()[DEPTH] == 10) == (arm.as_dict()[WIDTH] == 2.0) else "finished"
+    )
+    assert [(cell.mean, cell.n) for cell in cell_means(crossed.arms, crossed.metric, (DEPTH,))] == [(None, 0)] * 2
     few = judged(lambda arm, r: "finished" if r <= 2 else "failed")
     assert all(cell.interval is None and cell.n == 2 for cell in cell_means(few.arms, few.metric, (DEPTH,)))
 

@@ -72,6 +72,9 @@ def test_bins_have_confidence_accuracy_and_the_interval_over_replicates_within_0
     expected = stats.t.interval(0.95, 2, accuracies.mean(), stats.sem(accuracies))
     assert high.interval.low == pytest.approx(expected[0])
     assert high.interval.high == pytest.approx(100.0), "no share is above all"
+    same = reliability([net({0: 8})] * 3)[0]
+    assert same.interval is not None
+    assert same.accuracy - same.interval.low == pytest.approx(stats.t.ppf(0.975, 2) * (100 / 160) / np.sqrt(3))
 
 
 def test_an_example_flips_that_one_side_has_right_in_four_fifths_more_of_the_replicates() -> None:

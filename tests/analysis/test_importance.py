@@ -113,26 +113,28 @@ def test_the_same_settings_give_the_same_numbers_and_the_sign_turns_what_is_best
     assert importance(space(), losses, -1, "PED-ANOVA") == turned
 
 
-def test_cut_settings_are_not_among_the_best_and_failed_ones_have_the_worst_value(
+def test_cut_settings_rank_by_how_far_they_came_and_failed_ones_have_the_worst_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(module.RESAMPLES, "PED-ANOVA", 2)
     monkeypatch.setitem(module.RESAMPLES, "fANOVA", 2)
     whole = sorted(ended(space(), 30), key=lambda each: -(each.value or 0.0))
-    worst = whole[:24][-1].value or 0.0
-    mixed = [*whole[:24], *(replace(each, value=None) for each in whole[24:28])]
-    mixed += [replace(each, value=None, is_cut=True) for each in whole[28:]]
+    # Those at place 2 and 3 were cut, with values below all others: the later cut is the better one of the two.
+    cut = [replace(whole[2], value=10.0, cut_at=3), replace(whole[3], value=20.0, cut_at=1)]
+    mixed = [*whole[:2], *cut, *whole[4:26], *(replace(each, value=None) for each in whole[26:])]
     found = importance(space(), mixed, 1, "PED-ANOVA")
-    known = [replace(each, value=worst - 1.0 if each.value is None else each.value) for each in mixed]
+    ordered = [*whole[:2], *whole[4:26], *cut, *(replace(each, value=0.0) for each in whole[26:])]
+    known = [replace(each, value=100.0 - min(at, 26)) for at, each in enumerate(ordered)]
     evaluator = PedAnovaImportanceEvaluator(target_quantile=best_share(30))
     assert {each.path: each.value for each in found.fields} == pytest.approx(
         by_optuna(known, evaluator, normalize=True)
     )
-    assert "2 settings that were cut count as not among the best" in found.notes
-    assert "4 settings that did not train count as not among the best" in found.notes
+    assert "2 settings that were cut rank below what came further, by the value at the cut" in found.notes
+    assert "4 settings that did not train count as the worst" in found.notes
     forest = importance(space(), mixed, 1, "fANOVA")
     assert forest.num_settings == 28
-    kept = [replace(each, value=worst if each.value is None else each.value) for each in mixed if not each.is_cut]
+    worst = min(each.value for each in mixed if each.value is not None and not each.cut_at)
+    kept = [replace(each, value=worst if each.value is None else each.value) for each in mixed if not each.cut_at]
     expected = by_optuna(kept, FanovaImportanceEvaluator(n_trees=64, seed=0), normalize=False)
     assert {each.path: each.value for each in forest.fields} == pytest.approx(expected)
 
@@ -145,7 +147,7 @@ def test_what_cannot_be_told_is_refused_in_words(method: Method) -> None:
     flat = [replace(each, value=90.0) for each in ended(space())]
     assert "all 24 settings have the same value, 90" in importance(space(), flat, 1, method).refused
     dead = [replace(each, value=None) if at >= 4 else each for at, each in enumerate(ended(space()))]
-    assert importance(space(), dead, 1, method).refused.startswith("4 settings were trained to their end")
+    assert importance(space(), dead, 1, method).refused.startswith("4 settings have a value, and 5 are needed")
 
 
 def test_percentiles_of_an_unbiased_bootstrap_are_the_plain_ones_and_hold_the_value_of_a_biased_one() -> None:

@@ -73,9 +73,13 @@ def test_levels_stand_side_by_side_with_intervals_a_line_for_each_level_of_the_s
 def test_what_fails_in_every_background_is_drawn_by_no_mean_and_counted_in_the_table() -> None:
     study, found = judged(dead=(10,))
     names = factors_of(study, found)
-    assert levels_figure(study, found, (DEPTH,), names) is None
+    depths = levels_figure(study, found, (DEPTH,), names)
+    assert depths is not None
+    assert list(depths.data[0].x) == [0.0]
     assert [row["failed to train"] for row in cell_rows(study, found, (DEPTH,), names)] == ["0 of 12", "12 of 12"]
-    assert {row["mean top-1 (%)"] for row in cell_rows(study, found, (DEPTH,), names)} == {"-"}
+    assert cell_rows(study, found, (DEPTH,), names)[1]["mean top-1 (%)"] == "-"
+    whole, gone = judged(dead=(16, 10))
+    assert levels_figure(whole, gone, (DEPTH,), names) is None
     assert levels_figure(study, found, (WIDTH,), names) is not None, "the other depth has every width"
 
 

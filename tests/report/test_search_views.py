@@ -12,11 +12,11 @@ from trial_records import digest, ended
 
 from paribus import Choice, Float, Search
 from paribus.analysis import importance as rule
-from paribus.engine.population import walk_of
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
-from paribus.engine.search_preview import SearchPreview
-from paribus.engine.walk import Tried
+from paribus.engine.searches.population import walk_of
+from paribus.engine.searches.search_preview import SearchPreview
+from paribus.engine.searches.walk import Tried
 from paribus.report.drawing.search_views import front_figure, importance_figure, map_figure, timeline_figure
 from paribus.report.search_importance import (
     importance_data,
@@ -85,7 +85,7 @@ def test_importance_is_told_with_interval_n_and_chance_in_every_form(monkeypatch
     text = "\n".join(importance_lines(report, found))
     assert f"optimizer.lr: {share}, n = 24, as much by chance in 0.024 of deals" in text
     assert "note: 1 settings that were cut" not in text
-    assert "1 setting that was cut counts as not among the best" in text
+    assert "1 setting that was cut ranks below what came further, by the value at the cut" in text
     told = json.loads(json.dumps(importance_data(found)))
     assert [row["path"] for row in told["fields"]] == [RATE, WAY]
     assert told["fields"][0]["low"] == pytest.approx(top.interval.low)

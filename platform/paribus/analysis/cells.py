@@ -21,8 +21,8 @@ class CellMean:
     """The mean of a metric at some levels, over `num_backgrounds` combinations of the other factors' levels.
 
     Each replicate is a block: `mean` and `interval` are those of its mean over the backgrounds, in `n` replicates. Both
-    are None where no background has all the levels that stand side by side, each trained in every replicate. `failed`
-    of `ended` trials at these levels, over all backgrounds, failed to train.
+    are None where these levels fail in every background, and where no background has all the other levels. `failed` of
+    `ended` trials at these levels, over all backgrounds, failed to train.
     """
 
     levels: tuple[Level, ...]
@@ -48,22 +48,24 @@ def cell_means(
             continue
         at = tuple(each.arm.as_dict()[path] for path in paths)
         by_levels.setdefault(at, {})[_background(each.arm, paths)] = each
+    # A cell that fails in every background has no mean, and takes none from the others.
+    alive = [own for own in by_levels.values() if any(not each.failed_replicates for each in own.values())]
     shared = [
         background
-        for background in next(iter(by_levels.values()), {})
-        if all(background in own and not own[background].failed_replicates for own in by_levels.values())
+        for background in next(iter(alive), {})
+        if all(background in own and not own[background].failed_replicates for own in alive)
     ]
-    kept = [own[background] for own in by_levels.values() for background in shared]
+    kept = [own[background] for own in alive for background in shared]
     replicates = sorted(set.intersection(*(set(dict(_points(each, metric))) for each in kept)) if kept else ())
     step = metric.resolution(num_eval) / max(len(shared), 1)
     found = []
     for levels, own in by_levels.items():
-        means = _block_means([own[background] for background in shared], metric, replicates)
+        means = _block_means([own[at] for at in shared] if own in alive else [], metric, replicates)
         found.append(
             CellMean(
                 levels=levels,
                 n=len(means),
-                num_backgrounds=len(shared),
+                num_backgrounds=len(shared) if own in alive else 0,
                 mean=float(means.mean()) if means.size else None,
                 interval=t_interval(means, step, level),
                 failed=sum(len(each.failed_replicates) for each in own.values()),

@@ -111,6 +111,8 @@ def reliability(several: Sequence[Examples], level: float = 0.95) -> list[Bin]:
         rows = [_in_bin(each, low, high) for each in several]
         own = np.array([row for row in rows if row[0]], dtype=np.float64)
         if own.size:
+            # Nets that agree to the last image are no less of a chance than one image.
+            step = 100 / float(own[:, 0].mean())
             found.append(
                 Bin(
                     low=float(low),
@@ -119,7 +121,7 @@ def reliability(several: Sequence[Examples], level: float = 0.95) -> list[Bin]:
                     n=len(own),
                     confidence=float(own[:, 1].mean()),
                     accuracy=float(own[:, 2].mean()),
-                    interval=_within(t_interval(own[:, 2], level=level)),
+                    interval=_within(t_interval(own[:, 2], step, level)),
                 )
             )
     return found

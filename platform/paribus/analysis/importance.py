@@ -1,10 +1,10 @@
 """Which fields of a search mattered: PED-ANOVA and fANOVA with Optuna's own evaluators, each number with its interval.
 
 PED-ANOVA (Watanabe et al., IJCAI 2023; conditional fields: KDD 2026) asks how much a field's distribution among the
-best settings differs from that among all: it compares ranks alone, so that a setting that was cut or did not train
-counts as one that is not among the best. Shares of all fields sum to 1. fANOVA (Hutter et al., ICML 2014) is the share
-of a forest's variance that a field explains by itself; the rest is interactions and noise. It needs values: what did
-not train has the worst that any other has, what was cut has none and is left out.
+best settings differs from that among all. It needs ranks alone: a setting that was cut comes after all that came
+further, by its value there, and one that did not train comes last. Shares of all fields sum to 1. fANOVA (Hutter et
+al., ICML 2014) is the share of a forest's variance that a field explains by itself; the rest is interactions and noise.
+It needs values: what did not train has the worst that any other has, what was cut has none at its end and is left out.
 
 Neither is an effect: where a sampler went decides what can be seen. So every number is exploratory and stands beside
 two others: the bootstrap's interval over the settings, and in how many of the deals a field comes to as much where the
@@ -45,11 +45,14 @@ RESAMPLES: Final = {"PED-ANOVA": 100, "fANOVA": 40}
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A setting of a search that ended: `value` is None where it did not train, or was cut."""
+    """A setting of a search that ended: `value` is its last one, None where it did not train.
+
+    `cut_at` is the epoch at which it was cut, 0 where it was trained to its end or did not train.
+    """
 
     levels: Levels
     value: float | None
-    is_cut: bool = False
+    cut_at: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,7 @@ def importance(space: Space, ended: Sequence[Ended], sign: int, method: Method) 
 
     The same settings give the same numbers: every draw is seeded.
     """
-    known = [each for each in ended if method == "PED-ANOVA" or not each.is_cut]
+    known = [each for each in ended if method == "PED-ANOVA" or not each.cut_at]
     whole = [each.value for each in known if each.value is not None]
     if refused := _refused(known, whole, method):
         return Importance(method=method, num_settings=len(known), refused=refused)
@@ -93,15 +96,25 @@ def importance(space: Space, ended: Sequence[Ended], sign: int, method: Method) 
         rows = np.sort(np.random.default_rng(0).permutation(len(known))[:MOST_FOR_FOREST])
         notes.append(f"over {MOST_FOR_FOREST} of its {len(known)} settings, drawn at random: a forest of more is slow")
         known = [known[int(row)] for row in rows]
-        whole = [each.value for each in known if each.value is not None]
-    worst = min(sign * value for value in whole)
-    below = worst - 1.0 if method == "PED-ANOVA" else worst
-    values = np.array([below if each.value is None else sign * each.value for each in known])
+    values = _ranks(known, sign) if method == "PED-ANOVA" else _with_worst(known, sign)
     fields = _measured(space, [each.levels for each in known], values, method)
     if not fields:
         return Importance(method=method, num_settings=len(known), refused="no field of the space has two levels")
     fields.sort(key=lambda each: (each.value is None, -(each.value or 0.0)))
     return Importance(method=method, fields=tuple(fields), num_settings=len(known), notes=tuple(notes))
+
+
+def _ranks(known: Sequence[Ended], sign: int) -> Floats:
+    """By how far each came and then by its value, the best the highest; equal ones share a rank."""
+    keys = [(each.value is not None, each.cut_at == 0, each.cut_at, sign * (each.value or 0.0)) for each in known]
+    order = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+    return np.array([order[key] for key in keys], dtype=np.float64)
+
+
+def _with_worst(known: Sequence[Ended], sign: int) -> Floats:
+    """The values, higher is better; what did not train has the worst that any other has."""
+    worst = min(sign * each.value for each in known if each.value is not None)
+    return np.array([worst if each.value is None else sign * each.value for each in known])
 
 
 def best_share(num_settings: int) -> float:
@@ -115,24 +128,24 @@ def _refused(known: Sequence[Ended], whole: Sequence[float], method: Method) -> 
         that_count = "that ended" if method == "PED-ANOVA" else "that were trained to their end or did not train"
         return f"{len(known)} settings {that_count} are too few: from {MIN_SETTINGS} on, chance can be told from more"
     if len(whole) < MIN_BEST:
-        return f"{len(whole)} settings were trained to their end, and {MIN_BEST} are needed for the best of them"
+        return f"{len(whole)} settings have a value, and {MIN_BEST} are needed for the best of them"
     if len(set(whole)) == 1 and len(whole) == len(known):
         return f"all {len(whole)} settings have the same value, {whole[0]:.4g}: nothing mattered that was tried"
     return ""
 
 
 def _notes(known: Sequence[Ended], method: Method) -> list[str]:
-    cut, failed = sum(each.is_cut for each in known), sum(each.value is None and not each.is_cut for each in known)
+    cut, failed = sum(each.cut_at > 0 for each in known), sum(each.value is None for each in known)
     notes = []
     if method == "PED-ANOVA":
         share = best_share(len(known))
         notes.append(f"what sets the best {math.ceil(round(share * len(known), 9))} of {len(known)} settings apart")
     if cut:
-        some = "setting that was cut counts" if cut == 1 else "settings that were cut count"
-        notes.append(f"{cut} {some} as not among the best")
+        some = "setting that was cut ranks" if cut == 1 else "settings that were cut rank"
+        notes.append(f"{cut} {some} below what came further, by the value at the cut")
     if failed:
         some = "setting that did not train counts" if failed == 1 else "settings that did not train count"
-        counted = "not among the best" if method == "PED-ANOVA" else "the worst value of those that trained"
+        counted = "the worst" if method == "PED-ANOVA" else "the worst value of those that trained"
         notes.append(f"{failed} {some} as {counted}")
     return notes
 

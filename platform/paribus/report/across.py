@@ -13,7 +13,8 @@ from paribus.report.drawing.cost_tables import show_hours
 from paribus.report.numbers import show_number, with_interval
 
 _OUTCOMES = ("reproduced", "contradicted", "not reproduced", "unresolved")
-_NOT_JUDGED = "not judged yet"
+_NOT_JUDGED = "waits for results"
+_MOST_TOLD = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,10 @@ def _found(each: Concluded) -> str:
     if each.document is None:
         return each.why or _NOT_JUDGED
     rows = [row for row in each.document.get("verdicts", ()) if row.get("verdict") not in (None, "noise floor")]
-    return "; ".join(f"{row['arm']}: {_contrast(row)}" for row in rows) or "no contrast"
+    rows.sort(key=lambda row: str(row["verdict"]).startswith(("unresolved", "no data")))
+    told = [f"{row['arm']}: {_contrast(row)}" for row in rows[:_MOST_TOLD]]
+    more = [f"{len(rows) - _MOST_TOLD} more on its page"] if len(rows) > _MOST_TOLD else []
+    return "; ".join([*told, *more]) or "no contrast"
 
 
 def _contrast(row: Mapping[str, Any]) -> str:
@@ -85,8 +89,13 @@ def _contrast(row: Mapping[str, Any]) -> str:
     interval = None
     if row.get("low") is not None and row.get("high") is not None:
         interval = Interval(low=row["low"], high=row["high"], level=0.95)
-    shown = with_interval(mean, interval, f"+.{metric.digits if metric else 3}f")
-    return f"{shown} {row.get('unit', '')}, n = {row['n']}{failed}: {row['verdict']}"
+    form, unit = f"+.{metric.digits if metric else 3}f", row.get("unit", "")
+    shown = (
+        f"{with_interval(mean, interval, form)} {unit}"
+        if interval
+        else f"{show_number(mean, form)} {unit}, no interval"
+    )
+    return f"{shown}, n = {row['n']}{failed}: {row['verdict']}"
 
 
 def cost_rows(studies: Sequence[Concluded]) -> list[dict[str, str]]:

@@ -16,6 +16,12 @@ from paribus.report.drawing.look import COLOURS, QUIET, lay_out
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval
 
+_COUNTED: Final[Mapping[str, tuple[str, str]]] = {
+    "agree": ("agrees", "agree"),
+    "differ": ("differs", "differ"),
+    "unresolved": ("is open", "are open"),
+    "no data": ("has too few pairs", "have too few pairs"),
+}
 _WORDS: Final[Mapping[str, str]] = {"agree": "agree within the margin", "differ": "differ"}
 
 
@@ -46,16 +52,14 @@ def compared_sentence(found: Sequence[Compared], margin: float, unit: str) -> st
     """`Of 6 contrasts that both have 4 agree within ±1 points, 1 differs, 1 is open`."""
     if not found:
         return "The two have no contrast in common: an arm and its baseline have the same names in both"
-    counts = {
-        word: sum(each.agreement == word for each in found) for word in ("agree", "differ", "unresolved", "no data")
-    }
-    told = [
-        f"{counts['agree']} agree within ±{margin:g} {unit}",
-        f"{counts['differ']} differ",
-        f"{counts['unresolved']} are open",
-    ]
-    told += [f"{counts['no data']} have too few pairs"] if counts["no data"] else []
+    counts = {word: sum(each.agreement == word for each in found) for word in _COUNTED}
+    told = [f"{count} {_counted(word, count, margin, unit)}" for word, count in counts.items() if count]
     return f"Of {len(found)} contrasts that both have: {', '.join(told)}"
+
+
+def _counted(word: str, count: int, margin: float, unit: str) -> str:
+    one, many = _COUNTED[word]
+    return (one if count == 1 else many) + (f" within ±{margin:g} {unit}" if word == "agree" else "")
 
 
 def compared_figure(found: Sequence[Compared], first: str, second: str) -> go.Figure | None:
@@ -77,7 +81,11 @@ def compared_figure(found: Sequence[Compared], first: str, second: str) -> go.Fi
             x=[each.mean for _, each in known],
             y=[at - shift for at, _ in known],
             mode="markers",
-            marker={"color": colour, "size": 10, "symbol": symbol},
+            marker={
+                "color": colour,
+                "size": 10,
+                "symbol": [symbol if each.interval else f"{symbol}-open" for _, each in known],
+            },
             error_x={
                 "type": "data",
                 "symmetric": False,

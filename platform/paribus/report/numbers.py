@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 def show_number(value: float, form: str = ".3g") -> str:
     """The number by Python's format `form`, with the sign − that is as wide as +: `−0.69`; `-` where there is none."""
-    return f"{value:{form}}".replace("-", "−") if isfinite(value) else "-"
+    if not isfinite(value):
+        return "-"
+    shown = f"{value:{form}}"
+    # What rounds to nothing has no side.
+    return shown.lstrip("+-") if not shown.strip("+-0.") else shown.replace("-", "−")
 
 
 def decimals_for(half_width: float) -> int:

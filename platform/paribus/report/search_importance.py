@@ -8,6 +8,7 @@ from paribus.analysis.importance import Ended, importance
 from paribus.analysis.importance import Importance as Importance
 from paribus.analysis.importance import Method as Method
 from paribus.host.secrets import without_secrets
+from paribus.report.drawing.search_tables import value_of
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval
 from paribus.study.searches.population import is_population
@@ -33,16 +34,14 @@ def search_importance(report: SearchReport, method: Method) -> Importance:
         return Importance(
             method=method, refused="the members of a population go through several settings, and none has a value alone"
         )
-    states = ("finished", "failed", "stopped")
-    ended = [
-        Ended(
-            levels=each.levels,
-            value=each.metrics[search.metric] if each.state == "finished" else None,
-            is_cut=each.state == "stopped",
-        )
-        for each in report.tried
-        if each.state in states and not each.is_lost
-    ]
+    ended = []
+    for each in report.tried:
+        if each.state not in ("finished", "failed", "stopped") or each.is_lost:
+            continue
+        cut_at = max(each.seen, default=0) if each.state == "stopped" else 0
+        if each.state == "stopped" and not cut_at:
+            continue  # nothing was seen of it: it says nothing of its levels
+        ended.append(Ended(levels=each.levels, value=value_of(each, search), cut_at=cut_at))
     return importance(search.domains, ended, search.primary.sign, method)
 
 

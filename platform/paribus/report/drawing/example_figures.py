@@ -47,8 +47,9 @@ def classes_figure(found: Sequence[ClassDelta], alpha: float) -> go.Figure:
 
 
 def confusion_figure(arm: NDArray[np.float64], baseline: NDArray[np.float64]) -> go.Figure:
-    """What the arm takes for what more often (orange off the diagonal is worse) than its baseline, in points."""
+    """Which mistakes the arm makes more often than its baseline (orange) and which less (blue), in points."""
     change = arm - baseline
+    np.fill_diagonal(change, 0.0)  # what is right is no mistake
     most = max(float(np.abs(change).max()), 1e-9)
     classes = [str(at) for at in range(len(change))]
     figure = go.Figure(
@@ -59,20 +60,23 @@ def confusion_figure(arm: NDArray[np.float64], baseline: NDArray[np.float64]) ->
             zmid=0,
             zmin=-most,
             zmax=most,
-            colorscale=[[0, COLOURS[0]], [0.5, "#F2F2F2"], [1, COLOURS[4]]],
+            colorscale=[[0, COLOURS[0]], [0.5, faded(QUIET, 0.08)], [1, COLOURS[4]]],
             colorbar={"title": "points", "thickness": 12},
             customdata=np.stack([arm, baseline], axis=-1),
             hovertemplate="class %{y} taken for %{x}: arm %{customdata[0]:.1f} %, baseline %{customdata[1]:.1f} %"
             "<extra></extra>",
         )
     )
-    lay_out(figure, "What is taken for what, arm minus baseline", 480)
+    lay_out(figure, "Mistakes, arm minus baseline", 480)
     figure.update_xaxes(title="taken for class", type="category", showgrid=False)
     return figure.update_yaxes(title="class", type="category", autorange="reversed", showgrid=False)
 
 
 def reliability_figure(arm: Sequence[Bin], baseline: Sequence[Bin]) -> go.Figure:
-    """How often each side is right against how sure it is: on the line it is as often right as it says."""
+    """How often each side is right against how sure it is: on the line it is as often right as it says.
+
+    Bins that fewer than three replicates have any image in are left out, for they have no interval.
+    """
     figure = go.Figure()
     figure.add_scatter(
         x=[0, 100],
@@ -81,7 +85,11 @@ def reliability_figure(arm: Sequence[Bin], baseline: Sequence[Bin]) -> go.Figure
         line={"color": QUIET, "dash": "dot", "width": 1.5},
         name="as sure as right",
     )
-    for name, own, colour, symbol in (("arm", arm, COLOURS[0], "circle"), ("baseline", baseline, COLOURS[4], "square")):
+    for name, bins, colour, symbol in (
+        ("arm", arm, COLOURS[0], "circle"),
+        ("baseline", baseline, COLOURS[4], "square"),
+    ):
+        own = [each for each in bins if each.interval is not None]
         figure.add_scatter(
             x=[each.confidence for each in own],
             y=[each.accuracy for each in own],
