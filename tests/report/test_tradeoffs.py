@@ -57,15 +57,27 @@ def test_rows_have_every_number_with_interval_and_n_and_say_what_is_on_the_front
 def test_the_figure_has_both_intervals_names_and_a_logarithmic_axis_where_costs_are_far_apart() -> None:
     figure = trade_off_figure(reported(), TOP1, "total_s")
     assert figure is not None
-    line, front, others = figure.data
+    line, *arms = figure.data
     found = trade_offs_of(reported(), TOP1, "total_s")
-    assert list(front.x) == list(line.x) == [each.cost for each in found if each.on_front]
-    assert list(others.text) == ["k=2"]
+    assert list(line.x) == [each.cost for each in found if each.on_front]
+    assert [arm.name for arm in arms] == ["k=1", "k=4", "k=2"]
+    assert [arm.marker.symbol.endswith("-open") for arm in arms] == [False, False, True]
+    assert [arm.x[0] for arm in arms] == [each.cost for each in found], "no two cost the same"
     first = found[0]
     assert first.cost_interval is not None
-    assert front.error_x.array[0] == pytest.approx(first.cost_interval.high - first.cost)
+    assert arms[0].error_x.array[0] == pytest.approx(first.cost_interval.high - first.cost)
     assert figure.layout.xaxis.type == "log"
     assert figure.layout.xaxis.title.text == "seconds of a worker"
+
+
+def test_arms_that_cost_the_same_are_drawn_side_by_side() -> None:
+    study = Study(name="rates", factors={"optimizer.lr": (0.1, 0.2)}, replicates=3, margin=1.0)
+    report = report_of(study, lambda trial: {"top1": 90.0 + trial.replicate, "eval_loss": 1.0, "num_params": 1000.0})
+    figure = trade_off_figure(report, TOP1, "num_params")
+    assert figure is not None
+    places = [trace.x[0] for trace in figure.data[1:]]
+    assert places[0] < 1000 < places[1]
+    assert all("parameters 1 k" in trace.hovertemplate for trace in figure.data[1:]), "the hover tells the true cost"
 
 
 def test_how_sure_the_front_is_is_said_or_why_it_cannot_be() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from paribus.analysis.tradeoffs import MIN_REPLICATES, TradeOff, trade_offs
 from paribus.report.drawing.learning_curves import as_plotly
-from paribus.report.drawing.look import GOOD, QUIET, lay_out
+from paribus.report.drawing.look import QUIET, lay_out, look_of
 from paribus.report.numbers import amount, with_interval
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ COSTS: Final[Mapping[str, str]] = {
     "gpu_s": "GPU-seconds",
     "peak_memory_mib": "peak memory (MiB)",
 }
-_MOST_NAMED = 12
 # Costs that span more are drawn on a logarithmic axis.
 _WIDE = 8.0
 
@@ -96,54 +95,65 @@ def front_sentence(found: list[TradeOff]) -> str:
 
 
 def trade_off_figure(report: StudyReport, metric: Metric, cost: str) -> go.Figure | None:
-    """Means with intervals in both directions, the Pareto front as a line; None where no arm tells both."""
+    """Means with intervals in both directions, the Pareto front as a line; None where no arm tells both.
+
+    What is on the front is filled. Arms that cost the same stand side by side, a little off their cost.
+    """
     found = trade_offs_of(report, metric, cost)
     if not found:
         return None
-    figure, many = go.Figure(), len(found) > _MOST_NAMED
-    front = [each for each in found if each.on_front]
+    figure, front = go.Figure(), [each for each in found if each.on_front]
+    costs = [each.cost for each in found]
+    is_log = min(costs) > 0 and max(costs) / min(costs) > _WIDE
     figure.add_scatter(
         x=[each.cost for each in front],
         y=[each.value for each in front],
         mode="lines",
-        line={"shape": "hv", "color": GOOD, "width": 1.5, "dash": "dot"},
+        line={"shape": "hv", "color": QUIET, "width": 1.5, "dash": "dot"},
         hoverinfo="skip",
-        showlegend=False,
+        name="front of the means",
     )
-    for is_front, name in ((True, "on the front of the means"), (False, "not on it")):
-        own = [each for each in found if each.on_front == is_front]
-        colour = GOOD if is_front else QUIET
+    for at, (each, x) in enumerate(zip(found, _side_by_side(costs, is_log), strict=True)):
+        colour, symbol = look_of(at)
         figure.add_scatter(
-            x=[each.cost for each in own],
-            y=[each.value for each in own],
-            mode="markers" if many else "markers+text",
-            text=["" if many else as_plotly(each.arm.name) for each in own],
-            textposition="top center",
+            x=[x],
+            y=[each.value],
+            mode="markers",
             marker={
                 "color": colour,
                 "size": 11,
-                "symbol": "diamond" if is_front else "circle-open",
-                "line": {"width": 2},
+                "symbol": symbol if each.on_front else f"{symbol}-open",
+                "line": {"width": 2, "color": colour},
             },
-            error_x=_bars([(each.cost, each.cost_interval) for each in own], colour),
-            error_y=_bars([(each.value, each.value_interval) for each in own], colour),
-            name=name,
-            customdata=[_told(each, metric, cost) for each in own],
-            hovertemplate="%{customdata}<extra></extra>",
-            cliponaxis=False,
+            error_x=_bars(each.cost, each.cost_interval, colour),
+            error_y=_bars(each.value, each.value_interval, colour),
+            name=as_plotly(each.arm.name),
+            hovertemplate=f"{_told(each, metric, cost)}<extra></extra>",
         )
-    lay_out(figure, f"{metric.label} against {COSTS[cost]}", 460)
-    costs = [each.cost for each in found]
-    figure.update_xaxes(
-        title=COSTS[cost], type="log" if min(costs) > 0 and max(costs) / min(costs) > _WIDE else "linear"
-    )
+    lay_out(figure, f"{metric.label} against {COSTS[cost]}", 440 + 12 * len(found))
+    figure.update_xaxes(title=COSTS[cost], type="log" if is_log else "linear")
     return figure.update_yaxes(title=f"{metric.label} ({metric.of_level})".replace(" ()", ""))
 
 
-def _bars(pairs: list[tuple[float, Interval | None]], colour: str) -> dict[str, object]:
-    high = [interval.high - value if interval else 0.0 for value, interval in pairs]
-    low = [value - interval.low if interval else 0.0 for value, interval in pairs]
-    return {"type": "data", "symmetric": False, "array": high, "arrayminus": low, "color": colour, "thickness": 1.5}
+def _side_by_side(costs: Sequence[float], is_log: bool) -> list[float]:
+    """Where points are drawn: those of equal cost apart by a hundredth and a half of the axis."""
+    low, high = min(costs), max(costs)
+    placed = []
+    for at, cost in enumerate(costs):
+        same = [index for index, other in enumerate(costs) if other == cost]
+        shift = 0.015 * (same.index(at) - (len(same) - 1) / 2)
+        if is_log:
+            placed.append(cost * (high / low) ** shift)
+        else:
+            placed.append(cost + shift * ((high - low) or abs(high) or 1.0))
+    return placed
+
+
+def _bars(value: float, interval: Interval | None, colour: str) -> dict[str, object] | None:
+    if interval is None:
+        return None
+    ends = {"array": [interval.high - value], "arrayminus": [value - interval.low]}
+    return {"type": "data", "symmetric": False, **ends, "color": colour, "thickness": 1.5}
 
 
 def _cost_text(each: TradeOff) -> str:
