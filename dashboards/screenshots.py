@@ -52,7 +52,7 @@ def settle(page: Page) -> None:
         timeout=WAIT_MS,
     )
     if "study=" in page.url:
-        page.wait_for_selector(".js-plotly-plot .scatterlayer", timeout=WAIT_MS)
+        page.wait_for_selector("figure svg", timeout=WAIT_MS)
     page.wait_for_timeout(1500)
     if page.get_by_test_id("stException").count():
         raise RuntimeError(f"{page.url} shows an error: see the dashboard's log, and start it again after an update")
@@ -90,8 +90,7 @@ def take(url: str, study: str, folder: Path = IMAGES) -> list[Path]:
             taken = [save(home.screenshot(clip=whole_cards(home)), folder / "home.png")]
             page = open_page(browser, f"{url}/study?study={study}", height=1100)
             taken.append(save(page.screenshot(), folder / "study.png"))
-            page.get_by_role("heading", name="Learning curves").evaluate("node => node.scrollIntoView()")
-            page.wait_for_timeout(1500)
+            page = open_page(browser, f"{url}/curves?study={study}")
             taken.append(save(page.screenshot(), folder / "curves.png"))
         finally:
             browser.close()

@@ -60,7 +60,11 @@ def _cell(value: object, column: str, badges: Sequence[str], links: Mapping[str,
     text = _text(value)
     if column in links:
         return f"[{links[column]}]({text})" if text else ""
-    return badge(text) if column in badges and text else plain(text)
+    if column in badges and text:
+        return badge(text)
+    shown = plain(text)
+    # A lone dash would begin a list.
+    return f"\\{shown}" if shown.startswith(("-", "+ ", "#", ">")) else shown
 
 
 def _text(value: object) -> str:

@@ -61,9 +61,10 @@ def test_pages_and_reports_say_what_they_said_before_the_file_was_deleted(
 
     page = open_study(shelf.uri, name)
     assert "There are no verdicts" not in said(page)
-    verdicts = next(each.value for each in page.dataframe if "verdict" in each.value.columns)
+    verdicts = next(each.value for each in page.get("table") if "delta" in each.value.columns)
     contrasts = found.judged.contrasts
-    assert [cell.split(" ", 1)[1] for cell in verdicts["verdict"]] == [contrast.verdict for contrast in contrasts]
+    said_of_each = [cell.partition(" ")[2].removesuffix("]") for cell in verdicts["verdict"]]
+    assert said_of_each == [contrast.verdict for contrast in contrasts]
     assert list(verdicts["arm"]) == ["activation=my_parts:Snake", "activation=my_parts:Snake(alpha=2)"]
 
     with Ledger(shelf.uri) as ledger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from paribus.analysis import analyse
+from paribus.report.headline import headline
 from paribus.study import Study
 from paribus.study.settings import settings_of
 from paribus.study.words import Arm, Claim
@@ -21,6 +23,7 @@ from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess
 from paribus.tracking.studies.replication import Choice, Look, Replication
 from paribus_dashboards.frame import STUDY_PAGES
+from paribus_dashboards.parts import plain
 
 pytestmark = pytest.mark.cluster
 
@@ -32,17 +35,19 @@ SMALL = {"factors": {"model.depth": (16, 22)}, "baseline": {"model.depth": 16}, 
 
 def table(app: AppTest, column: str) -> Any:
     """The table that has this column."""
-    return next(each.value for each in app.dataframe if column in each.value.columns)
+    return next(each.value for each in (*app.dataframe, *app.get("table")) if column in each.value.columns)
 
 
-def curves_of(app: AppTest) -> list[dict[str, Any]]:
-    """The traces of the learning curves, which are the last figure."""
-    traces: list[dict[str, Any]] = json.loads(app.get("plotly_chart")[-1].proto.spec)["data"]
-    return traces
+def contrasts_of(app: AppTest) -> Any:
+    """The table of contrasts, with the words of its badges."""
+    found = table(app, "p differs (Holm)")
+    found["verdict"] = [re.sub(r":\w+-badge\[\S* ?(.*)\]", r"\1", cell) for cell in found["verdict"]]
+    return found
 
 
-def num_figures(app: AppTest) -> int:
-    return len(app.get("plotly_chart"))
+def pictures(app: AppTest) -> list[str]:
+    """The HTML of each picture on the page."""
+    return [json.loads(each.proto.json) for each in app.get("bidi_component")]
 
 
 def test_verdicts_are_those_of_the_analysis_with_every_replicates_point(
@@ -53,14 +58,16 @@ def test_verdicts_are_those_of_the_analysis_with_every_replicates_point(
     reader.close()
     app = open_study(mlflow_server.uri, whole_study.name)
     text = said(app)
-    verdicts = table(app, "verdict")
-    assert [cell.split(" ", 1)[1] for cell in verdicts["verdict"]] == [c.verdict for c in expected.contrasts]
+    verdicts = contrasts_of(app)
+    assert list(verdicts["verdict"]) == [c.verdict for c in expected.contrasts]
     assert [int(n) for n in verdicts["n"]] == [contrast.n for contrast in expected.contrasts]
-    assert num_figures(app) == 1
+    (picture,) = pictures(app)
+    assert picture.count(" points</title>") == sum(contrast.n for contrast in expected.contrasts)
+    assert plain(headline(expected)) in text
     assert expected.claim is not None
     assert expected.claim.claim.source in text
     assert "397 evaluation images" in text
-    assert {button.label for button in app.get("download_button")} == {"CSV, all metrics", "Markdown"}
+    assert [button.label for button in app.get("download_button")] == ["CSV", "Markdown", "LaTeX"] * 2
 
 
 def test_every_trial_stands_beside_its_mlflow_run(
@@ -81,8 +88,12 @@ def test_instability_and_fixed_factors_are_told(
     open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
 ) -> None:
     app = open_study(mlflow_server.uri, whole_study.name, page="stability")
-    assert "r1 diverged, r3 diverged, r5 diverged" in said(app)
-    (stability,) = (each.value for each in app.get("table"))
+    assert "3 of 40 trials failed to train, in 1 of 8 arms" in said(app)
+    arms, stability = (each.value for each in app.get("table"))
+    assert list(arms["which failed"]) == ["r1 diverged, r3 diverged, r5 diverged"]
+    assert "In 3 contrasts no run failed on either side" in said(app)
+    (survival,) = app.get("plotly_chart")
+    assert "7 more arms: nothing failed" in survival.proto.spec
     assert set(stability["baseline failed to train"]) == {"3 of 5"}
     assert set(stability["arm failed to train"]) == {"0 of 5"}
     fixed = said(open_study(mlflow_server.uri, whole_study.name)).partition("- **model**")[2]
@@ -102,7 +113,7 @@ def test_every_page_of_a_study_leads_to_every_other_and_keeps_study_settings_and
         app = open_study(mlflow_server.uri, study.name, page=page, **chosen)
         assert "page_row · budget=2 epochs" in said(app)
         row = {each.proto.page: dict(parse_qsl(each.proto.query_string)) for each in app.get("page_link")}
-        assert row == {"": {}, **dict.fromkeys(STUDY_PAGES, kept)}
+        assert row == {"overview": {}, **dict.fromkeys(STUDY_PAGES, kept)}
 
 
 def test_a_secondary_metric_is_shown_without_verdicts(
@@ -111,10 +122,10 @@ def test_a_secondary_metric_is_shown_without_verdicts(
     app = open_study(mlflow_server.uri, whole_study.name)
     app.get("button_group")[0].set_value("log_likelihood").run()
     said(app)
-    assert set(table(app, "verdict")["verdict"]) == {"secondary"}
+    assert set(contrasts_of(app)["verdict"]) == {"secondary"}
     assert app.query_params["metric"] == "log_likelihood"
     sent = open_study(mlflow_server.uri, whole_study.name, metric="log_likelihood")
-    assert set(table(sent, "verdict")["verdict"]) == {"secondary"}
+    assert set(contrasts_of(sent)["verdict"]) == {"secondary"}
 
 
 def test_curves_are_of_the_arms_that_are_compared_with_one_another(
@@ -123,10 +134,11 @@ def test_curves_are_of_the_arms_that_are_compared_with_one_another(
     app = open_study(mlflow_server.uri, whole_study.name, page="curves")
     app.selectbox(key="stratum").select("residual_scale=1 · depth=40").run()
     said(app)
-    legend = [trace["name"] for trace in curves_of(app) if trace.get("showlegend", True) and trace.get("name")]
-    assert "residual_scale=0.1 · depth=40 (n = 5)" in legend
-    assert "residual_scale=1 · depth=40 (n = 2)" in legend  # three of its five diverged
-    assert not [name for name in legend if "depth=16" in name]
+    (picture,) = pictures(app)
+    assert "residual_scale=0.1 · depth=40 (n = 5)" in picture
+    assert "residual_scale=1 · depth=40 (n = 2)" in picture  # three of its five diverged
+    assert "depth=16" not in picture
+    assert app.query_params["stratum"] == "residual_scale=1 · depth=40"
 
 
 def test_partial_results_of_a_running_study(
@@ -139,14 +151,15 @@ def test_partial_results_of_a_running_study(
 
     with filler.driver(study, fate):
         trials = table(open_study(mlflow_server.uri, study.name, page="trials"), "steps")
-        assert num_figures(open_study(mlflow_server.uri, study.name, page="curves")) == 1
+        assert len(pictures(open_study(mlflow_server.uri, study.name, page="curves"))) == 1
         app = open_study(mlflow_server.uri, study.name)
         text = said(app)
     assert "2 of 6 trials have ended (2 finished) · 2 running" in text
-    assert "no interval" in table(app, "verdict")["delta"][0]
+    assert "no interval" in contrasts_of(app)["delta"][0]
+    assert "After 2 of 6 trials: " in text
     assert "2 of 6 trials have ended: numbers and verdicts may still change" in text
     assert list(trials["outcome"]).count("● running") == 2
-    assert num_figures(app) == 1
+    assert len(pictures(app)) == 1
 
 
 def test_a_study_that_has_only_just_started(
@@ -157,7 +170,7 @@ def test_a_study_that_has_only_just_started(
         text = said(open_study(mlflow_server.uri, study.name))
         curves = said(open_study(mlflow_server.uri, study.name, page="curves"))
         trials = said(open_study(mlflow_server.uri, study.name, page="trials"))
-    assert "No pair of trials has ended yet" in text
+    assert "No trial has ended yet" in text
     assert "No trial has reached the end of its first epoch" in curves
     assert "No trial has started yet" in trials
     assert "unresolved" not in text
@@ -169,8 +182,8 @@ def test_pairs_that_ended_and_none_of_which_trained_are_not_called_not_ended(
     study = make_study("page_dead", **SMALL)
     filler.finished(study, lambda arm, replicate: "diverged")
     text = said(open_study(mlflow_server.uri, study.name))
-    assert "In no pair did both the arm and its baseline train" in text
-    assert "No pair of trials has ended" not in text
+    assert "in no pair did both train" in text
+    assert "ended yet" not in text
 
 
 def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
@@ -189,9 +202,9 @@ def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
     app = open_study(mlflow_server.uri, study.name)
     said(app)
     failed = table(app, "reason")
-    assert list(failed["outcome"]) == ["! failed (no result)"]
+    assert list(failed["outcome"]) == [":red-badge[! failed]"]
     assert "oom: the worker was killed" in failed["reason"][0]
-    assert failed["MLflow"][0].startswith(mlflow_server.uri)
+    assert failed["MLflow"][0].startswith(f"[run]({mlflow_server.uri}")
 
 
 def test_trials_of_other_settings_under_the_same_name_are_left_out(
@@ -235,7 +248,7 @@ def test_what_was_read_stays_on_the_page_while_the_ledger_is_away(
     text = said(app.run())
     assert f"No MLflow server answers at {wire.uri}" in text
     assert "What you see was read at" in text
-    assert len(table(app, "verdict")) == 6
+    assert len(contrasts_of(app)) == 6
     wire.mend()
     assert "No MLflow server answers" not in said(app.run())
 
@@ -263,11 +276,11 @@ def test_a_quick_look_has_a_page_of_its_own_and_the_study_keeps_its_verdicts(
     filler.finished(look, declared=study)
     app = open_study(mlflow_server.uri, study.name)
     assert [title.value for title in app.title] == ["page_settings"]
-    assert table(app, "verdict")["n"][0] == "4"
+    assert contrasts_of(app)["n"][0] == "4"
     app.selectbox[0].select_index(1).run()
     said(app)
     assert [title.value for title in app.title] == ["page_settings · budget=2 epochs"]
-    assert table(app, "verdict")["n"][0] == "2"
+    assert contrasts_of(app)["n"][0] == "2"
     assert app.query_params["settings"] == settings_of(look).digest
     home = said(open_home(mlflow_server.uri))
     assert "8 of 8 trials have ended" in home
@@ -307,6 +320,6 @@ def test_a_verdict_after_a_look_says_so_on_both_pages(
         run.finish("FINISHED", {"finished": 10})
     app = open_study(mlflow_server.uri, study.name)
     assert "After a look at 3: replicates or a seed were added" in said(app)
-    assert table(app, "verdict")["verdict"][0].endswith("(after a look at 3; margin chosen after a look at 3)")
+    assert contrasts_of(app)["verdict"][0].endswith("(after a look at 3; margin chosen after a look at 3)")
     assert "The margin was 9 points when verdicts on 3 pairs could be had" in said(app)
     assert "after a look at 3" in said(open_home(mlflow_server.uri))

@@ -1,4 +1,4 @@
-"""`paribus search`: the best that was found, and what a search would try next."""
+"""`paribus search`: the best that was found, what a search would try next, and which of its fields mattered."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _EXAMPLES = """examples:
                                                                  baseline, where nothing is better than it
   paribus search best rate_search                                of what the ledger has by that name, without its file
   paribus search suggest studies/rate_search.py --number 3       what it would try next, and why
+  paribus search importance studies/rate_search.py               which fields mattered, by PED-ANOVA and fANOVA
 """
 
 
@@ -22,8 +23,8 @@ def register(verbs: Any) -> None:
     """Add the command."""
     parser = verbs.add_parser(
         "search",
-        help="the best that a search found, and what it would try next",
-        description="The best that a search found, and what it would try next.",
+        help="the best that a search found, what it would try next, and which fields mattered",
+        description="The best that a search found, what it would try next, and which of its fields mattered.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -38,6 +39,8 @@ def register(verbs: Any) -> None:
     suggest = _add(inner, "suggest", "print what the search would try next and why; trains nothing")
     suggest.add_argument("--number", type=int, default=1, metavar="N", help="how many settings (1)")
     suggest.set_defaults(run=_suggest)
+    matter = _add(inner, "importance", "print how much each field of the search mattered, with intervals")
+    matter.set_defaults(run=_importance)
 
 
 def _add(inner: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -93,6 +96,21 @@ def _suggest(args: argparse.Namespace) -> int:
     if not found:
         say("nothing: every setting was tried, or the budget is spent")
     return 0
+
+
+def _importance(args: argparse.Namespace) -> int:
+    from paribus.commands.search_verbs import previewed
+    from paribus.engine.options import Options
+    from paribus.report.search_importance import EXPLORATORY, importance_data, importance_lines, search_importance
+    from paribus.report.search_report import search_report
+
+    report = search_report(previewed(_search(args.file), Options(ledger=args.ledger), start=True))
+    found = [search_importance(report, "PED-ANOVA"), search_importance(report, "fANOVA")]
+    if args.json:
+        say(json.dumps([importance_data(each) for each in found], indent=2))
+    else:
+        say("\n".join([*(line for each in found for line in importance_lines(report, each)), EXPLORATORY]))
+    return 0 if any(each.fields for each in found) else 1
 
 
 def _search(file: str) -> Any:

@@ -69,8 +69,8 @@ def nodes(studies: Iterable[tuple[StudyRecord, Sequence[TrialRow]]], since_ms: f
             if row.record is None:
                 continue
             if row.state == "running":
-                found = _at_work(study, row, row.record)
-                at_work.setdefault(found.node, []).append(found)
+                working = _at_work(study, row, row.record)
+                at_work.setdefault(working.node, []).append(working)
             for attempt in row.record.attempts.values():
                 if attempt.outcome and attempt.ended_ms >= since_ms:
                     ended.setdefault(attempt.host or UNNAMED, Counter())[attempt.outcome] += 1

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paribus.engine.looks import as_judged, check_fresh, first_fresh, fresh_note, held_note, history_of, looks_before
 from paribus.engine.variables import Prices, prices
@@ -306,11 +306,9 @@ class LedgerReader:
 
     def written(self, record: StudyRecord) -> Judgement | None:
         """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""
-        if record.status not in ("FINISHED", "FAILED"):
-            return None
-        with suppress(LedgerDamaged, TypeError, KeyError, AttributeError, ValueError, OverflowError):
-            document = self._ledger.json(record.run_id, VERDICTS_FILE)
-            if document.get("rule") != RULE:
+        document = self.verdicts(record)
+        with suppress(TypeError, KeyError, AttributeError, ValueError, OverflowError):
+            if document is None:
                 return None
             counts = {str(word): int(count) for word, count in document["counts"].items()}
             return Judgement(
@@ -319,6 +317,16 @@ class LedgerReader:
                 claim=str((document.get("claim") or {}).get("outcome", "")),
                 looks=str((document.get("looks") or {}).get("phrase", "")),
             )
+        return None
+
+    def verdicts(self, record: StudyRecord) -> Mapping[str, Any] | None:
+        """`StudyReport.as_dict` as the driver wrote it down at its end; None where it wrote none by today's rule."""
+        if record.status not in ("FINISHED", "FAILED"):
+            return None
+        with suppress(LedgerDamaged):
+            document = self._ledger.json(record.run_id, VERDICTS_FILE)
+            if isinstance(document, dict) and document.get("rule") == RULE:
+                return document
         return None
 
     def curves(self, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
@@ -354,6 +362,10 @@ class LedgerReader:
                 if error.status != 404:
                     raise
         return "", ""
+
+    def keys(self, run_id: str) -> Sequence[str]:
+        """The keys of a trial's evaluation examples, in their order; () where they were not kept."""
+        return self._ledger.examples(run_id, with_keys=True).keys
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""

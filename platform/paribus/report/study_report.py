@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from paribus.report.costs import Before
     from paribus.report.curves import Curve
     from paribus.study.plan import Place
-    from paribus.study.study import Study
+    from paribus.study.study import Study as Study
     from paribus.tracking.studies.record import StudyRecord as StudyRecord
     from paribus.tracking.trials.record import TrialRecord as TrialRecord
 

@@ -1,0 +1,231 @@
+#!/usr/bin/env python
+"""How soon the dashboard shows a large ledger, in headless Chromium, beside optuna-dashboard on as many trials.
+
+    tests/benchmarks/dashboards/load.py [--trials 1000] [--epochs 100] [--optuna VENV] [--rounds 5] [--keep FOLDER]
+
+A real MLflow server with the study, a real `streamlit run`; VENV is an environment with optuna-dashboard, which gets an
+SQLite study of as many trials and intermediate values in the same run. Each round opens each page in a browser with an
+empty cache and then again with what the first visit left ("again"); the dashboard's own caches are warm from the first
+round on, so that it is left out. Milliseconds from the navigation to the first paint that the browser reports, and to
+the moment when what the page is for is there: a card's result, the picture of effects; a click is from a choice to the
+end of what it draws. Bytes are those that the browser got, over sockets too. Medians; `--keep` keeps the ledger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from filled import fill
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from paribus.tracking.mlflow.server import start_server
+from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
+
+ROOT = Path(__file__).resolve().parents[3]
+WAIT_MS = 60_000
+STUDY_OF_OPTUNA = """
+import datetime, sys, optuna
+from optuna.trial import create_trial
+storage, trials, values = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+study = optuna.create_study(storage=storage, study_name="load", direction="maximize", load_if_exists=True)
+space = {"width": optuna.distributions.FloatDistribution(1, 4), "depth": optuna.distributions.IntDistribution(10, 28)}
+if not study.trials:
+    curve = {e: 95 - 80 / (1 + e) for e in range(values)}
+    study.add_trials([create_trial(params={"width": 1 + 3 * (i % 50) / 50, "depth": 10 + i % 19}, distributions=space,
+        value=95 + i % 7 / 7, intermediate_values=curve) for i in range(trials)])
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A page: its name, address, what tells that it shows what it is for, and a choice with what tells it is drawn."""
+
+    name: str
+    url: str
+    plot: str
+    click: Callable[[Page], None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """Milliseconds, and megabytes that were sent."""
+
+    paint: float
+    plot: float
+    click: float | None
+    mb: float
+
+
+def visit(context: BrowserContext, shown: Shown) -> Visit:
+    """Open the page and look at it."""
+    page = context.new_page()
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    sent = {"bytes": 0}
+
+    def count(event: dict[str, object]) -> None:
+        sent["bytes"] += int(float(str(event.get("encodedDataLength", 0))))
+
+    def frame(event: dict[str, dict[str, str]]) -> None:
+        sent["bytes"] += len(event["response"]["payloadData"]) * (3 if event["response"].get("opcode") == 2 else 4) // 4
+
+    network.on("Network.loadingFinished", count)
+    network.on("Network.webSocketFrameReceived", frame)
+    start = time.perf_counter()
+    page.goto(shown.url, wait_until="commit")
+    page.locator(shown.plot).first.wait_for(state="visible", timeout=WAIT_MS)
+    plot = 1000 * (time.perf_counter() - start)
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
+    with suppress(Exception):
+        page.wait_for_load_state("networkidle", timeout=5_000)
+    click = None
+    if shown.click is not None:
+        page.wait_for_timeout(500)
+        start = time.perf_counter()
+        shown.click(page)
+        click = 1000 * (time.perf_counter() - start)
+    page.close()
+    return Visit(paint=float(paint), plot=plot, click=click, mb=sent["bytes"] / 1e6)
+
+
+def search_home(page: Page) -> None:
+    """Narrow Home to what runs: no card is left."""
+    page.get_by_role("radio", name="running").or_(page.get_by_role("button", name="running")).first.click()
+    page.get_by_text("No study or search is like that").wait_for(timeout=WAIT_MS)
+
+
+def other_metric(page: Page) -> None:
+    """The effects on another metric."""
+    page.get_by_text("log-likelihood (secondary)").click()
+    page.get_by_label("Effects on log-likelihood with intervals, one row an arm").wait_for(timeout=WAIT_MS)
+
+
+@contextmanager
+def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iterator[None]:
+    """A server in a process of its own, as soon as it answers."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            with suppress(OSError):
+                urllib.request.urlopen(url, timeout=5).close()
+                break
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise SystemExit(f"{command[0]} did not come up:\n{log.read_text()}")
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def rounds_of(browser: Browser, pages: list[Shown], rounds: int) -> dict[str, tuple[list[Visit], list[Visit]]]:
+    """By page, the visits with an empty cache and those that follow; the pages take turns."""
+    found: dict[str, tuple[list[Visit], list[Visit]]] = {shown.name: ([], []) for shown in pages}
+    for number in range(rounds + 1):
+        for shown in pages:
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            first, again = visit(context, shown), visit(context, shown)
+            context.close()
+            if number:
+                found[shown.name][0].append(first)
+                found[shown.name][1].append(again)
+    return found
+
+
+def report(found: dict[str, tuple[list[Visit], list[Visit]]]) -> None:
+    """A line a page."""
+    print("| page | first paint | first plot | click | MB sent | again: first plot | MB |")
+    print("|---|---|---|---|---|---|---|")
+    for name, (first, again) in found.items():
+        clicks = [each.click for each in first if each.click is not None]
+        click = f"{median(clicks):.0f} ms" if clicks else "-"
+        paint, plot, mb = (median(getattr(each, what) for each in first) for what in ("paint", "plot", "mb"))
+        later, mb_later = (median(getattr(each, what) for each in again) for what in ("plot", "mb"))
+        print(f"| {name} | {paint:.0f} ms | {plot:.0f} ms | {click} | {mb:.2f} | {later:.0f} ms | {mb_later:.2f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--optuna", type=Path)
+    parser.add_argument("--keep", type=Path)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        measure(args, args.keep or Path(made))
+
+
+def measure(args: argparse.Namespace, folder: Path) -> None:
+    """Fill, serve, visit and report."""
+    filled = folder / "filled.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    server = start_server(folder)
+    try:
+        if not filled.exists():
+            start = time.perf_counter()
+            fill(server.uri, folder, args.trials, args.epochs)
+            filled.write_text(json.dumps({"seconds": time.perf_counter() - start}))
+        ours = f"http://127.0.0.1:{free_port()}"
+        command = [sys.executable, "-m", "streamlit", "run", "dashboards/home.py", "--server.headless", "true"]
+        command += ["--server.address", "127.0.0.1", "--server.port", ours.rpartition(":")[2]]
+        env = {**os.environ, "MLFLOW_TRACKING_URI": server.uri, "NO_PROXY": "127.0.0.1"}
+        pages = [
+            Shown(name="Home", url=ours, plot='[class*="st-key-card-"] >> text=contrast', click=search_home),
+            Shown(name="Study", url=f"{ours}/study?study=load", plot="figure#effects svg circle", click=other_metric),
+            Shown(name="Curves", url=f"{ours}/curves?study=load", plot="figure#curves svg polyline"),
+            Shown(name="Trials", url=f"{ours}/trials?study=load", plot='[data-testid="stDataFrame"] canvas'),
+        ]
+        with (
+            served(command, f"{ours}/_stcore/health", env, folder / "streamlit.log"),
+            optuna(args, folder, pages),
+            sync_playwright() as playwright,
+        ):
+            browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
+            report(rounds_of(browser, pages, args.rounds))
+            browser.close()
+    finally:
+        server.stop()
+
+
+@contextmanager
+def optuna(args: argparse.Namespace, folder: Path, pages: list[Shown]) -> Iterator[None]:
+    """optuna-dashboard on as many trials beside ours, and its pages among those to visit; nothing without it."""
+    if args.optuna is None:
+        yield
+        return
+    storage = f"sqlite:///{folder / 'optuna.db'}"
+    python = str(args.optuna / "bin" / "python")
+    subprocess.run([python, "-c", STUDY_OF_OPTUNA, storage, str(args.trials), str(args.epochs)], check=True)
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [str(args.optuna / "bin" / "optuna-dashboard"), storage, "--port", url.rpartition(":")[2]]
+    pages.append(Shown(name="optuna-dashboard, studies", url=f"{url}/dashboard", plot="text=load"))
+    pages.append(
+        Shown(name="optuna-dashboard, study", url=f"{url}/dashboard/studies/1", plot=".js-plotly-plot .scatterlayer")
+    )
+    with served(command, url, dict(os.environ), folder / "optuna.log"):
+        yield
+
+
+if __name__ == "__main__":
+    main()
