@@ -14,8 +14,8 @@ from paribus.analysis.looks import Looks
 from paribus.engine.variables import Prices
 from paribus.metrics.examples import Examples
 from paribus.report.costs import cost_of
-from paribus.report.curves import Curve
 from paribus.report.study_report import Basis, StudyReport, TrialRow, arm_rows
+from paribus.report.views.curves import Curve
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
 from paribus.tracking.trials.record import Attempt, TrialRecord

@@ -17,16 +17,16 @@ from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe, RecipeError
-from paribus.report.chance import judged_when_read
 from paribus.report.costs import StudyCost, cost_of
-from paribus.report.curves import Curve, curve_of
+from paribus.report.doubts.chance import judged_when_read
+from paribus.report.doubts.mixtures import mixtures
+from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.headline import counts_headline, headline
-from paribus.report.mixtures import mixtures
-from paribus.report.pairing_check import stream_notes
-from paribus.report.search_reading import before, best_written, read_search_report
-from paribus.report.search_report import SearchReport
+from paribus.report.searches.search_reading import before, best_written, read_search_report
+from paribus.report.searches.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
+from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy, read_places, read_study

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from paribus.analysis.study_analysis import StudyAnalysis as StudyAnalysis
     from paribus.metrics.examples import Examples as Examples
     from paribus.report.costs import Before
-    from paribus.report.curves import Curve
+    from paribus.report.views.curves import Curve
     from paribus.study.plan import Place
     from paribus.study.study import Study as Study
     from paribus.study.words import TrialResult

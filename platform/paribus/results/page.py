@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paribus.report.drawing.forest import forest
+from paribus.report.drawing.figures.forest import forest
 from paribus.report.drawing.html_parts import listed, shown, table
 from paribus.report.files import write_whole
 from paribus.report.headline import lead

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
-from paribus.report.drawing.curve_lines import curve_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
-from paribus.report.drawing.forest import forest
+from paribus.report.drawing.figures.curve_lines import curve_lines
+from paribus.report.drawing.figures.forest import forest
 from paribus.report.drawing.html_parts import listed, shown, table
 from paribus.report.drawing.tables import arm_display_rows, display_rows, summary
 from paribus.report.files import write_whole

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from paribus.engine.variables import Prices
 from paribus.host.secrets import without_secrets
 from paribus.report.costs import Before, cost_of, seconds_of
-from paribus.report.curves import Curve
 from paribus.report.page.packed_examples import pack, unpack
 from paribus.report.page.trial_lines import as_line, as_row
 from paribus.report.study_report import Basis, StudyReport, arm_rows
+from paribus.report.views.curves import Curve
 from paribus.study.document import read_study, write_study
 from paribus.study.settings import Settings
 from paribus.study.words import Arm

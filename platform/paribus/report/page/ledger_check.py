@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.host.home import home
 from paribus.host.secrets import without_secrets
-from paribus.report.chance import judged_when_read
+from paribus.report.doubts.chance import judged_when_read
 from paribus.report.page.packed_examples import unpack
 from paribus.report.page.trial_lines import as_line
 from paribus.report.page.verification import ALTERED, Verification
