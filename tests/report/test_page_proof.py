@@ -22,7 +22,7 @@ from paribus.report.page.packed_examples import pack, unpack
 from paribus.report.page.sheet import PageError, document_in, seal_in, seal_of, sealed
 from paribus.report.page.verification import ALTERED, PROVEN, verify_page
 from paribus.report.study_report import StudyReport
-from paribus.study import Claim, Study
+from paribus.study import Adaptive, Claim, Study
 from paribus.study.plan import Trial
 
 KINDS = {KIND: study_sheet}
@@ -67,6 +67,27 @@ def test_a_page_is_what_its_own_trials_make_and_shows_the_verdicts_of_the_report
     assert made_again.cost.rows == report.cost.rows
     assert made_again.judged.contrasts[0].crossed == report.judged.contrasts[0].crossed is not None
     assert "judged again from its own runs" in found.facts[1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"replicates": Adaptive((3, 6))},
+        {"noise_floor": True, "baseline": {"model.width": 1.0}},
+        {"metric": "log_likelihood", "margin": 0.01},
+        {"factors": {}, "ablate": {"Nesterov's step": {"optimizer.nesterov": False}}},
+        {"factors": {"model.width": (1.0, 2.0), "optimizer.nesterov": (True, False)}},
+    ],
+    ids=str,
+)
+def test_a_page_of_each_kind_of_study_gives_the_verdicts_of_its_report(fields: dict[str, Any]) -> None:
+    asked = Study(**{"name": "kind", "factors": {"model.width": (1.0, 2.0)}, "replicates": 4, **fields})
+    told = report_of_trials(asked, lambda trial: 90.0 + 0.25 * (int(trial.id[:8], 16) % 7))
+    found, document = verify_page(made_page(KIND, document_of(told), study_sheet), KINDS)
+    assert (found.code, found.faults) == (PROVEN, ())
+    shows, is_told = document["verdicts"], json.loads(json.dumps(told.as_dict()))
+    assert shows["verdicts"][0] == is_told["verdicts"][0], "on the primary metric, to the last digit"
+    assert {**shows, "verdicts": []} == {**is_told, "verdicts": []}
 
 
 def in_data(pattern: str, new: str) -> Callable[[str], str]:

@@ -17,8 +17,6 @@ FORMAT: Final = 1
 _BLANK: Final = "0" * 64
 _SEAL = re.compile(r'(?<=<code id="seal">)[0-9a-f]{64}(?=</code>)')
 _DATA = re.compile(r'<script type="application/json" id="paribus-data">(.*?)</script>', re.DOTALL)
-# Whose code makes what a page shows: the rooms that judge, put in words and draw.
-_MAKERS = ("analysis", "metrics", "report", "results", "study")
 
 
 class PageError(ValueError):
@@ -83,12 +81,14 @@ def document_in(page: str) -> dict[str, Any]:
 
 @cache
 def maker() -> str:
-    """A digest of the code that judges and draws, 8 digits: pages of equal ones are made alike to the byte."""
-    rooms = Path(__file__).parents[2]
-    files = sorted(path for room in _MAKERS for path in (rooms / room).rglob("*.py"))
+    """A digest of all our code, 8 digits: pages of equal ones are made alike to the byte.
+
+    A field that joins a recipe stands on a page too, so that no room can be left out.
+    """
+    package = Path(__file__).parents[2]
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.relative_to(rooms).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:8]
 
 
