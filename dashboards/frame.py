@@ -13,13 +13,21 @@ from paribus_dashboards.address import address_of
 
 # A page is a file and a line here: the name of its file in `pages/`, which is its address too (`/study`), and title.
 HOME: Final = "overview"
-_GENERAL: Final[Mapping[str, str]] = {HOME: "Studies", "cluster": "Cluster"}
+_GENERAL: Final[Mapping[str, str]] = {
+    HOME: "Studies",
+    "compare": "Compare",
+    "claims": "Claims",
+    "costs": "Costs",
+    "cluster": "Cluster",
+}
 # Of one study, `/NAME?study=...`: they stand in the row that leads from each to all others, in this order.
 STUDY_PAGES: Final[Mapping[str, str]] = {
     "study": "Study",
     "effects": "Effects",
     "curves": "Curves",
     "stability": "Stability",
+    "tradeoffs": "Trade-offs",
+    "examples": "Examples",
     "cost": "Cost",
     "trials": "Trials",
 }

@@ -7,19 +7,32 @@ read, and what follows from it, is `paribus.report`'s.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from paribus.report.reading import MAX_PER_EXAMPLE, Judgement, LedgerReader, Trials, usual_address
-from paribus.report.search_reading import confirmation_of, confirmed_by, searches_before
+from paribus.report.reading import (
+    MAX_PER_EXAMPLE,
+    Judgement,
+    LedgerError,
+    LedgerReader,
+    LedgerUnreachable,
+    Trials,
+    usual_address,
+)
+from paribus.report.searches.search_importance import Importance, Method, search_importance
+from paribus.report.searches.search_reading import confirmation_of, confirmed_by, is_search, searches_before
+from paribus.report.views.across import Concluded
+from paribus_dashboards.address import address_of
 
 if TYPE_CHECKING:
-    from paribus.report.curves import Curve
-    from paribus.report.search_report import SearchReport
+    from paribus.report.searches.search_report import SearchReport
     from paribus.report.study_report import Examples, StudyRecord, StudyReport, TrialRecord, TrialRow
+    from paribus.report.views.curves import Curve
 
 LIVE_S = 3.0
 IDLE_S = 600.0
@@ -98,6 +111,17 @@ def _examples(uri: str, run_id: str) -> Examples | None:
     return reader(uri).examples(run_id)
 
 
+def examples_of(uri: str, run_id: str) -> Examples | None:
+    """What a trial's evaluation examples came to."""
+    return _examples(uri, run_id)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def keys_of(uri: str, run_id: str) -> Sequence[str]:
+    """The keys of a trial's evaluation examples; () where they were not kept."""
+    return reader(uri).keys(run_id)
+
+
 def search_report(uri: str, record: StudyRecord) -> SearchReport:
     """A search, without its confirmation."""
     return _search_report(uri, version(record), record)
@@ -113,6 +137,16 @@ def confirmed(uri: str, record: StudyRecord) -> tuple[SearchReport, StudyRecord 
     report = search_report(uri, record)
     study = confirmation_of(report, studies(uri))
     return (replace(report, confirmation=study_view(uri, study).report), study) if study else (report, None)
+
+
+def importance_of(record: StudyRecord, report: SearchReport, method: Method) -> Importance:
+    """Which fields of the search mattered, worked out once for every number of settings that ended."""
+    return _importance(record.run_id, report.preview.walk.num_ended, method, report)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _importance(run_id: str, num_ended: int, method: Method, _report: SearchReport) -> Importance:
+    return search_importance(_report, method)
 
 
 def search_of(uri: str, study: StudyRecord) -> StudyRecord | None:
@@ -131,6 +165,33 @@ def judgement(uri: str, record: StudyRecord) -> Judgement:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _written(uri: str, version: Version, _record: StudyRecord) -> Judgement | None:
     return reader(uri).written(_record)
+
+
+def concluded(uri: str) -> list[Concluded]:
+    """Every study with what it came to: as its driver wrote it down, else judged now."""
+    found = []
+    for record in studies(uri):
+        if is_search(record):
+            continue
+        try:
+            document, why = _document(uri, version(record), record)
+        except LedgerUnreachable:
+            raise
+        except LedgerError as error:
+            document, why = None, str(error)
+        address = f"/study?{urlencode(address_of(record))}"
+        found.append(Concluded(title=record.title, address=address, claim=record.claim, document=document, why=why))
+    return found
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _document(uri: str, version: Version, _record: StudyRecord) -> tuple[Mapping[str, Any] | None, str]:
+    if (written := reader(uri).verdicts(_record)) is not None:
+        return written, ""
+    report = study_view(uri, _record).report
+    if report.analysis is None:
+        return None, report.trouble
+    return (report.as_dict(), "") if report.analysis.outcomes else (None, "no trial has ended yet")
 
 
 def curves_of(uri: str, view: StudyView, metric: str, rows: list[TrialRow]) -> list[Curve]:

@@ -88,8 +88,9 @@ def _cell(value: object, column: str, badges: Sequence[str], links: Mapping[str,
         return f"[{links[column]}]({text})" if text else ""
     if column in badges and text:
         return badge(text)
-    # A hyphen alone would begin a list.
-    return "–" if text == "-" else plain(text)
+    shown = plain(text)
+    # What would begin a list, a heading or a quotation.
+    return "–" if shown == "-" else f"\\{shown}" if shown.startswith(("-", "+ ", "#", ">")) else shown
 
 
 def _text(value: object) -> str:

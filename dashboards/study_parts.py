@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from paribus.report.drawing.arm_tables import arm_verdict_rows
-from paribus.report.drawing.arranged import ORDERS, arranged, groupings
 from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
-from paribus.report.drawing.forest import forest
-from paribus.report.drawing.tables import as_csv, contrast_lines, display_rows, show_p
+from paribus.report.drawing.figures.arranged import ORDERS, arranged, groupings
+from paribus.report.drawing.figures.forest import forest
+from paribus.report.drawing.tables import as_csv, contrast_lines, display_rows
 from paribus.report.fixed import fixed_in
 from paribus.report.headline import headline
 from paribus_dashboards.address import choose, choose_some, typed
@@ -204,40 +204,6 @@ _HELP_ARMS = {
     "seconds a trial": "of a worker, the mean of the trials that were trained to the end",
     "GPU-hours": "of all trials of the arm that tell their time",
 }
-
-
-def show_stability(analysis: StudyAnalysis) -> None:
-    """How often arms failed to train, against their baselines."""
-    st.header("Stability")
-    ended = analysis.num_own_ends
-    if not ended:
-        st.info("No trial came to an end of its own yet.")
-        return
-    failing = [arm for arm in analysis.arms if arm.failed_replicates]
-    if not failing:
-        st.markdown(f"None of the {ended} trials that came to an end of their own diverged, died or is at chance.")
-        return
-    for arm in failing:
-        which = ", ".join(f"r{replicate} {outcome}" for replicate, outcome in arm.failed_replicates.items())
-        st.markdown(f"- **{plain(arm.arm.name)}**{' (baseline)' if arm.is_baseline else ''}: {which}")
-    rows = [_stability_row(contrast) for contrast in analysis.contrasts if contrast.stability.any_failed]
-    if rows:
-        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")
-
-
-def _stability_row(contrast: Contrast) -> dict[str, str]:
-    found = contrast.stability
-    low_high = ""
-    if found.interval:
-        low_high = f" [{100 * found.interval.low:+.0f}, {100 * found.interval.high:+.0f}]"
-    return {
-        "arm": contrast.arm.name,
-        "baseline": contrast.baseline.name,
-        "arm failed to train": f"{found.arm_failed} of {found.n}",
-        "baseline failed to train": f"{found.baseline_failed} of {found.n}",
-        "difference (percentage points)": f"{100 * found.difference:+.0f}{low_high}",
-        "p, Boschloo's exact test (Holm)": show_p(found.p_holm),
-    }
 
 
 def show_caveats(view: StudyView) -> None:

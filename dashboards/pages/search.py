@@ -6,12 +6,13 @@ import streamlit as st
 
 from paribus.report.progress import search_progress
 from paribus.report.reading import LedgerError, StudyRecord
-from paribus.report.search_reading import SearchReport, is_search, is_tuning
+from paribus.report.searches.search_reading import SearchReport, is_search, is_tuning
 from paribus_dashboards import search_parts as show
 from paribus_dashboards.frame import HOME, file_of
 from paribus_dashboards.kept_page import WATCH_S, read_or_kept, show_title
 from paribus_dashboards.ledger_view import LIVE_S, confirmed, stamp, studies, tracking_uri
 from paribus_dashboards.parts import at_settings, badge, link, plain, say_down, show_progress
+from paribus_dashboards.search_figures import show_front, show_importance, show_timeline
 
 
 def main() -> None:
@@ -28,8 +29,13 @@ def main() -> None:
     show.show_best(report, study)
     show.show_figures(report)
     show.show_rungs(report)
+    show_front(report)
+    matters = st.container()
+    show_timeline(record, report)
     show.show_settings(report)
     show.show_space(report)
+    with matters:  # it takes seconds the first time, and what is below it waits for nothing
+        show_importance(record, report)
 
 
 def chosen(records: tuple[StudyRecord, ...], name: str, settings: str) -> StudyRecord | None:

@@ -89,8 +89,12 @@ def test_instability_and_fixed_factors_are_told(
     open_study: OpenStudy, said: Said, whole_study: Study, mlflow_server: ServerProcess
 ) -> None:
     app = open_study(mlflow_server.uri, whole_study.name, page="stability")
-    assert "r1 diverged, r3 diverged, r5 diverged" in said(app)
-    (stability,) = (each.value for each in app.get("table"))
+    assert "3 of 40 trials failed to train, in 1 of 8 arms" in said(app)
+    arms, stability = (each.value for each in app.get("table"))
+    assert list(arms["which failed"]) == ["r1 diverged, r3 diverged, r5 diverged"]
+    assert "In 3 contrasts no run failed on either side" in said(app)
+    (survival,) = app.get("plotly_chart")
+    assert "7 more arms: nothing failed" in survival.proto.spec
     assert set(stability["baseline failed to train"]) == {"3 of 5"}
     assert set(stability["arm failed to train"]) == {"0 of 5"}
     fixed = said(open_study(mlflow_server.uri, whole_study.name)).partition("- **model**")[2]

@@ -10,10 +10,11 @@ from populations import population, recorded, search, steps
 
 from paribus.engine.options import Options
 from paribus.engine.searches.search_preview import SearchPreview, make_search_preview
-from paribus.report.drawing.search_figures import history_figure, rungs_figure
+from paribus.report.drawing.figures.search_figures import history_figure, rungs_figure
 from paribus.report.drawing.search_tables import rung_rows, setting_rows, settings_csv, tried_text
-from paribus.report.search_report import search_markdown, search_report
-from paribus.report.search_texts import chosen_line, found_text, search_plan_text
+from paribus.report.searches.search_importance import search_importance
+from paribus.report.searches.search_report import search_markdown, search_report
+from paribus.report.searches.search_texts import chosen_line, found_text, search_plan_text
 from paribus.shards.catalog import data_digest
 
 
@@ -46,6 +47,7 @@ def test_the_best_are_shown_with_all_that_they_went_through_and_as_exploratory(t
     assert f"the best: #{best.number} " in chosen_line(report)
     assert "not confirmed, and no recipe has it" in chosen_line(report)
     assert report.confirmed() == []
+    assert "members of a population" in search_importance(report, "PED-ANOVA").refused
 
 
 def test_data_tables_and_exports_say_from_whom_each_trial_went_on(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paribus.engine.looks import as_judged, check_fresh, first_fresh, fresh_note, held_note, history_of, looks_before
 from paribus.engine.variables import Prices, prices
@@ -17,16 +17,16 @@ from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe, RecipeError
-from paribus.report.chance import judged_when_read
 from paribus.report.costs import StudyCost, cost_of
-from paribus.report.curves import Curve, curve_of
+from paribus.report.doubts.chance import judged_when_read
+from paribus.report.doubts.mixtures import mixtures
+from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.headline import counts_headline, headline
-from paribus.report.mixtures import mixtures
-from paribus.report.pairing_check import stream_notes
-from paribus.report.search_reading import before, best_written, read_search_report
-from paribus.report.search_report import SearchReport
-from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
+from paribus.report.searches.search_reading import before, best_written, read_search_report
+from paribus.report.searches.search_report import SearchReport
+from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
+from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy, read_places, read_study
@@ -92,6 +92,14 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
     replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
     looks = looks_before(known, study, fresh=fresh)
     analysis = analyse(study, results, looks=looks, broken=broken, replicates=replicates)
+    basis = Basis(
+        examples={result.trial_id: result.examples for result in results if result.examples is not None},
+        num_eval=analysis.num_eval,
+        looks=looks,
+        broken=tuple(broken),
+        replicates=tuple(replicates),
+        before=tuple(earlier),
+    )
     return StudyReport(
         name=study.name,
         url=parent.url if parent else without_secrets(uri),
@@ -104,6 +112,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         settings=settings,
         num_foreign=len(everything) - len(records),
         cost=cost_of(study, analysis, rows, prices(), earlier),
+        basis=basis,
     )
 
 
@@ -297,11 +306,9 @@ class LedgerReader:
 
     def written(self, record: StudyRecord) -> Judgement | None:
         """The judgement as the driver wrote it down at its end; None where it wrote none by today's rule."""
-        if record.status not in ("FINISHED", "FAILED"):
-            return None
-        with suppress(LedgerDamaged, TypeError, KeyError, AttributeError, ValueError, OverflowError):
-            document = self._ledger.json(record.run_id, VERDICTS_FILE)
-            if document.get("rule") != RULE:
+        document = self.verdicts(record)
+        with suppress(TypeError, KeyError, AttributeError, ValueError, OverflowError):
+            if document is None:
                 return None
             counts = {str(word): int(count) for word, count in document["counts"].items()}
             return Judgement(
@@ -310,6 +317,16 @@ class LedgerReader:
                 claim=str((document.get("claim") or {}).get("outcome", "")),
                 looks=str((document.get("looks") or {}).get("phrase", "")),
             )
+        return None
+
+    def verdicts(self, record: StudyRecord) -> Mapping[str, Any] | None:
+        """`StudyReport.as_dict` as the driver wrote it down at its end; None where it wrote none by today's rule."""
+        if record.status not in ("FINISHED", "FAILED"):
+            return None
+        with suppress(LedgerDamaged):
+            document = self._ledger.json(record.run_id, VERDICTS_FILE)
+            if isinstance(document, dict) and document.get("rule") == RULE:
+                return document
         return None
 
     def curves(self, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
@@ -345,6 +362,10 @@ class LedgerReader:
                 if error.status != 404:
                     raise
         return "", ""
+
+    def keys(self, run_id: str) -> Sequence[str]:
+        """The keys of a trial's evaluation examples, in their order; () where they were not kept."""
+        return self._ledger.examples(run_id, with_keys=True).keys
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""

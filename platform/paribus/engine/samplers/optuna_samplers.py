@@ -13,19 +13,17 @@ from importlib import import_module
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from paribus.analysis.exploratory.optuna_domains import as_optuna, distribution_of
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
 from paribus.study.designs.arms import StudyError
-from paribus.study.searches.domains import Choice, Domain, Float, label
+from paribus.study.searches.domains import Choice, Domain, Float
 from paribus.study.searches.space import Space
 from paribus.study.words import Level
-
-# It would say of every proposal that a study was made for it.
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 # Of Optuna 5.0, so that another release with other defaults is not another search. What it calls deprecated is left
 # out: it is fixed there.
@@ -81,7 +79,7 @@ class OptunaSampler:
         self.name, self.space, self.num_objectives, self.seed = name, space, num_objectives, seed
         self.arguments = {**ARGUMENTS[name], **arguments}
         self._make = _MADE.get(name) or _auto()
-        self._distributions = {path: _distribution(domain) for path, domain in space}
+        self._distributions = {path: distribution_of(domain) for path, domain in space}
         if num_objectives > 1 and name == "cmaes":
             raise StudyError("the sampler 'cmaes' follows one objective: take 'tpe', 'gp' or 'nsga2' for several")
         if name == "cmaes":  # Optuna looks for it when the first trials have ended
@@ -135,7 +133,7 @@ class OptunaSampler:
         return create_trial(
             state=_STATES.get(told.state, TrialState.COMPLETE),
             values=values,
-            params={path: _written(self.space.domains[path], told.levels[path]) for path in paths},
+            params={path: as_optuna(self.space.domains[path], told.levels[path]) for path in paths},
             distributions={path: self._distributions[path] for path in paths},
             intermediate_values=dict(told.seen),
             # To a genetic one what it did not propose itself is of the first generation.
@@ -160,18 +158,6 @@ def _suggested(trial: optuna.Trial, path: str, domain: Domain, distribution: Bas
         return trial.suggest_float(path, domain.low, domain.high, log=domain.log, step=domain.step)
     assert not isinstance(domain, Choice)
     return trial.suggest_int(path, domain.low, domain.high, log=domain.log, step=domain.step)
-
-
-def _distribution(domain: Domain) -> BaseDistribution:
-    if isinstance(domain, Choice):
-        return CategoricalDistribution([label(option) for option in domain.options])
-    if isinstance(domain, Float):
-        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-    return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-
-
-def _written(domain: Domain, level: Level) -> Any:
-    return label(level) if isinstance(domain, Choice) else level
 
 
 def _auto() -> Callable[..., BaseSampler]:

@@ -6,8 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from paribus.report.costs import gpus_of
-from paribus.report.drawing.tables import show_count
-from paribus.report.numbers import show_number
+from paribus.report.numbers import amount, show_number
 from paribus.study.words import FAILED_TO_TRAIN
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ def arm_verdict_rows(report: StudyReport) -> list[dict[str, str]]:
             "n": str(row.n),
             "trained through": _survived(report, row),
             "no result": str(row.failed or "-"),
-            "parameters": show_count(row.params),
-            "FLOPs an image": show_count(row.flops),
+            "parameters": amount(row.params),
+            "FLOPs an image": amount(row.flops),
             "seconds a trial": "-" if row.seconds is None else show_number(row.seconds),
             "GPU-hours": _gpu_hours(report, row),
         }

@@ -10,7 +10,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval
 from paribus.analysis.study_analysis import StudyAnalysis
 from paribus.report.drawing.markup import as_markdown_cell
-from paribus.report.numbers import show_number
+from paribus.report.numbers import amount, show_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,8 +149,8 @@ def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[
             "n": str(row.n),
             "failed to train": f"{row.failed_to_train} of {row.ended}",
             "no result": str(row.failed) if row.failed else "-",
-            "parameters": show_count(row.params),
-            "FLOPs an image": show_count(row.flops),
+            "parameters": amount(row.params),
+            "FLOPs an image": amount(row.flops),
             "seconds a trial": "-" if row.seconds is None else f"{row.seconds:.3g}",
         }
         for row in arms
@@ -161,16 +161,6 @@ def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[
 
 def _level(value: float | None, digits: int) -> str:
     return "-" if value is None else show_number(value, f".{digits}f")
-
-
-def show_count(number: int | None) -> str:
-    """`175 k`, `36.5 M`, `5.2 G`."""
-    if number is None:
-        return "-"
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return str(number)
 
 
 def frame(analysis: StudyAnalysis, secondary: bool = True) -> "pd.DataFrame":
