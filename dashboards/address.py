@@ -8,7 +8,7 @@ from typing import TypeVar
 import streamlit as st
 
 from paribus.report.reading import StudyRecord
-from paribus.report.search_reading import is_search
+from paribus.report.searches.search_reading import is_search
 
 Widget = TypeVar("Widget")
 

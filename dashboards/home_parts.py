@@ -6,7 +6,10 @@ import time
 
 import streamlit as st
 
-from paribus.report.overview import (
+from paribus.report.progress import show_ago
+from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
+from paribus.report.searches.search_reading import is_search, is_tuning
+from paribus.report.views.overview import (
     DAY_MS,
     ORDERS,
     STANDINGS,
@@ -16,9 +19,6 @@ from paribus.report.overview import (
     stopped_since,
     wanted,
 )
-from paribus.report.progress import show_ago
-from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
-from paribus.report.search_reading import is_search, is_tuning
 from paribus_dashboards.address import address_of, choose, typed
 from paribus_dashboards.ledger_view import trials_of
 from paribus_dashboards.parts import page_of, plain, signed

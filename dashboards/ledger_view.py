@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from paribus.report.across import Concluded
 from paribus.report.reading import (
     MAX_PER_EXAMPLE,
     Judgement,
@@ -25,14 +24,15 @@ from paribus.report.reading import (
     Trials,
     usual_address,
 )
-from paribus.report.search_importance import Importance, Method, search_importance
-from paribus.report.search_reading import confirmation_of, confirmed_by, is_search, searches_before
+from paribus.report.searches.search_importance import Importance, Method, search_importance
+from paribus.report.searches.search_reading import confirmation_of, confirmed_by, is_search, searches_before
+from paribus.report.views.across import Concluded
 from paribus_dashboards.address import address_of
 
 if TYPE_CHECKING:
-    from paribus.report.curves import Curve
-    from paribus.report.search_report import SearchReport
+    from paribus.report.searches.search_report import SearchReport
     from paribus.report.study_report import Examples, StudyRecord, StudyReport, TrialRecord, TrialRow
+    from paribus.report.views.curves import Curve
 
 LIVE_S = 3.0
 IDLE_S = 600.0

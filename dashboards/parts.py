@@ -11,7 +11,7 @@ import streamlit as st
 from paribus.report.drawing.markup import as_safe_markdown
 from paribus.report.progress import Progress
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
-from paribus.report.search_reading import is_search
+from paribus.report.searches.search_reading import is_search
 from paribus.report.texts import first_steps
 from paribus_dashboards.address import address_of
 

@@ -6,10 +6,10 @@ import time
 
 import streamlit as st
 
-from paribus.report.drawing.search_views import front_figure, importance_figure, map_figure, timeline_figure
+from paribus.report.drawing.figures.search_views import front_figure, importance_figure, map_figure, timeline_figure
 from paribus.report.reading import StudyRecord
-from paribus.report.search_importance import EXPLORATORY, Method, importance_rows
-from paribus.report.search_reading import SearchReport
+from paribus.report.searches.search_importance import EXPLORATORY, Method, importance_rows
+from paribus.report.searches.search_reading import SearchReport
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import importance_of
 from paribus_dashboards.parts import plain, sentence, show_figure

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from paribus.report.drawing.search_figures import (
+from paribus.report.drawing.figures.search_figures import (
     history_figure,
     parallel_figure,
     rungs_figure,
@@ -24,9 +24,16 @@ from paribus.report.drawing.search_tables import (
 )
 from paribus.report.progress import Progress, counted, search_progress, together
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
-from paribus.report.search_reading import ArmTuning, SearchReport, arm_tuning, is_search, tuned_study_name, tunings_of
-from paribus.report.search_texts import chosen_line
-from paribus.report.tuning_texts import budgets_text, tuned_lines
+from paribus.report.searches.search_reading import (
+    ArmTuning,
+    SearchReport,
+    arm_tuning,
+    is_search,
+    tuned_study_name,
+    tunings_of,
+)
+from paribus.report.searches.search_texts import chosen_line
+from paribus.report.searches.tuning_texts import budgets_text, tuned_lines
 from paribus_dashboards.ledger_view import StudyView, confirmed, search_of, search_report, studies
 from paribus_dashboards.parts import HEX, link, plain, sentence, show_figure, sign_of, signed
 

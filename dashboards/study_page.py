@@ -10,7 +10,7 @@ import streamlit as st
 
 from paribus.report.progress import progress_of
 from paribus.report.reading import LedgerError, StudyRecord
-from paribus.report.search_reading import is_search
+from paribus.report.searches.search_reading import is_search
 from paribus_dashboards.frame import show_row
 from paribus_dashboards.kept_page import WATCH_S, read_or_kept, show_title
 from paribus_dashboards.ledger_view import LIVE_S, StudyView, stamp, studies, study_view, tracking_uri, trials_of

@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from paribus.report.drawing.arm_tables import arm_verdict_rows
-from paribus.report.drawing.arranged import ORDERS, arranged, groupings
 from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
-from paribus.report.drawing.forest import forest
+from paribus.report.drawing.figures.arranged import ORDERS, arranged, groupings
+from paribus.report.drawing.figures.forest import forest
 from paribus.report.drawing.tables import as_csv, contrast_lines, display_rows
 from paribus.report.fixed import fixed_in
 from paribus.report.headline import headline

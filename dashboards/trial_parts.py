@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from paribus.report.curves import CURVES
-from paribus.report.drawing.curve_lines import curve_lines
+from paribus.report.drawing.figures.curve_lines import curve_lines
 from paribus.report.export import number_formats, trials_as_csv, trials_as_table, unfinished_as_table
+from paribus.report.views.curves import CURVES
 from paribus_dashboards.address import choose, choose_some
 from paribus_dashboards.ledger_view import StudyView, curves_of
 from paribus_dashboards.parts import signed

@@ -12,7 +12,7 @@ from paribus.engine.searches.search_preview import make_search_preview
 from paribus.execution.searches.search_driver import Driven
 from paribus.execution.searches.search_ledger import SearchLedger
 from paribus.execution.workers.trial_spec import outbox_of, record_of
-from paribus.report.search_report import search_report
+from paribus.report.searches.search_report import search_report
 from paribus.study.plan import Step
 from paribus.study.searches.search import Search
 from paribus.study.searches.search_document import DESIGN, TUNING_DESIGN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from paribus.report.across import claim_rows, claims_sentence, found_lines, outcome_of, source_of
+from paribus.report.views.across import claim_rows, claims_sentence, found_lines, outcome_of, source_of
 from paribus_dashboards.ledger_page import ledger_page
 from paribus_dashboards.ledger_view import concluded
 from paribus_dashboards.parts import badge, plain, sentence

@@ -7,12 +7,12 @@ import time
 import pandas as pd
 import streamlit as st
 
-from paribus.report.nodes import AtWork, Node, nodes
 from paribus.report.numbers import show_number
-from paribus.report.overview import DAY_MS
 from paribus.report.progress import show_ago
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.study_report import TrialRow
+from paribus.report.views.nodes import AtWork, Node, nodes
+from paribus.report.views.overview import DAY_MS
 from paribus_dashboards.ledger_view import LIVE_S, studies, tracking_uri, trials_of
 from paribus_dashboards.parts import begin, link, plain, say_down
 

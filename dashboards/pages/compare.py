@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from paribus.report.comparison import compare, compared_figure, compared_rows, compared_sentence, differing_setups
 from paribus.report.reading import StudyRecord
-from paribus.report.search_reading import is_search
+from paribus.report.searches.search_reading import is_search
+from paribus.report.views.comparison import compare, compared_figure, compared_rows, compared_sentence, differing_setups
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_page import ledger_page
 from paribus_dashboards.ledger_view import studies, study_view

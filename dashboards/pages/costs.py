@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from paribus.report.across import cost_rows, costs_sentence
+from paribus.report.views.across import cost_rows, costs_sentence
 from paribus_dashboards.ledger_page import ledger_page
 from paribus_dashboards.ledger_view import concluded
 from paribus_dashboards.parts import plain, sentence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from paribus.report.drawing.effect_figures import KINDS, cell_rows, effects_forest, factors_of, levels_figure
+from paribus.report.drawing.figures.effect_figures import KINDS, cell_rows, effects_forest, factors_of, levels_figure
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView
 from paribus_dashboards.parts import plain, sentence, show_figure

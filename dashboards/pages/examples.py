@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from paribus.report.drawing.example_figures import (
+from paribus.report.drawing.figures.example_figures import (
     MOST_CLASSES,
     classes_figure,
     confusion_figure,
     reliability_figure,
 )
-from paribus.report.example_report import (
+from paribus.report.views.example_report import (
     ExamplePairs,
     Pair,
     bin_rows,

@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from paribus.report.progress import Progress, counted, progress_of, show_ago
 from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
-from paribus.report.search_reading import is_search, is_tuning, kind_of, relatives
+from paribus.report.searches.search_reading import is_search, is_tuning, kind_of, relatives
 from paribus.report.study_report import standing_of
 from paribus_dashboards.address import address_of
 from paribus_dashboards.home_parts import asked_for, show_totals, show_troubles

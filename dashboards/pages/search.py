@@ -6,7 +6,7 @@ import streamlit as st
 
 from paribus.report.progress import search_progress
 from paribus.report.reading import LedgerError, StudyRecord
-from paribus.report.search_reading import SearchReport, is_search, is_tuning
+from paribus.report.searches.search_reading import SearchReport, is_search, is_tuning
 from paribus_dashboards import search_parts as show
 from paribus_dashboards.frame import HOME, file_of
 from paribus_dashboards.kept_page import WATCH_S, read_or_kept, show_title

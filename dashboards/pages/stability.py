@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from paribus.report.drawing.stability_views import (
+from paribus.report.drawing.figures.stability_views import (
     arm_rows,
     contrast_rows,
     failing_arms,

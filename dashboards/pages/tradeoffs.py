@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from paribus.report.tradeoffs import (
+from paribus.report.views.tradeoffs import (
     costs_of,
     front_sentence,
     metrics_of,

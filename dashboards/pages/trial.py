@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from paribus.report.curves import CURVES
-from paribus.report.drawing.curve_lines import curve_lines
+from paribus.report.drawing.figures.curve_lines import curve_lines
 from paribus.report.export import final_numbers
 from paribus.report.progress import show_ago
 from paribus.report.reading import LedgerError
-from paribus.report.search_reading import is_search
+from paribus.report.searches.search_reading import is_search
 from paribus.report.study_report import TrialRow, state_of
-from paribus.report.trial_detail import attempt_rows, baseline_of, crash_logs, facts, recipe_lines
+from paribus.report.views.curves import CURVES
+from paribus.report.views.trial_detail import attempt_rows, baseline_of, crash_logs, facts, recipe_lines
 from paribus_dashboards.address import address_of, choose
 from paribus_dashboards.frame import show_row
 from paribus_dashboards.ledger_view import StudyView, reader, studies, study_view, tracking_uri, trial_of

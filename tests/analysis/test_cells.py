@@ -10,7 +10,7 @@ from scipy import stats
 
 from paribus import Study
 from paribus.analysis import StudyAnalysis, analyse
-from paribus.analysis.cells import cell_means
+from paribus.analysis.exploratory.cells import cell_means
 from paribus.study.words import Arm, Outcome, TrialResult
 
 DEPTH, WIDTH, DROP = "model.depth", "model.width", "model.dropout"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from paribus.analysis.classes import Pair, class_deltas, confusion, num_classes, reliability
-from paribus.analysis.flips import flips
+from paribus.analysis.exploratory.classes import Pair, class_deltas, confusion, num_classes, reliability
+from paribus.analysis.exploratory.flips import flips
 from paribus.metrics.examples import Examples
 
 LABELS = np.repeat([0, 1, 2], [100, 40, 20]).astype(np.int32)

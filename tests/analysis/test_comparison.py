@@ -10,7 +10,7 @@ from scipy import stats
 from width_study import Make
 
 from paribus.analysis import StudyAnalysis, analyse
-from paribus.analysis.comparison import compare
+from paribus.analysis.exploratory.comparison import compare
 from paribus.study import Study
 
 BASE = [90.0, 90.5, 89.5, 90.2, 89.8]

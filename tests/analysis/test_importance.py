@@ -15,8 +15,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
 
 from paribus import Choice, Float, Search
-from paribus.analysis import importance as module
-from paribus.analysis.importance import (
+from paribus.analysis.exploratory import importance as module
+from paribus.analysis.exploratory.importance import (
     MIN_SETTINGS,
     Ended,
     Importance,

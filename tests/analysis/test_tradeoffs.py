@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from paribus.analysis.tradeoffs import on_front, trade_offs
+from paribus.analysis.exploratory.tradeoffs import on_front, trade_offs
 from paribus.study.words import Arm
 
 A, B, C = (Arm.of({"model.width": width}) for width in (1.0, 2.0, 4.0))

@@ -15,7 +15,7 @@ from walked import Walker
 from paribus import Choice, Float, Search, Study, Tuning
 from paribus.engine.searches.tuning import arm_settings
 from paribus.report.reading import LedgerReader
-from paribus.report.search_reading import is_search, is_tuning
+from paribus.report.searches.search_reading import is_search, is_tuning
 from paribus.study.searches.arm_search import search_of
 from paribus.study.searches.space import Levels
 from paribus.study.searches.tuning import tuned_study

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from shelf import Shelf, drawn_at
 
-from paribus.commands import study_verbs as verbs
+from paribus.commands.study import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
 from paribus.report.drawing.html_page import write_html

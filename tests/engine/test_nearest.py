@@ -9,7 +9,7 @@ import pytest
 from shelf import Shelf
 from trial_records import record_of
 
-from paribus.commands.study_verbs import planned
+from paribus.commands.study.study_verbs import planned
 from paribus.engine.nearest import nearest_spread
 from paribus.engine.options import Options
 from paribus.execution.workers.trial_spec import params_of

@@ -100,7 +100,7 @@ def loss(logits, targets):
 def test_a_trial_that_fails_holds_up_no_look_and_is_tried_again_by_the_same_command(office: Sandbox) -> None:
     office.write("fails_once", FAILS_ONCE.format(flag=str(office.folder / "has-failed")))
     fixed = {**LEARNS, "loss": "fails_once:loss"}
-    study = office.write("looks-past", STUDY.format(name="looks-past", margin=8.0, fixed=fixed))
+    study = office.write("looks-past", STUDY.format(name="looks-past", margin=70.0, fixed=fixed))
     done = office.run(study)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 trial failed: `status` says why, `retry` runs them again" in done.stderr

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from shelf import Shelf
 
-from paribus.commands import study_verbs as verbs
 from paribus.commands.main import main
+from paribus.commands.study import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
 from paribus.report.reading import judge

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from paribus.recipe import Recipe
-from paribus.report.chance import judged_when_read
+from paribus.report.doubts.chance import judged_when_read
 from paribus.shards.catalog import data_digest
 from paribus.study.words import Arm
 from paribus.tracking import tags as words

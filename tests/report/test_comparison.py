@@ -8,8 +8,8 @@ import pytest
 from width_study import Make
 
 from paribus.analysis import StudyAnalysis, analyse
-from paribus.report.across import Concluded, claim_rows, claims_sentence, cost_rows, costs_sentence
-from paribus.report.comparison import compare, compared_figure, compared_rows, compared_sentence, differing_setups
+from paribus.report.views.across import Concluded, claim_rows, claims_sentence, cost_rows, costs_sentence
+from paribus.report.views.comparison import compare, compared_figure, compared_rows, compared_sentence, differing_setups
 from paribus.study import Study
 
 BASE = [90.0, 90.5, 89.5, 90.2, 89.8]

@@ -17,8 +17,8 @@ from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.walk import Tried
 from paribus.report.drawing.search_tables import best_text, confirmed_rows
-from paribus.report.search_report import SearchReport, search_report
-from paribus.report.search_texts import chosen_line, confirmed_lines
+from paribus.report.searches.search_report import SearchReport, search_report
+from paribus.report.searches.search_texts import chosen_line, confirmed_lines
 from paribus.report.study_report import StudyReport, arm_rows, trial_rows
 from paribus.study.plan import Trial, places, trials
 from paribus.study.settings import Settings

@@ -6,7 +6,7 @@ import pytest
 
 from paribus import Study
 from paribus.analysis import StudyAnalysis, analyse
-from paribus.report.drawing.effect_figures import cell_rows, cells_of, effects_forest, factors_of, levels_figure
+from paribus.report.drawing.figures.effect_figures import cell_rows, cells_of, effects_forest, factors_of, levels_figure
 from paribus.study.words import Arm, TrialResult
 
 DEPTH, WIDTH = "model.depth", "model.width"

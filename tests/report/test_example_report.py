@@ -7,8 +7,9 @@ import pytest
 from reports import report_of
 
 from paribus.metrics.examples import Examples
-from paribus.report.drawing.example_figures import classes_figure, confusion_figure, reliability_figure
-from paribus.report.example_report import (
+from paribus.report.drawing.figures.example_figures import classes_figure, confusion_figure, reliability_figure
+from paribus.report.study_report import StudyReport
+from paribus.report.views.example_report import (
     bin_rows,
     class_deltas,
     class_rows,
@@ -19,7 +20,6 @@ from paribus.report.example_report import (
     flips_sentence,
     reliability,
 )
-from paribus.report.study_report import StudyReport
 from paribus.study import Study
 from paribus.study.plan import Trial
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from paribus.analysis import StudyAnalysis, analyse
-from paribus.report.drawing.arranged import arranged, groupings
-from paribus.report.drawing.forest import forest
+from paribus.report.drawing.figures.arranged import arranged, groupings
+from paribus.report.drawing.figures.forest import forest
 from paribus.study import Study, TrialResult
 from paribus.study.words import Arm
 

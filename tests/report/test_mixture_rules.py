@@ -10,7 +10,7 @@ import pytest
 from trial_records import record_of
 
 from paribus.engine.code_digest import trial_code
-from paribus.report.mixtures import made_with, mixtures
+from paribus.report.doubts.mixtures import made_with, mixtures
 from paribus.study import Study
 from paribus.study.plan import Trial, trials
 from paribus.tracking.trials.record import Attempt, TrialRecord

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from shelf import Shelf
 
-from paribus.commands import study_verbs as verbs
+from paribus.commands.study import study_verbs as verbs
 from paribus.engine.options import Options
-from paribus.report.mixtures import mixtures
+from paribus.report.doubts.mixtures import mixtures
 from paribus.report.reading import judge
 from paribus.study import Claim, Study
 from paribus.study.plan import Trial

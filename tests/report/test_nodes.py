@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from trial_records import ended, study_record
 
-from paribus.report.nodes import nodes
 from paribus.report.study_report import TrialRow, state_of
+from paribus.report.views.nodes import nodes
 from paribus.study import Arm
 from paribus.tracking.mlflow.runs import Latest
 from paribus.tracking.trials.record import Attempt

@@ -10,9 +10,9 @@ from shelf import Shelf, drawn_at
 
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
+from paribus.report.drawing.figures.plots import effects_figure
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
-from paribus.report.drawing.plots import effects_figure
 from paribus.report.drawing.terminal import text_of
 from paribus.report.reading import LedgerReader, judge, standing
 from paribus.study import Study

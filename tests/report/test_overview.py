@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from trial_records import ended, study_record
 
-from paribus.report.overview import DAY_MS, failures_since, may_have_failed, stopped_since, wanted, word_of
 from paribus.report.study_report import TrialRow, state_of
+from paribus.report.views.overview import DAY_MS, failures_since, may_have_failed, stopped_since, wanted, word_of
 from paribus.study.words import Arm
 
 NOW_MS = 10 * DAY_MS

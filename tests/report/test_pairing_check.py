@@ -9,7 +9,7 @@ import pytest
 from trial_records import ended
 
 from paribus.execution.workers.crashes import Crash, explanation
-from paribus.report.pairing_check import stream_notes
+from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.texts import record_notes
 from paribus.study import Study
 from paribus.study.words import Arm

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from trial_records import record_of
 
-from paribus.commands.study_verbs import pilot
+from paribus.commands.study.study_verbs import pilot
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview

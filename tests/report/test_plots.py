@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from paribus.analysis import analyse
-from paribus.report.drawing.plots import Curve, effects_figure, learning_curves_figure
+from paribus.report.drawing.figures.plots import Curve, effects_figure, learning_curves_figure
 from paribus.study import Study
 from paribus.study.words import Arm
 

@@ -10,11 +10,11 @@ from populations import population, recorded, search, steps
 
 from paribus.engine.options import Options
 from paribus.engine.searches.search_preview import SearchPreview, make_search_preview
-from paribus.report.drawing.search_figures import history_figure, rungs_figure
+from paribus.report.drawing.figures.search_figures import history_figure, rungs_figure
 from paribus.report.drawing.search_tables import rung_rows, setting_rows, settings_csv, tried_text
-from paribus.report.search_importance import search_importance
-from paribus.report.search_report import search_markdown, search_report
-from paribus.report.search_texts import chosen_line, found_text, search_plan_text
+from paribus.report.searches.search_importance import search_importance
+from paribus.report.searches.search_report import search_markdown, search_report
+from paribus.report.searches.search_texts import chosen_line, found_text, search_plan_text
 from paribus.shards.catalog import data_digest
 
 

@@ -11,20 +11,20 @@ import pytest
 from trial_records import digest, ended
 
 from paribus import Choice, Float, Search
-from paribus.analysis import importance as rule
+from paribus.analysis.exploratory import importance as rule
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.walk import Tried
-from paribus.report.drawing.search_views import front_figure, importance_figure, map_figure, timeline_figure
-from paribus.report.search_importance import (
+from paribus.report.drawing.figures.search_views import front_figure, importance_figure, map_figure, timeline_figure
+from paribus.report.searches.search_importance import (
     importance_data,
     importance_lines,
     importance_rows,
     search_importance,
 )
-from paribus.report.search_report import SearchReport, search_report
+from paribus.report.searches.search_report import SearchReport, search_report
 from paribus.study.settings import Settings
 from paribus.study.words import Arm
 from paribus.tracking.trials.record import Attempt, TrialRecord

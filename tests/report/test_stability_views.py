@@ -7,7 +7,7 @@ from width_study import Make
 
 from paribus.analysis import analyse
 from paribus.analysis.statistics.proportions import wilson
-from paribus.report.drawing.stability_views import (
+from paribus.report.drawing.figures.stability_views import (
     arm_rows,
     contrast_rows,
     failing_arms,

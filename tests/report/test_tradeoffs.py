@@ -7,7 +7,7 @@ from reports import report_of
 
 from paribus.metrics.known import METRICS
 from paribus.report.study_report import StudyReport
-from paribus.report.tradeoffs import (
+from paribus.report.views.tradeoffs import (
     costs_of,
     front_sentence,
     metrics_of,

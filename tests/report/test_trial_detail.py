@@ -6,7 +6,7 @@ from trial_records import ended
 
 from paribus.report.export import final_numbers
 from paribus.report.study_report import StudyReport, TrialRow
-from paribus.report.trial_detail import attempt_rows, baseline_of, crash_logs, facts, recipe_lines
+from paribus.report.views.trial_detail import attempt_rows, baseline_of, crash_logs, facts, recipe_lines
 from paribus.study import Arm, Study
 from paribus.tracking.trials.record import Attempt, TrialRecord
 

@@ -12,7 +12,7 @@ from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.tuning import ArmTuning
 from paribus.engine.searches.walk import Tried
-from paribus.report.tuning_texts import budgets, budgets_text
+from paribus.report.searches.tuning_texts import budgets, budgets_text
 from paribus.study.searches.arm_search import search_of
 from paribus.study.settings import Settings
 

@@ -1,6 +1,7 @@
 """The house: no circle of files, and no folder in which nobody finds anything."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import grimp
@@ -10,6 +11,7 @@ import pytest
 import paribus
 
 ROOT = Path(paribus.__file__).parent
+MOST_FILES = 17
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,11 @@ def test_a_constant_of_the_ledger_that_one_file_alone_uses_begins_with_an_unders
             targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
             names = [target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()]
             assert [name for name in names if name[0] != "_" and name not in used] == [], path
+
+
+def test_no_folder_is_so_full_that_nobody_finds_a_file() -> None:
+    """What belongs together gets a room of its own."""
+    files = [*ROOT.rglob("*.py"), *(ROOT.parents[1] / "dashboards").rglob("*.py")]
+    counts = Counter(file.parent for file in files if file.name != "__init__.py")
+    assert len(counts) > 30
+    assert {str(folder): count for folder, count in counts.items() if count > MOST_FILES} == {}

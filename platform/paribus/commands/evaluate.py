@@ -75,7 +75,7 @@ def _evaluated(args: argparse.Namespace) -> int:
     from paribus.evaluation.trial_names import find_trial
     from paribus.host.home import home
     from paribus.plugins import stand_beside
-    from paribus.report.chance import judged_when_read
+    from paribus.report.doubts.chance import judged_when_read
     from paribus.tracking.address import ledger_at
     from paribus.tracking.ledger import Ledger
 

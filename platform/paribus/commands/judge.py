@@ -55,6 +55,7 @@ def register(verbs: Any) -> None:
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     add("--json", action="store_true", help="print data instead of text")
     add("--markdown", metavar="FILE", help="also write the table as Markdown, for a pull request")
+    add("--html", metavar="FILE", help="also write one page with a plot, which `paribus verify` proves")
     parser.set_defaults(run=_judge)
 
 
@@ -64,12 +65,16 @@ def _judge(args: argparse.Namespace) -> int:
     from paribus.results.drawing import as_markdown, as_text
     from paribus.results.judgement import judge_comparison
 
-    if args.markdown:
-        check_place(Path(args.markdown))
+    for place in filter(None, (args.markdown, args.html)):
+        check_place(Path(place))
     found = judge_comparison(compared(_runs(args), _asked(args)))
     say(json.dumps(found.as_dict(), indent=2) if args.json else as_text(found))
     if args.markdown:
         warn(f"wrote {write_whole(Path(args.markdown), as_markdown(found))}")
+    if args.html:
+        from paribus.results.page import write_judgement
+
+        warn(f"wrote {write_judgement(found, Path(args.html))}")
     return found.code
 
 

@@ -57,9 +57,9 @@ _VERB_EXAMPLES = {
 # What the verbs take when they are called in Python.
 _OPTIONS = {
     "plan": ("ledger", "accept_code", "redo"),
-    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown", "latex"),
     "status": ("ledger",),
-    "report": ("ledger", "fresh", "html", "markdown"),
+    "report": ("ledger", "fresh", "html", "markdown", "latex"),
 }
 # What answers each of them.
 _ASKED = {"plan": "planned", "run": "ran", "status": "recorded", "report": "judged"}
@@ -115,14 +115,14 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
 def _verbs_of(study: Study | Search) -> ModuleType:
     """The verbs of a study, of one whose arms are tuned first, or of a search."""
     if isinstance(study, Search):
-        from paribus.commands import search_verbs  # imports what plans of studies do not need
+        from paribus.commands.study import search_verbs  # imports what plans of studies do not need
 
         return search_verbs
     if study.nuisance and not study.tuned:
-        from paribus.commands import tuned_verbs
+        from paribus.commands.study import tuned_verbs
 
         return tuned_verbs
-    from paribus.commands import study_verbs
+    from paribus.commands.study import study_verbs
 
     return study_verbs
 
@@ -192,16 +192,18 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.judge import register as register_judge
     from paribus.commands.ledger import register as register_ledger
     from paribus.commands.models import register as register_models
-    from paribus.commands.search import register as register_search
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
-    from paribus.commands.studies import register as register_studies
+    from paribus.commands.study.search import register as register_search
+    from paribus.commands.study.studies import register as register_studies
+    from paribus.commands.verify import register as register_verify
 
     register_studies(verbs)
     register_init(verbs)
     register_search(verbs)
     register_simulate(verbs)
     register_judge(verbs)
+    register_verify(verbs)
     register_evaluate(verbs)
     register_shards(verbs)
     register_data(verbs)
@@ -244,8 +246,9 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     if verb in ("run", "report"):
         add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":
-        add("--html", metavar="FILE", help="also write one self-contained page with plots")
-        add("--markdown", metavar="FILE", help="also write the tables as Markdown")
+        add("--html", metavar="FILE", help="also write one page with plots, which `paribus verify` proves")
+        add("--markdown", metavar="FILE", help="also write it as Markdown, for a pull request")
+        add("--latex", metavar="FILE", help="also write the tables as LaTeX (booktabs)")
     if verb not in ("pilot", "run", "retry"):
         add("--json", action="store_true", help="print data instead of text")
     return parser
@@ -274,7 +277,7 @@ def _file_verb(args: argparse.Namespace) -> int:
     from paribus.study.study_file import load_study
 
     if hasattr(args, "at"):
-        from paribus.commands.named import is_name, verb_by_name
+        from paribus.commands.study.named import is_name, verb_by_name
 
         if is_name(args.file):
             return verb_by_name(args, _options(args))

@@ -20,6 +20,7 @@ class Options:
     cpus: int | None = None
     html: str | None = None
     markdown: str | None = None
+    latex: str | None = None
     json: bool = False
     fresh: bool = False
     pilot: int | None = None

@@ -17,7 +17,7 @@ from paribus.execution.study_ledger import StudyLedger
 from paribus.execution.workers.trial_spec import context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
-from paribus.report.chance import judged_when_read
+from paribus.report.doubts.chance import judged_when_read
 from paribus.report.plan_outlook import pilot_text
 from paribus.report.texts import plan_text, stale_text
 from paribus.study.plan import Action

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
 from paribus.execution.workers.trial_spec import record_of
 from paribus.host.say import warn
-from paribus.report.chance import judged_when_read
+from paribus.report.doubts.chance import judged_when_read
 from paribus.study.plan import Step
 from paribus.tracking import (
     LeaseHeld,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from paribus.engine.looks import extended, history_of
 from paribus.engine.preview import Preview
 from paribus.execution.run_ledger import RunLedger
-from paribus.report.chance import judged_when_read
+from paribus.report.doubts.chance import judged_when_read
 from paribus.report.drawing.markup import as_plain_markdown
 from paribus.shards.catalog import data_digest
 from paribus.study.document import write_places, write_study

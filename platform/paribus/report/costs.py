@@ -181,8 +181,7 @@ def _of_before(before: Sequence[Before], prices: Prices) -> list[CostRow]:
     for each in before:
         whole = _Sum()
         for record in each.records:
-            walls = _walls(record)
-            whole.add(sum(walls.values()) if walls else record.metrics.get("total_s", 0.0), gpus_of(record), prices)
+            whole.add(*seconds_of(record), prices)
         rows.append(whole.row(each.kind, each.name))
     return rows
 
@@ -241,6 +240,12 @@ def _end(attempt: Attempt, next_ms: int) -> int:
     """When an attempt ended, in ms; one that was cut off lived no longer than to the beginning of the next."""
     known = [time for time in (attempt.ended_ms, next_ms) if time]
     return min(known, default=0) if attempt.outcome in ("", INTERRUPTED) else attempt.ended_ms
+
+
+def seconds_of(record: TrialRecord) -> tuple[float, float]:
+    """The seconds of a worker that all attempts of a trial took together, and its GPUs."""
+    walls = _walls(record)
+    return sum(walls.values()) if walls else record.metrics.get("total_s", 0.0), gpus_of(record)
 
 
 def gpus_of(record: TrialRecord) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from paribus.metrics.known import METRICS
-from paribus.report.mixtures import made_with
+from paribus.report.doubts.mixtures import made_with
 from paribus.report.numbers import show_number
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from paribus.host.time_left import duration, time_left
 
 if TYPE_CHECKING:
-    from paribus.report.search_report import SearchReport
+    from paribus.report.searches.search_report import SearchReport
     from paribus.report.study_report import StudyRecord, TrialRecord, TrialRow
 
 # The latest trials tell best how long the next ones take: machines and arms change on the way.

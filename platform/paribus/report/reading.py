@@ -17,16 +17,16 @@ from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe, RecipeError
-from paribus.report.chance import judged_when_read
 from paribus.report.costs import StudyCost, cost_of
-from paribus.report.curves import Curve, curve_of
+from paribus.report.doubts.chance import judged_when_read
+from paribus.report.doubts.mixtures import mixtures
+from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.headline import counts_headline, headline
-from paribus.report.mixtures import mixtures
-from paribus.report.pairing_check import stream_notes
-from paribus.report.search_reading import before, best_written, read_search_report
-from paribus.report.search_report import SearchReport
-from paribus.report.study_report import RULE, VERDICTS_FILE, StudyReport, TrialRow, arm_rows, trial_rows
+from paribus.report.searches.search_reading import before, best_written, read_search_report
+from paribus.report.searches.search_report import SearchReport
+from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
 from paribus.report.texts import lost_notes, record_notes
+from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy, read_places, read_study
@@ -92,6 +92,14 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
     replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
     looks = looks_before(known, study, fresh=fresh)
     analysis = analyse(study, results, looks=looks, broken=broken, replicates=replicates)
+    basis = Basis(
+        examples={result.trial_id: result.examples for result in results if result.examples is not None},
+        num_eval=analysis.num_eval,
+        looks=looks,
+        broken=tuple(broken),
+        replicates=tuple(replicates),
+        before=tuple(earlier),
+    )
     return StudyReport(
         name=study.name,
         url=parent.url if parent else without_secrets(uri),
@@ -104,6 +112,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         settings=settings,
         num_foreign=len(everything) - len(records),
         cost=cost_of(study, analysis, rows, prices(), earlier),
+        basis=basis,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,9 +24,11 @@ from paribus.tracking.studies.planned import of_plan
 
 if TYPE_CHECKING:
     from paribus.analysis.contrasts import Contrast as Contrast
+    from paribus.analysis.looks import Looks
     from paribus.analysis.study_analysis import StudyAnalysis as StudyAnalysis
     from paribus.metrics.examples import Examples as Examples
-    from paribus.report.curves import Curve
+    from paribus.report.costs import Before
+    from paribus.report.views.curves import Curve
     from paribus.study.plan import Place
     from paribus.study.study import Study as Study
     from paribus.tracking.studies.record import StudyRecord as StudyRecord
@@ -105,13 +108,28 @@ class ArmRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Basis:
+    """What an analysis and the cost were made from beside the study and its trials: with it they can be made again.
+
+    `examples` are those of the trials by id; the others are what `analyse` and `cost_of` take.
+    """
+
+    examples: Mapping[str, Examples] = field(default_factory=dict)
+    num_eval: int | None = None
+    looks: Looks | None = None
+    broken: tuple[str, ...] = ()
+    replicates: tuple[int, ...] = ()
+    before: tuple[Before, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyReport:
     """A study as the ledger has it: its trials, its arms, and what was concluded.
 
     `analysis` is None where nothing was judged, `trouble` says why if it should have been; `study` is None where the
     ledger holds no document of it that can be read. `num_foreign` trials go by the study's name and are none of its
     plan. `notes` are on pairing, code, machines, looks and what is damaged or lost; `curves` the primary metric's;
-    `cost` is what each conclusion took.
+    `cost` is what each conclusion took. `basis` is kept where a page is made, which proves its numbers by it.
     """
 
     name: str
@@ -126,6 +144,7 @@ class StudyReport:
     num_foreign: int = 0
     trouble: str = ""
     cost: StudyCost = field(default_factory=StudyCost)
+    basis: Basis | None = None
 
     @property
     def title(self) -> str:
@@ -227,7 +246,7 @@ def arm_rows(analysis: StudyAnalysis, trials: Sequence[TrialRow]) -> tuple[ArmRo
                 is_baseline=found.is_baseline,
                 n=mean.n if mean else 0,
                 mean=mean.mean if mean and mean.n else None,
-                sd=mean.sd if mean and mean.n > 1 else None,
+                sd=mean.sd if mean and isfinite(mean.sd) else None,
                 ended=sum(found.outcomes.values()),
                 failed_to_train=sum(states[word] for word in FAILED_TO_TRAIN),
                 failed=states["failed"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from paribus.report.drawing.markup import as_plain_markdown as plain
 from paribus.report.drawing.tables import markdown_table, show_effect, show_p
+from paribus.report.headline import lead
 from paribus.results.judgement import DROP, KEEP, UNRESOLVED, Judgement
 
 _ANSWERS = {
@@ -14,20 +16,23 @@ _ANSWERS = {
 
 def as_text(found: Judgement) -> str:
     """The answer, a table, and what is to be known of it."""
-    rows = _rows(found)
+    rows = judgement_rows(found)
     lines = [[*rows[0]], *([*row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([_title(found), "", *table, "", *_notes(found), "", _answer(found)])
+    return "\n".join([title_of(found), "", *table, "", *judgement_notes(found), "", answer(found)])
 
 
 def as_markdown(found: Judgement) -> str:
-    """The same in Markdown."""
-    notes = "".join(f"- {line}\n" for line in _notes(found))
-    return f"**{_answer(found)}**\n\n{_title(found)}\n\n{markdown_table(_rows(found))}\n{notes}"
+    """The same in Markdown, the notes folded as GitHub shows them."""
+    notes = "".join(f"- {plain(line)}\n" for line in judgement_notes(found))
+    folded = f"<details><summary>Notes</summary>\n\n{notes}\n</details>\n"
+    told = f"**{plain(answer(found))}**\n\n{plain(lead(found.contrasts))}\n\n{plain(title_of(found))}"
+    return f"{told}\n\n{markdown_table(judgement_rows(found))}\n{folded}"
 
 
-def _title(found: Judgement) -> str:
+def title_of(found: Judgement) -> str:
+    """What was compared with what, over how many seeds and runs, by which margin."""
     made = found.comparison
     unit = f" {made.metric.unit}" if made.metric.unit else ""
     margin = f"margin ±{made.margin:g}{unit}" if made.margin else "no margin"
@@ -38,7 +43,8 @@ def _title(found: Judgement) -> str:
     )
 
 
-def _rows(found: Judgement) -> list[dict[str, str]]:
+def judgement_rows(found: Judgement) -> list[dict[str, str]]:
+    """The table for people."""
     return [
         {
             "arm": contrast.arm.name,
@@ -53,12 +59,14 @@ def _rows(found: Judgement) -> list[dict[str, str]]:
     ]
 
 
-def _notes(found: Judgement) -> list[str]:
+def judgement_notes(found: Judgement) -> list[str]:
+    """What is to be known of each contrast, and of all."""
     own = [f"{contrast.arm.name}: {note}" for contrast in found.contrasts for note in found.notes_of(contrast)]
     return [*own, *found.notes]
 
 
-def _answer(found: Judgement) -> str:
+def answer(found: Judgement) -> str:
+    """`keep: gelu is better`."""
     better = ", ".join(
         f"{contrast.arm.name} is {contrast.verdict}" for contrast in found.contrasts if contrast.arm in found.kept
     )

@@ -18,8 +18,8 @@ from paribus.engine.searches.past_results import LEARNING, with_past
 from paribus.engine.searches.search_preview import make_search_preview
 from paribus.engine.searches.suggestions import suggestions
 from paribus.engine.searches.walk import Go, Walk
-from paribus.report.search_report import search_report
-from paribus.report.search_texts import found_text, search_plan_text
+from paribus.report.searches.search_report import search_report
+from paribus.report.searches.search_texts import found_text, search_plan_text
 from paribus.study import StudyError
 from paribus.study.searches.search_document import read_search, write_search
 from paribus.study.searches.space import Levels

@@ -13,7 +13,7 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.searches.search_preview import SearchPreview, make_search_preview
 from paribus.engine.searches.search_records import trial_of
-from paribus.report.search_texts import search_plan_text
+from paribus.report.searches.search_texts import search_plan_text
 from paribus.shards.catalog import data_digest
 from paribus.study import StudyError
 from paribus.study.searches.search_document import read_search, write_search

@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from paribus.analysis.optuna_domains import as_optuna, distribution_of
+from paribus.analysis.exploratory.optuna_domains import as_optuna, distribution_of
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
 from paribus.study.designs.arms import StudyError

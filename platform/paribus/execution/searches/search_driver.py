@@ -19,8 +19,8 @@ from paribus.execution.searches.search_ledger import SearchLedger
 from paribus.execution.workers.trial_spec import Context, context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
-from paribus.report.search_report import search_report
-from paribus.report.search_texts import found_text, search_plan_text, stale_search_text
+from paribus.report.searches.search_report import search_report
+from paribus.report.searches.search_texts import found_text, search_plan_text, stale_search_text
 from paribus.study.designs.arms import StudyError
 from paribus.study.plan import Step, Trial
 from paribus.study.searches.population import Lineage

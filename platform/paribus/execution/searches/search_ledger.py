@@ -17,7 +17,7 @@ from paribus.execution.run_ledger import RunLedger
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
 from paribus.execution.workers.trial_spec import record_of
 from paribus.report.drawing.markup import as_plain_markdown
-from paribus.report.search_report import RESULT_FILE, SearchReport, search_markdown
+from paribus.report.searches.search_report import RESULT_FILE, SearchReport, search_markdown
 from paribus.study.plan import Step
 from paribus.study.searches.search import Search
 from paribus.study.searches.search_document import DESIGN, SEARCH_FILE, write_search

@@ -12,8 +12,8 @@ from paribus.engine.searches.tuning import after_tuning, arm_settings, tunings
 from paribus.execution.driver import drive
 from paribus.execution.searches.search_driver import drive_search
 from paribus.host.say import say
-from paribus.report.search_reading import trials_and_curves
-from paribus.report.tuning_texts import budgets_text, tuned_lines
+from paribus.report.searches.search_reading import trials_and_curves
+from paribus.report.searches.tuning_texts import budgets_text, tuned_lines
 from paribus.study.searches.arm_search import search_of
 from paribus.study.searches.tuning import TUNING
 from paribus.study.study import Study

@@ -20,7 +20,8 @@ COLOURS = """:root { color-scheme: light dark; --ink: #1b1b1b; --quiet: #555; --
 """
 # What `forest` and `curve_lines` need, wherever they stand.
 FIGURES = """figure { margin: 1rem 0 } figcaption { color: var(--quiet); font-size: 14px }
-figure svg { display: block; overflow: visible } figure svg text { font: 12px system-ui, sans-serif; fill: var(--quiet) }
+figure svg { display: block; overflow: visible }
+figure svg text { font: 12px system-ui, sans-serif; fill: var(--quiet) }
 .row { display: grid; grid-template-columns: 16rem 1fr 17rem; gap: 0 1rem; align-items: center;
 border-top: 1px solid var(--line); padding: .2rem 0; font-size: 14px } .row > div { overflow-wrap: anywhere }
 .row svg { grid-column: 2; grid-row: 1 } .row .number { grid-column: 3; font-variant-numeric: tabular-nums }

@@ -1,4 +1,4 @@
-"""A study report as Markdown: for a file, and for the note that MLflow shows beside the study."""
+"""A study report as Markdown: for a pull request, and for the note that MLflow shows beside the study."""
 
 from pathlib import Path
 
@@ -8,25 +8,39 @@ from paribus.report.drawing.effect_tables import effects_as_markdown
 from paribus.report.drawing.markup import as_plain_markdown as plain
 from paribus.report.drawing.tables import arms_as_markdown, as_markdown
 from paribus.report.files import write_whole
+from paribus.report.headline import headline
 from paribus.report.study_report import StudyReport
 
 
-def markdown(report: StudyReport) -> str:
-    """Question, verdicts, arms, claim, notes and what was fixed."""
-    lines = [f"**{plain(report.judged.question)}**", ""]
+def markdown(report: StudyReport, *, folded: bool = False) -> str:
+    """The sentence, question, verdicts, arms, notes and what was fixed.
+
+    Where `folded`, all below the verdicts is in `<details>`, which GitHub shows closed; MLflow's note knows none.
+    """
+    found = report.judged
+    lines = [f"**{plain(headline(found))}**", "", plain(found.question), ""]
     if report.settings.name:
         lines += [f"At other settings than the study's file: {plain(report.settings.name)}", ""]
-    lines += [as_markdown(report.judged), "", *_effects(report), arms_as_markdown(report.judged, report.arms), ""]
-    lines += [costs_as_markdown(report.cost), ""] if report.cost.rows else []
-    lines += [f"- {plain(line.strip())}" for line in report.lines()]
-    fixed = (f"`{path}` {plain(str(value))}" for path, value in report.judged.caveats.items())
-    return without_secrets("\n".join([*lines, "", "Fixed: " + ", ".join(fixed)]) + "\n")
+    lines += [as_markdown(found), ""]
+    fixed = ", ".join(f"`{path}` {plain(str(value))}" for path, value in found.caveats.items())
+    parts = [
+        ("Effects of factors", effects_as_markdown(found) if found.effects else ""),
+        ("Arms", arms_as_markdown(found, report.arms)),
+        ("What each conclusion cost", costs_as_markdown(report.cost) if report.cost.rows else ""),
+        ("Notes", "".join(f"- {plain(line.strip())}\n" for line in report.lines())),
+        ("Fixed in every arm", f"Fixed: {fixed}\n"),
+    ]
+    for head, part in parts:
+        if part:
+            lines += _folded(head, part) if folded else [part, ""]
+    return without_secrets("\n".join(lines).rstrip("\n") + "\n")
 
 
-def _effects(report: StudyReport) -> list[str]:
-    return [effects_as_markdown(report.judged), ""] if report.judged.effects else []
+def _folded(head: str, part: str) -> list[str]:
+    """Markdown in HTML's element is Markdown between empty lines."""
+    return [f"<details><summary>{head}</summary>", "", part, "</details>", ""]
 
 
 def write_markdown(report: StudyReport, path: Path) -> Path:
-    """Write the tables as Markdown."""
-    return write_whole(path, markdown(report))
+    """Write it for a pull request."""
+    return write_whole(path, markdown(report, folded=True))

@@ -7,7 +7,7 @@ from typing import Any, Final
 from paribus.engine.searches.search_preview import tried_row
 from paribus.engine.searches.walk import Tried
 from paribus.report.export import rows_as_csv
-from paribus.report.search_report import SearchReport
+from paribus.report.searches.search_report import SearchReport
 from paribus.study.searches.domains import Choice, Domain
 from paribus.study.searches.population import is_population
 from paribus.study.searches.search import Search

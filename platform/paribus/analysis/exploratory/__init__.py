@@ -1,0 +1,1 @@
+"""What shows where to look, and gives no verdict."""

@@ -1,0 +1,77 @@
+"""`paribus studies`: what the ledger holds, a line each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from paribus.host.say import say
+
+if TYPE_CHECKING:
+    from paribus.report.views.listing import Listed
+
+_EXAMPLES = """examples:
+  paribus studies                              every study and search, the latest touched first
+  paribus studies width                        those with this in their name, settings or question
+  paribus studies --state running --json       for a script: what is being trained now
+  paribus report width                         one of them, judged; its file is not needed
+  paribus report width --settings "budget=2 epochs"
+"""
+_FOLDED = "tunings of arms are not listed: --kind tuning lists them"
+
+
+def register(verbs: Any) -> None:
+    """Add the command."""
+    parser = verbs.add_parser(
+        "studies",
+        help="what is in the ledger: every study and search, how far it is, and what came of it",
+        description="What is in the ledger: every study and search at each of its settings, how far it is, and what "
+        "came of it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("words", metavar="WORD", nargs="*", help="only those that have every such word in name, settings or question")
+    add("--state", choices=("running", "finished", "failed", "interrupted"), help="only those that stand so")
+    add("--kind", choices=("study", "search", "tuning"), help="only studies, searches, or tunings of a study's arms")
+    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    add("--json", action="store_true", help="print data instead of text")
+    parser.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from paribus.commands.study.named import ledger_reader
+    from paribus.report.texts import first_steps
+    from paribus.report.views.listing import listed
+
+    with ledger_reader(args.ledger) as reader:
+        everything = reader.studies()
+        found = listed(reader, [record for record in everything if _has(args.words, record.title, record.question)])
+    found = [each for each in found if args.state in (None, each.state)]
+    shown = [each for each in found if each.kind == args.kind or (args.kind is None and each.kind != "tuning")]
+    if args.json:
+        say(json.dumps([each.as_dict() for each in shown], indent=2))
+        return 0
+    if not everything:
+        say(f"the ledger holds no study yet.\n\n{first_steps()}")
+    elif not shown:
+        say(f"none of the {len(everything)} in the ledger is so")
+    else:
+        say("\n".join(_table(shown)))
+    if args.kind is None and (num := len(found) - len(shown)):
+        say(f"{num} {_FOLDED}")
+    return 0
+
+
+def _has(words: list[str], *texts: str) -> bool:
+    whole = " ".join(texts).lower()
+    return all(word.lower() in whole for word in words)
+
+
+def _table(shown: list[Listed]) -> list[str]:
+    rows = [each.cells() for each in shown]
+    columns = list(rows[0])
+    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
+    lines = [columns, *([row[column] for column in columns] for row in rows)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

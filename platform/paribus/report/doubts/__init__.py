@@ -1,0 +1,1 @@
+"""What of its records makes a study's numbers less sure."""

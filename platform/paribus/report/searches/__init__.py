@@ -1,0 +1,1 @@
+"""What people read of searches, and of how arms were tuned."""
