@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from paribus.report.drawing.learning_curves import as_plotly
+from paribus.report.drawing.figures.learning_curves import as_plotly
 
 # After Okabe and Ito, darkened until each has a contrast of 3 or more (WCAG 1.4.11) on white and on Streamlit's dark.
 COLOURS: Final = ("#0072B2", "#B37400", "#009E73", "#C2408A", "#D55E00", "#7B61C9", "#1F8A8A", "#7A7A7A")
