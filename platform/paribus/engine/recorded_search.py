@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paribus.engine.population import walk_of
 from paribus.engine.samplers.drawn import Random
+from paribus.engine.schedulers import TuneScheduler
 from paribus.engine.search_preview import CurvesOf, SearchPreview, scheduled
 from paribus.engine.search_records import tried_of
 from paribus.engine.walk import Tried
@@ -37,6 +38,8 @@ def recorded_preview(
     from paribus.shards.catalog import data_digest
 
     scheduler, epochs = scheduled(search)
+    if isinstance(scheduler, TuneScheduler):
+        scheduler = scheduler.recorded
     own = _own(search, records)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
     tried = [_now(each, live) for each in tried_of(own, seen, scheduler, epochs, again=False)]

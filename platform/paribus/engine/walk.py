@@ -10,7 +10,8 @@ from typing import Literal
 
 from paribus.engine.past_fit import asked_for, excess_of, told_of, values_of
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
-from paribus.engine.schedulers import Scheduler, Standing
+from paribus.engine.schedulers import Scheduler, Standing, TuneScheduler, TuneStanding
+from paribus.engine.schedulers.tune_standing import BEGUN, ENDED
 from paribus.recipe import RecipeError
 from paribus.study.designs import StudyError
 from paribus.study.search import Search
@@ -47,6 +48,8 @@ class Tried:
         reason: why it failed or was cut.
         failure: the class of a failure without a result.
         parent: of a population: the number of the trial from whose checkpoint it goes on; None: it starts afresh.
+        when: what orders its beginning (at 0), its epochs and its end (at -1) among those of other trials: ms since
+            1970, or numbers that go on from there; what is not known is left out.
     """
 
     number: int
@@ -60,6 +63,7 @@ class Tried:
     reason: str = ""
     failure: FailureClass | None = None
     parent: int | None = None
+    when: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def is_lost(self) -> bool:
@@ -97,7 +101,9 @@ class Walk:
         # How many settings there will be: fewer than asked for where the space or the budget ends before.
         self.planned = search.trials
         self.ended_by = ""
-        self._standing = Standing(scheduler, epochs=epochs, planned=self.planned)
+        # What came last, of all that is known: see `Tried.when`.
+        self._clock = 0
+        self._standing = self._stood()
         # Kept beside `tried`, which may be of ten thousand: what the sampler is told, and who is in which state.
         self._told: dict[int, Told] = {}
         # What it learns from beside its own trials, and never counts among them.
@@ -115,6 +121,7 @@ class Walk:
                 self._put(replace(each, state="interrupted"))  # it was on its way to its end
         if self.tried:
             self.planned = max(self.planned, max(self.tried) + 1)
+            self._clock = max(max(each.when.values(), default=0) for each in self.tried.values())
         self._stand()
 
     def next(self) -> Go | Literal["over"] | None:
@@ -148,7 +155,7 @@ class Walk:
     def seen(self, number: int, epoch: int, value: float) -> None:
         """The metric of a trial after an epoch."""
         each = self.tried[number]
-        self._put(replace(each, seen={**each.seen, epoch: value}))
+        self._put(replace(each, seen={**each.seen, epoch: value}, when={**each.when, epoch: self._now()}))
 
     def paused(self, number: int, epoch: int, seconds: float = 0.0) -> None:
         """The trial came to the end of its rung."""
@@ -169,7 +176,8 @@ class Walk:
         """The trial ended, however it did; `failure` is the class of one without a result."""
         each = replace(self.tried[number], outcome=outcome, metrics=metrics, failure=failure)
         each = replace(each, reason=reason or (self._lacks(each) if outcome == "finished" else ""))
-        self._put(replace(each, state=self._state(each), seconds=each.seconds + seconds))
+        when = {**each.when, ENDED: self._now()}
+        self._put(replace(each, state=self._state(each), seconds=each.seconds + seconds, when=when))
         self._rank_ended(number)
 
     def hopeless(self) -> dict[int, str]:
@@ -178,7 +186,9 @@ class Walk:
 
     def cut(self, number: int, reason: str) -> None:
         """The trial will not go on."""
-        self._put(replace(self.tried[number], state="stopped", outcome="stopped", reason=reason))
+        each = self.tried[number]
+        when = {**each.when, ENDED: self._now()}
+        self._put(replace(each, state="stopped", outcome="stopped", reason=reason, when=when))
         self._rank_cut(number)
 
     def told(self) -> list[Told]:
@@ -257,7 +267,7 @@ class Walk:
             if proposal is None:
                 self._end_at(at, "the space has no further setting")
                 return self.next()
-            new = Tried(number=at, levels=proposal.levels, proposal=proposal)
+            new = Tried(number=at, levels=proposal.levels, proposal=proposal, when={BEGUN: self._now()})
             if misfit := self._misfit(proposal.levels):
                 self._put(replace(new, state="failed", reason=misfit))
                 self._standing.start(at)
@@ -327,8 +337,22 @@ class Walk:
     def _rank_cut(self, number: int) -> None:
         self._standing.drop(number)
 
+    def _now(self) -> int:
+        """What comes after all that is known."""
+        self._clock += 1
+        return self._clock
+
+    def _stood(self) -> Standing | TuneStanding:
+        """What a scheduler knows that was told nothing."""
+        if isinstance(self.scheduler, TuneScheduler):
+            return TuneStanding(self.scheduler, self.search, self.tried, epochs=self.epochs, planned=self.planned)
+        return Standing(self.scheduler, epochs=self.epochs, planned=self.planned)
+
     def _stand(self) -> None:
-        """Build anew what the scheduler knows."""
+        """Build anew what the scheduler knows; one to which the order matters is told what it does not know."""
+        if isinstance(self._standing, TuneStanding):
+            self._standing.catch_up(self.planned)
+            return
         rungs = {number: self.scheduler.rungs_of(number, self.epochs) for number in self.tried}
         seen: dict[int, dict[int, float]] = {}
         for number, each in self.tried.items():

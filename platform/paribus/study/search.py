@@ -60,7 +60,8 @@ class Search:
         budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
         sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
             `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
-        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`. The
+        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`; one
+            of Ray Tune's as `"ray.tune.schedulers:ASHAScheduler(grace_period=2)"`, or a subclass of one's own. The
             usual two, evenly spread settings of which the best tenth after one epoch is trained to its end, found the
             best for as many epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023.
             "": `"top_k"`, or `"none"` where it cannot judge a trial after an epoch: a metric known at the end alone.

@@ -1,4 +1,5 @@
-"""Which trials of a search go on: pure decisions over what is known of all of them. Needs no Ray and no torch."""
+"""Which trials of a search go on: pure decisions over what is known of all of them. Needs no torch; Ray is loaded where
+one of Tune's schedulers is named."""
 
 from paribus.engine.schedulers.asha import Asha
 from paribus.engine.schedulers.full_budget import FullBudget
@@ -10,6 +11,8 @@ from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.standing import Standing
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
 from paribus.engine.schedulers.top_k import TopK
+from paribus.engine.schedulers.tune_scheduler import TuneScheduler
+from paribus.engine.schedulers.tune_standing import TuneStanding
 
 __all__ = [
     "SCHEDULERS",
@@ -23,5 +26,7 @@ __all__ = [
     "Standing",
     "SuccessiveHalving",
     "TopK",
+    "TuneScheduler",
+    "TuneStanding",
     "scheduler_of",
 ]
