@@ -44,7 +44,7 @@ def recorded_preview(
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
     tried = [_now(each, live) for each in tried_of(own, seen, scheduler, epochs, again=False)]
     # It is asked for nothing: what its own sampler needs may not be here.
-    walk = walk_of(search, epochs, Random(search.domains, search.seed), scheduler, tried)
+    walk = walk_of(search, epochs, Random(search.proposed, search.seed), scheduler, tried)
     if ended_by:
         walk.planned, walk.ended_by = max(own, default=-1) + 1, ended_by
     return SearchPreview(

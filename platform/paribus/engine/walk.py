@@ -197,7 +197,8 @@ class Walk:
 
     def ranked(self) -> list[Tried]:
         """The settings that were trained to their end and keep the constraints, the best first; equal ones in order."""
-        found = [each for each in self.tried.values() if each.state == "finished" and self._told[each.number].kept]
+        whole = (each for each in self.tried.values() if each.state == "finished" and self.is_whole(each))
+        found = [each for each in whole if self._told[each.number].kept]
         return sorted(found, key=lambda each: (-self._turned(each.metrics[self.search.metric]), each.number))
 
     def front(self) -> list[Tried]:
@@ -218,11 +219,15 @@ class Walk:
                 break
         return list(distinct.values())
 
+    def is_whole(self, each: Tried) -> bool:
+        """Whether what it comes to at its end is what a setting is worth: not so of a trial that is smaller."""
+        return True
+
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
         found: list[tuple[int, float]] = []
         sign, best = self.search.primary.sign, None
-        for number in sorted(self._in["finished"]):
+        for number in sorted(number for number in self._in["finished"] if self.is_whole(self.tried[number])):
             value = self.tried[number].metrics[self.search.metric]
             best = value if best is None else max(best, value, key=lambda one: sign * one)
             found.append((number, best))

@@ -7,6 +7,7 @@ from paribus.engine.schedulers.hyperband import HyperBand
 from paribus.engine.schedulers.known import SCHEDULERS, scheduler_of
 from paribus.engine.schedulers.median import MedianStopping
 from paribus.engine.schedulers.pbt import Pbt
+from paribus.engine.schedulers.rungs import Rungs, rungs_by
 from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.standing import Standing
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
@@ -21,6 +22,7 @@ __all__ = [
     "HyperBand",
     "MedianStopping",
     "Pbt",
+    "Rungs",
     "Scheduler",
     "SchedulerError",
     "Standing",
@@ -28,5 +30,6 @@ __all__ = [
     "TopK",
     "TuneScheduler",
     "TuneStanding",
+    "rungs_by",
     "scheduler_of",
 ]
