@@ -14,6 +14,7 @@ from paribus.engine.schedulers import Scheduler, Standing, TuneScheduler, TuneSt
 from paribus.engine.schedulers.tune_standing import BEGUN, ENDED
 from paribus.recipe import RecipeError
 from paribus.study.designs import StudyError
+from paribus.study.domains import label
 from paribus.study.search import Search
 from paribus.study.space import Levels
 from paribus.study.words import FailureClass, Outcome
@@ -109,6 +110,7 @@ class Walk:
         # What it learns from beside its own trials, and never counts among them.
         self.past = told_of(search)
         self._free = 0
+        self._misfits: dict[tuple[tuple[str, str], ...], str] = {}
         self._in: dict[State, set[int]] = {state: set() for state in _TOLD}
 
     def restore(self, tried: Iterable[Tried]) -> None:
@@ -287,12 +289,15 @@ class Walk:
         )
 
     def _misfit(self, levels: Levels) -> str:
-        """Why no recipe has these levels; "" where one has."""
-        try:
-            self.search.recipe_of(levels)
-        except RecipeError as error:
-            return str(error)
-        return ""
+        """Why no recipe has these levels; "" where one has. A setting that is tried again is not checked again."""
+        setting = tuple((path, label(level)) for path, level in levels.items())
+        if setting not in self._misfits:
+            try:
+                self.search.recipe_of(levels)
+                self._misfits[setting] = ""
+            except RecipeError as error:
+                self._misfits[setting] = str(error)
+        return self._misfits[setting]
 
     def _proposed(self, number: int) -> Proposal | None:
         if number < len(self.search.first):
@@ -320,6 +325,8 @@ class Walk:
 
     def _end_at(self, number: int, why: str = "") -> None:
         """No setting is begun from `number` on: who goes on is decided among those that there are."""
+        if number >= self.planned:
+            return
         number = max([number, *(known + 1 for known in self.tried)])
         if number >= self.planned:
             return
