@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
 import plotly.graph_objects as go
+
+from paribus.report.drawing.figures.learning_curves import as_plotly
 
 # After Okabe and Ito, darkened until each has a contrast of 3 or more (WCAG 1.4.11) on white and on Streamlit's dark.
 COLOURS: Final = ("#0072B2", "#B37400", "#009E73", "#C2408A", "#D55E00", "#7B61C9", "#1F8A8A", "#7A7A7A")
@@ -26,6 +29,11 @@ def faded(colour: str, opacity: float) -> str:
     """A colour of six digits, such as `#0072B2`, at an opacity from 0 to 1."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def wrapped(name: str, width: int = 26) -> str:
+    """A label over several lines, which leaves a narrow screen room for what it labels; shown as `as_plotly` does."""
+    return "<br>".join(as_plotly(line) for line in textwrap.wrap(name, width, break_on_hyphens=False)) or name
 
 
 def lay_out(figure: go.Figure, title: str, height: int, **more: Any) -> go.Figure:
