@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,7 @@ from paribus.report.drawing.html_page import KIND, study_sheet, write_html
 from paribus.report.page.document import document_of, report_of
 from paribus.report.page.made import made_page
 from paribus.report.page.packed_examples import pack, unpack
-from paribus.report.page.sheet import PageError, document_in, seal_in, seal_of, sealed
+from paribus.report.page.sheet import PageError, Sheet, document_in, seal_in, seal_of, sealed
 from paribus.report.page.verification import ALTERED, PROVEN, verify_page
 from paribus.report.study_report import StudyReport
 from paribus.study import Adaptive, Claim, Study
@@ -164,6 +165,13 @@ def test_what_is_altered_is_found_and_told_where(name: str, page: str) -> None:
     assert where in " ".join(found.faults)
 
 
+def test_a_seal_that_is_altered_or_gone_is_told(page: str) -> None:
+    for other in (page.replace(seal_in(page), "0" * 64), page.replace(seal_in(page), "none")):
+        found, _ = verify_page(other, KINDS)
+        assert found.code == ALTERED
+        assert "its seal is" in found.faults[0]
+
+
 def test_one_byte_anywhere_is_found(page: str) -> None:
     """Also where it is sealed again: then it may be another page's beginning or end that can't be verified at all."""
     draw, seal = np.random.default_rng(5), page.index(seal_in(page))
@@ -268,6 +276,7 @@ def test_the_command_says_proven_altered_or_that_it_cannot_tell(
     path.write_text(path.read_text().replace("<td>+2.05 [", "<td>+2.50 ["))
     code, text = said()
     assert code == 1
+    assert "its seal is broken" in text
     assert "Verdicts, k=2, delta: the page shows '+2.50 [" in text
     told: dict[str, Any] = json.loads(said("--json")[1])
     assert told["code"] == 1
@@ -279,3 +288,30 @@ def test_the_command_says_proven_altered_or_that_it_cannot_tell(
     assert said() == (2, f"{path}: cannot be verified\n  it is no text in UTF-8\n")
     path.unlink()
     assert said()[0] == 2
+
+
+STRANGE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "activation": lambda study: study["base"]["model"].update(activation="strange:make"),
+    "optimizer": lambda study: study["base"]["optimizer"].update(kind="strange:make"),
+    "schedule": lambda study: study["base"]["schedule"].update(kind="strange:make"),
+    "loss": lambda study: study["base"].update(loss="strange:make"),
+    "family": lambda study: study["base"]["model"].update(family="strange:make"),
+    "metric": lambda study: study.update(metric="strange:make"),
+    "metrics": lambda study: study["fixed"].update(metrics=["strange:make"]),
+    "level": lambda study: study["factors"].update({"model.activation": ["relu", "strange:make"]}),
+}
+
+
+@pytest.mark.parametrize("place", STRANGE)
+def test_nothing_that_a_strangers_page_names_is_imported(
+    place: str, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "strange.py").write_text(f"open({str(ran)!r}, 'w')\ndef make(*args, **more): open({str(ran)!r}, 'w')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "strange", raising=False)
+    document = document_in(page)
+    STRANGE[place](document["study"])
+    altered = sealed(Sheet(title="", body="", verdicts=None), document)
+    assert verify_page(altered, KINDS)[0].code == ALTERED
+    assert not ran.exists()
