@@ -46,7 +46,7 @@ from paribus.execution.workers.worker import _FINAL
 from paribus.recipe import Seeds
 from paribus.report.drawing.tables import as_markdown, as_text
 from paribus.report.export import number_formats
-from paribus.report.drawing.figures.plots import effects_figure
+from paribus.report.drawing.figures.forest import forest
 from paribus.report.study_report import StudyReport
 from paribus.study.words import TrialResult
 from paribus.tracking.outbox.artifacts import decode_examples, encode_examples
@@ -77,7 +77,7 @@ for arm in study.arms:
             )
         )
 judged = analyse(study, results)
-effects_figure(judged.contrasts)
+forest(judged.contrasts)
 shown = Evaluated.of("one", None, kept)
 print(json.dumps({
     "plan": planned.text,

@@ -10,7 +10,7 @@ from shelf import Shelf, drawn_at
 
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
-from paribus.report.drawing.figures.plots import effects_figure
+from paribus.report.drawing.figures.forest import forest
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
 from paribus.report.drawing.terminal import text_of
@@ -38,8 +38,7 @@ def test_a_noise_floor_stands_beside_the_contrasts_in_every_form(
         assert "baseline again (A/A)" in text
         assert "noise floor: a difference without an effect" in text
         assert "and so do" in text
-    figure = effects_figure(report.judged.on_primary)
-    assert any("noise floor" in str(label) for trace in figure.data for label in trace.y)
+    assert ">noise floor</b>" in forest(report.judged.on_primary)
     assert len(standing(study, shelf.uri, shelf.home).trials) == 12
     reader = LedgerReader(shelf.uri, budget_s=5.0)
     (record,) = [each for each in reader.studies() if each.name == "floor"]

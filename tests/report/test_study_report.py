@@ -13,7 +13,7 @@ from trial_records import ended
 
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
-from paribus.report.drawing.figures.learning_curves import learning_curves_figure
+from paribus.report.drawing.figures.curve_lines import curve_lines
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
 from paribus.report.drawing.terminal import status_text, text_of
@@ -38,15 +38,6 @@ STATES: list[tuple[dict[str, Any] | None, bool | None, str]] = [
     ({"outcome": None, "status": "KILLED", "interrupted": True}, None, "interrupted"),
     (None, True, "waiting"),
 ]
-# The mark of a learning curve that ends in such a state, where it has one.
-MARKS = {
-    "stopped": "stopped by a scheduler (censored)",
-    "interrupted": "interrupted, to be resumed",
-    "stuck": "stuck at chance",
-    "failed": "failed without a result",
-    "diverged": "diverged",
-    "dead": "dead",
-}
 
 
 @pytest.mark.parametrize(("run", "live", "word"), STATES)
@@ -65,11 +56,10 @@ def test_every_drawer_has_the_same_word_for_how_a_trial_stands(
     count = {"running": "running", "interrupted": "cut off; the same command resumes it", "waiting": "not begun"}
     assert f"       1 {count.get(word, word)}" in said
     assert f"{int(word not in count)} of 1 trials have ended" in said
-    figure = learning_curves_figure([curve_of(ARM.name, 1, word, [Point(8, 50.0, 0, 1)])], "top-1")
-    marks = [trace.name for trace in figure.data if trace.mode == "markers"]
-    assert marks == ([MARKS[word]] if word in MARKS else [])
-    means = [trace.name for trace in figure.data if "(n = 1)" in (trace.name or "")]
-    assert bool(means) == (word in ("finished", "running", "interrupted"))
+    picture = curve_lines([curve_of(ARM.name, 1, word, [Point(8, 50.0, 0, 1)])], "top-1", "steps")
+    assert ("(n = 1)" in picture) == (word in ("finished", "running", "interrupted"))
+    marked = f"r1: {word}</title>" in picture
+    assert marked == (word in ("diverged", "dead", "stuck", "stopped", "failed"))
 
 
 def test_a_study_nobody_runs_has_no_trial_that_runs() -> None:

@@ -11,8 +11,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.exploratory.comparison import Compared
 from paribus.analysis.exploratory.comparison import compare as compare
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.drawing.figures.learning_curves import as_plotly
-from paribus.report.drawing.figures.look import COLOURS, QUIET, lay_out, wrapped
+from paribus.report.drawing.figures.look import COLOURS, QUIET, as_plotly, lay_out, wrapped
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval
 

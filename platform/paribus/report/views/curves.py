@@ -1,4 +1,4 @@
-"""Learning curves as plain data; `learning_curves` draws them."""
+"""Learning curves as plain data; `curve_lines` draws them."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 import plotly.graph_objects as go
 
 from paribus.analysis.exploratory.tradeoffs import MIN_REPLICATES, TradeOff, trade_offs
-from paribus.report.drawing.figures.learning_curves import as_plotly
-from paribus.report.drawing.figures.look import QUIET, lay_out, look_of
+from paribus.report.drawing.figures.look import QUIET, as_plotly, lay_out, look_of
 from paribus.report.numbers import amount, with_interval
 
 if TYPE_CHECKING:

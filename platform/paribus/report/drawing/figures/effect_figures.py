@@ -13,8 +13,7 @@ import plotly.graph_objects as go
 from paribus.analysis.effects import Effect
 from paribus.analysis.exploratory.cells import CellMean, cell_means
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.drawing.figures.learning_curves import as_plotly
-from paribus.report.drawing.figures.look import MAIN, QUIET, faded, lay_out, look_of, wrapped
+from paribus.report.drawing.figures.look import MAIN, QUIET, as_plotly, faded, lay_out, look_of, wrapped
 from paribus.report.numbers import with_interval
 from paribus.study.study import Study
 from paribus.study.words import column_names, show_level

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import html
 import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
 import plotly.graph_objects as go
 
-from paribus.report.drawing.figures.learning_curves import as_plotly
-
 # After Okabe and Ito, darkened until each has a contrast of 3 or more (WCAG 1.4.11) on white and on Streamlit's dark.
 COLOURS: Final = ("#0072B2", "#B37400", "#009E73", "#C2408A", "#D55E00", "#7B61C9", "#1F8A8A", "#7A7A7A")
+# Okabe and Ito (2008) themselves: told apart by colour-blind readers too.
+PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon")
 QUIET: Final = "#7A7A7A"
 GOOD: Final = "#009E73"
 BAD: Final = "#D55E00"
 MAIN: Final = COLOURS[0]
+
+
+def as_plotly(name: str) -> str:
+    """A name such that Plotly shows it as it is: it reads tags and entities in every text, `%{...}` in hover texts."""
+    return html.escape(name, quote=False).replace("{", "&#123;")
 
 
 def look_of(index: int) -> tuple[str, str]:

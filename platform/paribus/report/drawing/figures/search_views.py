@@ -13,8 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from paribus.analysis.exploratory.importance import Importance
-from paribus.report.drawing.figures.learning_curves import as_plotly
-from paribus.report.drawing.figures.look import GOOD, MAIN, QUIET, lay_out, look_of
+from paribus.report.drawing.figures.look import GOOD, MAIN, QUIET, as_plotly, lay_out, look_of
 from paribus.report.drawing.search_tables import GROUPS, group_of
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval

@@ -11,8 +11,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.statistics.proportions import wilson
 from paribus.analysis.statistics.survival_band import survival_band
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.drawing.figures.learning_curves import as_plotly
-from paribus.report.drawing.figures.look import QUIET, faded, lay_out, look_of
+from paribus.report.drawing.figures.look import QUIET, as_plotly, faded, lay_out, look_of
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import show_number
 from paribus.study.words import FAILED_TO_TRAIN
