@@ -29,7 +29,7 @@ def show_totals(records: tuple[StudyRecord, ...]) -> None:
     ended = sum(sum(record.counts.values()) for record in records)
     failed = sum(record.counts.get("failed", 0) for record in records)
     searches = {record.name for record in records if is_search(record) and not is_tuning(record)}
-    with st.container(horizontal=True, gap="large", key="totals"):
+    with st.container(horizontal=True, gap="medium", key="totals"):
         st.metric("Studies", len({record.name for record in records if not is_search(record)}), width="content")
         if searches:
             confirmed = "Exploratory, each confirmed by a study of its own"
@@ -83,7 +83,7 @@ def asked_for(records: list[StudyRecord]) -> list[StudyRecord]:
         return records
     with st.container(horizontal=True, vertical_alignment="bottom", key="asked-for"):
         text = typed("Search", "search", placeholder="words of a name or question", width=280)
-        states = {"": "all", **{word: signed(word) for word in STANDINGS}}
-        state = choose(st.segmented_control, "State", states, key="state", required=True)
+        states = {"": "any", **{word: signed(word) for word in STANDINGS}}
+        state = choose(st.selectbox, "State", states, key="state", width=160)
         order = choose(st.selectbox, "Order", ORDERS, key="order", width=190)
     return wanted(records, text=text, state=state, order=order)

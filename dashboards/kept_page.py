@@ -55,7 +55,7 @@ def show_title(record: StudyRecord, *badges: str) -> None:
         st.space("stretch")
         st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
     if record.question:
-        st.markdown(f"#### {plain(record.question)}")
+        st.markdown(plain(record.question))
 
 
 @st.fragment(run_every=LIVE_S)

@@ -45,9 +45,16 @@ FIRST_STUDY = f"""**The ledger holds no study yet.** {first_steps()}
 The study appears here as soon as it has started."""
 
 
+# What is drawn again every few seconds must not fade meanwhile; links in captions fade with them below what is legible.
+_STYLE = """<style>[data-stale="true"] { opacity: 1 !important }
+[data-testid="stCaptionContainer"] { opacity: 1 !important }
+[data-testid="stCaptionContainer"] p { color: color-mix(in srgb, currentColor 70%, transparent) }</style>"""
+
+
 def begin(title: str) -> None:
-    """What every page does first: its title in the browser's tab, and the whole width."""
+    """What every page does first: its title in the browser's tab, the whole width, and that all stays legible."""
     st.set_page_config(page_title=f"{title} · Paribus", layout="wide", initial_sidebar_state="collapsed")
+    st.html(_STYLE)
 
 
 def page_of(record: StudyRecord) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha1
 
 import pandas as pd
 import streamlit as st
@@ -34,7 +36,10 @@ def show_table(
     links, explained = links or {}, help or {}
     columns = [column for column in (rows[0] if rows else {}) if any(row[column] not in (None, "") for row in rows)]
     shown = [{plain(column): _cell(row[column], column, badges, links) for column in columns} for row in rows]
-    st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt=says)
+    key = f"table-{sha1(name.encode()).hexdigest()[:10]}"
+    st.html(_stacked(key, columns))
+    with st.container(key=key):
+        st.table(pd.DataFrame(shown), hide_index=True, border="horizontal", alt=says)
     text = [{column: row[column] for column in columns if column not in links} for row in rows]
     lines = [f"- **{plain(column)}**: {explained[column]}" for column in columns if column in explained]
     show_downloads(text, name, csv=csv, explained="\n".join(lines))
@@ -56,6 +61,27 @@ def show_download(label: str, make: Callable[[], str], file: str, kind: str) -> 
     st.download_button(label, make, file, kind, key=f"get-{file}", on_click="ignore", type="tertiary")
 
 
+def _stacked(key: str, columns: Sequence[str]) -> str:
+    """Style by which a narrow screen shows each row as a block, with its columns' names before the cells."""
+    at = f".st-key-{key}"
+    names = "".join(
+        f"{at} td:nth-child({place})::before {{ content: {_as_css(column)} }} "
+        for place, column in enumerate(columns, 1)
+    )
+    return (
+        f"<style>@media (max-width: 640px) {{ {at} thead {{ display: none }} {at} tbody, {at} tr {{ display: block }} "
+        f"{at} td {{ display: flex; flex-wrap: wrap; gap: 0 .5rem; border: 0 !important; "
+        f"padding: .1rem 0 !important }} "
+        f"{at} tr {{ border-bottom: 1px solid #8888; padding: .4rem 0 }} {at} table {{ display: block }} "
+        f"{at} td::before {{ opacity: .7; flex: 0 0 9rem }} {names}}}</style>"
+    )
+
+
+def _as_css(text: str) -> str:
+    """A text as a string of CSS, which ends no style element."""
+    return json.dumps(text, ensure_ascii=False).replace("<", "\\3c ")
+
+
 def _cell(value: object, column: str, badges: Sequence[str], links: Mapping[str, str]) -> str:
     text = _text(value)
     if column in links:
@@ -63,8 +89,8 @@ def _cell(value: object, column: str, badges: Sequence[str], links: Mapping[str,
     if column in badges and text:
         return badge(text)
     shown = plain(text)
-    # A lone dash would begin a list.
-    return f"\\{shown}" if shown.startswith(("-", "+ ", "#", ">")) else shown
+    # What would begin a list, a heading or a quotation.
+    return "–" if shown == "-" else f"\\{shown}" if shown.startswith(("-", "+ ", "#", ">")) else shown
 
 
 def _text(value: object) -> str:

@@ -34,7 +34,7 @@ def show_heading(view: StudyView) -> None:
     report, analysis = view.report, view.report.analysis
     if analysis is None:
         return
-    st.markdown(f"##### {plain(headline(analysis))}")
+    st.header(plain(headline(analysis)), anchor=False)
     if analysis.outcomes and (counts := verdict_badges(analysis.verdict_counts(), looks=analysis.looks.phrase())):
         st.markdown(counts)
     st.caption(
@@ -90,15 +90,15 @@ def choose_metric(analysis: StudyAnalysis) -> str:
 
 
 def show_effects(analysis: StudyAnalysis, metric: str) -> list[Contrast]:
-    """The picture of the effects on a metric, in the order and groups asked for; returns the contrasts on it."""
+    """The picture of the effects on a metric, as it is asked for; returns its contrasts, [] before a pair has ended."""
     contrasts = [c for c in (*analysis.on_primary, *analysis.secondary) if c.metric.name == metric]
     if not contrasts:
         st.info("There is no contrast: the study has a baseline and no other arm.")
         return []
-    shown, heads = arranged_as_asked(contrasts) if len(contrasts) >= FEW else (contrasts, {})
     if not any(contrast.stability.n for contrast in contrasts):
-        st.info(plain(headline(analysis)))
-    elif not shown:
+        return []
+    shown, heads = arranged_as_asked(contrasts) if len(contrasts) >= FEW else (contrasts, {})
+    if not shown:
         st.info("No contrast is like that: take words or verdicts away.")
     else:
         show_picture(forest(shown, " (exploratory)" if analysis.exploratory else "", heads), f"effects-{metric}")
@@ -108,11 +108,11 @@ def show_effects(analysis: StudyAnalysis, metric: str) -> list[Contrast]:
 def arranged_as_asked(contrasts: list[Contrast]) -> tuple[list[Contrast], dict[int, str]]:
     """The contrasts that the person wants to see, in the order and groups asked for."""
     verdicts = {each.verdict: signed(each.verdict) for each in contrasts if each.verdict}
-    with st.container(horizontal=True, vertical_alignment="bottom", key="arranged"):
-        order = choose(st.selectbox, "Order", ORDERS, key="order", width=190)
-        group = choose(st.selectbox, "Groups", groupings(contrasts), key="group", width=190)
-        words = typed("Arms", "arms", placeholder="words of an arm's name", width=220)
-        wanted = choose_some("Verdicts", list(verdicts), "verdict", format_func=verdicts.get, width=300)
+    with st.popover("Order, groups, filter", icon=":material/tune:"):
+        order = choose(st.selectbox, "Order", ORDERS, key="order")
+        group = choose(st.selectbox, "Groups", groupings(contrasts), key="group")
+        words = typed("Arms", "arms", placeholder="words of an arm's name")
+        wanted = choose_some("Verdicts", list(verdicts), "verdict", format_func=verdicts.get)
     found = [each for each in contrasts if all(word in each.arm.name for word in words.split())]
     found = [each for each in found if not wanted or each.verdict in wanted]
     return arranged(found, order, group)

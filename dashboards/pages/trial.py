@@ -108,9 +108,9 @@ def show_recipe(record: TrialRecord, baseline: TrialRow | None) -> None:
         st.markdown(f"**In what it differs from {plain(other.name if other else '')}**")
         rows = [{"field": line.path, "here": line.value, "baseline": line.baseline} for line in different]
         show_table(rows, f"trial-{record.trial_id[:12]}-differences", "A row a field: its value here and there")
-    with st.expander(f"The other {len(lines) - len(different)} fields" if different else f"All {len(lines)} fields"):
-        same = [f"- `{line.path}` = {plain(line.value)}" for line in lines if not line.differs]
-        st.markdown("\n".join(same) or "There are no others.")
+    if same := [f"- `{line.path}` = {plain(line.value)}" for line in lines if not line.differs]:
+        with st.expander(f"The other {len(same)} fields" if different else f"All {len(same)} fields"):
+            st.markdown("\n".join(same))
 
 
 def show_attempts(record: TrialRecord) -> None:

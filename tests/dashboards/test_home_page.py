@@ -41,6 +41,30 @@ def test_a_finished_study_shows_its_verdicts_and_what_became_of_its_trials(
     assert whole_study.question in text
 
 
+def test_studies_are_found_by_state_and_words_which_the_address_keeps_and_failures_are_told(
+    open_home: OpenHome, said: Said, filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess
+) -> None:
+    small = {"factors": {"model.depth": (16, 22)}, "baseline": None, "claim": None, "replicates": 2}
+    filler.finished(make_study("home_failed", **small, question="why"), lambda arm, replicate: "failed")
+    app = open_home(mlflow_server.uri)
+    text = said(app)
+    assert "4 trials failed without a result, just now: oom: the worker was killed" in text
+    assert "All 4 trials that ended failed without a result" in text
+    app.selectbox(key="state").select("failed").run()
+    app.text_input(key="search").set_value("WHY home").run()
+    assert cards(app) == ["home_failed"]
+    assert (app.query_params["state"], app.query_params["search"]) == ("failed", "WHY home")
+    app.text_input(key="search").set_value("no such study").run()
+    assert cards(app) == []
+    assert "No study or search is like that" in said(app)
+
+
+def cards(app: AppTest) -> list[str]:
+    """The names of the studies that have a card."""
+    labels = [each.proto.label for each in app.get("page_link")]
+    return [label.strip("*").replace("\\", "") for label in labels if label.startswith("**")]
+
+
 def test_a_running_study_shows_how_far_it_is(
     open_home: OpenHome, said: Said, filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess
 ) -> None:

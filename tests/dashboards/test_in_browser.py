@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from paribus.study import Study
@@ -127,6 +128,24 @@ def test_a_running_study_moves_on_an_open_page_by_itself(
         expect(page.get_by_text("4 of 4 trials")).to_be_visible(timeout=PATIENCE_MS)
         assert_no_exception(page)
         page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_home_and_study_have_no_serious_fault_of_access_and_nothing_is_cut_on_a_phone(
+    browser: Browser, dashboard: str, whole_study: Study, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    for path in ("", f"/study?study={whole_study.name}"):
+        page.goto(dashboard + path)
+        settle(page)
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        faults = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in faults] == []
+        ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+        assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 28)"}[scheme]
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") == 0
+    context.close()
 
 
 @pytest.mark.parametrize("path", ["", "/study?study=residual_scale"])

@@ -20,6 +20,7 @@ from paribus.study.words import Arm, Claim
 from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.runs import get_run
 from paribus.tracking.mlflow.server import ServerProcess
 from paribus.tracking.studies.replication import Choice, Look, Replication
 from paribus_dashboards.frame import STUDY_PAGES
@@ -180,7 +181,7 @@ def test_pairs_that_ended_and_none_of_which_trained_are_not_called_not_ended(
     open_study: OpenStudy, said: Said, filler: Any, make_study: MakeStudy, mlflow_server: ServerProcess
 ) -> None:
     study = make_study("page_dead", **SMALL)
-    filler.finished(study, lambda arm, replicate: "diverged")
+    filler.finished(study, lambda arm, replicate: "diverged" if arm.as_dict()["model.depth"] == 16 else "dead")
     text = said(open_study(mlflow_server.uri, study.name))
     assert "in no pair did both train" in text
     assert "ended yet" not in text
@@ -205,6 +206,35 @@ def test_failed_and_interrupted_trials_are_listed_with_their_reasons(
     assert list(failed["outcome"]) == [":red-badge[! failed]"]
     assert "oom: the worker was killed" in failed["reason"][0]
     assert failed["MLflow"][0].startswith(f"[run]({mlflow_server.uri}")
+
+
+def test_a_trial_has_a_page_with_why_it_failed_its_recipe_beside_its_baselines_and_its_attempts(
+    open_home: Callable[[str], AppTest],
+    said: Said,
+    filler: Any,
+    make_study: MakeStudy,
+    mlflow_server: ServerProcess,
+) -> None:
+    study = make_study("page_trial", **SMALL, replicates=2)
+    filler.finished(study, lambda arm, replicate: "failed" if arm.as_dict()["model.depth"] == 22 else "finished")
+    with Ledger(mlflow_server.uri) as ledger, MlflowRest(mlflow_server.uri) as rest:
+        failed = next(trial for trial in ledger.trials(study.name) if trial.outcome == "failed")
+        put = get_run(rest, failed.run_id).artifact_uri
+        rest.put_artifact(put, "traceback.txt", b"RuntimeError: of http://user:hunter2@host/data")
+    app = open_home(mlflow_server.uri)
+    app.switch_page("pages/trial.py")
+    app.query_params["trial"] = failed.trial_id
+    app.run()
+    text = said(app)
+    assert "oom: the worker was killed" in text
+    assert "In what it differs from depth=16" in text
+    (code,) = app.code
+    assert "RuntimeError: of http://***@host/data" in code.value
+    differs = table(app, "baseline")
+    assert (differs["field"][0], differs["here"][0], differs["baseline"][0]) == ("model.depth", "22", "16")
+    assert list(table(app, "from step")["attempt"]) == ["1"]
+    app.query_params["trial"] = "no such"
+    assert "no trial, or several, whose id begins with 'no such'" in said(app.run())
 
 
 def test_trials_of_other_settings_under_the_same_name_are_left_out(
