@@ -134,9 +134,11 @@ def show_progress(progress: Progress) -> None:
 
 def show_figure(figure: go.Figure, key: str) -> None:
     """A figure with its title above it, where no legend runs into it on a narrow screen."""
-    st.markdown(f"**{figure.layout.title.text}**")
+    title, axes = figure.layout.title.text, (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text)
+    says = [f"{side}: {text}" for side, text in zip(("across", "upwards"), axes, strict=True) if text]
+    st.markdown(f"**{title}**")
     figure.update_layout(title=None, margin_t=40)
-    st.plotly_chart(figure, key=key)
+    st.plotly_chart(figure, key=key, alt="; ".join([f"Figure: {title}", *says]))
 
 
 def say_down(error: LedgerError, uri: str, kept: str = "") -> None:

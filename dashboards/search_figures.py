@@ -66,7 +66,7 @@ def _show_method(record: StudyRecord, report: SearchReport, method: Method) -> N
             "the field comes to as much. Not corrected for the number of fields",
         },
     )
-    st.caption(plain("; ".join(found.notes)))
+    st.caption(plain(sentence("; ".join(found.notes))))
 
 
 def show_timeline(record: StudyRecord, report: SearchReport) -> None:

@@ -67,6 +67,7 @@ def test_the_figure_has_both_intervals_names_and_a_logarithmic_axis_where_costs_
     assert first.cost_interval is not None
     assert arms[0].error_x.array[0] == pytest.approx(first.cost_interval.high - first.cost)
     assert figure.layout.xaxis.type == "log"
+    assert list(figure.layout.xaxis.ticktext)[:5] == ["0.1", "0.2", "0.5", "1", "2"]
     assert figure.layout.xaxis.title.text == "seconds of a worker"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import TYPE_CHECKING, Final
+from math import ceil, floor, isfinite, log10
+from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
 
@@ -130,8 +130,16 @@ def trade_off_figure(report: StudyReport, metric: Metric, cost: str) -> go.Figur
             hovertemplate=f"{_told(each, metric, cost)}<extra></extra>",
         )
     lay_out(figure, f"{metric.label} against {COSTS[cost]}", 440 + 12 * len(found))
-    figure.update_xaxes(title=COSTS[cost], type="log" if is_log else "linear")
+    ticks = _ticks(costs) if is_log else {"type": "linear"}
+    figure.update_xaxes(title=COSTS[cost], **ticks)
     return figure.update_yaxes(title=f"{metric.label} ({metric.of_level})".replace(" ()", ""))
+
+
+def _ticks(costs: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis with 1, 2 and 5 of each power of ten, as people write amounts."""
+    powers = range(floor(log10(min(costs))), ceil(log10(max(costs))) + 1)
+    values = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"type": "log", "tickvals": values, "ticktext": [amount(value) for value in values]}
 
 
 def _side_by_side(costs: Sequence[float], is_log: bool) -> list[float]:

@@ -18,6 +18,9 @@ QUIET: Final = "#7A7A7A"
 GOOD: Final = "#009E73"
 BAD: Final = "#D55E00"
 MAIN: Final = COLOURS[0]
+# Above and below a figure, and from its axis down to its legend, whatever its height.
+_MARGIN_PX: Final = 120
+_LEGEND_PX: Final = 70
 
 
 def as_plotly(name: str) -> str:
@@ -48,8 +51,8 @@ def lay_out(figure: go.Figure, title: str, height: int, **more: Any) -> go.Figur
         "template": "plotly_white",
         "hovermode": "closest",
         "font": {"size": 13},
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.2, "x": 0},
-        "margin": {"l": 10, "r": 10, "t": 60, "b": 60},
+        "legend": {"orientation": "h", "yanchor": "top", "y": -_LEGEND_PX / (height - _MARGIN_PX), "x": 0},
+        "margin": {"l": 10, "r": 10, "t": _MARGIN_PX // 2, "b": _MARGIN_PX // 2},
     }
     figure.update_layout(title=title, height=height, **{**usual, **more})
     figure.update_xaxes(automargin=True)

@@ -14,21 +14,21 @@ from plotly.subplots import make_subplots
 
 from paribus.engine.searches.tuning import ArmTuning
 from paribus.engine.searches.walk import Tried
-from paribus.report.drawing.figures.look import PALETTE, as_plotly
+from paribus.report.drawing.figures.look import BAD, COLOURS, PALETTE, QUIET, as_plotly, look_of
 from paribus.report.drawing.search_tables import GROUPS, group_of, value_of
 from paribus.report.searches.search_report import SearchReport
 from paribus.study.searches.domains import Choice, Domain, label
 from paribus.study.searches.population import is_population
 from paribus.study.words import Level
 
-# Of the palette of Okabe and Ito; each group has a shape of its own too.
+# Each group has a shape of its own too.
 _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
-    "finished": ("#0072B2", "circle"),
-    "cut": ("#E69F00", "line-ew-open"),
-    "generation done": ("#E69F00", "line-ew-open"),
-    "under way": ("#7A7A7A", "circle-open"),
-    "did not train": ("#D55E00", "x"),
-    "no result": ("#000000", "square-open"),
+    "finished": (COLOURS[0], "circle"),
+    "cut": (COLOURS[1], "line-ew-open"),
+    "generation done": (COLOURS[1], "line-ew-open"),
+    "under way": (QUIET, "circle-open"),
+    "did not train": (BAD, "x"),
+    "no result": (COLOURS[3], "square-open"),
 }
 # Which value stands for a setting that has no final one.
 _VALUES: Final[Mapping[str, str]] = {
@@ -160,7 +160,7 @@ def rungs_figure(report: SearchReport) -> go.Figure | None:
                 hovertemplate=f"{_told(each, report)}<br>epoch %{{x}}: %{{y:.4g}}<extra></extra>",
             )
     for rung in sorted({rung for each in seen for rung in walk.scheduler.rungs_of(each.number, walk.epochs)}):
-        figure.add_vline(x=rung, line_dash="dot", line_width=1, line_color="#888888")
+        figure.add_vline(x=rung, line_dash="dot", line_width=1, line_color=QUIET)
     is_one = is_population(report.search.scheduler)
     _lay_out(figure, "Every trial to the end of its generation" if is_one else "Who was cut where", 380)
     figure.update_xaxes(title="epoch; dotted: rungs")
@@ -177,7 +177,7 @@ def tuning_figure(found: Sequence[ArmTuning]) -> go.Figure:
             x=[number + 1 for number, _ in curve],
             y=[value for _, value in curve],
             mode="lines+markers",
-            line={"shape": "hv", "color": PALETTE[at % len(PALETTE)]},
+            line={"shape": "hv", "color": look_of(at)[0]},
             name=as_plotly(each.arm.name),
         )
     _lay_out(figure, "Tuning curves", 340)

@@ -109,7 +109,14 @@ def map_figure(report: SearchReport, first: str, second: str) -> go.Figure | Non
         x=at[0],
         y=at[1],
         mode="markers",
-        marker={**scale, "cmin": low, "cmax": high, "color": values, "size": 9, "line": {"width": 1.5, "color": QUIET}},
+        marker={
+            **scale,
+            "cmin": low,
+            "cmax": high,
+            "color": values,
+            "size": 9,
+            "line": {"width": 1.5, "color": "white"},
+        },
         text=[
             f"#{each.number}: {search.primary.show(value)}<br>{as_plotly(search.arm_of(each.levels).name)}"
             for each, value in zip(own, values, strict=True)
