@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from paribus.commands.answer import Answer
 from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
+from paribus.host.option_types import whole
+from paribus.recipe.errors import nearest
 from paribus.study import Study, StudyError
 from paribus.study.search import Search
 from paribus.study.words import printable
@@ -74,7 +76,7 @@ _STUDY_EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The `paribus` command; returns the exit code."""
-    return _guarded(_parser(), list(sys.argv[1:] if arguments is None else arguments))
+    return _guarded(parser(), list(sys.argv[1:] if arguments is None else arguments))
 
 
 def study_main(study: Study | Search, arguments: Sequence[str]) -> int:
@@ -106,7 +108,7 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
 
     allowed = _OPTIONS[verb]
     if unknown := sorted(set(options) - set(allowed)):
-        raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
+        raise StudyError(f"{verb} has no option {unknown[0]!r}: {nearest(unknown[0], allowed, in_full=True)}")
     with manifests_read_once():
         found: Answer = getattr(_verbs_of(study), _ASKED[verb])(_matched(study), Options(**options))
         return found
@@ -170,7 +172,7 @@ def _said(program: str, error: Exception) -> int:
     raise error
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="paribus",
         description="Ablation studies that end in a number, an interval and a verdict.",
@@ -225,22 +227,22 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
     if verb == "pilot":
-        add("--replicates", type=int, metavar="R", dest="pilot", help="of the baseline (default 4)")
+        add("--replicates", type=whole(0), metavar="R", dest="pilot", help="of the baseline (default 4)")
         parser.set_defaults(replicates=None)
     else:
         add(
             "--replicates",
-            type=int,
+            type=whole(0),
             metavar="R",
             help="another number of replicates (of a search: of its confirmation)",
         )
-    add("--trials", type=int, metavar="N", help="of a search: another number of settings to try")
+    add("--trials", type=whole(0), metavar="N", help="of a search: another number of settings to try")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     if verb in ("plan", "pilot", "run", "retry"):
         add("--accept-code", action="store_true", help="reuse finished trials that other code made")
         add("--redo", action="store_true", help="train again what other code made")
     if verb in ("pilot", "run", "retry"):
-        add("--cpus", type=int, metavar="N", help="CPUs of the Ray that is started where none runs")
+        add("--cpus", type=whole(1), metavar="N", help="CPUs of the Ray that is started where none runs")
     if verb in ("run", "report"):
         add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from paribus.study import Study
+from paribus.study import Study, StudyError
 from paribus.study.search import Search
 
 
@@ -24,6 +24,10 @@ class Options:
     fresh: bool = False
     pilot: int | None = None
     declared: Study | Search | None = None
+
+    def __post_init__(self) -> None:
+        if self.cpus is not None and (type(self.cpus) is not int or self.cpus < 1):
+            raise StudyError(f"cpus = {self.cpus!r}: of the Ray that is started, a whole number from 1")
 
     def of_confirmation(self) -> "Options":
         """The same options for the study that confirms a search."""

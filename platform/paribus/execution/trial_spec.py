@@ -1,6 +1,7 @@
 """What the driver hands to a worker: one trial as plain text, and what all trials of a study share."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from paribus.engine.code_digest import versions
 from paribus.engine.variables import CHECKPOINT_S, seconds
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
+from paribus.shards.storage.locations import ShardLocation
 from paribus.study.plan import Step, Trial
 from paribus.study.population import lineage_of
 from paribus.study.settings import Settings
@@ -78,7 +80,7 @@ def encode(step: Step) -> str:
             "arm": arm_as_json(trial.arm),
             "replicate": trial.replicate,
             "seeds": trial.seeds.model_dump(),
-            "recipe": trial.recipe.model_dump(),
+            "recipe": _from_anywhere(trial.recipe).model_dump(),
             "attempt": step.attempt,
             "run_id": step.run_id,
             "code": step.code,
@@ -87,6 +89,17 @@ def encode(step: Step) -> str:
             "lineage": step.lineage.as_dict() if step.lineage else {},
         }
     )
+
+
+def _from_anywhere(recipe: Recipe) -> Recipe:
+    """The recipe with its shards by their whole path: a worker runs in another folder than the command that names them.
+
+    Where data lie is no part of a trial's identity.
+    """
+    folder = None if recipe.data.shards is None else ShardLocation(recipe.data.shards).folder
+    if folder is None or folder.is_absolute():
+        return recipe
+    return recipe.replace({"data.shards": os.path.abspath(folder)})
 
 
 def decode(text: str) -> Step:

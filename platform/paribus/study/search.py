@@ -25,6 +25,7 @@ from paribus.study.bounds import (
     usual_scheduler,
 )
 from paribus.study.checks import check_name, check_word, is_number, is_whole
+from paribus.study.constructors import by_fields
 from paribus.study.designs import StudyError
 from paribus.study.domains import Domain
 from paribus.study.own_metrics import known_metrics, with_own
@@ -40,6 +41,7 @@ MOST_TOP = 20
 CONFIRMED = "-confirmed"
 
 
+@by_fields
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """A walk through a space for the setting with the best `metric`, and the study that confirms what it found.
