@@ -14,7 +14,7 @@ from paribus.shards.storage.locations import ShardLocation
 from paribus.study.plan import Step, Trial
 from paribus.study.population import lineage_of
 from paribus.study.settings import Settings
-from paribus.study.words import arm_as_json, arm_from_json, column_names
+from paribus.study.words import arm_as_json, arm_from_json
 from paribus.tracking.trials.record import TrialRecord
 
 
@@ -135,8 +135,10 @@ def record_of(step: Step, study: str) -> TrialRecord:
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """MLflow's params of a trial: its levels by short name (whole paths where two share one), then the whole recipe."""
-    names = column_names([path for path, _ in trial.arm.levels])
-    levels = {name: str(level) for name, (_, level) in zip(names, trial.arm.levels, strict=True)}
+    """MLflow's params of a trial: its replicate and the whole recipe by path, and each of them once.
+
+    What of the arm's levels is no field, such as a net by its name, is there too.
+    """
     whole = {path: str(value) for path, value in leaves(trial.recipe.model_dump())}
-    return {**levels, "replicate": str(trial.replicate), **whole}
+    named = {path: str(level) for path, level in trial.arm.levels if path not in whole}
+    return {**named, "replicate": str(trial.replicate), **whole}
