@@ -38,7 +38,7 @@ _FILE = "a study file, such as studies/width.py; or the study.json that a ledger
 _EXAMPLES = """examples:
   paribus plan studies/width.py                       what would run, and what it can tell
   paribus run studies/width.py --set budget="2 epochs" --replicates 3
-  ray job submit studies/residual_scale.py            the same on the cluster that `paribus up` started
+  paribus submit studies/residual_scale.py            the same as a job of the cluster that `paribus up` started
   paribus report studies/width.py --html width.html   one page to send to a colleague
   paribus run studies/rate_search.py                  a search whose best settings are judged on fresh seeds
   paribus judge runs.csv --baseline relu --margin 0.5  a verdict for results that were made elsewhere
@@ -63,6 +63,7 @@ _OPTIONS = {
     "status": ("ledger",),
     "report": ("ledger", "fresh", "html", "markdown"),
 }
+_TRAINS = ("pilot", "run", "retry")
 # What answers each of them.
 _ASKED = {"plan": "planned", "run": "ran", "status": "recorded", "report": "judged"}
 _STUDY_EXAMPLES = """examples:
@@ -110,7 +111,9 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
     if unknown := sorted(set(options) - set(allowed)):
         raise StudyError(f"{verb} has no option {unknown[0]!r}: {nearest(unknown[0], allowed, in_full=True)}")
     with manifests_read_once():
-        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(_matched(study), Options(**options))
+        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(
+            _matched(study), _placed(Options(**options), verb, study)
+        )
         return found
 
 
@@ -193,13 +196,17 @@ def parser() -> argparse.ArgumentParser:
     from paribus.commands.init import register as register_init
     from paribus.commands.judge import register as register_judge
     from paribus.commands.ledger import register as register_ledger
+    from paribus.commands.logs import register as register_logs
     from paribus.commands.models import register as register_models
     from paribus.commands.search import register as register_search
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
     from paribus.commands.studies import register as register_studies
+    from paribus.commands.submit import register as register_submit
 
+    register_submit(verbs, parser)
     register_studies(verbs)
+    register_logs(verbs)
     register_init(verbs)
     register_search(verbs)
     register_simulate(verbs)
@@ -297,8 +304,28 @@ def _study_verb(args: argparse.Namespace) -> int:
                 f"{args.verb} is for a study whose arms are known, and {study.name} finds settings first: `plan` says "
                 "what it takes"
             )
-        found: int = getattr(verbs, args.verb)(_matched(study), _options(args))
+        found: int = getattr(verbs, args.verb)(_matched(study), _placed(_options(args), args.verb, study))
         return found
+
+
+def _placed(options: Options, verb: str, study: Study | Search) -> Options:
+    """The options with the stack's Ray, where one is up to be joined by what trains.
+
+    Raises:
+        ClusterError: a plan is for trials for which no node has room.
+    """
+    if verb not in ("plan", *_TRAINS):
+        return options
+    from paribus.execution.room import check_room
+    from paribus.host.home import home
+    from paribus.local.cluster import nodes_of, to_join
+
+    if verb == "plan":
+        recipes = study.examples if isinstance(study, Search) else [study.recipe_of(arm) for arm in study.arms]
+        if nodes := nodes_of(home(), options.cpus):
+            check_room(recipes, nodes)
+        return options
+    return replace(options, stack=to_join(home(), options.cpus))
 
 
 def _matched(study: Study | Search) -> Study | Search:

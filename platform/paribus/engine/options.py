@@ -11,7 +11,8 @@ class Options:
     """The options of the study verbs; each verb uses those that `--help` lists for it.
 
     `pilot` are the replicates of the baseline that a pilot trains; None: it is none. `declared` is the study as its
-    file has it, before --base and --set; None: it is not varied.
+    file has it, before --base and --set; None: it is not varied. `stack` is the address of the Ray of the local stack,
+    where one is up and to be joined.
     """
 
     ledger: str | None = None
@@ -23,6 +24,7 @@ class Options:
     json: bool = False
     fresh: bool = False
     pilot: int | None = None
+    stack: str = ""
     declared: Study | Search | None = None
 
     def __post_init__(self) -> None:

@@ -66,7 +66,7 @@ def load_study(file: str) -> Study | Search:
             f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) or Search(...) to a name"
         )
     study: Study | Search = vars(module)[next(iter(names.values()))]
-    stand_beside(*_places(path)[:2])
+    stand_beside(*places_of(path)[:2])
     if not any(map(has_own, _recipes(study))):
         stand_beside()
     return study if study.question else replace(study, question=question_of(module.__doc__) or printable(path.stem))
@@ -151,7 +151,7 @@ def _unparsed(file: str, error: SyntaxError) -> str:
     return f"{error.filename or file}, line {error.lineno}: {error.msg}"
 
 
-def _places(path: Path) -> tuple[Path, Path, str]:
+def places_of(path: Path) -> tuple[Path, Path, str]:
     """The folder of a study file, the one in which its package lies, and the package's name with a dot at its end."""
     folder = path.resolve().parent
     root, package = folder, ""
@@ -163,7 +163,7 @@ def _places(path: Path) -> tuple[Path, Path, str]:
 @contextmanager
 def _module(path: Path) -> Iterator[ModuleType]:
     """An empty module for the file, which finds what lies beside it; afterwards imports are as they were."""
-    folder, root, package = _places(path)
+    folder, root, package = places_of(path)
     # Never the name of a module that somebody imports: a study called json.py must not take Python's place.
     name = f"{package}_study_{path.stem.replace('.', '_')}"
     spec = importlib.util.spec_from_file_location(name, path)
