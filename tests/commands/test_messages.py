@@ -177,3 +177,15 @@ def test_what_shards_make_says_to_write_trains_on_the_new_set(capsys: Said) -> N
     assert main(["plan", "w.py"]) == 0
     assert main(["plan", "w.py", "--set", "data.shards=nowhere"]) == 1
     assert f"there is no folder nowhere, which from this folder is {Path.cwd() / 'nowhere'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("settings", [("resources.cpus=10000",), ("resources.gpus=64",)])
+@pytest.mark.parametrize("kind", ["study", "search"])
+def test_plan_refuses_trials_for_which_no_node_has_room(kind: str, settings: tuple[str, ...], capsys: Said) -> None:
+    search = 'from paribus import Float, Search\ns = Search(name="s", base="synthetic", space={{"optimizer.lr": '
+    search += "Float(0.01, 1.0)}}, confirm=0)\n"
+    text = {"study": STUDY, "search": search}[kind]
+    Path("w.py").write_text(text.format(name="w", factors={"model.width": (0.25, 0.5)}))
+    assert main(["plan", "w.py", *(word for path in settings for word in ("--set", path))]) == 1
+    assert "and the largest node has" in capsys.readouterr().err
+    assert main(["plan", "w.py"]) == 0
