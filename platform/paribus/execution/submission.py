@@ -72,11 +72,15 @@ def _client(address: str) -> JobSubmissionClient:
     # No proxy is asked for the loopback address, which none could reach.
     spared = [os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or "", "127.0.0.1,localhost"]
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, spared))
+    # Ray lets what the shell exports go before the address that it is given.
+    for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        os.environ.pop(name, None)
+    from ray.exceptions import RayError
     from ray.job_submission import JobSubmissionClient
 
     try:
         return JobSubmissionClient(address)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise ClusterError(
             f"no Ray answers at {address} ({_first_line(error)}): `paribus up` starts one on this machine; another "
             "one's dashboard is named by --address http://HOST:8265"
