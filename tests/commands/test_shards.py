@@ -114,7 +114,6 @@ def test_photographs_are_made_smaller_chosen_and_held_out(
         (["digits", "--quality", "80"], "--quality without --short-side has no effect"),
         (["digits", "--only-classes", "/nowhere.txt"], "list of classes /nowhere.txt cannot be read"),
         (["digits", "--hold-out", "val"], "'val': '' is no fraction"),
-        (["digits", "--workers", "0"], "0 workers: at least 1"),
         (["digits", "--download"], "digits has no use for --download"),
         (["nowhere"], "neither a known set"),
         (["cifra10"], "did you mean 'cifar10'"),

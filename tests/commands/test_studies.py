@@ -117,7 +117,11 @@ def test_a_search_is_shown_by_name_with_what_stood_up(shelf: Shelf, capsys: Said
 
 def test_a_tuned_study_is_shown_by_name_with_how_its_arms_were_tuned(shelf: Shelf, capsys: Said) -> None:
     study = wide(
-        "tuned_by_name", base="digits", nuisance={"optimizer.lr": Float(0.01, 0.5, log=True)}, tuning=Tuning(trials=2)
+        "tuned_by_name",
+        factors={"model.width": (0.5, 1.0)},
+        base="digits",
+        nuisance={"optimizer.lr": Float(0.01, 0.5, log=True)},
+        tuning=Tuning(trials=2),
     )
     walker = Walker(shelf.uri, shelf.home)
     found = {}

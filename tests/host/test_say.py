@@ -33,7 +33,7 @@ def test_lines_and_warnings_while_it_trains_show_no_secret() -> None:
     plan = make_plan(study, trials(study, lambda recipe: "d"), None, code=lambda recipe: "c")
     out = io.StringIO()
     progress = Progress(plan, {}, beat=lambda: None, lost=lambda step, reason: None, out=out)
-    result = {"trial_key": plan.steps[0].trial.id, "outcome": "failed", "reason": f"data: {ADDRESS}"}
+    result = {"trial_key": plan.steps[0].trial.id, "outcome": "failed", "reason": f"data: {ADDRESS}", "spent_s": 1.0}
     progress.on_trial_result(0, [], None, {**result, "warnings": [f"slow: {ADDRESS}"]})  # type: ignore[arg-type]
     assert out.getvalue().count("https://***@host") == 2
     assert "hunter2" not in out.getvalue()

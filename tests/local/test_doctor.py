@@ -179,6 +179,23 @@ class TestServices:
         free = {check.name: check for check in doctor_services.ports(tmp_path, env)}[f"port {port}"]
         assert (free.level, free.text) == ("ok", "free (mlflow)")
 
+    @pytest.mark.parametrize("name", stack_ports.VARIABLES)
+    def test_a_port_of_rays_workers_or_one_that_is_asked_for_twice_is_a_problem(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        env = {stack_ports.VARIABLES[name]: "10005"}
+        found = {check.name: check for check in doctor_services.ports(tmp_path, env)}["port 10005"]
+        assert found.level == "problem"
+        assert "among the ports of Ray's workers, 10002 to 19999" in found.text
+        other = next(variable for key, variable in stack_ports.VARIABLES.items() if key != name)
+        twice = doctor_services.ports(tmp_path, {stack_ports.VARIABLES[name]: "9005", other: "9005"})
+        assert [check.level for check in twice if check.name == "port 9005"] == ["problem", "problem"]
+
+    def test_no_port_that_is_taken_for_the_stack_is_one_of_rays_workers(self) -> None:
+        assert stack_ports.choose("client", {}, taken={10001}) < 10001
+        with pytest.raises(stack.StackError, match="among the ports of Ray's workers"):
+            stack_ports.choose("gcs", {"gcs": 10005})
+
     def test_a_part_of_ours_is_ours_and_silent_until_it_answers(self, tmp_path: Path) -> None:
         script = (
             "import socket, time\ns = socket.create_server(('127.0.0.1', 0))\n"

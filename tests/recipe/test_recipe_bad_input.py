@@ -16,7 +16,7 @@ UNKNOWN_PATHS = [
     ("model.depth.x", "did you mean 'model.depth'?"),
     ("model.zzz", "model has family, width, activation, residual_scale"),
     ("schedule.milestones", "schedule has warmup_epochs, warmup_lr, kind, final_fraction"),
-    ("model.auxiliary.weight", "model, its family 'wide_resnet', has family, width, activation"),
+    ("model.auxiliary.weight", "model has family, width, activation"),
     ("model.stochastic_dept.survival", "did you mean 'model.stochastic_depth.survival'?"),
     ("zzz", "it begins with one of model, data, augment"),
     ("", "it begins with one of model, data, augment"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paribus.host.option_types import whole
 from paribus.host.say import say
 from paribus.host.secrets import without_secrets
 from paribus.recipe.errors import RecipeError
@@ -57,25 +58,16 @@ def register(subparsers: Any) -> None:
     base = os.environ.get("PARIBUS_BASE")
     add("--base", metavar="NAME", default=base, help="the preset (also PARIBUS_BASE; default digits, or the study's)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
-    add("--replicate", metavar="R", type=_from(1), help="of the seeds (default 1; of a study: all of its replicates)")
-    add("--study-seed", metavar="S", type=_from(0), help="from which the replicate draws its seeds (default 0)")
-    add("--order-seed", metavar="S", type=_from(0), help="instead of the replicate's")
-    add("--augment-seed", metavar="S", type=_from(0), help="instead of the replicate's; pixels alone depend on it")
-    add("--epochs", metavar="N", type=_from(1), help="the first ones (default: the recipe's budget)")
+    add("--replicate", metavar="R", type=whole(1), help="of the seeds (default 1; of a study: all of its replicates)")
+    add("--study-seed", metavar="S", type=whole(0), help="from which the replicate draws its seeds (default 0)")
+    add("--order-seed", metavar="S", type=whole(0), help="instead of the replicate's")
+    add("--augment-seed", metavar="S", type=whole(0), help="instead of the replicate's; pixels alone depend on it")
+    add("--epochs", metavar="N", type=whole(1), help="the first ones (default: the recipe's budget)")
     add("--pixels", action="store_true", help="also decode, crop and flip every image, and print the pixels' CRC")
-    add("--ranks", metavar="N", type=_from(1), help="read the pixels as N ranks would (default 1)")
-    add("--threads", metavar="N", type=_from(0), help="read the pixels with N threads a rank (default 1)")
+    add("--ranks", metavar="N", type=whole(1), help="read the pixels as N ranks would (default 1)")
+    add("--threads", metavar="N", type=whole(0), help="read the pixels with N threads a rank (default 1)")
     add("--json", action="store_true", help="print data instead of text")
     hashed.set_defaults(run=_hash)
-
-
-def _from(least: int) -> Any:
-    def number(text: str) -> int:
-        if not text.isdigit() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from {least}")
-        return int(text)
-
-    return number
 
 
 def _hash(args: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ def init(name: str) -> int:
         f"  paribus plan {STUDY}          what would run, what it can detect, what it costs\n"
         f"  paribus run {STUDY}           run it here\n"
         f"  paribus up                    or start Ray, MLflow and the dashboard, and then\n"
-        f"  ray job submit {STUDY}        run it there\n"
+        f"  paribus submit {STUDY}        run it there\n"
         f"  paribus report {STUDY} --html mine.html"
     )
     return 0

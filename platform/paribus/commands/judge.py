@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.host.option_types import whole
 from paribus.host.say import say, warn
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def register(verbs: Any) -> None:
     direction = parser.add_mutually_exclusive_group()
     for option, lower in (("--lower-is-better", True), ("--higher-is-better", False)):
         direction.add_argument(option, dest="lower", action="store_const", const=lower, help="else by its name")
-    add("--examples", metavar="N", type=int, help="evaluation examples of an accuracy: its smallest step")
+    add("--examples", metavar="N", type=whole(1), help="evaluation examples of an accuracy: its smallest step")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     add("--json", action="store_true", help="print data instead of text")
     add("--markdown", metavar="FILE", help="also write the table as Markdown, for a pull request")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from paribus.commands.answer import Answer
 from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
+from paribus.host.option_types import whole
+from paribus.recipe.errors import nearest
 from paribus.study import Study, StudyError
 from paribus.study.searches.search import Search
 from paribus.study.words import printable
@@ -36,7 +38,7 @@ _FILE = "a study file, such as studies/width.py; or the study.json that a ledger
 _EXAMPLES = """examples:
   paribus plan studies/width.py                       what would run, and what it can tell
   paribus run studies/width.py --set budget="2 epochs" --replicates 3
-  ray job submit studies/residual_scale.py            the same on the cluster that `paribus up` started
+  paribus submit studies/residual_scale.py            the same as a job of the cluster that `paribus up` started
   paribus report studies/width.py --html width.html   one page to send to a colleague
   paribus run studies/rate_search.py                  a search whose best settings are judged on fresh seeds
   paribus judge runs.csv --baseline relu --margin 0.5  a verdict for results that were made elsewhere
@@ -61,6 +63,7 @@ _OPTIONS = {
     "status": ("ledger",),
     "report": ("ledger", "fresh", "html", "markdown", "latex"),
 }
+_TRAINS = ("pilot", "run", "retry")
 # What answers each of them.
 _ASKED = {"plan": "planned", "run": "ran", "status": "recorded", "report": "judged"}
 _STUDY_EXAMPLES = """examples:
@@ -74,7 +77,7 @@ _STUDY_EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The `paribus` command; returns the exit code."""
-    return _guarded(_parser(), list(sys.argv[1:] if arguments is None else arguments))
+    return _guarded(parser(), list(sys.argv[1:] if arguments is None else arguments))
 
 
 def study_main(study: Study | Search, arguments: Sequence[str]) -> int:
@@ -106,9 +109,11 @@ def study_answer(study: Study | Search, verb: str, options: dict[str, Any]) -> A
 
     allowed = _OPTIONS[verb]
     if unknown := sorted(set(options) - set(allowed)):
-        raise StudyError(f"{verb} has no option {unknown[0]!r}: it takes {', '.join(allowed)}")
+        raise StudyError(f"{verb} has no option {unknown[0]!r}: {nearest(unknown[0], allowed, in_full=True)}")
     with manifests_read_once():
-        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(_matched(study), Options(**options))
+        found: Answer = getattr(_verbs_of(study), _ASKED[verb])(
+            _matched(study), _placed(Options(**options), verb, study)
+        )
         return found
 
 
@@ -170,7 +175,7 @@ def _said(program: str, error: Exception) -> int:
     raise error
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="paribus",
         description="Ablation studies that end in a number, an interval and a verdict.",
@@ -191,14 +196,18 @@ def _parser() -> argparse.ArgumentParser:
     from paribus.commands.init import register as register_init
     from paribus.commands.judge import register as register_judge
     from paribus.commands.ledger import register as register_ledger
+    from paribus.commands.logs import register as register_logs
     from paribus.commands.models import register as register_models
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
     from paribus.commands.study.search import register as register_search
     from paribus.commands.study.studies import register as register_studies
+    from paribus.commands.submit import register as register_submit
     from paribus.commands.verify import register as register_verify
 
+    register_submit(verbs, parser)
     register_studies(verbs)
+    register_logs(verbs)
     register_init(verbs)
     register_search(verbs)
     register_simulate(verbs)
@@ -227,22 +236,22 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     add("--base", metavar="NAME", default=os.environ.get("PARIBUS_BASE"), help="another preset (also PARIBUS_BASE)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
     if verb == "pilot":
-        add("--replicates", type=int, metavar="R", dest="pilot", help="of the baseline (default 4)")
+        add("--replicates", type=whole(0), metavar="R", dest="pilot", help="of the baseline (default 4)")
         parser.set_defaults(replicates=None)
     else:
         add(
             "--replicates",
-            type=int,
+            type=whole(0),
             metavar="R",
             help="another number of replicates (of a search: of its confirmation)",
         )
-    add("--trials", type=int, metavar="N", help="of a search: another number of settings to try")
+    add("--trials", type=whole(0), metavar="N", help="of a search: another number of settings to try")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     if verb in ("plan", "pilot", "run", "retry"):
         add("--accept-code", action="store_true", help="reuse finished trials that other code made")
         add("--redo", action="store_true", help="train again what other code made")
     if verb in ("pilot", "run", "retry"):
-        add("--cpus", type=int, metavar="N", help="CPUs of the Ray that is started where none runs")
+        add("--cpus", type=whole(1), metavar="N", help="CPUs of the Ray that is started where none runs")
     if verb in ("run", "report"):
         add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":
@@ -298,8 +307,28 @@ def _study_verb(args: argparse.Namespace) -> int:
                 f"{args.verb} is for a study whose arms are known, and {study.name} finds settings first: `plan` says "
                 "what it takes"
             )
-        found: int = getattr(verbs, args.verb)(_matched(study), _options(args))
+        found: int = getattr(verbs, args.verb)(_matched(study), _placed(_options(args), args.verb, study))
         return found
+
+
+def _placed(options: Options, verb: str, study: Study | Search) -> Options:
+    """The options with the stack's Ray, where one is up to be joined by what trains.
+
+    Raises:
+        ClusterError: a plan is for trials for which no node has room.
+    """
+    if verb not in ("plan", *_TRAINS):
+        return options
+    from paribus.execution.room import check_room
+    from paribus.host.home import home
+    from paribus.local.cluster import nodes_of, to_join
+
+    if verb == "plan":
+        recipes = study.examples if isinstance(study, Search) else [study.recipe_of(arm) for arm in study.arms]
+        if nodes := nodes_of(home(), options.cpus):
+            check_room(recipes, nodes)
+        return options
+    return replace(options, stack=to_join(home(), options.cpus))
 
 
 def _matched(study: Study | Search) -> Study | Search:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from paribus.host.option_types import whole
 from paribus.models.named import NAMED, named
 from paribus.recipe.errors import RecipeError, nearest
 from paribus.recipe.families.family import Published
@@ -49,20 +50,14 @@ def register(subparsers: Any) -> None:
     listing.set_defaults(run=_list)
     describe = verbs.add_parser("describe", help="one network, stage by stage")
     describe.add_argument("name", metavar="NAME", help="as `paribus models list` prints it")
-    describe.add_argument("--size", type=_positive, help="side of the input in pixels (else as published)")
-    describe.add_argument("--channels", type=_positive, help="channels of the input (else as published)")
-    describe.add_argument("--classes", type=_positive, help="classes (else as published)")
+    describe.add_argument("--size", type=whole(1), help="side of the input in pixels (else as published)")
+    describe.add_argument("--channels", type=whole(1), help="channels of the input (else as published)")
+    describe.add_argument("--classes", type=whole(1), help="classes (else as published)")
     describe.add_argument("--svg", type=Path, metavar="FILE", help="also draw the built network into this file")
     describe.add_argument("--expand", action="store_true", help="draw equal units one by one, not once with × N")
     describe.set_defaults(run=_describe)
     for parser in (listing, describe):
         parser.add_argument("--json", action="store_true", help="as data")
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} should be a whole number from 1")
-    return int(text)
 
 
 def _list(args: argparse.Namespace) -> int:

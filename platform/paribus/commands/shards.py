@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from paribus.errors import DataError
+from paribus.host.option_types import whole
 from paribus.shards.in_place.command import EXAMPLES as INDEX_EXAMPLES
 from paribus.shards.in_place.command import add_arguments as add_index_arguments
 from paribus.shards.making.named_source import EXAMPLES, add_source_options, named_source
@@ -60,7 +61,7 @@ def register(subparsers: Any) -> None:
         _verb(verbs, "index", "use shards that others wrote where they lie; copies nothing", INDEX_EXAMPLES)
     )
     verify = _verb(verbs, "verify", "read every byte again and name every fault", _VERIFY_EXAMPLES)
-    verify.add_argument("--workers", type=int, metavar="N", help="shards read at a time (default: one a core)")
+    verify.add_argument("--workers", type=whole(1), metavar="N", help="shards read at a time (default: one a core)")
     verify.set_defaults(run=_verify)
     inspect = _verb(
         verbs, "inspect", "show classes, sizes, what does not decode, and a contact sheet", _INSPECT_EXAMPLES
@@ -85,20 +86,26 @@ def _add_make(make: argparse.ArgumentParser) -> None:
     add_source_options(make)
     add("folder", metavar="FOLDER", nargs="?", type=Path, help="the new folder (default: PARIBUS_HOME/data/NAME)")
     add("--split", action="append", metavar="NAME", help="only this split (may be repeated; train must be among them)")
-    add("--shard-size", type=int, default=10_000, metavar="N", help="samples of a shard at most (default 10,000)")
-    add("--shard-mib", type=int, default=64, metavar="MIB", help="size of a shard at most (default 64 MiB)")
-    add("--short-side", type=int, metavar="PIXELS", help="make larger images smaller, to this short side, as JPEG")
-    add("--quality", type=int, metavar="1-100", help="JPEG quality of images that were made smaller (default 90)")
+    add("--shard-size", type=whole(1), default=10_000, metavar="N", help="samples of a shard at most (default 10,000)")
+    add("--shard-mib", type=whole(1), default=64, metavar="MIB", help="size of a shard at most (default 64 MiB)")
+    add("--short-side", type=whole(1), metavar="PIXELS", help="make larger images smaller, to this short side, as JPEG")
+    add(
+        "--quality",
+        type=whole(1, 100),
+        metavar="1-100",
+        help="JPEG quality of what was made smaller (default 90)",
+    )
     add("--only-classes", type=Path, metavar="FILE", help="these classes in this order: a name or WordNet id a line")
     add("--hold-out", action="append", metavar="NAME=FRACTION", help="move a part of train, by a hash of keys, to NAME")
     add("--keep-undecodable", action="store_true", help="store images that do not decode instead of stopping")
-    add("--workers", type=int, metavar="N", help="processes that make shards (default: one a core)")
+    add("--workers", type=whole(1), metavar="N", help="processes that make shards (default: one a core)")
     add("--restart", action="store_true", help="drop what a stopped command left instead of going on from there")
     make.set_defaults(run=_make)
 
 
 def _make(args: argparse.Namespace) -> int:
     from paribus.shards.catalog import named_folder
+    from paribus.shards.making.in_a_study import in_a_study
     from paribus.shards.making.shards import make_shards
 
     recoding = _recoding(args)
@@ -124,6 +131,7 @@ def _make(args: argparse.Namespace) -> int:
     else:
         held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
         print(f"{folder}: {held} samples of {len(manifest.classes)} classes\ndigest {manifest.digest}")
+        print("\n".join(in_a_study(manifest, folder)))
     return 0
 
 

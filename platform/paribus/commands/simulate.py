@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.host.option_types import whole
 from paribus.host.say import say
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def register(verbs: Any) -> None:
     add = parser.add_argument
     add("file", metavar="FILE", help="a search's or a study's file")
     add("--table", metavar="TABLE", required=True, help="a Parquet file of curves; of a study also nb201:cifar10")
-    add("--workers", type=int, default=8, metavar="N", help="trials that run at once on the simulated clock (8)")
-    add("--repeats", type=int, default=50, metavar="N", help="searches or studies that are simulated (50)")
+    add("--workers", type=whole(1), default=8, metavar="N", help="trials that run at once on the simulated clock (8)")
+    add("--repeats", type=whole(1), default=50, metavar="N", help="searches or studies that are simulated (50)")
     add("--effects", default="0,0.5,1,2", metavar="E,E", help="of a study: true effects, in margins (0,0.5,1,2)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
     add("--json", action="store_true", help="print data instead of text")

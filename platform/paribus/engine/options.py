@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from paribus.study import Study
+from paribus.study import Study, StudyError
 from paribus.study.searches.search import Search
 
 
@@ -11,7 +11,8 @@ class Options:
     """The options of the study verbs; each verb uses those that `--help` lists for it.
 
     `pilot` are the replicates of the baseline that a pilot trains; None: it is none. `declared` is the study as its
-    file has it, before --base and --set; None: it is not varied.
+    file has it, before --base and --set; None: it is not varied. `stack` is the address of the Ray of the local stack,
+    where one is up and to be joined.
     """
 
     ledger: str | None = None
@@ -24,7 +25,12 @@ class Options:
     json: bool = False
     fresh: bool = False
     pilot: int | None = None
+    stack: str = ""
     declared: Study | Search | None = None
+
+    def __post_init__(self) -> None:
+        if self.cpus is not None and (type(self.cpus) is not int or self.cpus < 1):
+            raise StudyError(f"cpus = {self.cpus!r}: of the Ray that is started, a whole number from 1")
 
     def of_confirmation(self) -> "Options":
         """The same options for the study that confirms a search."""

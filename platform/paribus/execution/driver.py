@@ -98,7 +98,7 @@ def _train(
     study = preview.plan.study
     context = context_of(study.name, folder, ledger.uri, preview.settings)
     recipes = [study.recipe_of(arm) for arm in study.arms]
-    with cluster_for(recipes, options.cpus) as where:
+    with cluster_for(recipes, options.cpus, options.stack) as where:
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.execution.progress import Progress
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.execution.own_ray import TRIES, RayStartError, own_ray
+from paribus.execution.room import ClusterError as ClusterError
+from paribus.execution.room import check_room, request_of
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
 from paribus.execution.workers.own_files import check_nodes, packed, references
 from paribus.execution.workers.trial_spec import Context, encode
@@ -41,13 +43,10 @@ _SCRATCH = "paribus-tune-"
 _SETUP = "paribus.execution.workers.own_files.stand_where_they_lie"
 
 
-class ClusterError(RuntimeError):
-    """The cluster cannot be reached, or has not what the trials ask for."""
-
-
 @contextmanager
-def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterator[str]:
-    """Connect to the cluster at RAY_ADDRESS or the one running on this machine; else start one for the while.
+def cluster(num_cpus: int | None = None, modules: Sequence[str] = (), stack: str = "") -> Iterator[str]:
+    """Connect to the cluster at RAY_ADDRESS, else to the `stack` that is up at that address, else start one for the
+    while.
 
     `modules` are folders of Python files that its workers get, see own_files.py.
 
@@ -69,8 +68,15 @@ def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterato
             "drop one of the two"
         )
     if address:
-        with _connected(lambda: _join(address, modules)):
+        named = f"RAY_ADDRESS={address}"
+        with _connected(lambda: _join(address, named, "unset RAY_ADDRESS to train on a Ray of its own", modules)):
             yield f"the Ray cluster at {address}"
+        return
+    if stack:
+        # As the stack's head, which asks for no token unless the shell does; the library reads it as it is loaded.
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        with _connected(lambda: _join(stack, stack, "say --cpus N to train on a Ray of its own", modules)):
+            yield f"the Ray of the stack at {stack}"
         return
     place, cpus = Path(os.environ.get("RAY_TMPDIR") or "/tmp"), num_cpus or os.cpu_count() or 1
     try:
@@ -81,13 +87,13 @@ def cluster(num_cpus: int | None = None, modules: Sequence[str] = ()) -> Iterato
 
 
 @contextmanager
-def cluster_for(recipes: Sequence[Recipe], num_cpus: int | None) -> Iterator[str]:
+def cluster_for(recipes: Sequence[Recipe], num_cpus: int | None, stack: str = "") -> Iterator[str]:
     """`cluster`, whose workers have the components of one's own that these recipes name.
 
     Raises:
         ClusterError: as `cluster`. RecipeError: a node has not what a recipe names.
     """
-    with packed(recipes) as modules, cluster(num_cpus, modules) as where:
+    with packed(recipes) as modules, cluster(num_cpus, modules, stack) as where:
         check_nodes(references(recipes))
         yield where
 
@@ -117,7 +123,7 @@ def _connected(connect: Callable[[], None]) -> Iterator[None]:
         ray.shutdown()
 
 
-def _join(address: str, modules: Sequence[str] = ()) -> None:
+def _join(address: str, named: str, instead: str, modules: Sequence[str] = ()) -> None:
     import ray
 
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -128,8 +134,7 @@ def _join(address: str, modules: Sequence[str] = ()) -> None:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
     except (OSError, ValueError, RuntimeError) as error:
         raise ClusterError(
-            f"no Ray cluster answers at RAY_ADDRESS={address} ({_first_line(error)}): start one (paribus up), or unset "
-            "RAY_ADDRESS to train on a Ray of its own"
+            f"no Ray cluster answers at {named} ({_first_line(error)}): start one (paribus up), or {instead}"
         ) from None
 
 
@@ -179,7 +184,7 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
     if not plan.todo:
         return
     _check_resources(plan.todo)
-    resources = {encode(step): _request(step) for step in plan.todo}
+    resources = {encode(step): request_of(step.trial.recipe) for step in plan.todo}
     _fit(context, callbacks, list(resources), lambda text: resources[text])
 
 
@@ -195,7 +200,7 @@ def execute_proposed(next_step: NextStep, sample: Step, context: Context, callba
     from paribus.execution.searches.proposals import Proposals
 
     _check_resources((sample,))
-    request = _request(sample)
+    request = request_of(sample.trial.recipe)
     _fit(context, callbacks, Proposals(next_step), lambda text: request)
 
 
@@ -239,23 +244,8 @@ def _fit(
         scratch.release(remove=True)
 
 
-def _request(step: Step) -> dict[str, float]:
-    asked = step.trial.recipe.resources
-    return {"CPU": asked.cpus} | ({"GPU": asked.gpus} if asked.gpus else {})
-
-
 def _check_resources(steps: tuple[Step, ...]) -> None:
     import ray
 
     listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    nodes = [node["Resources"] for node in listed if node["Alive"]]
-    for request in {tuple(_request(step).items()) for step in steps}:
-        if any(all(node.get(name, 0) >= amount for name, amount in request) for node in nodes):
-            continue
-        largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name, _ in request}
-        asked = ", ".join(f"{amount:g} {name}" for name, amount in request)
-        there = ", ".join(f"{amount:g} {name}" for name, amount in largest.items())
-        raise ClusterError(
-            f"a trial asks for {asked}, and the largest node has {there}: set resources.cpus and resources.gpus "
-            "(--set resources.gpus=0 trains on CPUs), or add a node"
-        )
+    check_room((step.trial.recipe for step in steps), [node["Resources"] for node in listed if node["Alive"]])

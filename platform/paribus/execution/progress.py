@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from paribus.execution.run_progress import MOST_REASON, RunProgress
-from paribus.host.time_left import duration, time_left
+from paribus.host.time_left import duration
 from paribus.study.plan import Plan, Step
 from paribus.study.study import Study
 
@@ -39,6 +39,7 @@ class Progress(RunProgress):
         self._study = plan.study
         self._num_total = len(self._steps)
         self._epochs: dict[str, str] = {}
+        self._took_s: list[float] = []
         self.ended = ended
 
     def on_trial_result(
@@ -50,6 +51,7 @@ class Progress(RunProgress):
             done = f"{100 * result['trained_steps'] / result['num_steps']:.0f} %"
             self._epochs[step.trial.id] = f"{step.trial.name} {done}"
             return
+        self._took_s.append(result["spent_s"])
         self._end(step, result["outcome"], _summary(result, self._study))
         for warning in result.get("warnings", ()):
             self._say(f"        warning: {warning}")
@@ -71,17 +73,17 @@ class Progress(RunProgress):
 
     def _end(self, step: Step, outcome: str, summary: str) -> None:
         self._epochs.pop(step.trial.id, None)
+        self._begun.pop(step.trial.id, None)
         self.ended[step.trial.id] = outcome
         width = len(str(self._num_total))
         count = f"[{len(self.ended):>{width}}/{self._num_total}]"
         self._say(f"{count} {step.trial.name:<44} {outcome:<9} {summary}  ({self._remaining()})")
 
     def _remaining(self) -> str:
-        num_left, spent_s = self._num_total - len(self.ended), time.monotonic() - self._started
+        num_left = self._num_total - len(self.ended)
         if not num_left:
-            return f"all done in {duration(spent_s)}"
-        left_s = time_left(spent_s, len(self.ended), num_left)
-        return f"{num_left} to go" if left_s is None else f"about {duration(left_s)} left"
+            return f"all done in {duration(time.monotonic() - self._started)}"
+        return self._left(self._took_s, num_left)
 
 
 def _summary(result: dict[str, Any], study: Study) -> str:

@@ -6,11 +6,13 @@ import json
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from ray import tune
 
 from paribus.host.say import say
+from paribus.host.time_left import duration, rest_of
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
@@ -27,6 +29,7 @@ class RunProgress(tune.Callback, ABC):
     def __init__(self, out: TextIO | None) -> None:
         self._out = out or sys.stdout
         self._started = self._beaten = self._spoken = time.monotonic()
+        self._begun: dict[str, float] = {}
 
     @abstractmethod
     def _beat(self) -> None:
@@ -56,6 +59,19 @@ class RunProgress(tune.Callback, ABC):
             self._beat()
         if now - self._spoken > _STILL_S:
             self._say(f"        {self._still()}")
+
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        """From now on the trial takes its time."""
+        self._begun[_id_of(trial)] = time.monotonic()
+
+    def _left(self, took_s: Sequence[float], num_left: int) -> str:
+        """`about 3 min left`, by the estimate of the study's page; `7 to go` where nothing has been timed."""
+        now = time.monotonic()
+        spent_s = [now - begun for begun in self._begun.values()]
+        # Whose trial has just ended takes the next one, if there is one.
+        spent_s += [0.0] if num_left > len(spent_s) else []
+        left_s = rest_of(took_s, spent_s, num_left)
+        return f"{num_left} to go" if left_s is None else f"about {duration(left_s)} left"
 
     def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray starts a trial again whose worker was lost."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
 
 
+_REPORT = "report.md"
+
+
 class StudyLedger(RunLedger):
     """One study's parent run, lease and leftovers."""
 
@@ -62,8 +65,10 @@ class StudyLedger(RunLedger):
         def store(run: StudyRun) -> None:
             self._describe(run)
             run.artifact(VERDICTS_FILE, json.dumps(report.as_dict(), indent=2).encode())
-            run.artifact("report.md", text.encode())
-            run.describe(text)
+            run.artifact(_REPORT, text.encode())
+            # Of a long report MLflow shows the beginning alone: the way to all of it stands there.
+            question, _, rest = text.partition("\n\n")
+            run.describe(f"{question}\n\n[The whole report]({run.url_of(_REPORT)})\n\n{rest}")
 
         self._try(store)
 

@@ -13,6 +13,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from paribus.local.doctor_check import Check, ok, problem, warning
+from paribus.study.study_file import builds_one
 
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>[^\\]+?))? \\$", re.MULTILINE)
 MINIMUM = (3, 11)
@@ -119,7 +120,7 @@ def studies(folder: Path) -> Check:
     if (folder / "studies").is_dir():
         found = sorted((folder / "studies").glob("*.py"))
     else:
-        found = [path for path in sorted(folder.glob("*.py")) if b"Study(" in path.read_bytes()]
+        found = [path for path in sorted(folder.glob("*.py")) if builds_one(path)]
     wrong = [path.name for path in found if not _runs_by_itself(path)]
     if wrong:
         remedy = f"chmod +x {found[0].parent}/*.py, and `#!/usr/bin/env python` as the first line"

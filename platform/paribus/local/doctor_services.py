@@ -31,6 +31,8 @@ def ports(home: Path, env: Mapping[str, str]) -> list[Check]:
 def _port(name: str, asked: Mapping[str, int], ours: Mapping[int, str], members: set[int]) -> Check:
     port = asked.get(name, stack_ports.DEFAULTS[name])
     label = f"port {port}"
+    if name in asked and (found := stack_ports.collision(name, asked)):
+        return problem(label, found, f"set {stack_ports.VARIABLES[name]} to another port")
     if stack_ports.is_free(port):
         return ok(label, f"free ({name})")
     if port in ours or stack_ports.holder_pid(port) in members:

@@ -16,6 +16,9 @@ VARIABLES = {
     "mlflow": "PARIBUS_MLFLOW_PORT",
     "dashboard": "PARIBUS_DASHBOARD_PORT",
 }
+# Ray gives these to its workers (--min-worker-port, --max-worker-port), and starts no head that listens on one of them.
+WORKERS = range(10002, 20000)
+_OF_RAY = ("ray", "gcs", "client")
 _TRIES = 200
 
 
@@ -31,6 +34,17 @@ def from_environment(env: Mapping[str, str] | None = None) -> dict[str, int]:
     return ports
 
 
+def collision(name: str, ports: Mapping[str, int]) -> str:
+    """Why the port that is asked for `name` collides with Ray's workers or with another one asked for; "" if not."""
+    port = ports[name]
+    twins = [VARIABLES[other] for other, theirs in ports.items() if theirs == port and other != name]
+    if twins:
+        return f"{port} is asked for by {' and '.join([VARIABLES[name], *twins])}"
+    if port in WORKERS:
+        return f"{VARIABLES[name]}={port} lies among the ports of Ray's workers, {WORKERS[0]} to {WORKERS[-1]}"
+    return ""
+
+
 def is_free(port: int) -> bool:
     """True if a server could listen on `port` of the loopback address now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -44,19 +58,24 @@ def is_free(port: int) -> bool:
 
 
 def choose(name: str, asked: Mapping[str, int], taken: Collection[int] = ()) -> int:
-    """The asked port, which has to be free; else the default, or the next free one above it."""
+    """The asked port, which has to be free; else the default, or the next free one above it, or below.
+
+    None of those that Ray's workers get.
+    """
     if name in asked:
+        if (found := collision(name, asked)) and (name in _OF_RAY or asked[name] not in WORKERS):
+            raise StackError(f"{found}: set another port")
         if not is_free(asked[name]):
             raise StackError(
                 f"port {asked[name]}, asked for {name} ({VARIABLES[name]}), is held by {holder(asked[name])}: "
                 f"end that, or ask for another port"
             )
         return asked[name]
-    for port in range(DEFAULTS[name], DEFAULTS[name] + _TRIES):
-        if port not in taken and is_free(port):
+    first = DEFAULTS[name]
+    for port in (*range(first, first + _TRIES), *range(first - 1, first - _TRIES, -1)):
+        if port not in taken and port not in WORKERS and is_free(port):
             return port
-    last = DEFAULTS[name] + _TRIES - 1
-    raise StackError(f"no free port for {name} from {DEFAULTS[name]} to {last}: set {VARIABLES[name]}")
+    raise StackError(f"no free port for {name} within {_TRIES} of {first}: set {VARIABLES[name]}")
 
 
 def holder_pid(port: int) -> int | None:

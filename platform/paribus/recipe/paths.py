@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from paribus.recipe.errors import RecipeError, nearest
+from paribus.recipe.errors import RecipeError
 
 Tree = dict[str, Any]
 # Paths of earlier releases; `recipe.part.once_called` reads the same names in documents.
@@ -80,33 +80,72 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def _suggestion(tree: Tree, path: str) -> str:
-    known = [name for name, _ in leaves(tree)]
+    """What is meant by a path that is none: by its last word first, because all paths of a part begin alike."""
+    places = _places(tree)
     last = path.rpartition(".")[2]
-    ends = {name.rpartition(".")[2]: name for name in known}
-    if "." not in path and (close := get_close_matches(last, ends, n=1, cutoff=0.7)):
-        return f"did you mean {ends[close[0]]!r}?"
-    if unknown := _unknown_part(tree, path):
-        return unknown
-    part = path.rpartition(".")[0]
-    siblings = [name for name in known if part and name.rpartition(".")[0] == part]
-    if siblings and not get_close_matches(path, siblings, n=1, cutoff=0.75):
-        return f"{part} has {', '.join(name.rpartition('.')[2] for name in siblings)}"
-    if siblings or get_close_matches(path, known, n=1, cutoff=0.5):
-        return nearest(path, siblings or known)
-    return f"it begins with one of {', '.join(tree)}, as in 'model.depth'"
+    if last in _OTHER_WORDS:
+        return _OTHER_WORDS[last]
+    part, node = _deepest(tree, path)
+    siblings = [f"{part}.{name}" for name in node] if part and isinstance(node, dict) else []
+    if part and not isinstance(node, dict):
+        more = f": `paribus fields {part}` says what has" if isinstance(node, str) else ""
+        return f"did you mean {part!r}? It is {node!r}, which has no fields{more}"
+    if near := _near(last, siblings, 0.6) or _near(last, places, 1.0):
+        return f"did you mean {near!r}?"
+    if siblings:
+        kinds = "".join(
+            f"; its {name} is {node[name]!r}, and `paribus fields {part}` has those of every {name}"
+            for name in DISCRIMINATORS
+            if name in node
+        )
+        return f"{part} has {', '.join(node)}{kinds}"
+    if near := _near(last, places, 0.7):
+        return f"did you mean {near!r}?"
+    if close := get_close_matches(path, places, n=1, cutoff=0.7):
+        return f"did you mean {close[0]!r}?"
+    return f"it begins with one of {', '.join(tree)}, as in 'model.depth'; `paribus fields` lists all"
 
 
-def _unknown_part(tree: Tree, path: str) -> str:
-    """What the part has in which a part on the way of `path` is not, such as the auxiliary heads of a net without."""
+# What other programs call it, or have where a recipe has none.
+_OTHER_WORDS = {
+    **dict.fromkeys(("learning_rate", "lrate"), "did you mean 'optimizer.lr'?"),
+    "wd": "did you mean 'optimizer.weight_decay'?",
+    "batch": "did you mean 'data.batch_size'?",
+    "dataset": "did you mean 'data.name'?",
+    "scheduler": "did you mean 'schedule.kind'?",
+    "amp": "did you mean 'numerics.precision'?",
+    "k": "did you mean 'model.width'?",
+    **dict.fromkeys(("epochs", "num_epochs"), "did you mean 'budget', such as '20 epochs'?"),
+    "steps": "did you mean 'budget', such as '1000 steps'?",
+    "seed": "a recipe holds no chance; the study does, in Study(seed=...)",
+    "seeds": "a recipe holds no chance; the study does, in Study(replicates=...)",
+}
+
+
+def _places(tree: Tree, prefix: str = "") -> list[str]:
+    """Every path of the tree, those of its parts too."""
+    found = []
+    for name, value in tree.items():
+        found.append(f"{prefix}{name}")
+        found += _places(value, f"{prefix}{name}.") if isinstance(value, dict) else []
+    return found
+
+
+def _deepest(tree: Tree, path: str) -> tuple[str, Any]:
+    """The part or field furthest along the way of `path` that is there, and its value; "" where not even its first."""
     node: Any = tree
     steps = path.split(".")
-    for at, step in enumerate(steps[:-1]):
-        if step not in node:
-            if at == 0 or get_close_matches(step, node, n=1, cutoff=0.6):
-                return ""
-            kinds = [f", its {name} {node[name]!r}" for name in DISCRIMINATORS if name in node]
-            return f"{'.'.join(steps[:at])}{''.join(kinds)}, has {', '.join(node)}"
+    for at, step in enumerate(steps):
+        if not isinstance(node, dict) or step not in node:
+            return ".".join(steps[:at]), node
         node = node[step]
-        if not isinstance(node, dict):
-            return ""
-    return ""
+    return path, node
+
+
+def _near(last: str, places: Iterable[str], cutoff: float) -> str:
+    """Of these paths the one whose last word is nearest, the shortest of several; "" where none is near."""
+    by_last: dict[str, str] = {}
+    for place in sorted(places, key=len, reverse=True):
+        by_last[place.rpartition(".")[2]] = place
+    close = get_close_matches(last, by_last, n=1, cutoff=cutoff)
+    return by_last[close[0]] if close else ""

@@ -19,7 +19,7 @@ class _Schedule(Part):
 
 
 class Step(_Schedule):
-    """The rate is multiplied by `factor` at each of `milestones`, fractions of the budget (WRN: x0.2 at 30, 60, 80 %)."""
+    """The rate times `factor` at each of `milestones`, fractions of the budget (WRN: x0.2 at 30, 60 and 80 %)."""
 
     kind: Literal["step"] = "step"
     milestones: tuple[float, ...] = (0.3, 0.6, 0.8)

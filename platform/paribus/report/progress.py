@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paribus.host.time_left import duration, time_left
+from paribus.host.time_left import duration, rest_of
 
 if TYPE_CHECKING:
     from paribus.report.searches.search_report import SearchReport
     from paribus.report.study_report import StudyRecord, TrialRecord, TrialRow
 
-# The latest trials tell best how long the next ones take: machines and arms change on the way.
-NUM_TIMED = 20
 # Diverged, dead and stuck ones failed to train, which is a result.
 _SHOWN = {"failed": "without a result", "stopped": "cut"}
 
@@ -73,16 +71,18 @@ def progress_of(record: StudyRecord, rows: Sequence[TrialRow], now_s: float | No
     )
 
 
-def search_progress(report: SearchReport) -> Progress:
+def search_progress(report: SearchReport, now_s: float | None = None) -> Progress:
     """Of a search, whose trials may be fewer than asked for; the estimate is for the case that none is cut."""
-    tried = report.tried
-    running = sum(each.state == "running" for each in tried)
-    left_s = report.preview.seconds_left if running else None
+    tried, records, walk = report.tried, report.preview.records, report.preview.walk
+    now_ms = 1000 * (time.time() if now_s is None else now_s)
+    running = [each.number for each in tried if each.state == "running"]
+    spent_s = [max(0.0, now_ms - records[number].started_ms) / 1000 for number in running if number in records]
+    took_s = [each.seconds for each in tried if each.state == "finished"]
     return Progress(
-        num_planned=report.preview.walk.planned,
+        num_planned=walk.planned,
         outcomes=Counter(each.outcome for each in tried if each.outcome),
-        num_running=running,
-        left_s=left_s / running if left_s else None,
+        num_running=len(running),
+        left_s=rest_of(took_s, spent_s, walk.planned - walk.num_ended),
     )
 
 
@@ -100,21 +100,14 @@ def together(parts: Sequence[Progress]) -> Progress:
 
 
 def _left_s(ended: Sequence[TrialRecord], running: Sequence[TrialRecord], num_left: int, now_ms: float) -> float | None:
-    """Time per trial times the trials left, less what the running ones have done, over as many as run at once."""
-    if not running:
-        return None
-    latest = sorted((trial for trial in ended if trial.ended_ms > trial.started_ms), key=lambda t: -t.ended_ms)
-    took_s = [(trial.ended_ms - trial.started_ms) / 1000 for trial in latest[:NUM_TIMED]]
+    """`rest_of` the trials; before one has ended, what the running ones have done tells how long they take."""
+    timed = sorted((trial for trial in ended if trial.ended_ms > trial.started_ms), key=lambda each: each.ended_ms)
+    took_s = [(trial.ended_ms - trial.started_ms) / 1000 for trial in timed]
     spent_s = [max(0.0, now_ms - trial.started_ms) / 1000 for trial in running]
     if not took_s:
         shares = [trial.progress for trial in running]
         took_s = [spent / share for spent, share in zip(spent_s, shares, strict=True) if share]
-    left_s, each_s = (time_left(sum(took_s), len(took_s), num) for num in (num_left, 1))
-    if left_s is None or each_s is None:
-        return None
-    left_s -= sum(min(spent, each_s) for spent in spent_s)
-    # Running ones that are overdue say that the estimate is wrong, not that all is done.
-    return left_s / len(running) if left_s >= 1 else None
+    return rest_of(took_s, spent_s, num_left)
 
 
 def show_ago(then_ms: float, now_s: float | None = None) -> str:

@@ -35,6 +35,7 @@ from paribus.study.settings import Settings, settings_of
 from paribus.tracking.address import folder_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.runs import FOR_TRAINING
 from paribus.tracking.mlflow.server import running_server
 from paribus.tracking.studies.choice import STUDY_FILE
 from paribus.tracking.studies.record import StudyRecord
@@ -369,7 +370,7 @@ class LedgerReader:
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""
         runs = ",".join(f'"{row.record.run_id}"' for row in rows if row.record)
-        return f'{self.address}/#/compare-runs?runs=[{runs}]&experiments=["{record.experiment_id}"]'
+        return f'{self.address}/#/compare-runs?runs=[{runs}]&experiments=["{record.experiment_id}"]&{FOR_TRAINING}'
 
     def _places(self, run_id: str, study: Study | None, all_of: Mapping[str, Place]) -> Mapping[str, Place]:
         """Where the study's own trials stand, as its driver wrote it down; as each says itself where none did."""

@@ -12,7 +12,7 @@ from paribus.report.plan_outlook import curve_lines, headline
 from paribus.study.designs.matching import match_sentence, violations
 from paribus.study.plan import Action
 from paribus.study.study import Study
-from paribus.study.words import KILLS
+from paribus.study.words import KILLS, show_level
 from paribus.tracking.trials.record import faults_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,18 @@ def plan_text(preview: Preview) -> str:
     lines += [f"  detects {line}" for line in _detects(preview)]
     lines.append(f"  costs {_cost(preview)}")
     lines += [f"  {line}" for line in curve_lines(preview)]
-    lines += [f"  note: {note}" for note in (preview.note, preview.look) if note]
+    lines += [f"  note: {note}" for note in (*added_notes(study), preview.note, preview.look) if note]
     return without_secrets("\n".join(lines))
+
+
+def added_notes(study: Study) -> list[str]:
+    """That a baseline was added to the arms, because the base recipe's level of a factor is none that was asked for."""
+    return [
+        f"{path} = {show_level(level)} was added as the baseline, for it is the base recipe's and none of the levels "
+        f"{', '.join(map(show_level, study.factors[path]))}: baseline={{{path!r}: {study.factors[path][0]!r}}} "
+        "compares with one of these instead"
+        for path, level in study.added_levels.items()
+    ]
 
 
 def _action(action: Action, preview: Preview) -> str:

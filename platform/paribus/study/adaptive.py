@@ -5,12 +5,14 @@ from itertools import pairwise
 from reprlib import repr as brief
 from typing import Any
 
+from paribus.study.constructors import by_fields
 from paribus.study.designs.arms import StudyError
 
 # Below three pairs nothing can be judged; a look after every replicate spends the error on looks that tell nothing new.
 FEWEST, MOST_LOOKS = 3, 12
 
 
+@by_fields
 class Adaptive(int):
     """A number of replicates that is reached by planned looks (Lan and DeMets 1983): the most that an arm can get.
 

@@ -14,6 +14,7 @@ from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import holds_another, leaves, set_over
 from paribus.study.adaptive import Adaptive
 from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
+from paribus.study.constructors import by_fields
 from paribus.study.designs.ablations import Ablations, left_out, written_out
 from paribus.study.designs.arms import (
     StudyError,
@@ -41,6 +42,7 @@ _ABSENT = object()
 _CALLS = {"main": "main", "plan": "plan", "run": "run", "status": "status", "report": "verdicts"}
 
 
+@by_fields
 @dataclass(frozen=True, kw_only=True)
 class Study:
     """A designed comparison of arms over paired replicates.
@@ -227,6 +229,16 @@ class Study:
     def baselines(self) -> tuple[Arm, ...]:
         """The arms that others are compared with, one per stratum."""
         return tuple(arm for arm in self.arms if self.baseline_of(arm) == arm)
+
+    @cached_property
+    def added_levels(self) -> dict[str, Level]:
+        """Of baselines that the levels do not hold, what was added to them, by path: the base recipe's own levels."""
+        return {
+            path: level
+            for arm in self.baselines
+            for path, level in arm.levels
+            if path in self.factors and level not in self.factors[path]
+        }
 
     @cached_property
     def floors(self) -> tuple[Arm, ...]:

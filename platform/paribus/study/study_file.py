@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import stat
 import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from pydantic import ValidationError
+
 from paribus.plugins import has_own, stand_beside
 from paribus.recipe import Recipe
+from paribus.recipe.errors import readable
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study
 from paribus.study.searches.search import CONFIRMED, Search
@@ -24,7 +29,10 @@ from paribus.study.words import printable, question_of
 # Set while a command reads a study file: the command runs the study, the file must not.
 READING: ContextVar[bool] = ContextVar("READING", default=False)
 _NOT_THEIRS = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"))
-_NAMED = 20
+_NAMED = 10
+# How a file that holds a study builds it.
+_BUILDS = re.compile(rb"\b(?:Study|Search)\s*\(")
+_MOST_BYTES = 1 << 20
 # What the ledger keeps with a study: enough to judge it where its file, or those of its components, are not.
 _DOCUMENT = ".json"
 
@@ -58,7 +66,7 @@ def load_study(file: str) -> Study | Search:
             f"{file!r} holds {len(names)} studies{shown}: assign exactly one Study(...) or Search(...) to a name"
         )
     study: Study | Search = vars(module)[next(iter(names.values()))]
-    stand_beside(*_places(path)[:2])
+    stand_beside(*places_of(path)[:2])
     if not any(map(has_own, _recipes(study))):
         stand_beside()
     return study if study.question else replace(study, question=question_of(module.__doc__) or printable(path.stem))
@@ -87,21 +95,35 @@ def _check_place(file: str, path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise StudyError(f"no study file {file!r}{_nearby(path.parent)}") from None
+        usual = Path("studies") if path.parent == Path() and not _nearby(path.parent, path.stem) else path.parent
+        raise StudyError(f"no study file {file!r}{_nearby(usual, path.stem)}") from None
     except (OSError, ValueError) as error:
         raise StudyError(f"{file!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if stat.S_ISDIR(mode):
-        raise StudyError(f"{file!r} is a folder: name one study file{_nearby(path)}")
+        there = _nearby(path) or ", and none lies in it"
+        raise StudyError(f"{file!r} is a folder: name one study file{there}")
     if not stat.S_ISREG(mode):
         raise StudyError(f"{file!r} is no plain file: a study is one short Python file, such as studies/width.py")
     if path.suffix not in (".py", _DOCUMENT):
         raise StudyError(f"{file!r} is no Python file: a study is one short Python file, such as studies/width.py")
 
 
-def _nearby(folder: Path) -> str:
-    files = sorted(path.as_posix() for path in folder.glob("*.py")) if folder.is_dir() else []
-    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f": there are {', '.join(files[:_NAMED])}{more}" if files else ""
+def _nearby(folder: Path, wrong: str = "") -> str:
+    """The studies that lie in the folder, those first whose name is near `wrong`; nothing that holds none."""
+    files = sorted(path for path in folder.glob("*.py") if builds_one(path)) if folder.is_dir() else []
+    by_name = {path.stem: path.as_posix() for path in files}
+    if close := get_close_matches(wrong, by_name, n=1, cutoff=0.6):
+        return f": did you mean {by_name[close[0]]}?"
+    names = list(by_name.values())
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f": there are {', '.join(names[:_NAMED])}{more}" if names else ""
+
+
+def builds_one(path: Path) -> bool:
+    """Whether a file builds a study or a search, by its text: other files beside it are none to run or to name."""
+    with suppress(OSError), path.open("rb") as file:
+        return _BUILDS.search(file.read(_MOST_BYTES)) is not None
+    return False
 
 
 def _compiled(file: str, path: Path) -> CodeType:
@@ -129,7 +151,7 @@ def _unparsed(file: str, error: SyntaxError) -> str:
     return f"{error.filename or file}, line {error.lineno}: {error.msg}"
 
 
-def _places(path: Path) -> tuple[Path, Path, str]:
+def places_of(path: Path) -> tuple[Path, Path, str]:
     """The folder of a study file, the one in which its package lies, and the package's name with a dot at its end."""
     folder = path.resolve().parent
     root, package = folder, ""
@@ -141,7 +163,7 @@ def _places(path: Path) -> tuple[Path, Path, str]:
 @contextmanager
 def _module(path: Path) -> Iterator[ModuleType]:
     """An empty module for the file, which finds what lies beside it; afterwards imports are as they were."""
-    folder, root, package = _places(path)
+    folder, root, package = places_of(path)
     # Never the name of a module that somebody imports: a study called json.py must not take Python's place.
     name = f"{package}_study_{path.stem.replace('.', '_')}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -192,6 +214,8 @@ def _told(file: str, path: Path) -> Iterator[None]:
             last = next((frame for frame in reversed(where) if not frame.filename.startswith(_NOT_THEIRS)), None)
             beside = f"{last.filename}, line {last.lineno}: " if last and last.filename != str(path) else ""
             raise StudyError(f"{_place(file, where)}: {beside}{error}") from None
+        if isinstance(error, ValidationError):  # of a part of a recipe that the file builds itself
+            raise StudyError(f"{_place(file, where)}: {error.title}: {readable(error)}") from None
         what = "".join(traceback.format_exception_only(error)).strip().removesuffix(":")
         shown = "".join(where.format()).rstrip()
         raise StudyError(f"{_place(file, where)}, raised {what}\n{shown}") from None

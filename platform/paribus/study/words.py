@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from paribus.host.secrets import without_secrets
+from paribus.study.constructors import by_fields
 
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples
@@ -103,6 +104,7 @@ class Arm:
         return Arm(tuple((path, changes.get(path, level)) for path, level in self.levels))
 
 
+@by_fields
 @dataclass(frozen=True)
 class Claim:
     """A published statement that a study tests.

@@ -27,12 +27,14 @@ TWINS = Study(
 )
 
 
-def test_two_parameters_of_one_short_name_stay_two_in_mlflow() -> None:
+def test_every_parameter_is_in_mlflow_once_and_by_its_path() -> None:
     trial = trials(TWINS, lambda _: "0")[1]
     params = params_of(trial)
     assert (params["optimizer.kind"], params["schedule.kind"]) == ("rmsprop", "exponential")
-    assert params["depth"] == "16"
-    assert "kind" not in params
+    assert params["model.depth"] == "16"
+    assert {"depth", "kind"}.isdisjoint(params)
+    net = Study(name="n", factors={"model": ("ResNet-20", "ResNet-32")}, baseline={"model": "ResNet-20"})
+    assert params_of(trials(net, lambda _: "0")[1])["model"] == "ResNet-32"
     assert trial.arm.name == "optimizer.kind=rmsprop · schedule.kind=exponential · depth=16"
 
 

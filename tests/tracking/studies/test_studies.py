@@ -54,7 +54,8 @@ def test_a_study_reads_as_it_was_opened(rest: MlflowRest, ledger: Ledger, study:
     assert record.note == "# Why"
     assert ledger.json(record.run_id, "verdicts.json") == [1, 2]
     assert ledger.json(record.run_id, "nothing.json") is None
-    assert record.url == f"{rest.uri}/#/experiments/{record.experiment_id}/runs/{record.run_id}"
+    page = f"{rest.uri}/#/experiments/{record.experiment_id}/runs/{record.run_id}"
+    assert record.url == f"{page}?workflowType=machine_learning"
     opened.finish("FINISHED", {"finished": 8})
     (after,) = [found for found in ledger.studies() if found.name == study]
     assert (after.counts, after.live, after.status, after.driver) == ({"finished": 8}, False, "FINISHED", None)

@@ -125,12 +125,12 @@ def _report(reader: LedgerReader, record: StudyRecord, records: Sequence[StudyRe
     from paribus.commands.study import study_verbs, tuned_verbs
 
     trials = reader.trials(record)
-    found = reader.report(record, trials)
-    if found.analysis is None or found.study is None:
+    found, study = reader.report(record, trials), trials.study
+    if found.analysis is None or study is None:
         raise StudyError(f"{record.title} can't be judged: {found.trouble}")
     if options.html:
-        found = replace(found, curves=reader.curves(trials.rows, found.study.metric))
-    tuned = _tuning(reader, found.study, records)
+        found = replace(found, curves=reader.curves(trials.rows, study.metric))
+    tuned = _tuning(reader, study, records)
     found = replace(found, notes=(*found.notes, *(tuned_verbs.notes_of(tuned) if tuned else ())))
     study_verbs.write_where_asked(found, options)
     if tuned and options.json:

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from paribus.host.option_types import whole
 from paribus.host.say import say
 
 _EXAMPLES = """examples:
@@ -37,7 +38,7 @@ def register(verbs: Any) -> None:
     )
     best.set_defaults(run=_best)
     suggest = _add(inner, "suggest", "print what the search would try next and why; trains nothing")
-    suggest.add_argument("--number", type=int, default=1, metavar="N", help="how many settings (1)")
+    suggest.add_argument("--number", type=whole(1), default=1, metavar="N", help="how many settings (1)")
     suggest.set_defaults(run=_suggest)
     matter = _add(inner, "importance", "print how much each field of the search mattered, with intervals")
     matter.set_defaults(run=_importance)

@@ -101,7 +101,7 @@ def _train(driven: Driven, options: Options) -> None:
         return
     from paribus.execution.executor import cluster_for, execute_proposed
 
-    with cluster_for(search.examples, options.cpus) as where:
+    with cluster_for(search.examples, options.cpus, options.stack) as where:
         # It loads Ray, which has to learn before how the cluster is guarded.
         from paribus.execution.searches.search_progress import SearchProgress
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 from paribus.execution.run_progress import MOST_REASON, RunProgress
-from paribus.host.time_left import duration, time_left
+from paribus.host.time_left import duration
 from paribus.study.searches.population import is_population
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ class SearchProgress(RunProgress):
     def __init__(self, driven: Driven, out: TextIO | None = None) -> None:
         super().__init__(out)
         self._driven = driven
-        self._begun_with = self._walk.num_ended
 
     @property
     def _ends(self) -> str:
@@ -38,6 +37,8 @@ class SearchProgress(RunProgress):
     ) -> None:
         """Tell the walk; print where a trial pauses or ends."""
         driven, number = self._driven, self._driven.number_of(result["trial_key"])
+        if "outcome" in result or result.get("paused"):
+            self._begun.pop(result["trial_key"], None)
         if "outcome" in result:
             cut = driven.finished(number, result, result["spent_s"])
             self._end(number, cut)
@@ -59,6 +60,7 @@ class SearchProgress(RunProgress):
 
     def _lost(self, trial_id: str, reason: str) -> None:
         number = self._driven.number_of(trial_id)
+        self._begun.pop(trial_id, None)
         self._end(number, self._driven.lost(number, reason))
 
     def _end(self, number: int, cut: list[int]) -> None:
@@ -94,8 +96,8 @@ class SearchProgress(RunProgress):
         walk, metric = self._walk, self._driven.preview.search.primary
         ranked = walk.ranked()
         best = f"best {metric.show(ranked[0].metrics[metric.name])} by #{ranked[0].number}, " if ranked else ""
-        left, spent_s = walk.planned - walk.num_ended, time.monotonic() - self._started
+        left = walk.planned - walk.num_ended
         if not left:
-            return f"{best}all tried in {duration(spent_s)}"
-        left_s = time_left(spent_s, walk.num_ended - self._begun_with, left)
-        return f"{best}{left} to go" if left_s is None else f"{best}about {duration(left_s)} left"
+            return f"{best}all tried in {duration(time.monotonic() - self._started)}"
+        took_s = [each.seconds for each in walk.tried.values() if each.state == "finished"]
+        return f"{best}{self._left(took_s, left)}"

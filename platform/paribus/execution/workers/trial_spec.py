@@ -1,6 +1,7 @@
 """What the driver hands to a worker: one trial as plain text, and what all trials of a study share."""
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from paribus.engine.code_digest import versions
 from paribus.engine.variables import CHECKPOINT_S, seconds
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
+from paribus.shards.storage.locations import ShardLocation
 from paribus.study.plan import Step, Trial
 from paribus.study.searches.population import lineage_of
 from paribus.study.settings import Settings
-from paribus.study.words import arm_as_json, arm_from_json, column_names
+from paribus.study.words import arm_as_json, arm_from_json
 from paribus.tracking.trials.record import TrialRecord
 
 
@@ -78,7 +80,7 @@ def encode(step: Step) -> str:
             "arm": arm_as_json(trial.arm),
             "replicate": trial.replicate,
             "seeds": trial.seeds.model_dump(),
-            "recipe": trial.recipe.model_dump(),
+            "recipe": _from_anywhere(trial.recipe).model_dump(),
             "attempt": step.attempt,
             "run_id": step.run_id,
             "code": step.code,
@@ -87,6 +89,17 @@ def encode(step: Step) -> str:
             "lineage": step.lineage.as_dict() if step.lineage else {},
         }
     )
+
+
+def _from_anywhere(recipe: Recipe) -> Recipe:
+    """The recipe with its shards by their whole path: a worker runs in another folder than the command that names them.
+
+    Where data lie is no part of a trial's identity.
+    """
+    folder = None if recipe.data.shards is None else ShardLocation(recipe.data.shards).folder
+    if folder is None or folder.is_absolute():
+        return recipe
+    return recipe.replace({"data.shards": os.path.abspath(folder)})
 
 
 def decode(text: str) -> Step:
@@ -122,8 +135,10 @@ def record_of(step: Step, study: str) -> TrialRecord:
 
 
 def params_of(trial: Trial) -> dict[str, str]:
-    """MLflow's params of a trial: its levels by short name (whole paths where two share one), then the whole recipe."""
-    names = column_names([path for path, _ in trial.arm.levels])
-    levels = {name: str(level) for name, (_, level) in zip(names, trial.arm.levels, strict=True)}
+    """MLflow's params of a trial: its replicate and the whole recipe by path, and each of them once.
+
+    What of the arm's levels is no field, such as a net by its name, is there too.
+    """
     whole = {path: str(value) for path, value in leaves(trial.recipe.model_dump())}
-    return {**levels, "replicate": str(trial.replicate), **whole}
+    named = {path: str(level) for path, level in trial.arm.levels if path not in whole}
+    return {**named, "replicate": str(trial.replicate), **whole}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from paribus.engine.code_digest import OtherCodeError, check_node
+from paribus.execution.printed import Printed
 from paribus.execution.workers import crashes
 from paribus.execution.workers.failures import classify, reason
 from paribus.execution.workers.feed_reader import consumer_of, sharing_faults, sharing_told
@@ -24,6 +25,7 @@ from paribus.recipe import trial_id
 from paribus.recipe.code import feed_code_of
 from paribus.study.own_metrics import own_values
 from paribus.study.plan import Trial
+from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK
 from paribus.tracking.trials.record import INTERRUPTED
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
@@ -79,6 +81,7 @@ class TrialWorker(tune.Trainable):
         self._sizes: dict[tuple[object, ...], dict[str, int]] = {}
         self._shared: Client | None = None
         self._crash_log: crashes.CrashLog | None = None
+        self._printed = Printed()
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -96,6 +99,7 @@ class TrialWorker(tune.Trainable):
         try:
             if self._epochs is None:
                 self._begun_s = time.monotonic()
+                self._printed = Printed()
                 self._epochs = self._open()
             try:
                 epoch = next(self._epochs)
@@ -207,6 +211,7 @@ class TrialWorker(tune.Trainable):
         assert self._log is not None
         trial = self._step.trial
         self._log.artifact("curves.parquet", encode_curves(result.curves))
+        self._keep_printed(self._log)
         if result.examples is not None:
             self._log.artifact(EXAMPLES, encode_examples(result.examples))
         assert self._crash_log is not None
@@ -265,6 +270,11 @@ class TrialWorker(tune.Trainable):
             self._shared.close()
         self._shared = None
 
+    def _keep_printed(self, log: TrialLog) -> None:
+        """Keep with the trial what this process printed meanwhile, if anything: parts of the user's may have."""
+        if text := self._printed.text():
+            log.artifact(PRINTED, text)
+
     def _end_crash_log(self) -> None:
         if self._crash_log is not None:
             self._crash_log.close()
@@ -293,7 +303,8 @@ class TrialWorker(tune.Trainable):
         text = reason(kind, error)
         if self._log is None:  # it failed before its log was open: say so all the same
             self._log = self._begin_log(self._step.attempt, 0)
-        self._log.artifact("traceback.txt", traceback.format_exc().encode())
+        self._log.artifact(TRACEBACK, traceback.format_exc().encode())
+        self._keep_printed(self._log)
         self._log.finish("failed", {}, replace(self._log.record, reason=text, failure=kind))
         return self._last("failed", {}, reason=text, failure=kind)
 

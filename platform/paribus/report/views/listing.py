@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from paribus.report.reading import Judgement, LedgerReader
     from paribus.tracking.studies.record import StudyRecord
 
-KINDS = ("study", "search", "tuning")
-STATES = ("running", "finished", "failed", "interrupted")
 # Between a study's name and its settings, in every title.
 _BETWEEN = " · "
 _READERS = 8
@@ -45,7 +43,7 @@ class Listed:
 
     @property
     def state(self) -> str:
-        """One of `STATES`."""
+        """`running`, `finished`, `failed` or `interrupted`."""
         return standing_of(self.record).partition(" ")[0]
 
     def cells(self, now_s: float | None = None) -> dict[str, str]:

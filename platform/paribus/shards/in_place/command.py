@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.errors import DataError
+from paribus.host.option_types import whole
 
 if TYPE_CHECKING:
     from paribus.shards.in_place.indexing import Asked, Indexed
@@ -51,7 +52,7 @@ def add_arguments(index: argparse.ArgumentParser) -> None:
         metavar="FRACTION",
         help="how many samples without image or class may be left out (default 0.01 of a split, and always one)",
     )
-    add("--workers", type=int, metavar="N", help="shards read at a time (default: one a core)")
+    add("--workers", type=whole(1), metavar="N", help="shards read at a time (default: one a core)")
     add("--restart", action="store_true", help="drop what a stopped command read, or replace an earlier index")
     index.set_defaults(run=_index)
 
@@ -139,6 +140,7 @@ def _lines(path: Path) -> list[str]:
 
 def _print(indexed: "Indexed", folder: Path, as_json: bool) -> None:
     from paribus.shards.in_place.indexing import LEFT_OUT
+    from paribus.shards.making.in_a_study import in_a_study
 
     manifest = indexed.manifest
     counts = {name: split.samples for name, split in manifest.splits.items()}
@@ -155,4 +157,4 @@ def _print(indexed: "Indexed", folder: Path, as_json: bool) -> None:
         print(f"{len(listed)} samples were left out; all are named in {folder / LEFT_OUT}", file=sys.stderr)
     held = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     print(f"{folder}: {held} samples of {len(manifest.classes)} classes\ndigest {manifest.digest}")
-    print(f"train on it with --set data.shards={folder} --set data.size=PIXELS", file=sys.stderr)
+    print("\n".join(in_a_study(manifest, folder)), file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from paribus.errors import DataError
 from paribus.host.home import home
+from paribus.host.option_types import whole
 
 if TYPE_CHECKING:
     from paribus.shards.sources.source import Source
@@ -77,11 +78,21 @@ def add_source_options(make: argparse.ArgumentParser) -> None:
         choices=("keep", "map"),
         help="webdataset, table: keep class numbers, or number anew (default)",
     )
-    add("--classes", type=int, metavar="N", help="synthetic: textured pictures of N classes instead of tiny stripes")
+    add(
+        "--classes",
+        type=whole(1),
+        metavar="N",
+        help="synthetic: textured pictures of N classes, not tiny stripes",
+    )
     add("--size", metavar="WxH[,WxH]", help="synthetic, with --classes: the pictures' sizes in pixels")
-    add("--images", type=int, metavar="N", help="synthetic, with --classes: training pictures of a class (default 50)")
-    add("--test-images", type=int, metavar="N", help="synthetic, with --classes: test pictures (default a fifth)")
-    add("--seed", type=int, metavar="N", help="synthetic, with --classes: other pictures (default 0)")
+    add(
+        "--images",
+        type=whole(1),
+        metavar="N",
+        help="synthetic, with --classes: training pictures a class (default 50)",
+    )
+    add("--test-images", type=whole(1), metavar="N", help="synthetic, with --classes: test pictures (default a fifth)")
+    add("--seed", type=whole(0), metavar="N", help="synthetic, with --classes: other pictures (default 0)")
 
 
 def _path(text: str) -> Path:

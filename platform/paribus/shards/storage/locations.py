@@ -138,7 +138,11 @@ class ShardLocation:
             return open_plain(folder / file)
         except FileNotFoundError:
             if not folder.is_dir():
-                raise DataError(f"there is no folder {self.root}: name one with a shard set") from None
+                raise DataError(
+                    f"there is no folder {self.root}"
+                    f"{'' if folder.is_absolute() else f', which from this folder is {folder.absolute()}'}"
+                    ": name one with a shard set"
+                ) from None
             raise DataError(f"{self.name(file)} is missing: restore it or make the shards again") from None
         except OSError as error:
             raise DataError(f"{self.name(file)} cannot be read: {error.strerror}") from None

@@ -7,13 +7,10 @@ from reprlib import repr as brief
 
 from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.paths import holds_another
+from paribus.study.constructors import StudyError as StudyError
 from paribus.study.words import Arm, Level
 
 Factors = Mapping[str, tuple[Level, ...]]
-
-
-class StudyError(ValueError):
-    """A study that cannot be: the message names the value, what is allowed and what to do."""
 
 
 def factorial(factors: Factors) -> tuple[Arm, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from paribus.recipe.components.component import Component, as_text
 from paribus.study.checks import is_number
+from paribus.study.constructors import by_fields
 from paribus.study.designs.arms import StudyError
 from paribus.study.words import Level, level_from_json, show_level
 
@@ -20,6 +21,7 @@ _DIGITS = 4
 When = Mapping[str, Any]
 
 
+@by_fields
 @dataclass(frozen=True)
 class Float:
     """A real number from `low` to `high`, both allowed; with `log` evenly on its logarithm, with `step` on a grid.
@@ -88,6 +90,7 @@ class Float:
         return float(f"{self.low + index * self.step:.12g}")  # 0.30000000000000004 is no level for people
 
 
+@by_fields
 @dataclass(frozen=True)
 class Int:
     """A whole number from `low` to `high`, both allowed; see `Float`."""
@@ -134,6 +137,7 @@ class Int:
         return f"Int({self.low}, {self.high}{more}{_when_text(self.when)})"
 
 
+@by_fields
 @dataclass(frozen=True, init=False)
 class Choice:
     """One of these levels, without order: `Choice(32, 64)`, `Choice("relu", "my_parts:Snake")`."""

@@ -16,6 +16,7 @@ from paribus.recipe.identity import result_bearing
 from paribus.recipe.paths import set_over
 from paribus.recipe.seeds import key
 from paribus.study.checks import check_name, check_word, is_number, is_whole
+from paribus.study.constructors import by_fields
 from paribus.study.designs.arms import StudyError
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.searches.bounds import (
@@ -41,6 +42,7 @@ MOST_TOP = 20
 CONFIRMED = "-confirmed"
 
 
+@by_fields
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """A walk through a space for the setting with the best `metric`, and the study that confirms what it found.

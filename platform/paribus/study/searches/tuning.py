@@ -8,6 +8,7 @@ from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any
 
 from paribus.study.checks import is_number, is_whole
+from paribus.study.constructors import by_fields
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.space import Levels, Space, check_fixed
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 TUNING = "-tuning"
 
 
+@by_fields
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
     """How each arm is tuned: by a search of its own, with as many trials as every other arm has, on seeds of its own,

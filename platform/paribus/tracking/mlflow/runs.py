@@ -25,6 +25,9 @@ from paribus.tracking.mlflow.rest import Json, MlflowRest
 from paribus.tracking.schema import SCHEMA, check_schema
 
 _RUNS_PER_PAGE = 5000
+# MLflow 3 has two faces, for language models and for training. Each browser keeps which one it was left at, whatever an
+# experiment's own kind, and begins with the former; an address that names one goes before that.
+FOR_TRAINING = "workflowType=machine_learning"
 
 
 class Latest(NamedTuple):
@@ -165,7 +168,7 @@ def ensure_experiment(rest: MlflowRest, name: str) -> str:
     """The id of the experiment `name`, created if missing; safe when several processes race."""
     if found := find_experiment(rest, name):
         return found
-    # Without the kind tag MLflow 3 opens the experiment in its page for language models.
+    # What MLflow's pages show an experiment for, where they are not told by the address: see FOR_TRAINING.
     kind = {"key": "mlflow.experimentKind", "value": "custom_model_development"}
     schema = {"key": words.SCHEMA, "value": str(SCHEMA)}
     try:
@@ -247,7 +250,12 @@ def fitting_params(params: Mapping[str, str]) -> dict[str, str]:
 
 def run_url(uri: str, experiment_id: str, run_id: str) -> str:
     """The address of a run's page."""
-    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}?{FOR_TRAINING}"
+
+
+def file_url(uri: str, experiment_id: str, run_id: str, name: str) -> str:
+    """The address of the page that shows a file of a run."""
+    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{name}?{FOR_TRAINING}"
 
 
 def now_ms() -> int:

@@ -17,6 +17,8 @@ EXAMPLES = "examples.parquet"
 # What earlier releases called it; `decode_examples` reads both.
 PACKED_EXAMPLES = "examples.npz"
 WEIGHTS = "weights.pt"
+# Of a trial that failed, and of one whose process printed something meanwhile.
+TRACEBACK, PRINTED = "traceback.txt", "printed.txt"
 
 _DIGEST = "paribus.keys_digest"
 _TYPES = {"correct": "bool", "among5": "bool"}

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from paribus.tracking import tags as words
 from paribus.tracking.errors import LeaseHeld, LedgerError, LedgerUnreachable
 from paribus.tracking.mlflow.rest import MlflowRest
-from paribus.tracking.mlflow.runs import Run, ensure_experiment, log_batch, now_ms, run_url, search_runs, update_run
+from paribus.tracking.mlflow.runs import (
+    Run,
+    ensure_experiment,
+    file_url,
+    log_batch,
+    now_ms,
+    run_url,
+    search_runs,
+    update_run,
+)
 from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
 from paribus.tracking.studies.lease import Lease, driver_of
 from paribus.tracking.studies.replication import Replication
@@ -76,6 +85,10 @@ class StudyRun:
     def url(self) -> str:
         """The run's page in MLflow."""
         return run_url(self.rest.uri, self.experiment_id, self.run_id)
+
+    def url_of(self, name: str) -> str:
+        """The page of a file that is stored with the study."""
+        return file_url(self.rest.uri, self.experiment_id, self.run_id, name)
 
     def claim_lease(self) -> None:
         """Become the driver at these settings and set the run RUNNING; raises LeaseHeld if another live process is."""

@@ -11,8 +11,6 @@ import plotly.graph_objects as go
 
 # After Okabe and Ito, darkened until each has a contrast of 3 or more (WCAG 1.4.11) on white and on Streamlit's dark.
 COLOURS: Final = ("#0072B2", "#B37400", "#009E73", "#C2408A", "#D55E00", "#7B61C9", "#1F8A8A", "#7A7A7A")
-# Okabe and Ito (2008) themselves: told apart by colour-blind readers too.
-PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon")
 QUIET: Final = "#7A7A7A"
 GOOD: Final = "#009E73"

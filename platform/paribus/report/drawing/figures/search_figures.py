@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 
 from paribus.engine.searches.tuning import ArmTuning
 from paribus.engine.searches.walk import Tried
-from paribus.report.drawing.figures.look import BAD, COLOURS, PALETTE, QUIET, as_plotly, look_of
+from paribus.report.drawing.figures.look import BAD, COLOURS, QUIET, as_plotly, look_of
 from paribus.report.drawing.search_tables import GROUPS, group_of, value_of
 from paribus.report.searches.search_report import SearchReport
 from paribus.study.searches.domains import Choice, Domain, label

@@ -1,0 +1,31 @@
+"""Whether any node has what a trial asks for. It imports no Ray, for `plan` asks it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from paribus.recipe import Recipe
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be reached, or has not what the trials ask for."""
+
+
+def request_of(recipe: Recipe) -> dict[str, float]:
+    """What one trial asks of one node, by Ray's names."""
+    asked = recipe.resources
+    return {"CPU": asked.cpus} | ({"GPU": asked.gpus} if asked.gpus else {})
+
+
+def check_room(recipes: Iterable[Recipe], nodes: Sequence[Mapping[str, float]]) -> None:
+    """Raise ClusterError where a trial asks for more than any of the nodes has, each by Ray's names."""
+    for request in {tuple(request_of(recipe).items()) for recipe in recipes}:
+        if any(all(node.get(name, 0) >= amount for name, amount in request) for node in nodes):
+            continue
+        largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name, _ in request}
+        asked = ", ".join(f"{amount:g} {name}" for name, amount in request)
+        there = ", ".join(f"{amount:g} {name}" for name, amount in largest.items())
+        raise ClusterError(
+            f"a trial asks for {asked}, and the largest node has {there}: set resources.cpus and resources.gpus "
+            "(--set resources.gpus=0 trains on CPUs), or add a node"
+        )
