@@ -210,7 +210,7 @@ def test_what_cannot_be_is_refused_by_the_plan(fields: dict[str, Any], sentence:
 
 
 def test_a_table_of_whole_trials_has_nothing_to_simulate_it_by() -> None:
-    table = str(Path(__file__).parents[1] / "tables" / "digits_curves.parquet")
+    table = str(Path(__file__).parents[2] / "tables" / "digits_curves.parquet")
     whole = search(fixed={"budget": "12 epochs"})
     with pytest.raises(StudyError, match="leave fidelity out"):
         simulate_search(whole, read_curves(table, "top1"), workers=2)
