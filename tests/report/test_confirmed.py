@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from trial_records import digest, record_of
 
 from paribus import Choice, Search
 from paribus.analysis import analyse
+from paribus.commands.study.search_verbs import told
+from paribus.engine.options import Options
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import walk_of
@@ -171,6 +174,14 @@ def test_a_baseline_that_breaks_a_constraint_is_no_answer_and_neither_is_what_br
     none = confirmed(made, lambda rate, r: 80 + noise(r), lambda rate, r: 9.0)
     assert exported(none) is None
     assert "the best: nothing; the baseline breaks total_s < 3" in chosen_line(none)
+
+
+def test_a_page_that_is_asked_of_a_search_before_its_confirmation_is_said_not_to_be_written(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    answer = told(searched(search()), Options(html=str(page)))
+    assert "no file is written: a search's page is that of its confirmation" in answer.text
+    assert "no file is written" not in told(searched(search()), Options()).text
+    assert not page.exists()
 
 
 @pytest.mark.parametrize("left", [1, 20])

@@ -55,6 +55,13 @@ def test_trials_that_are_not_the_ledgers_are_named(
     assert re.search(r"k=0\.25 · r1 \(trial \w{12}\): top1 is \S+ in the page and \S+ in the ledger", text)
     assert re.search(r"k=0\.5 · r1 \(trial \w{12}\): outcome is stuck in the page and finished in the ledger", text)
     assert "k=0.25 · r2 (trial 000000000000): this ledger has no such trial" in text
+    document = document_in(page.read_text())
+    first, second = document["trials"][:2]
+    first["arm"], second["arm"] = second["arm"], first["arm"]
+    forged.write_text(made_page(KIND, {name: part for name, part in document.items() if name != "made"}, study_sheet))
+    code, text = said(forged, "--ledger", shelf.uri)
+    assert code == 1
+    assert re.search(r"k=0\.5 · r1 \(trial \w{12}\): in the ledger that is k=0\.25 · r1", text)
     code, text = said(page, "--ledger", "http://127.0.0.1:9")
     assert code == 2, "it does not answer"
     assert "127.0.0.1:9" in text

@@ -14,7 +14,7 @@ from paribus.recipe.components.recorded import as_recorded
 from paribus.report.costs import Before, cost_of, seconds_of
 from paribus.report.page.packed_examples import pack, unpack
 from paribus.report.page.trial_lines import as_line, as_row
-from paribus.report.study_report import Basis, StudyReport, arm_rows
+from paribus.report.study_report import StudyReport, arm_rows
 from paribus.report.views.curves import Curve
 from paribus.study.document import read_study, write_study
 from paribus.study.settings import Settings
@@ -57,7 +57,6 @@ def document_of(report: StudyReport) -> dict[str, Any]:
         "prices": asdict(report.cost.prices),
         "curves": _thinned(report.curves, arms),
         "told": report.notes,
-        "foreign": report.num_foreign,
     }
     plain: dict[str, Any] = _public(json.loads(json.dumps(whole)))
     return plain
@@ -98,9 +97,7 @@ def _judged_anew(document: Mapping[str, Any], scale: float) -> StudyReport:
         notes=tuple(document["told"]),
         curves=[_curve(each, study.trained) for each in document["curves"]],
         settings=Settings(*document["settings"]),
-        num_foreign=document["foreign"],
         cost=cost_of(study, analysis, rows, Prices(**document["prices"]), before),
-        basis=Basis(num_eval=document["num_eval"], looks=looks, broken=tuple(broken), before=before),
     )
 
 

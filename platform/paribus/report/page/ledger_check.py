@@ -68,6 +68,8 @@ def _fault(
     name = f"{arms[line['arm']].name} · r{line['replicate']} (trial {line['id'][:12]})"
     if record is None:
         return f"{name}: this ledger has no such trial"
+    if not _same_place(arms[line["arm"]], line["replicate"], record):
+        return f"{name}: in the ledger that is {record.name}"
     row = TrialRow(
         trial_id=line["id"],
         arm=arms[line["arm"]],
@@ -78,6 +80,13 @@ def _fault(
     held = as_line(row, arms, own)
     told = [*_otherwise(line, held), *([] if examples is None else _examples(examples, record, ledger))]
     return f"{name}: {'; '.join(told)}" if told else ""
+
+
+def _same_place(arm: Arm, replicate: int, record: TrialRecord) -> bool:
+    """Whether a trial stands where the ledger has it; its arm is told there by the factors of whoever trained it."""
+    own, held = arm.as_dict(), record.arm.as_dict()
+    agree = all(own[path] == held[path] for path in own.keys() & held.keys())
+    return agree and replicate == record.replicate and arm.again == record.arm.again
 
 
 def _otherwise(line: Mapping[str, Any], held: Mapping[str, Any]) -> Iterator[str]:
