@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from paribus.report.curves import Curve
-
 from paribus.report.drawing.figures.curve_lines import curve_lines
+from paribus.report.views.curves import Curve
 
 
 def curve(arm: str, replicate: int, values: list[float], outcome: str = "finished") -> Curve:
