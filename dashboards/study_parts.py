@@ -77,7 +77,7 @@ def show_factors(analysis: StudyAnalysis) -> None:
         st.info("The study's design crosses no two factors, so that no effect is told over all arms.")
         return
     st.caption("Over all arms that train; intervals rest on the replicates, and p are corrected over these effects.")
-    st.dataframe(pd.DataFrame(effect_display_rows(analysis)), hide_index=True)
+    show_table(effect_display_rows(analysis), "effects", "Effects of factors over all arms, with intervals")
 
 
 def choose_metric(analysis: StudyAnalysis) -> str:

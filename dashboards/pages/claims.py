@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from paribus.report.views.across import claim_rows, claims_sentence
+from paribus.report.views.across import claim_rows, claims_sentence, found_lines, outcome_of, source_of
 from paribus_dashboards.ledger_page import ledger_page
 from paribus_dashboards.ledger_view import concluded
-from paribus_dashboards.parts import plain, sentence
-from paribus_dashboards.shown_table import show_table
+from paribus_dashboards.parts import badge, plain, sentence
+from paribus_dashboards.shown_table import show_downloads
 
 
 def main(uri: str) -> None:
@@ -20,13 +20,16 @@ def main(uri: str) -> None:
         )
         return
     st.markdown(f"**{plain(sentence(said))}**")
-    show_table(
-        claim_rows(studies),
-        "claims",
-        "Each claim: its outcome, what the source says, and every contrast that was found",
-        badges=("outcome",),
-        links={"page": "study"},
-    )
+    for each in studies:
+        if each.claim:
+            with st.container(border=True, gap="xsmall"):
+                outcome = outcome_of(each)
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.markdown(badge(outcome), width="content")
+                    st.markdown(f"[{plain(each.title)}]({each.address})", width="content")
+                st.markdown(plain(f"“{each.claim.get('text', '')}” — {source_of(each.claim)}"))
+                st.markdown("\n".join(f"- {plain(line)}" for line in found_lines(each)))
+    show_downloads(claim_rows(studies), "claims")
     st.caption("A claim is judged in the study's own setting, which its page holds beside the source's.")
 
 

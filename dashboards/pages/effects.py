@@ -28,6 +28,9 @@ def main(uri: str, view: StudyView) -> None:
     if study is None or not factors:
         st.info("The arms of this study are compared one by one: it varies no factor over all of them.")
         return
+    if not analysis.outcomes:
+        st.info("No trial has ended yet.")
+        return
     st.header("Means by level")
     show_levels(study, analysis, factors)
     st.header("Effects of factors")
@@ -38,7 +41,7 @@ def main(uri: str, view: StudyView) -> None:
         st.caption("Blue: corrected p below the study's level. Circles are replicates; an effect is a mean over them.")
     show_factors(analysis)
     for note in analysis.notes:
-        if "effect" in note:
+        if note.startswith(("effects ", "the main effects ")) or "effects are mixed" in note:
             st.caption(plain(sentence(note)))
 
 

@@ -143,7 +143,7 @@ def test_cut_settings_rank_by_how_far_they_came_and_failed_ones_have_the_worst_v
 def test_what_cannot_be_told_is_refused_in_words(method: Method) -> None:
     few = importance(space(), ended(space(), MIN_SETTINGS - 1), 1, method)
     assert (few.fields, few.refused.split(" are ")[0].split(" that ")[0]) == ((), "19 settings")
-    assert "too few: from 20 on" in few.refused
+    assert "too few: it takes 20" in few.refused
     flat = [replace(each, value=90.0) for each in ended(space())]
     assert "all 24 settings have the same value, 90" in importance(space(), flat, 1, method).refused
     dead = [replace(each, value=None) if at >= 4 else each for at, each in enumerate(ended(space()))]

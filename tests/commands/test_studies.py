@@ -87,6 +87,7 @@ def test_a_study_is_listed_and_shown_by_name_as_by_its_file(shelf: Shelf, capsys
     page = Path("page.html")
     assert "by_name: arm minus baseline" in told(capsys, "report", "by_name", "--html", page)
     assert "Is wide better?" in page.read_text()
+    assert told(capsys, "verify", page).startswith("page.html: proven\n")
 
     assert "did you mean 'by_name'?" in refused(capsys, "report", "by_nam")
     assert "budget=3 steps" in refused(capsys, "report", "by_name", "--settings", "budget=4 steps")

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
 from paribus.metrics.examples import Examples
@@ -150,8 +151,22 @@ def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, end: str
         correct = rng.random(NUM_EVAL) < final["top1"] / 100
         final["top1"] = 100 * float(correct.mean())
         likelihood = rng.normal(final["log_likelihood"], 0.3, NUM_EVAL).astype(np.float32)
-        log.artifact(EXAMPLES, encode_examples(Examples(correct=correct, log_likelihood=likelihood)))
+        final["num_params"] = 10_000.0 * float(str(arm.as_dict().get("model.depth", 16)))
+        log.artifact(EXAMPLES, encode_examples(_examples(correct, likelihood)))
     log.finish(end, final, now)
+
+
+def _examples(correct: NDArray[np.bool_], likelihood: NDArray[np.float32]) -> Examples:
+    """Ten classes in turn; what is wrong is taken for the next one."""
+    label = np.arange(NUM_EVAL, dtype=np.int32) % 10
+    return Examples(
+        label=label,
+        predicted=np.where(correct, label, (label + 1) % 10).astype(np.int32),
+        correct=correct,
+        log_likelihood=likelihood,
+        top_probability=np.where(correct, 0.95, 0.55).astype(np.float32),
+        keys=[f"test/{at:04d}" for at in range(NUM_EVAL)],
+    )
 
 
 def _learn(log: TrialLog, arm: Arm, replicate: int, num_epochs: int, rng: np.random.Generator) -> dict[str, float]:

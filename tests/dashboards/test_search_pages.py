@@ -156,7 +156,7 @@ def test_a_search_has_a_page_with_what_it_found_and_what_stood_up(
     stood_up = tables["over the baseline, afresh (points)"]
     assert len(stood_up) >= 1
     assert set(stood_up["#"]) <= set(settings["#"])
-    history, parallel, slices, cuts = figures(app)
+    history, parallel, slices, cuts, timeline = figures(app)
     best = next(trace for trace in history["data"] if trace["name"] == "best so far")
     whole = [row for row in settings["top-1 (%)"] if row == row]
     assert max(best["y"]) == max(whole)
@@ -165,6 +165,9 @@ def test_a_search_has_a_page_with_what_it_found_and_what_stood_up(
     assert list(shown.values()) == ["lr", "nesterov", "momentum"]
     assert slices["layout"]["xaxis"]["type"] == "log"
     assert any(trace["name"] == "cut" for trace in cuts["data"])
+    drawn = {number for trace in timeline["data"] for number in trace["y"] if number is not None}
+    assert drawn == set(range(12))
+    assert "12 settings that ended are too few: it takes 20" in text
     assert "CSV, every setting" in {button.label for button in app.get("download_button")}
     assert any(label.startswith("rate-confirmed") for label in links(app))
 

@@ -55,5 +55,7 @@ def test_trials_that_are_not_the_ledgers_are_named(
     assert re.search(r"k=0\.25 · r1 \(trial \w{12}\): top1 is \S+ in the page and \S+ in the ledger", text)
     assert re.search(r"k=0\.5 · r1 \(trial \w{12}\): outcome is stuck in the page and finished in the ledger", text)
     assert "k=0.25 · r2 (trial 000000000000): this ledger has no such trial" in text
-    assert main(["verify", str(page), "--ledger", "http://127.0.0.1:9"]) == 1, "it does not answer"
-    assert "127.0.0.1:9" in capsys.readouterr().err
+    code, text = said(page, "--ledger", "http://127.0.0.1:9")
+    assert code == 2, "it does not answer"
+    assert "127.0.0.1:9" in text
+    assert "judged again from its own runs" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,10 +20,10 @@ from paribus.report.drawing.html_page import KIND, study_sheet, write_html
 from paribus.report.page.document import document_of, report_of
 from paribus.report.page.made import made_page
 from paribus.report.page.packed_examples import pack, unpack
-from paribus.report.page.sheet import PageError, document_in, seal_in, seal_of, sealed
+from paribus.report.page.sheet import PageError, Sheet, document_in, seal_in, seal_of, sealed
 from paribus.report.page.verification import ALTERED, PROVEN, verify_page
 from paribus.report.study_report import StudyReport
-from paribus.study import Claim, Study
+from paribus.study import Adaptive, Claim, Study
 from paribus.study.plan import Trial
 
 KINDS = {KIND: study_sheet}
@@ -67,6 +68,27 @@ def test_a_page_is_what_its_own_trials_make_and_shows_the_verdicts_of_the_report
     assert made_again.cost.rows == report.cost.rows
     assert made_again.judged.contrasts[0].crossed == report.judged.contrasts[0].crossed is not None
     assert "judged again from its own runs" in found.facts[1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"replicates": Adaptive((3, 6))},
+        {"noise_floor": True, "baseline": {"model.width": 1.0}},
+        {"metric": "log_likelihood", "margin": 0.01},
+        {"factors": {}, "ablate": {"Nesterov's step": {"optimizer.nesterov": False}}},
+        {"factors": {"model.width": (1.0, 2.0), "optimizer.nesterov": (True, False)}},
+    ],
+    ids=str,
+)
+def test_a_page_of_each_kind_of_study_gives_the_verdicts_of_its_report(fields: dict[str, Any]) -> None:
+    asked = Study(**{"name": "kind", "factors": {"model.width": (1.0, 2.0)}, "replicates": 4, **fields})
+    told = report_of_trials(asked, lambda trial: 90.0 + 0.25 * (int(trial.id[:8], 16) % 7))
+    found, document = verify_page(made_page(KIND, document_of(told), study_sheet), KINDS)
+    assert (found.code, found.faults) == (PROVEN, ())
+    shows, is_told = document["verdicts"], json.loads(json.dumps(told.as_dict()))
+    assert shows["verdicts"][0] == is_told["verdicts"][0], "on the primary metric, to the last digit"
+    assert {**shows, "verdicts": []} == {**is_told, "verdicts": []}
 
 
 def in_data(pattern: str, new: str) -> Callable[[str], str]:
@@ -141,6 +163,13 @@ def test_what_is_altered_is_found_and_told_where(name: str, page: str) -> None:
     assert found.code == ALTERED
     assert not any("seal" in fault for fault in found.faults)
     assert where in " ".join(found.faults)
+
+
+def test_a_seal_that_is_altered_or_gone_is_told(page: str) -> None:
+    for other in (page.replace(seal_in(page), "0" * 64), page.replace(seal_in(page), "none")):
+        found, _ = verify_page(other, KINDS)
+        assert found.code == ALTERED
+        assert "its seal is" in found.faults[0]
 
 
 def test_one_byte_anywhere_is_found(page: str) -> None:
@@ -247,6 +276,7 @@ def test_the_command_says_proven_altered_or_that_it_cannot_tell(
     path.write_text(path.read_text().replace("<td>+2.05 [", "<td>+2.50 ["))
     code, text = said()
     assert code == 1
+    assert "its seal is broken" in text
     assert "Verdicts, k=2, delta: the page shows '+2.50 [" in text
     told: dict[str, Any] = json.loads(said("--json")[1])
     assert told["code"] == 1
@@ -258,3 +288,30 @@ def test_the_command_says_proven_altered_or_that_it_cannot_tell(
     assert said() == (2, f"{path}: cannot be verified\n  it is no text in UTF-8\n")
     path.unlink()
     assert said()[0] == 2
+
+
+STRANGE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "activation": lambda study: study["base"]["model"].update(activation="strange:make"),
+    "optimizer": lambda study: study["base"]["optimizer"].update(kind="strange:make"),
+    "schedule": lambda study: study["base"]["schedule"].update(kind="strange:make"),
+    "loss": lambda study: study["base"].update(loss="strange:make"),
+    "family": lambda study: study["base"]["model"].update(family="strange:make"),
+    "metric": lambda study: study.update(metric="strange:make"),
+    "metrics": lambda study: study["fixed"].update(metrics=["strange:make"]),
+    "level": lambda study: study["factors"].update({"model.activation": ["relu", "strange:make"]}),
+}
+
+
+@pytest.mark.parametrize("place", STRANGE)
+def test_nothing_that_a_strangers_page_names_is_imported(
+    place: str, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    (tmp_path / "strange.py").write_text(f"open({str(ran)!r}, 'w')\ndef make(*args, **more): open({str(ran)!r}, 'w')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "strange", raising=False)
+    document = document_in(page)
+    STRANGE[place](document["study"])
+    altered = sealed(Sheet(title="", body="", verdicts=None), document)
+    assert verify_page(altered, KINDS)[0].code == ALTERED
+    assert not ran.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -152,3 +153,8 @@ def test_the_timeline_has_a_bar_for_each_attempt_and_what_runs_ends_now() -> Non
     assert list(bars.x) == [0, 2, None, 5, 6, None, 1, 10, None]
     assert list(bars.y) == [0, 0, None, 0, 0, None, 1, 1, None]
     assert timeline_figure(searched(9), 0) is None
+    cut = record((10, 12), (30, 30))
+    closed = replace(cut.attempts[2], outcome="stopped")
+    late = searched(9, {8: replace(cut, attempts={1: cut.attempts[1], 10: closed})})
+    (bars,) = timeline_figure(late, 40 * MINUTE).data  # type: ignore[union-attr]
+    assert list(bars.x) == [0, 2, None], "who is cut while it waits is written down later, and trains nothing then"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.host.say import say
+from paribus.host.secrets import without_secrets
 
 if TYPE_CHECKING:
     from paribus.report.page.made import Draw
+    from paribus.report.page.verification import Verification
 
 _TEXT = "is a page of `report --html` or `judge --html` what its own runs make? Every number, word and mark in it"
 _WORDS = {0: "proven", 1: "NOT what its runs make", 2: "cannot be verified"}
@@ -54,10 +57,17 @@ def _verify(args: argparse.Namespace) -> int:
     return found.code
 
 
-def _beside(found: Any, document: Mapping[str, Any], ledger: str) -> Any:
+def _beside(found: Verification, document: Mapping[str, Any], ledger: str) -> Verification:
+    """With what the ledger says; one that does not answer proves nothing and refutes nothing."""
     from paribus.report.page.ledger_check import beside_ledger
+    from paribus.report.page.verification import UNPROVABLE
+    from paribus.report.reading import LedgerError, LedgerUnreachable
 
-    return beside_ledger(found, document, ledger)
+    try:
+        return beside_ledger(found, document, ledger)
+    except (LedgerError, LedgerUnreachable) as error:
+        faults = (*found.faults, without_secrets(str(error)))
+        return replace(found, code=found.code or UNPROVABLE, faults=faults)
 
 
 def _kinds() -> dict[str, Draw]:

@@ -46,7 +46,7 @@ def own_ray(place: Path, num_cpus: int) -> Iterator[str]:
     Raises:
         RayStartError: it did not come up in `TRIES` tries.
     """
-    _guard()
+    guard()
     for num_left in reversed(range(TRIES)):
         checkpointer = _Keeper(place, num_cpus)
         with last_resort(checkpointer.kill):
@@ -67,11 +67,11 @@ def own_ray(place: Path, num_cpus: int) -> Iterator[str]:
                 checkpointer.end()
 
 
-def _guard() -> None:
-    """Have Ray ask for its token, as it does by default where it starts a cluster itself.
+def guard() -> None:
+    """Have a Ray of our own ask for its token, as it does by default where it starts a cluster itself.
 
-    Its library reads the mode once, when it is loaded. Where a study has loaded it before, none is asked for: with one
-    it could not join.
+    Its library reads the mode once, when it is loaded: this comes before. Where a study has loaded it already, none is
+    asked for: with one it could not join.
     """
     if "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "disabled" if "ray" in sys.modules else "token"

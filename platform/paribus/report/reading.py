@@ -92,14 +92,6 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
     replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
     looks = looks_before(known, study, fresh=fresh)
     analysis = analyse(study, results, looks=looks, broken=broken, replicates=replicates)
-    basis = Basis(
-        examples={result.trial_id: result.examples for result in results if result.examples is not None},
-        num_eval=analysis.num_eval,
-        looks=looks,
-        broken=tuple(broken),
-        replicates=tuple(replicates),
-        before=tuple(earlier),
-    )
     return StudyReport(
         name=study.name,
         url=parent.url if parent else without_secrets(uri),
@@ -112,7 +104,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         settings=settings,
         num_foreign=len(everything) - len(records),
         cost=cost_of(study, analysis, rows, prices(), earlier),
-        basis=basis,
+        basis=Basis.of(results, analysis.num_eval, looks, broken, earlier, replicates),
     )
 
 
@@ -245,10 +237,14 @@ class LedgerReader:
     def report(
         self, record: StudyRecord, trials: Trials, examples: Callable[[str], Examples | None] | None = None
     ) -> StudyReport:
-        """The study judged, or why it can't be; `examples` gives a run's per-example results, by default read anew."""
+        """The study judged, or why it can't be; `examples` gives a run's per-example results, by default read anew.
+
+        Who gives them keeps them too, and makes no page: then the report has no `basis`.
+        """
         from paribus.analysis import AnalysisError, analyse
 
         study, analysis, cost, trouble = trials.study, None, StudyCost(), trials.trouble
+        basis = None
         notes: tuple[str, ...] = ()
         records = [row.record for row in trials.rows if row.record]
         if study is not None:
@@ -257,12 +253,14 @@ class LedgerReader:
             notes = (*record_notes(study, records, broken), *self._held(study, trials, known))
             if not trouble:
                 try:
-                    results = self._results(records, examples or self.examples)
-                    analysis = analyse(study, *results, looks=looks_before(known, study), broken=broken)
+                    results, num_eval = self._results(records, examples or self.examples)
+                    looks = looks_before(known, study)
+                    analysis = analyse(study, results, num_eval, looks=looks, broken=broken)
                     set_prices, doubt = _prices()
                     earlier, doubts = before(self._ledger, study, record)
                     cost = cost_of(study, analysis, trials.rows, set_prices, earlier)
                     notes = (*notes, *doubt, *doubts)
+                    basis = None if examples else Basis.of(results, analysis.num_eval, looks, broken, earlier)
                 except (AnalysisError, StudyError, RecipeError, LedgerDamaged) as error:
                     trouble = str(error)
         return StudyReport(
@@ -277,6 +275,7 @@ class LedgerReader:
             num_foreign=len(trials.everything) - len(records),
             trouble=trouble,
             cost=cost,
+            basis=basis,
         )
 
     def standing(self, record: StudyRecord, trials: Trials) -> StudyReport:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from paribus.report.views.curves import Curve
     from paribus.study.plan import Place
     from paribus.study.study import Study as Study
+    from paribus.study.words import TrialResult
     from paribus.tracking.studies.record import StudyRecord as StudyRecord
     from paribus.tracking.trials.record import TrialRecord as TrialRecord
 
@@ -120,6 +121,26 @@ class Basis:
     broken: tuple[str, ...] = ()
     replicates: tuple[int, ...] = ()
     before: tuple[Before, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        results: Iterable[TrialResult],
+        num_eval: int | None,
+        looks: Looks | None,
+        broken: Iterable[str],
+        before: Iterable[Before],
+        replicates: Iterable[int] = (),
+    ) -> Basis:
+        """Of the results that were analysed, with what went into it beside them."""
+        return cls(
+            examples={result.trial_id: result.examples for result in results if result.examples is not None},
+            num_eval=num_eval,
+            looks=looks,
+            broken=tuple(broken),
+            replicates=tuple(replicates),
+            before=tuple(before),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

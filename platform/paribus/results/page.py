@@ -58,7 +58,7 @@ def judgement_sheet(document: Mapping[str, Any], scale: float = 1.0) -> Sheet:
     )
     body = "".join(f"{f'<h2>{head}</h2>' if head else ''}{part}\n" for head, part in sections if part)
     head = f'<p class="quiet">{shown(title_of(found))}</p><h1>{shown(lead(found.contrasts))}</h1>'
-    said = f"<p>For a script: <b>{shown(answer(found))}</b>.</p>"
+    said = f"<p>To a script: <b>{shown(answer(found))}</b> (exit code {found.code}).</p>"
     return Sheet(title=title_of(found), body=f"{head}{said}\n{body}", verdicts=found.as_dict())
 
 

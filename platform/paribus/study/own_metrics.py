@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.metrics.known import METRICS
 from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe.components.own import is_own, load
+from paribus.recipe.components.recorded import is_recorded
 
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples
@@ -22,8 +23,11 @@ def load_metric(reference: str) -> Metric:
     """The metric that the function `reference` makes; it is called so everywhere, whatever name it gives itself.
 
     Raises:
-        RecipeError: no such function. MetricError: it makes no metric, or one that a trial cannot report.
+        RecipeError: no such function. MetricError: it makes no metric, or one that a trial cannot report; or a document
+            is being read, for which nothing is imported.
     """
+    if is_recorded():
+        raise MetricError(f"{reference!r} is in no list of this document's own metrics, and none is imported for it")
     make = load(reference, "metric")
     if isinstance(make, Metric):
         raise MetricError(f"{reference!r} is a Metric: name a function without arguments that returns it")

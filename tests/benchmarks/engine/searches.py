@@ -1,6 +1,6 @@
 """Best found with equal epochs on digits_curves.parquet: every sampler and scheduler beside what they must beat.
 
-    python tests/benchmarks/engine/searches.py [SEEDS] [EPOCHS ...]
+    python tests/benchmarks/engine/searches.py [SEEDS] [EPOCHS] [SAMPLER,SCHEDULER ...]
 
 Ours run through the real walk (`paribus simulate`). Ray's are its own OptunaSearch and ASHAScheduler, told what Tune
 would tell them, on the same clock and without Tune. Of each way the number of trials is fitted, on other seeds, so
@@ -31,7 +31,7 @@ OURS = (
     *((sampler, "asha") for sampler in ("random", "sobol", "nsga2")),
     *(("tpe", scheduler) for scheduler in ("successive_halving", "hyperband", "median")),
     *(("random", scheduler) for scheduler in ("successive_halving", "hyperband", "median")),
-    *((sampler, "none") for sampler in ("sobol", "nsga2")),
+    *((sampler, "none") for sampler in ("sobol", "nsga2", "cmaes", "gp")),
 )
 RAY, RANDOM, TOP_K = "Ray: OptunaSearch, ASHA", "random, none", "random, top_k"
 WORKERS = 8
@@ -59,18 +59,20 @@ def fitted(way: Way, search: Search, curves: Curves, epochs: int) -> Search:
     return found
 
 
-def main(seeds: int, budgets: Sequence[int]) -> None:
+def main(seeds: int, epochs: int, named: Sequence[str]) -> None:
     search = load_study(str(TABLES / "digits_search.py"))
     assert isinstance(search, Search)
     curves = read_curves(str(TABLES / "digits_curves.parquet"), search.metric)
     finals = np.where(np.isnan(curves.values[:, :, -1]), np.nan, curves.values[:, :, -1]).mean(axis=1)
     print(f"{len(curves.settings)} settings, {curves.num_replicates} replicates; best mean {np.nanmax(finals):.4f}")
-    for epochs in budgets:
-        compare(search, curves, epochs, range(seeds))
+    chosen = [(sampler, scheduler) for sampler, _, scheduler in (name.partition(",") for name in named)]
+    compare(search, curves, epochs, range(seeds), chosen or OURS)
 
 
-def compare(search: Search, curves: Curves, epochs: int, seeds: Sequence[int]) -> None:
-    ways = {", ".join(way): way for way in (("random", "none"), ("random", "top_k"), *OURS)}
+def compare(
+    search: Search, curves: Curves, epochs: int, seeds: Sequence[int], chosen: Sequence[tuple[str, str]]
+) -> None:
+    ways = {", ".join(way): way for way in (("random", "none"), ("random", "top_k"), *chosen)}
     rivals: dict[str, np.ndarray] = {}
     print(f"\n| about {epochs} epochs | trials | epochs | found | against random | against top-K | against Ray's |")
     print("|---|---|---|---|---|---|---|", flush=True)
@@ -94,4 +96,5 @@ def shown(differences: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50, [int(each) for each in sys.argv[2:]] or [240])
+    given = [*sys.argv[1:], *("50", "240")[len(sys.argv) - 1 :]]
+    main(int(given[0]), int(given[1]), given[2:])

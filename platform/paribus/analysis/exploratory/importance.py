@@ -126,7 +126,7 @@ def _refused(known: Sequence[Ended], whole: Sequence[float], method: Method) -> 
     """Why no importance can be told; "" where it can."""
     if len(known) < MIN_SETTINGS:
         that_count = "that ended" if method == "PED-ANOVA" else "that were trained to their end or did not train"
-        return f"{len(known)} settings {that_count} are too few: from {MIN_SETTINGS} on, chance can be told from more"
+        return f"{len(known)} settings {that_count} are too few: it takes {MIN_SETTINGS} to tell importance from chance"
     if len(whole) < MIN_BEST:
         return f"{len(whole)} settings have a value, and {MIN_BEST} are needed for the best of them"
     if len(set(whole)) == 1 and len(whole) == len(known):

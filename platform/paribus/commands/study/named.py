@@ -122,7 +122,7 @@ def _of_search(
 
 def _report(reader: LedgerReader, record: StudyRecord, records: Sequence[StudyRecord], options: Options) -> int:
     """The verdicts of a study, and how its arms were tuned where they were."""
-    from paribus.commands import study_verbs, tuned_verbs
+    from paribus.commands.study import study_verbs, tuned_verbs
 
     trials = reader.trials(record)
     found = reader.report(record, trials)

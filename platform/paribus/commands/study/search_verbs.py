@@ -112,8 +112,13 @@ def told(found: SearchReport, options: Options) -> Answer:
 
         lines += ["", *confirmed_lines(found), chosen_line(found), "", text_of(found.confirmation)]
         write_where_asked(found.confirmation, options)
-    elif found.search.confirm:
-        lines.append("  not confirmed yet: `run` trains the best again and judges them")
+    else:
+        if found.search.confirm:
+            lines.append("  not confirmed yet: `run` trains the best again and judges them")
+        if options.html or options.markdown or options.latex:
+            lines.append(
+                "  no file is written: a search's page is that of its confirmation, of which nothing has begun"
+            )
     return _answer("\n".join(lines), found.as_dict(), found.preview)
 
 

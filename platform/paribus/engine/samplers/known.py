@@ -21,7 +21,7 @@ SAMPLERS = (*_OPTUNA, *_DRAWN)
 
 def sampler_of(search: Search) -> Sampler:
     """The search's sampler. Raises StudyError: no such one, or an argument that it does not take."""
-    return made(search.sampler, search.domains, len(search.objectives), search.seed)
+    return made(search.sampler, search.proposed, len(search.objectives), search.seed)
 
 
 def made(text: str, space: Space, num_objectives: int, seed: int) -> Sampler:

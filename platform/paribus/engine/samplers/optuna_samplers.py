@@ -15,10 +15,11 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
+from optuna.search_space import intersection_search_space
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from paribus.analysis.exploratory.optuna_domains import as_optuna, distribution_of
-from paribus.engine.samplers.sampler import Proposal, Told
+from paribus.engine.samplers.sampler import FEWEST_SOURCES, Proposal, Told
 from paribus.recipe.seeds import key
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.domains import Choice, Domain, Float
@@ -91,9 +92,13 @@ class OptunaSampler:
         # Which of its arguments are experimental is its own affair, and every search would say so.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            study = optuna.create_study(directions=["maximize"] * self.num_objectives, sampler=self._sampler(number))
+            study = optuna.create_study(directions=["maximize"] * self.num_objectives)
             failed = self._failed(told)
-            study.add_trials([self._frozen(each, failed) for each in told])
+            past = [each for each in told if self.name == "cmaes" and each.number < 0]
+            study.add_trials([self._frozen(each, failed) for each in told[len(past) :]])
+            study.sampler = (
+                self._sampler(number, source_trials=self._sources(past, study)) if past else self._sampler(number)
+            )
             trial = study.ask()
             levels: dict[str, Level] = {}
             for path, domain in self.space:
@@ -102,11 +107,29 @@ class OptunaSampler:
         attributes = study.get_trials(deepcopy=False)[-1].system_attrs
         return Proposal(levels, {name: value for name, value in attributes.items() if name.startswith(_KEPT)})
 
-    def _sampler(self, number: int) -> BaseSampler:
+    def _sources(self, past: Sequence[Told], study: optuna.Study) -> list[FrozenTrial] | None:
+        """Past results as CMA-ES begins from them (Nomura et al. 2021, arXiv 2012.06932): numbers alone, of fields that
+        every trial of the study has; None where too few have them."""
+        known = intersection_search_space(
+            study.get_trials(deepcopy=False), include_pruned=self.arguments["consider_pruned_trials"]
+        )
+        paths = [path for path, each in known.items() if not isinstance(each, CategoricalDistribution)]
+        found = [
+            create_trial(
+                value=told.values[0],
+                params={path: told.levels[path] for path in paths},
+                distributions={path: known[path] for path in paths},
+            )
+            for told in past
+            if told.state == "finished" and told.kept and set(paths) <= told.levels.keys()
+        ]
+        return found if len(found) >= FEWEST_SOURCES else None
+
+    def _sampler(self, number: int, **more: Any) -> BaseSampler:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return self._make(**self.arguments, seed=key("optuna", self.seed, number) % 2**32)
+                return self._make(**self.arguments, **more, seed=key("optuna", self.seed, number) % 2**32)
         except (TypeError, ValueError) as error:
             raise StudyError(f"the sampler {self.name!r} with {self.arguments}: {error}") from None
         except ImportError as error:

@@ -8,6 +8,9 @@ from typing import Any, Literal, Protocol
 
 from paribus.study.words import Level
 
+# Past results that CMA-ES needs: it begins from their best tenth.
+FEWEST_SOURCES = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Told:

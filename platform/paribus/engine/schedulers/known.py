@@ -11,7 +11,9 @@ from paribus.engine.schedulers.pbt import Pbt
 from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
 from paribus.engine.schedulers.top_k import TopK
+from paribus.engine.schedulers.tune_scheduler import TuneScheduler
 from paribus.recipe.components import component
+from paribus.recipe.components.own import is_own
 from paribus.recipe.errors import nearest
 
 SCHEDULERS: dict[str, type[Scheduler]] = {
@@ -20,7 +22,8 @@ SCHEDULERS: dict[str, type[Scheduler]] = {
 
 
 def scheduler_of(named: str | Scheduler, **arguments: Any) -> Scheduler:
-    """The scheduler called so, with these arguments: `"asha"`, `"asha(eta=4, first=2)"`, or one as it is.
+    """The scheduler called so, with these arguments: `"asha"`, `"asha(eta=4, first=2)"`, or one as it is; one of Ray
+    Tune's, or a subclass of its `TrialScheduler`, as `"ray.tune.schedulers:ASHAScheduler(grace_period=2)"`.
 
     Raises:
         SchedulerError: no such name or argument, or a value that is not allowed.
@@ -32,8 +35,11 @@ def scheduler_of(named: str | Scheduler, **arguments: Any) -> Scheduler:
         raise SchedulerError(f"scheduler = {named!r}: give a name, {', '.join(SCHEDULERS)}, or one such as Asha(eta=3)")
     chosen = component.written(named.strip(), "scheduler") | arguments
     name = chosen.pop("kind")
+    if is_own(name):
+        return TuneScheduler(reference=name, arguments=tuple(chosen.items()))
     if name not in SCHEDULERS:
-        raise SchedulerError(f"no scheduler {name!r}: {nearest(name, SCHEDULERS, in_full=True)}")
+        hint = nearest(name, SCHEDULERS, in_full=True)
+        raise SchedulerError(f"no scheduler {name!r}: {hint}, or one of Ray Tune's as module:Name")
     known = {field.name: field for field in fields(SCHEDULERS[name])}
     if unknown := [each for each in chosen if each not in known]:
         takes = ", ".join(known) or "nothing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from paribus.engine.samplers.sampler import FEWEST_SOURCES
 from paribus.engine.searches.past_files import MOST_ROWS, read_file
 from paribus.engine.searches.past_fit import Gathered, setting_of
 from paribus.engine.searches.walk import is_lost
@@ -27,7 +28,7 @@ from paribus.tracking.trials.record import TrialRecord
 
 _LED = "what is proposed was led by it, and the confirmation is fresh in its seeds alone"
 # Samplers that learn from trials that they did not propose.
-LEARNING = ("tpe", "gp", "nsga2", "nsga3", "auto")
+LEARNING = ("tpe", "gp", "cmaes", "nsga2", "nsga3", "auto")
 
 
 def with_past(search: Search, ledger: Ledger | None) -> Search:
@@ -50,7 +51,10 @@ def with_past(search: Search, ledger: Ledger | None) -> Search:
         )
     kept = _kept(search, ledger)
     if kept is None:
-        return replace(search, past=_read(search, ledger))
+        past = _read(search, ledger)
+        if name == "cmaes":
+            _check_sources(search, past)
+        return replace(search, past=past)
     try:
         now = _read(search, ledger)
     except StudyError as error:
@@ -62,6 +66,21 @@ def with_past(search: Search, ledger: Ledger | None) -> Search:
             f"{len(now.rows)} now, not all the same: it goes on with those that it began with",
         )
     return replace(search, past=kept)
+
+
+def _check_sources(search: Search, past: Past) -> None:
+    """Raise StudyError where CMA-ES cannot begin from these."""
+    if written(search.sampler, "sampler").get("use_separable_cma"):
+        raise StudyError(
+            f"sampler = {search.sampler!r}: CMA-ES begins from past results by their covariances, and with "
+            "use_separable_cma it begins from none: leave one of the two out"
+        )
+    trained = sum(bool(row.metrics) for row in past.rows)
+    if trained < FEWEST_SOURCES:
+        raise StudyError(
+            f"the sampler 'cmaes' begins from the best tenth of past results: of {FEWEST_SOURCES} or more that were "
+            f"trained to their end, and {trained} fit. Take sampler='tpe', or leave {search.sources[0]!r} out of start"
+        )
 
 
 def _noted(past: Past, note: str) -> Past:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Literal
 
 from paribus.engine.samplers.sampler import Proposal, Sampler
-from paribus.engine.schedulers import Pbt, Scheduler
+from paribus.engine.schedulers import Pbt, Rungs, Scheduler
 from paribus.engine.schedulers.perturbing import draw_of, perturbed
 from paribus.engine.schedulers.scheduler import ordinal
+from paribus.engine.searches.ladder import Ladder
+from paribus.engine.searches.stages import Stages
 from paribus.engine.searches.walk import Go, State, Tried, Walk
 from paribus.study.searches.search import Search
 from paribus.study.searches.space import Levels
@@ -21,7 +22,7 @@ _MOST_PERTURBED = 20
 _CAME: tuple[State, ...] = ("paused", "stopped", "finished")
 
 
-class Population(Walk):
+class Population(Stages):
     """Members of a population, of which trial `generation * members + member` trains one generation at one setting.
 
     A trial pauses at the end of its generation and others go on from its checkpoint; it is stopped when none will need
@@ -40,15 +41,9 @@ class Population(Walk):
         """From 0."""
         return number // self.members
 
-    def restore(self, tried: Iterable[Tried]) -> None:
-        """Take up what a ledger knows. What failed and was replaced is not tried again: others went on without it."""
-        known = list(tried)
-        begun = {self.generation_of(each.number) for each in known}
-        for at, each in enumerate(known):
-            is_replaced = self.generation_of(each.number) + 1 in begun
-            if each.outcome == "failed" and each.state == "interrupted" and is_replaced:
-                known[at] = replace(each, state="failed")
-        super().restore(known)
+    def stage_of(self, number: int) -> int:
+        """Its generation."""
+        return self.generation_of(number)
 
     def next(self) -> Go | Literal["over"] | None:
         """What to train now; None where it has to wait for its generation, `over` where nothing is left."""
@@ -110,16 +105,8 @@ class Population(Walk):
                 found[member] = self._turned(each.seen.get(epoch, math.nan))
         return found
 
-    def _born(self, number: int) -> Go | None:
-        """Begin it; None where its setting is none."""
-        proposal, parent = (self._proposed(number), None) if number < self.members else self._from_parent(number)
-        fault = "the space has no further setting" if proposal is None else self._misfit(proposal.levels)
-        levels = proposal.levels if proposal else {}
-        self._put(Tried(number=number, levels=levels, proposal=proposal, parent=parent))
-        if not fault:
-            return self._go(number, is_new=True)
-        self._put(replace(self.tried[number], state="failed", reason=fault))
-        return None
+    def _setting(self, number: int) -> tuple[Proposal | None, int | None]:
+        return (self._proposed(number), None) if number < self.members else self._from_parent(number)
 
     def _from_parent(self, number: int) -> tuple[Proposal, int]:
         generation, member = divmod(number, self.members)
@@ -157,27 +144,15 @@ class Population(Walk):
             f"{told if children else 'nobody goes on from it'}"
         )
 
-    # Members are ranked among their generation where that is asked for: no scheduler has to be told of them.
-
-    def _rank_paused(self, number: int, epoch: int) -> None:
-        pass
-
-    def _rank_ended(self, number: int) -> None:
-        pass
-
-    def _rank_cut(self, number: int) -> None:
-        pass
-
-    def _stand(self) -> None:
-        pass
-
 
 def walk_of(search: Search, epochs: int, sampler: Sampler, scheduler: Scheduler, tried: Iterable[Tried]) -> Walk:
     """The walk under that scheduler, with what is known of it."""
-    walk = (
-        Population(search, sampler, scheduler, epochs)
-        if isinstance(scheduler, Pbt)
-        else Walk(search, sampler, scheduler, epochs)
-    )
+    walk: Walk
+    if isinstance(scheduler, Pbt):
+        walk = Population(search, sampler, scheduler, epochs)
+    elif isinstance(scheduler, Rungs):
+        walk = Ladder(search, sampler, scheduler, epochs)
+    else:
+        walk = Walk(search, sampler, scheduler, epochs)
     walk.restore(tried)
     return walk

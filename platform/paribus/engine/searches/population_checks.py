@@ -49,7 +49,12 @@ def check_population(search: Search, size: int | None, home: Path) -> None:
 
 
 def check_redo(search: Search, stale: Collection[int]) -> None:
-    """Raise StudyError where members would be trained again from which others have gone on."""
+    """Raise StudyError where trials would be trained again by which others were chosen."""
+    if stale and search.rungs:
+        raise StudyError(
+            f"--redo: others of {search.name!r} were trained because of what the {len(stale)} trials of other code "
+            "came to. Give the search another seed, which is another one, or say --accept-code to go on with it"
+        )
     if stale and is_population(search.scheduler):
         raise StudyError(
             f"--redo: members of the population of {search.name!r} have gone on from the {len(stale)} trials of other "

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from paribus.engine.samplers.drawn import Random
+from paribus.engine.schedulers import TuneScheduler
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import CurvesOf, SearchPreview, scheduled
 from paribus.engine.searches.search_records import tried_of
@@ -37,11 +38,13 @@ def recorded_preview(
     from paribus.shards.catalog import data_digest
 
     scheduler, epochs = scheduled(search)
+    if isinstance(scheduler, TuneScheduler):
+        scheduler = scheduler.recorded
     own = _own(search, records)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
     tried = [_now(each, live) for each in tried_of(own, seen, scheduler, epochs, again=False)]
     # It is asked for nothing: what its own sampler needs may not be here.
-    walk = walk_of(search, epochs, Random(search.domains, search.seed), scheduler, tried)
+    walk = walk_of(search, epochs, Random(search.proposed, search.seed), scheduler, tried)
     if ended_by:
         walk.planned, walk.ended_by = max(own, default=-1) + 1, ended_by
     return SearchPreview(

@@ -13,7 +13,7 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.preview import check_own_of, num_eval_of
 from paribus.engine.samplers.known import sampler_of
-from paribus.engine.schedulers import Pbt, Scheduler, scheduler_of
+from paribus.engine.schedulers import Pbt, Rungs, Scheduler, rungs_by, scheduler_of
 from paribus.engine.schedulers.halving import Halving
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.population_checks import check_population, check_redo
@@ -25,6 +25,7 @@ from paribus.study.designs.arms import StudyError
 from paribus.study.plan import Trial
 from paribus.study.power import Power, power_of_study
 from paribus.study.searches.bounds import no_rungs
+from paribus.study.searches.domains import label
 from paribus.study.searches.past import past_as_json
 from paribus.study.searches.population import is_population
 from paribus.study.searches.search import Search
@@ -83,6 +84,7 @@ class SearchPreview:
             "space": {path: str(domain) for path, domain in search.domains},
             "sampler": search.sampler,
             "scheduler": search.used_scheduler,
+            **({"fidelity": search.fidelity} if search.rungs else {}),
             "rungs": self.walk.scheduler.rungs_of(0, self.walk.epochs),
             "planned": self.walk.planned,
             "counts": self.counts(),
@@ -150,7 +152,7 @@ def make_search_preview(
     check_inputs(examples, home)
     scheduler, epochs = scheduled(search)
     sampler = sampler_of(search)
-    size = search.domains.size()
+    size = search.proposed.size()
     power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
     is_one = isinstance(scheduler, Pbt)  # whose members may be equal at first
     scheduler.check(epochs, search.trials if is_one else min(search.trials, size or search.trials))
@@ -196,16 +198,25 @@ def _notes(walk: Walk, size: int | None) -> list[str]:
             f"{search.used_scheduler} cuts by {search.metric} alone: what is good in another objective, or keeps a "
             "constraint, may be cut for it; scheduler='none' cuts nothing"
         )
-    if isinstance(scheduler, Halving) and search.confirm:
-        whole = walk.planned
-        for _ in scheduler.rungs_of(0, epochs)[:-1]:
-            whole = scheduler.keep(whole)
-        if whole < search.top:
-            found.append(
-                f"{search.used_scheduler} trains {whole} of {walk.planned} settings to their end beside the baseline, "
-                f"and the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
-            )
+    whole = _trained_whole(scheduler, epochs, walk.planned)
+    if whole is not None and search.confirm and whole < search.top:
+        found.append(
+            f"{search.used_scheduler} trains {whole} of {search.trials} settings to their end beside the baseline, "
+            f"and the best {search.top} are to be confirmed: ask for more trials, or give top={max(whole, 1)}"
+        )
     return found
+
+
+def _trained_whole(scheduler: Scheduler, epochs: int, planned: int) -> int | None:
+    """How many settings a scheduler that ranks them lets through to the end; None where that is not known."""
+    if isinstance(scheduler, Rungs):
+        return scheduler.sizes[-1]
+    if not isinstance(scheduler, Halving):
+        return None
+    whole = planned
+    for _ in scheduler.rungs_of(0, epochs)[:-1]:
+        whole = scheduler.keep(whole)
+    return whole
 
 
 def _why_none(search: Search) -> str:
@@ -221,6 +232,11 @@ def scheduled(search: Search) -> tuple[Scheduler, int]:
         StudyError, SchedulerError: no such one, or it does not fit the search.
     """
     scheduler = scheduler_of(search.used_scheduler)
+    if search.rungs is not None:
+        path, values = search.rungs
+        facts = {"field": path, "values": tuple(map(label, values)), "settings": search.trials}
+        facts["has_baseline"] = search.baseline_setting is not None
+        return rungs_by(scheduler, search.used_scheduler, facts), 1
     if scheduler.name == "none":
         return scheduler, 1
     why = no_rungs(search.primary, search.metrics, search.base_recipe, [path for path, _ in search.domains])

@@ -8,12 +8,14 @@ from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
+from paribus.engine.schedulers.tune_standing import BEGUN, ENDED
 from paribus.engine.searches.walk import State, Tried, is_lost
 from paribus.recipe import Recipe, RecipeError, trial_id
 from paribus.study.plan import Trial
 from paribus.study.searches.population import lineage_of
 from paribus.study.searches.search import Search
 from paribus.study.searches.space import Levels
+from paribus.tracking.curves import Curve
 from paribus.tracking.trials.record import TrialRecord
 
 # A metric's values by epoch, by run id.
@@ -66,7 +68,7 @@ def tried_of(
 
 def begun_anew(each: Tried) -> Tried:
     """The same setting, to be trained again from its start."""
-    return replace(each, state="interrupted", outcome=None, seen={}, metrics={}, reason="", failure=None)
+    return replace(each, state="interrupted", outcome=None, seen={}, metrics={}, reason="", failure=None, when={})
 
 
 def _tried(
@@ -84,7 +86,16 @@ def _tried(
         reason=record.reason,
         failure=record.failure,
         parent=lineage.parent if (lineage := lineage_of(record.lineage)) else None,
+        when=_when(record, curve),
     )
+
+
+def _when(record: TrialRecord, curve: Mapping[int, float]) -> dict[int, int]:
+    """See `Tried.when`."""
+    begun = [each.started_ms for each in record.attempts.values() if each.started_ms]
+    found = {BEGUN: min(begun)} if begun else {}
+    found |= curve.told_ms if isinstance(curve, Curve) else {}
+    return {**found, ENDED: record.ended_ms} if record.outcome and record.ended_ms else found
 
 
 def _state(

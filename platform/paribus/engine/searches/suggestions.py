@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from paribus.engine.searches.ladder import Ladder
 from paribus.engine.searches.walk import Walk
 from paribus.study.searches.space import Levels
 
@@ -34,6 +35,8 @@ def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
     if each.parent is not None and is_new:
         how = "as it is" if each.levels == walk.tried[each.parent].levels else "perturbed"
         return f"generation {number // search.trials + 1} goes on from #{each.parent}, {how}"
+    if isinstance(walk, Ladder) and is_new and (rung := walk.stage_of(number)):
+        return f"among the best at {walk.path} = {walk.values[rung - 1]}, and trained anew at {walk.values[rung]}"
     if not is_new:
         reached = max(each.seen, default=0)
         if reached:

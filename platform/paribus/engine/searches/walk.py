@@ -9,10 +9,12 @@ from itertools import count, islice
 from typing import Literal
 
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
-from paribus.engine.schedulers import Scheduler, Standing
+from paribus.engine.schedulers import Scheduler, Standing, TuneScheduler, TuneStanding
+from paribus.engine.schedulers.tune_standing import BEGUN, ENDED
 from paribus.engine.searches.past_fit import asked_for, excess_of, told_of, values_of
 from paribus.recipe import RecipeError
 from paribus.study.designs.arms import StudyError
+from paribus.study.searches.domains import label
 from paribus.study.searches.search import Search
 from paribus.study.searches.space import Levels
 from paribus.study.words import FailureClass, Outcome
@@ -47,6 +49,8 @@ class Tried:
         reason: why it failed or was cut.
         failure: the class of a failure without a result.
         parent: of a population: the number of the trial from whose checkpoint it goes on; None: it starts afresh.
+        when: what orders its beginning (at 0), its epochs and its end (at -1) among those of other trials: ms since
+            1970, or numbers that go on from there; what is not known is left out.
     """
 
     number: int
@@ -60,6 +64,7 @@ class Tried:
     reason: str = ""
     failure: FailureClass | None = None
     parent: int | None = None
+    when: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def is_lost(self) -> bool:
@@ -97,12 +102,15 @@ class Walk:
         # How many settings there will be: fewer than asked for where the space or the budget ends before.
         self.planned = search.trials
         self.ended_by = ""
-        self._standing = Standing(scheduler, epochs=epochs, planned=self.planned)
+        # What came last, of all that is known: see `Tried.when`.
+        self._clock = 0
+        self._standing = self._stood()
         # Kept beside `tried`, which may be of ten thousand: what the sampler is told, and who is in which state.
         self._told: dict[int, Told] = {}
         # What it learns from beside its own trials, and never counts among them.
         self.past = told_of(search)
         self._free = 0
+        self._misfits: dict[tuple[tuple[str, str], ...], str] = {}
         self._in: dict[State, set[int]] = {state: set() for state in _TOLD}
 
     def restore(self, tried: Iterable[Tried]) -> None:
@@ -115,6 +123,7 @@ class Walk:
                 self._put(replace(each, state="interrupted"))  # it was on its way to its end
         if self.tried:
             self.planned = max(self.planned, max(self.tried) + 1)
+            self._clock = max(max(each.when.values(), default=0) for each in self.tried.values())
         self._stand()
 
     def next(self) -> Go | Literal["over"] | None:
@@ -148,7 +157,7 @@ class Walk:
     def seen(self, number: int, epoch: int, value: float) -> None:
         """The metric of a trial after an epoch."""
         each = self.tried[number]
-        self._put(replace(each, seen={**each.seen, epoch: value}))
+        self._put(replace(each, seen={**each.seen, epoch: value}, when={**each.when, epoch: self._now()}))
 
     def paused(self, number: int, epoch: int, seconds: float = 0.0) -> None:
         """The trial came to the end of its rung."""
@@ -169,7 +178,8 @@ class Walk:
         """The trial ended, however it did; `failure` is the class of one without a result."""
         each = replace(self.tried[number], outcome=outcome, metrics=metrics, failure=failure)
         each = replace(each, reason=reason or (self._lacks(each) if outcome == "finished" else ""))
-        self._put(replace(each, state=self._state(each), seconds=each.seconds + seconds))
+        when = {**each.when, ENDED: self._now()}
+        self._put(replace(each, state=self._state(each), seconds=each.seconds + seconds, when=when))
         self._rank_ended(number)
 
     def hopeless(self) -> dict[int, str]:
@@ -178,7 +188,9 @@ class Walk:
 
     def cut(self, number: int, reason: str) -> None:
         """The trial will not go on."""
-        self._put(replace(self.tried[number], state="stopped", outcome="stopped", reason=reason))
+        each = self.tried[number]
+        when = {**each.when, ENDED: self._now()}
+        self._put(replace(each, state="stopped", outcome="stopped", reason=reason, when=when))
         self._rank_cut(number)
 
     def told(self) -> list[Told]:
@@ -187,7 +199,8 @@ class Walk:
 
     def ranked(self) -> list[Tried]:
         """The settings that were trained to their end and keep the constraints, the best first; equal ones in order."""
-        found = [each for each in self.tried.values() if each.state == "finished" and self._told[each.number].kept]
+        whole = (each for each in self.tried.values() if each.state == "finished" and self.is_whole(each))
+        found = [each for each in whole if self._told[each.number].kept]
         return sorted(found, key=lambda each: (-self._turned(each.metrics[self.search.metric]), each.number))
 
     def front(self) -> list[Tried]:
@@ -208,11 +221,15 @@ class Walk:
                 break
         return list(distinct.values())
 
+    def is_whole(self, each: Tried) -> bool:
+        """Whether what it comes to at its end is what a setting is worth: not so of a trial that is smaller."""
+        return True
+
     def history(self) -> list[tuple[int, float]]:
         """(number, best value up to it) after each trial that was trained to its end: how the search came on."""
         found: list[tuple[int, float]] = []
         sign, best = self.search.primary.sign, None
-        for number in sorted(self._in["finished"]):
+        for number in sorted(number for number in self._in["finished"] if self.is_whole(self.tried[number])):
             value = self.tried[number].metrics[self.search.metric]
             best = value if best is None else max(best, value, key=lambda one: sign * one)
             found.append((number, best))
@@ -257,7 +274,7 @@ class Walk:
             if proposal is None:
                 self._end_at(at, "the space has no further setting")
                 return self.next()
-            new = Tried(number=at, levels=proposal.levels, proposal=proposal)
+            new = Tried(number=at, levels=proposal.levels, proposal=proposal, when={BEGUN: self._now()})
             if misfit := self._misfit(proposal.levels):
                 self._put(replace(new, state="failed", reason=misfit))
                 self._standing.start(at)
@@ -272,12 +289,15 @@ class Walk:
         )
 
     def _misfit(self, levels: Levels) -> str:
-        """Why no recipe has these levels; "" where one has."""
-        try:
-            self.search.recipe_of(levels)
-        except RecipeError as error:
-            return str(error)
-        return ""
+        """Why no recipe has these levels; "" where one has. A setting that is tried again is not checked again."""
+        setting = tuple((path, label(level)) for path, level in levels.items())
+        if setting not in self._misfits:
+            try:
+                self.search.recipe_of(levels)
+                self._misfits[setting] = ""
+            except RecipeError as error:
+                self._misfits[setting] = str(error)
+        return self._misfits[setting]
 
     def _proposed(self, number: int) -> Proposal | None:
         if number < len(self.search.first):
@@ -305,6 +325,8 @@ class Walk:
 
     def _end_at(self, number: int, why: str = "") -> None:
         """No setting is begun from `number` on: who goes on is decided among those that there are."""
+        if number >= self.planned:
+            return
         number = max([number, *(known + 1 for known in self.tried)])
         if number >= self.planned:
             return
@@ -327,8 +349,22 @@ class Walk:
     def _rank_cut(self, number: int) -> None:
         self._standing.drop(number)
 
+    def _now(self) -> int:
+        """What comes after all that is known."""
+        self._clock += 1
+        return self._clock
+
+    def _stood(self) -> Standing | TuneStanding:
+        """What a scheduler knows that was told nothing."""
+        if isinstance(self.scheduler, TuneScheduler):
+            return TuneStanding(self.scheduler, self.search, self.tried, epochs=self.epochs, planned=self.planned)
+        return Standing(self.scheduler, epochs=self.epochs, planned=self.planned)
+
     def _stand(self) -> None:
-        """Build anew what the scheduler knows."""
+        """Build anew what the scheduler knows; one to which the order matters is told what it does not know."""
+        if isinstance(self._standing, TuneStanding):
+            self._standing.catch_up(self.planned)
+            return
         rungs = {number: self.scheduler.rungs_of(number, self.epochs) for number in self.tried}
         seen: dict[int, dict[int, float]] = {}
         for number, each in self.tried.items():

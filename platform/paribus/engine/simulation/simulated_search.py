@@ -53,6 +53,10 @@ def simulate_search(search: Search, curves: Curves, *, workers: int) -> SearchEn
 class _Simulation:
     def __init__(self, search: Search, curves: Curves) -> None:
         _check_epochs(search, curves)
+        if search.rungs:
+            raise StudyError(
+                f"a table has whole trials by epoch, and none at another {search.rungs[0]}: leave fidelity out"
+            )
         if search.sources:
             raise StudyError(f"a simulation learns from no past results: leave {search.sources[0]!r} out of start")
         scheduler = scheduler_of(search.used_scheduler)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +17,7 @@ from paribus.engine.searches.search_preview import SearchPreview, make_search_pr
 from paribus.engine.searches.walk import Go, Walk
 from paribus.engine.variables import DRAIN_S, seconds
 from paribus.execution.driver import drive
+from paribus.execution.own_ray import guard
 from paribus.execution.searches.search_ledger import SearchLedger
 from paribus.execution.workers.trial_spec import Context, context_of, outbox_of
 from paribus.host.home import home
@@ -43,6 +46,8 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
         ClusterError: there is no cluster, or a trial asks for more than it has.
         StudyError, SchedulerError: a sampler or scheduler that cannot be, or settings that never fit each other.
     """
+    if (os.environ.get("RAY_ADDRESS") or "local") == "local":
+        guard()  # a scheduler of Tune's own loads Ray
     design = TUNING_DESIGN if settings else DESIGN
     folder, settings = home(), settings or settings_of(search, options.declared)
     ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings, design)
@@ -168,16 +173,15 @@ class Driven:
 
     def next_step(self) -> Step | Literal["over"] | None:
         """What a worker is to train now; None where it has to wait."""
-        try:
+        found: Go | Literal["over"] | None = None
+        with self._minding():
             found = self.walk.next()
-        except StudyError as error:  # Tune, in whose loop this is, would make another error of it
-            self.trouble = error
+            if found == "over":
+                self._tidy()  # a budget or a space may have ended just now
+        if self.trouble is not None:
             return "over"
-        if isinstance(found, str):
-            self._tidy()  # a budget or a space may have ended just now
-            self.over = True
-            return "over"
-        return None if found is None else self._step(found)
+        self.over = found == "over"
+        return self._step(found) if isinstance(found, Go) else found
 
     def number_of(self, trial_id: str) -> int:
         """The number of a trial that was handed out."""
@@ -191,8 +195,11 @@ class Driven:
 
     def paused(self, number: int, epoch: int, spent_s: float) -> list[int]:
         """A trial waits at a rung. Returns those that are cut now."""
-        self.walk.paused(number, epoch, spent_s)
-        return self._tidy()
+        cut: list[int] = []
+        with self._minding():
+            self.walk.paused(number, epoch, spent_s)
+            cut = self._tidy()
+        return cut
 
     def finished(self, number: int, result: Mapping[str, Any], spent_s: float) -> list[int]:
         """A trial ended. Returns those that are cut now."""
@@ -200,8 +207,11 @@ class Driven:
         self.ended[self._trials[number].id] = outcome
         kept = result.get("kept", {})
         reason, failure = str(result.get("reason") or ""), result.get("failure")
-        self.walk.ended(number, outcome, kept, seconds=spent_s, reason=reason, failure=failure)
-        return self._tidy()
+        cut: list[int] = []
+        with self._minding():
+            self.walk.ended(number, outcome, kept, seconds=spent_s, reason=reason, failure=failure)
+            cut = self._tidy()
+        return cut
 
     def lost(self, number: int, reason: str) -> list[int]:
         """Ray gave a trial up. Returns those that are cut now."""
@@ -216,6 +226,15 @@ class Driven:
             self.ledger.record_cut(step, reason, steps_done)
         self._cuts.clear()
         self.ledger.flush()
+
+    @contextmanager
+    def _minding(self) -> Iterator[None]:
+        """Keep what a sampler or a scheduler raises, and hand out no more: Tune, in whose loop this is, would make
+        another error of it."""
+        try:
+            yield
+        except StudyError as error:
+            self.trouble = self.trouble or error
 
     def _tidy(self) -> list[int]:
         """Stop those that will never go on; their numbers."""

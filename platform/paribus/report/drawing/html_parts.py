@@ -40,7 +40,7 @@ background: var(--paper); overflow-wrap: break-word }} a {{ color: var(--equival
 h1 {{ font-size: 1.5rem; line-height: 1.3; margin: .2rem 0 .4rem }} h2 {{ font-size: 1.15rem; margin: 2rem 0 .5rem }}
 table {{ border-collapse: collapse; font-size: 14px; width: 100%; font-variant-numeric: tabular-nums }}
 td, th {{ border-bottom: 1px solid var(--line); padding: .3rem .7rem .3rem 0; text-align: left; vertical-align: top }}
-td:first-child, code {{ overflow-wrap: anywhere }}
+td:first-child, code {{ overflow-wrap: anywhere }} td:first-child {{ min-width: 9rem }}
 .fixed {{ columns: 17rem; font-size: 14px; padding: 0; list-style: none; overflow-wrap: anywhere }}
 {FIGURES}@media screen and (max-width: 760px) {{ h1 {{ font-size: 1.25rem }}
 table, tbody, tr, td {{ display: block }} thead {{ display: none }}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.engine.variables import Prices
 from paribus.host.secrets import without_secrets
+from paribus.recipe.components.recorded import as_recorded
 from paribus.report.costs import Before, cost_of, seconds_of
 from paribus.report.page.packed_examples import pack, unpack
 from paribus.report.page.trial_lines import as_line, as_row
@@ -68,6 +69,12 @@ def report_of(document: Mapping[str, Any], scale: float = 1.0) -> StudyReport:
     Raises:
         StudyError, AnalysisError, KeyError, TypeError, ValueError, IndexError: it is none of `document_of`.
     """
+    # A page may come from anybody: what it names is taken as it was recorded, and no file of that name is imported.
+    with as_recorded(document["study"].get("components", {})):
+        return _judged_anew(document, scale)
+
+
+def _judged_anew(document: Mapping[str, Any], scale: float) -> StudyReport:
     from paribus.analysis import analyse
 
     study = read_study(json.dumps(document["study"]))

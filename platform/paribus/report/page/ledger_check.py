@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.host.home import home
 from paribus.host.secrets import without_secrets
+from paribus.recipe.components.recorded import as_recorded
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.page.packed_examples import unpack
 from paribus.report.page.trial_lines import as_line
@@ -35,7 +36,8 @@ def beside_ledger(found: Verification, document: Mapping[str, Any], uri: str) ->
         LedgerError, LedgerUnreachable: it does not answer, or refuses.
     """
     try:
-        study = read_study(json.dumps(document["study"]))
+        with as_recorded(document["study"].get("components", {})):
+            study = read_study(json.dumps(document["study"]))
         lines = document["trials"]
         examples = unpack(document["examples"]) if document["examples"] else {}
         with Ledger(uri, judge=judged_when_read(home())) as ledger:

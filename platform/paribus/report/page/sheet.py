@@ -14,11 +14,11 @@ from typing import Any, Final
 from paribus.report.drawing.html_parts import STYLE, shown
 
 FORMAT: Final = 1
+# What else the command can do for this kind of page.
+_LEDGER: Final = {"study": "; with <code>--ledger</code> it asks a ledger whether these are its trials"}
 _BLANK: Final = "0" * 64
 _SEAL = re.compile(r'(?<=<code id="seal">)[0-9a-f]{64}(?=</code>)')
 _DATA = re.compile(r'<script type="application/json" id="paribus-data">(.*?)</script>', re.DOTALL)
-# Whose code makes what a page shows: the rooms that judge, put in words and draw.
-_MAKERS = ("analysis", "metrics", "report", "results", "study")
 
 
 class PageError(ValueError):
@@ -41,9 +41,9 @@ def sealed(sheet: Sheet, document: Mapping[str, Any]) -> str:
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{shown(sheet.title)}</title>\n<style>{STYLE}</style></head>\n<body>{sheet.body}\n"
-        f'{_proof(document["made"], hashlib.sha256(data.encode()).hexdigest())}\n<script type="application/json" '
-        f'id="paribus-data">{data}</script>\n</body></html>\n'
+        f"<title>{shown(sheet.title)}</title>\n<style>{STYLE}</style></head>\n<body><main>{sheet.body}\n"
+        f"{_proof(document['made'], hashlib.sha256(data.encode()).hexdigest())}</main>\n"
+        f'<script type="application/json" id="paribus-data">{data}</script>\n</body></html>\n'
     )
     page = _encodable(page)
     return _SEAL.sub(seal_of(page), page, count=1)
@@ -83,12 +83,14 @@ def document_in(page: str) -> dict[str, Any]:
 
 @cache
 def maker() -> str:
-    """A digest of the code that judges and draws, 8 digits: pages of equal ones are made alike to the byte."""
-    rooms = Path(__file__).parents[2]
-    files = sorted(path for room in _MAKERS for path in (rooms / room).rglob("*.py"))
+    """A digest of all our code, 8 digits: pages of equal ones are made alike to the byte.
+
+    A field that joins a recipe stands on a page too, so that no room can be left out.
+    """
+    package = Path(__file__).parents[2]
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.relative_to(rooms).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:8]
 
 
@@ -98,8 +100,8 @@ def _proof(made: Mapping[str, Any], digest: str) -> str:
     return (
         f'<h2>How to check this page</h2><p class="quiet">Made on {shown(made["on"])} {shown(by)}. '
         "It carries the runs that it was made from, and needs no network. <code>paribus verify FILE</code> judges them "
-        "again and compares every number, word and mark above with what comes out; with <code>--ledger</code> it asks "
-        "a ledger whether these are its trials. That is the proof. The seal shows that a byte was altered since, but "
+        f"again and compares every number, word and mark above with what comes out{_LEDGER.get(made['kind'], '')}. "
+        "That is the proof. The seal shows that a byte was altered since, but "
         "whoever alters a page can seal it again; and whether runs were made up before there was a page, only the "
         "place that they come from can tell.</p>"
         f'<p class="quiet">Data <code>{digest}</code><br>Seal <code id="seal">{_BLANK}</code></p>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paribus.engine.searches.ladder import Ladder
 from paribus.engine.searches.population import Population
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.walk import Tried
@@ -58,6 +59,8 @@ def search_plan_text(preview: SearchPreview) -> str:
 
 def _asked(preview: SearchPreview) -> str:
     walk, sampler = preview.walk, preview.search.sampler
+    if isinstance(walk, Ladder):
+        return f"{walk.sizes[0]} settings by {sampler}, {walk.planned} trials"
     if not isinstance(walk, Population):
         return f"{walk.planned} settings by {sampler}"
     return f"{walk.members} members by {sampler} in {walk.generations} generations, {walk.planned} trials"

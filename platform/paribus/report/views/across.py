@@ -35,11 +35,11 @@ def claim_rows(studies: Sequence[Concluded]) -> list[dict[str, str]]:
     """The studies that claim something: what the source says, and what was found, each contrast with interval and n."""
     return [
         {
-            "outcome": _outcome(each),
+            "outcome": outcome_of(each),
             "study": each.title,
             "the source says": str(each.claim.get("text", "")),
-            "source": _source(each.claim),
-            "found": _found(each),
+            "source": source_of(each.claim),
+            "found": "; ".join(found_lines(each)),
             "page": each.address,
         }
         for each in studies
@@ -49,7 +49,7 @@ def claim_rows(studies: Sequence[Concluded]) -> list[dict[str, str]]:
 
 def claims_sentence(studies: Sequence[Concluded]) -> str:
     """`5 claims: 2 reproduced, 1 contradicted, 2 unresolved`; "" where no study claims anything."""
-    outcomes = Counter(_outcome(each) for each in studies if each.claim)
+    outcomes = Counter(outcome_of(each) for each in studies if each.claim)
     if not outcomes:
         return ""
     order = sorted(outcomes, key=lambda word: next((at for at, one in enumerate(_OUTCOMES) if word.startswith(one)), 9))
@@ -58,24 +58,27 @@ def claims_sentence(studies: Sequence[Concluded]) -> str:
     return f"{count} claim{'s' if count > 1 else ''}: {told}"
 
 
-def _outcome(each: Concluded) -> str:
+def outcome_of(each: Concluded) -> str:
+    """What became of its claim, as its analysis says it."""
     found = (each.document or {}).get("claim") or {}
     return str(found.get("outcome") or _NOT_JUDGED)
 
 
-def _source(claim: Mapping[str, Any]) -> str:
+def source_of(claim: Mapping[str, Any]) -> str:
+    """Where the claim stands, and in what setting the source had it."""
     setting = claim.get("setting") or ""
     return f"{claim.get('source', '')}" + (f" ({setting})" if setting else "")
 
 
-def _found(each: Concluded) -> str:
+def found_lines(each: Concluded) -> list[str]:
+    """What was found, a contrast a line, what is resolved first; or why nothing was."""
     if each.document is None:
-        return each.why or _NOT_JUDGED
+        return [each.why or _NOT_JUDGED]
     rows = [row for row in each.document.get("verdicts", ()) if row.get("verdict") not in (None, "noise floor")]
     rows.sort(key=lambda row: str(row["verdict"]).startswith(("unresolved", "no data")))
     told = [f"{row['arm']}: {_contrast(row)}" for row in rows[:_MOST_TOLD]]
     more = [f"{len(rows) - _MOST_TOLD} more on its page"] if len(rows) > _MOST_TOLD else []
-    return "; ".join([*told, *more]) or "no contrast"
+    return [*told, *more] or ["no contrast"]
 
 
 def _contrast(row: Mapping[str, Any]) -> str:

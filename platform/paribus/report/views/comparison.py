@@ -11,7 +11,7 @@ from paribus.analysis.contrasts import Contrast
 from paribus.analysis.exploratory.comparison import Compared
 from paribus.analysis.exploratory.comparison import compare as compare
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.drawing.figures.look import COLOURS, QUIET, as_plotly, lay_out
+from paribus.report.drawing.figures.look import COLOURS, QUIET, as_plotly, lay_out, wrapped
 from paribus.report.drawing.tables import show_p
 from paribus.report.numbers import with_interval
 
@@ -66,11 +66,10 @@ def compared_figure(found: Sequence[Compared], first: str, second: str) -> go.Fi
     if not any(each.n for pair in found for each in (pair.first, pair.second)):
         return None
     figure, metric = go.Figure(), found[0].first.metric
-    names = [as_plotly(each.first.arm.name) for each in found]
-    if len({each.first.baseline for each in found}) > 1:
-        names = [
-            f"{name} against {as_plotly(each.first.baseline.name)}" for name, each in zip(names, found, strict=True)
-        ]
+    several = len({each.first.arm for each in found}) < len(found)
+    names = [
+        wrapped(each.first.arm.name + (f" against {each.first.baseline.name}" if several else "")) for each in found
+    ]
     for side, (title, colour, symbol, shift) in enumerate(
         ((first, COLOURS[0], "circle", 0.14), (second, COLOURS[4], "square", -0.14))
     ):

@@ -27,7 +27,8 @@ from paribus.study.searches.bounds import (
     time_budget_of,
     usual_scheduler,
 )
-from paribus.study.searches.domains import Domain
+from paribus.study.searches.domains import Choice, Domain
+from paribus.study.searches.fidelity import check_fidelity, rungs_of
 from paribus.study.searches.past import FORMS, Past, check_source
 from paribus.study.searches.population import is_population
 from paribus.study.searches.space import Levels, Space, check_fixed, levels_of
@@ -60,7 +61,8 @@ class Search:
         budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
         sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
             `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
-        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`. The
+        scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`; one
+            of Ray Tune's as `"ray.tune.schedulers:ASHAScheduler(grace_period=2)"`, or a subclass of one's own. The
             usual two, evenly spread settings of which the best tenth after one epoch is trained to its end, found the
             best for as many epochs in our measurements (tests/benchmarks/engine/README.md), as in Egele et al. 2023.
             "": `"top_k"`, or `"none"` where it cannot judge a trial after an epoch: a metric known at the end alone.
@@ -71,6 +73,10 @@ class Search:
         margin, alpha: of the confirmation, as of a study.
         start: settings that are tried first, after the baseline; and where past results are that the sampler learns
             from: `"search:NAME"`, `"study:NAME"` or a CSV file, with columns named by paths and one for the metric.
+        fidelity: trials are smaller at first: a field and its values, the whole trial's last, such as
+            `{"data.train_fraction": (0.1, 0.3, 1.0)}` or `{"data.size": (16, 32)}`. All settings are trained at the
+            first value; by `scheduler`, `"successive_halving"` or `"top_k"`, the best are trained anew at the next.
+            {}: trials are whole, and what a scheduler cuts it cuts after epochs.
 
     Raises:
         StudyError: a number, word or range that cannot be. RecipeError: a path or level that the recipe does not admit.
@@ -95,6 +101,7 @@ class Search:
     alpha: float = 0.05
     seed: int = 0
     start: Sequence[Mapping[str, Level] | str] | str = ()
+    fidelity: Mapping[str, Sequence[Level]] = field(default_factory=dict)
     question: str = ""
     own_metrics: Mapping[str, Metric] = field(default_factory=dict, repr=False, compare=False)
     # What `start` names, as it was read when the search began; None: it has not been read, or names none.
@@ -109,6 +116,8 @@ class Search:
         object.__setattr__(self, "against", tuple(self.against))
         object.__setattr__(self, "constraints", tuple(self.constraints))
         object.__setattr__(self, "start", tuple(one if isinstance(one, str) else dict(one) for one in self.start))
+        check_fidelity(self, self.final_recipe)
+        object.__setattr__(self, "fidelity", dict(self.fidelity))
         if clash := set(self.space) & set(self.fixed):
             raise StudyError(f"{min(clash)!r} is in the space and is fixed: drop one of the two")
         for levels in self.start_settings:
@@ -137,9 +146,20 @@ class Search:
         return fixed.replace({"metrics": named}) if named != fixed.metrics else fixed
 
     @cached_property
+    def rungs(self) -> tuple[str, tuple[Level, ...]] | None:
+        """The field by which trials are smaller at first, and its values, the whole trial's last; None: none is."""
+        return rungs_of(self.fidelity)
+
+    @cached_property
     def domains(self) -> Space:
-        """The space, checked."""
-        return Space(self.space, self.base_recipe)
+        """The space, checked; with the fidelity, which is part of each trial's levels."""
+        smaller = {self.rungs[0]: Choice(*self.rungs[1])} if self.rungs else {}
+        return Space({**self.space, **smaller}, self.base_recipe)
+
+    @cached_property
+    def proposed(self) -> Space:
+        """What a sampler proposes: the space without the fidelity."""
+        return Space(self.space, self.base_recipe) if self.rungs else self.domains
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:
@@ -170,6 +190,8 @@ class Search:
     @cached_property
     def used_scheduler(self) -> str:
         """What ends trials early: as it was given, or what fits the search."""
+        if self.rungs:
+            return self.scheduler or "successive_halving"
         searched = [path for path, _ in self.domains]
         return self.scheduler or usual_scheduler(self.primary, self.metrics, self.base_recipe, searched)
 
@@ -192,7 +214,7 @@ class Search:
     @cached_property
     def baseline_setting(self) -> Levels | None:
         """The baseline as a setting of the space; None where it is none."""
-        setting = self.domains.asked(self.central)
+        setting = self.domains.asked({**self.central, **({self.rungs[0]: self.rungs[1][-1]} if self.rungs else {})})
         outside = set(self.baseline or {}) - set(self.space)
         is_none = self.baseline is not None and not self.baseline
         return None if is_none or outside or self.domains.fault(setting) else setting
@@ -228,6 +250,8 @@ class Search:
     def _whole(self, levels: Levels) -> dict[str, Level]:
         """`levels` with those of the other searched fields that such a recipe has."""
         paths = dict.fromkeys([*(path for path, _ in self.domains), *(self.baseline or {}), *levels])
+        if self.rungs:
+            paths.pop(self.rungs[0], None)  # whole in every arm
         return levels_of(self.final_recipe.replace(levels), paths)
 
     @property
@@ -327,7 +351,7 @@ def _check_recipes(search: Search) -> None:
             "data.holdout is the search's own, by which its trials are judged and its confirmation is not: give "
             "holdout=0.2, and leave data.holdout out of base, fixed, space and baseline"
         )
-    check_fixed(search.base_recipe, search.fixed, search.domains)
+    check_fixed(search.base_recipe, search.fixed, search.proposed)
     has_gpus = search.base_recipe.resources.gpus > 0
     if search.seconds is not None and search.seconds.of_gpus and not has_gpus:
         raise StudyError(

@@ -26,7 +26,7 @@ def write_search(search: Search) -> str:
     """The search as JSON; its base is written out whole, because presets may change."""
     apart = ("base", "space", "own_metrics", "past")
     plain: dict[str, Any] = {each.name: getattr(search, each.name) for each in fields(Search) if each.name not in apart}
-    space = {path: domain_as_json(domain) for path, domain in search.domains}
+    space = {path: domain_as_json(domain) for path, domain in search.proposed}
     own = {name: facts_of(metric) for name, metric in search.own_metrics.items()}
     plain["scheduler"] = search.used_scheduler  # another release may take another where none is given
     whole = {**plain, "base": search.final_recipe.model_dump(), "space": space, "own_metrics": own}
@@ -65,6 +65,8 @@ def _search_of(document: dict[str, Any], recorded: Recorded | None) -> Search:
         "baseline": None if baseline is None else _levels(baseline),
         "start": tuple(one if isinstance(one, str) else _levels(one) for one in document["start"]),
     }
+    if fidelity := document.get("fidelity"):  # not in what earlier releases wrote
+        changed["fidelity"] = {path: tuple(map(level_from_json, values)) for path, values in fidelity.items()}
     if document.get("past") is not None:  # not in what earlier releases wrote
         changed["past"] = past_from_json(document["past"])
     with as_recorded(recorded) if recorded is not None else nullcontext():

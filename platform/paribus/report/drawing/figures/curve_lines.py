@@ -30,7 +30,7 @@ def curve_lines(curves: Sequence[Curve], y_label: str, x_label: str) -> str:
         return ""
     across = Axis(0.0, max(x for curve in curves for x in curve.x) or 1.0)
     up = Axis.over(y for curve in training for y in curve.y)
-    grid = set(max((list(curve.x) for curve in curves), key=len))
+    grid = set(max(curves, key=lambda curve: len(curve.x)).x)
     lines, marks, names = [], [], []
     for number, arm in enumerate(arms):
         style = _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_COLOURS) % len(_DASHES)]

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from paribus.analysis.effects import Effect
 from paribus.analysis.exploratory.cells import CellMean, cell_means
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.drawing.figures.look import MAIN, QUIET, as_plotly, faded, lay_out, look_of
+from paribus.report.drawing.figures.look import MAIN, QUIET, as_plotly, faded, lay_out, look_of, wrapped
 from paribus.report.numbers import with_interval
 from paribus.study.study import Study
 from paribus.study.words import column_names, show_level
@@ -36,7 +36,7 @@ def effects_forest(analysis: StudyAnalysis, kind: str) -> go.Figure | None:
     if not any(each.interval for each in own):
         return None
     metric, figure = analysis.metric, go.Figure()
-    names = [f"{as_plotly(each.name)} (n = {each.n})" for each in own]
+    names = [wrapped(f"{each.name} (n = {each.n})") for each in own]
     for name, each in zip(names, own, strict=True):
         colour = MAIN if each.p_holm < analysis.alpha else QUIET
         figure.add_scatter(

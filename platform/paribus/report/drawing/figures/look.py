@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -34,6 +35,11 @@ def faded(colour: str, opacity: float) -> str:
     """A colour of six digits, such as `#0072B2`, at an opacity from 0 to 1."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def wrapped(name: str, width: int = 26) -> str:
+    """A label over several lines, which leaves a narrow screen room for what it labels; shown as `as_plotly` does."""
+    return "<br>".join(as_plotly(line) for line in textwrap.wrap(name, width, break_on_hyphens=False)) or name
 
 
 def lay_out(figure: go.Figure, title: str, height: int, **more: Any) -> go.Figure:

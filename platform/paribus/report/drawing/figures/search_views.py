@@ -22,6 +22,7 @@ from paribus.report.searches.search_report import SearchReport
 from paribus.study.searches.bounds import COSTS
 from paribus.study.searches.domains import Choice, Domain, label
 from paribus.study.words import Level
+from paribus.tracking.trials.record import Attempt
 
 Floats = NDArray[np.float64]
 _GRID: Final = 40
@@ -160,7 +161,7 @@ def timeline_figure(report: SearchReport, now_ms: int) -> go.Figure | None:
         record = report.preview.records.get(each.number)
         if record is None:
             continue
-        told = [(one.started_ms, one.ended_ms) for one in record.attempts.values()]
+        told = [(one.started_ms, one.ended_ms) for one in record.attempts.values() if not _only_closes(one)]
         own = [
             (each.number, start, end or record.ended_ms or now_ms)
             for start, end in told or [(record.started_ms, record.ended_ms)]
@@ -190,6 +191,11 @@ def timeline_figure(report: SearchReport, now_ms: int) -> go.Figure | None:
     lay_out(figure, "Who was trained when", min(900, 220 + 9 * len(report.tried)))
     figure.update_xaxes(title="minutes since the first began")
     return figure.update_yaxes(title="setting", autorange="reversed")
+
+
+def _only_closes(attempt: Attempt) -> bool:
+    """Whether the attempt trained nothing: a driver writes down so that a setting which waited at a rung was cut."""
+    return attempt.outcome == "stopped" and attempt.ended_ms - attempt.started_ms < 1000
 
 
 def _worst(values: Floats, sign: int) -> float:

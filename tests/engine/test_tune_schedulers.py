@@ -1,0 +1,286 @@
+"""Ray Tune's own schedulers by name: driven through their public methods, by records, without a run of Tune's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from trial_records import ended
+
+from paribus import Float, Search
+from paribus.engine.options import Options
+from paribus.engine.samplers.known import sampler_of
+from paribus.engine.schedulers import SchedulerError, scheduler_of
+from paribus.engine.searches.recorded_search import recorded_preview
+from paribus.engine.searches.search_preview import make_search_preview
+from paribus.engine.searches.search_records import tried_of
+from paribus.engine.searches.walk import Go, Tried, Walk
+from paribus.plugins import stand_beside
+from paribus.study.designs.arms import StudyError
+from paribus.study.settings import settings_of
+from paribus.tracking.curves import Curve
+
+EPOCHS = 9
+RAYS = "ray.tune.schedulers:"
+ASHA = f"{RAYS}ASHAScheduler(grace_period=1, reduction_factor=3)"
+# Asynchronous ones, one that pauses until a bracket is there, one that holds it open, and one that draws brackets.
+NAMED = (
+    ASHA,
+    f"{RAYS}MedianStoppingRule(grace_period=1)",
+    f"{RAYS}HyperBandScheduler",
+    f"{RAYS}HyperBandForBOHB",
+    f"{RAYS}AsyncHyperBandScheduler(brackets=3, reduction_factor=3)",
+)
+OWN = '''
+from ray.tune.schedulers import FIFOScheduler
+
+
+class Floor(FIFOScheduler):
+    """Stops what has not come to so many points after so many epochs."""
+
+    def __init__(self, points=50.0, after=2):
+        super().__init__()
+        self.points, self.after = points, after
+
+    def on_trial_result(self, controller, trial, result):
+        late = result["training_iteration"] >= self.after
+        return self.STOP if late and result[self.metric] < self.points else self.CONTINUE
+
+
+class Raises(Floor):
+    def on_trial_result(self, controller, trial, result):
+        return self.CONTINUE if result["training_iteration"] < 3 else controller.pause_trial(trial)
+
+
+class Sleeper(Floor):
+    def on_trial_result(self, controller, trial, result):
+        return self.PAUSE
+
+    def choose_trial_to_run(self, controller):
+        return None
+
+
+class Sets(Floor):
+    def set_search_properties(self, metric, mode, **spec):
+        return False
+
+
+def nothing():
+    return object()
+
+
+MADE = []
+'''
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own_schedulers.py").write_text(OWN)
+    stand_beside(folder)
+    yield folder
+    stand_beside()
+
+
+def search(scheduler: str, **fields: Any) -> Search:
+    given = {"trials": 27, "sampler": "random", "confirm": 0, "baseline": {}, **fields}
+    space = {"optimizer.lr": Float(1e-3, 1.0, log=True)}
+    return Search(name="rays", space=space, fixed={"budget": "9 epochs"}, scheduler=scheduler, **given)
+
+
+def walk_of(made: Search) -> Walk:
+    return Walk(made, sampler_of(made), scheduler_of(made.used_scheduler), EPOCHS)
+
+
+def value(number: int, epoch: int) -> float:
+    """Of noisy curves: better with every epoch."""
+    drawn = random.Random(number)
+    return drawn.uniform(40, 90) * (1 - 0.7**epoch) + random.Random(100 * number + epoch).gauss(0, 3)
+
+
+class Crowd:
+    """A walk with several workers, each of which needs a while of its own for an epoch; #4 diverges in its first."""
+
+    def __init__(self, walk: Walk, workers: int = 4) -> None:
+        self.walk, self.workers = walk, workers
+        self.running: list[tuple[float, int, int]] = []
+        self.clock, self.steps = 0.0, list[tuple[int, int]]()
+
+    def on(self, most: int = 10_000) -> list[tuple[int, int]]:
+        """Up to `most` epochs; the (number, epoch) of each in the order in which they ended."""
+        while most:
+            while len(self.running) < self.workers and isinstance(go := self.walk.next(), Go):
+                number, until = go.tried.number, go.until or EPOCHS
+                pace = 1 + random.Random(number).random()
+                self.running.append((self.clock + pace, number, until))
+            if not self.running:
+                break
+            self.clock, number, epoch = min(self.running)
+            self.running.remove((self.clock, number, epoch))
+            self._tell(number, epoch)
+            most -= 1
+        return self.steps
+
+    def _tell(self, number: int, epoch: int) -> None:
+        self.steps.append((number, epoch))
+        if (number, epoch) == (4, 1):
+            self.walk.ended(number, "diverged", {}, reason="at epoch 1")
+        elif epoch == EPOCHS:
+            self.walk.ended(number, "finished", {"top1": value(number, epoch), "total_s": 1.0})
+        else:
+            self.walk.seen(number, epoch, value(number, epoch))
+            self.walk.paused(number, epoch)
+        for each, reason in self.walk.hopeless().items():
+            self.walk.cut(each, reason)
+
+
+@pytest.mark.parametrize("named", [*NAMED, "own_schedulers:Floor(points=40.0)"])
+def test_every_trial_ends_as_something_and_the_scheduler_says_where(named: str) -> None:
+    crowd = Crowd(walk_of(search(named)))
+    crowd.on()
+    assert crowd.walk.next() == "over"
+    assert crowd.walk.is_over
+    assert len(crowd.walk.tried) == 27
+    assert {each.state for each in crowd.walk.tried.values()} == {"finished", "stopped", "failed"}
+    for each in crowd.walk.tried.values():
+        assert each.state != "stopped" or each.reason.startswith(f"after epoch {max(each.seen)}: ")
+    if "Floor" in named:
+        low = {number for number in range(27) if number != 4 and value(number, 2) < 40}
+        later = {n for n in range(27) for epoch in range(3, EPOCHS + 1) if n != 4 and value(n, epoch) < 40}
+        stopped = {number for number, each in crowd.walk.tried.items() if each.state == "stopped"}
+        assert low
+        assert low <= stopped <= low | later
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_a_walk_that_is_restored_from_records_decides_as_the_undisturbed_one(named: str) -> None:
+    made = search(named)
+    undisturbed = Crowd(walk_of(made))
+    undisturbed.on()
+    for moment in range(3, len(undisturbed.steps), 29):
+        before = Crowd(walk_of(made))
+        before.on(moment)
+        after = Crowd(walk_of(made))
+        # In any order, and whoever was cut is told so at the end alone, hence still waits.
+        after.walk.restore([_as_recorded(each) for each in reversed(before.walk.tried.values())])
+        for number, reason in after.walk.hopeless().items():
+            after.walk.cut(number, reason)
+        states = {number: each.state for number, each in before.walk.tried.items()}
+        assert {number: each.state for number, each in after.walk.tried.items()} == states, moment
+        after.clock, after.running = before.clock, list(before.running)
+        assert before.steps + after.on() == undisturbed.steps, moment
+
+
+def _as_recorded(each: Tried) -> Tried:
+    when = {place: at for place, at in each.when.items() if place >= 0}
+    return replace(each, state="paused", outcome=None, reason="", when=when) if each.state == "stopped" else each
+
+
+def test_a_ledger_tells_the_order_and_what_it_says_holds_whatever_the_scheduler_would_say() -> None:
+    """Three trials at one rung: which of them ASHA stops depends on who came first."""
+    made = search(ASHA, trials=3)
+    values = {0: 10.0, 1: 20.0, 2: 30.0}
+
+    def restored(order: list[int], outcome: str | None = None) -> Walk:
+        records, curves = {}, {}
+        for number in range(3):
+            at = 1000 + order.index(number)
+            record = ended(made.arm_of({"optimizer.lr": 0.1}), number + 1, run_id=f"run {number}", started_ms=900)
+            records[number] = replace(record, outcome=outcome if number == 0 else None, ended_ms=5000)
+            curves[f"run {number}"] = Curve({1: values[number]}, {1: at})
+        walk = walk_of(made)
+        walk.restore(tried_of(records, curves, walk.scheduler, EPOCHS))
+        return walk
+
+    assert restored([0, 1, 2]).hopeless() == {}, "each is the best so far"
+    assert restored([2, 1, 0]).hopeless().keys() == {0, 1}
+    assert restored([1, 0, 2]).hopeless() == {0: "after epoch 1: ASHAScheduler stops it"}
+    stopped = restored([0, 1, 2], "stopped")
+    assert stopped.hopeless() == {}
+    assert stopped.tried[0].state == "stopped"
+    go = stopped.next()
+    assert isinstance(go, Go)
+    assert go.tried.number == 1
+
+
+def test_the_baseline_of_a_search_that_confirms_is_trained_to_its_end_and_no_scheduler_is_told_of_it() -> None:
+    made = search("own_schedulers:Floor(points=1000.0)", confirm=3, baseline=None, trials=5)
+    walk = walk_of(made)
+    crowd = Crowd(walk, workers=1)
+    crowd.on()
+    assert walk.tried[0].state == "finished"
+    assert {walk.tried[number].state for number in (1, 2, 3)} == {"stopped"}
+
+
+def test_no_global_generator_is_moved_and_what_is_drawn_depends_on_the_seed() -> None:
+    drawn = []
+    for seed in (0, 0, 1):
+        np.random.seed(seed + 5)
+        before = np.random.get_state()[1].tolist(), random.getstate()
+        crowd = Crowd(walk_of(search(NAMED[-1], seed=seed)))
+        crowd.on()
+        assert (np.random.get_state()[1].tolist(), random.getstate()) == before
+        drawn.append(crowd.steps)
+    assert drawn[0] == drawn[1]
+    assert drawn[2] != drawn[0]
+
+
+def test_a_scheduler_that_lets_nobody_go_on_ends_a_search_with_the_reason() -> None:
+    crowd = Crowd(walk_of(search("own_schedulers:Sleeper", trials=4)), workers=2)
+    crowd.on()
+    reasons = {each.reason for each in crowd.walk.tried.values()}
+    assert reasons == {"nothing runs, no setting is to come, and Sleeper lets nobody who waits go on"}
+
+
+def test_what_a_scheduler_raises_ends_the_search_in_a_sentence() -> None:
+    with pytest.raises(StudyError, match="Raises raised in on_trial_result: AttributeError: it asks Tune's controller"):
+        Crowd(walk_of(search("own_schedulers:Raises"))).on()
+
+
+@pytest.mark.parametrize(
+    ("named", "sentence"),
+    [
+        (f"{RAYS}AshaScheduler", "has no 'AshaScheduler'; did you mean 'ASHAScheduler'?"),
+        ("ray.tunes:ASHAScheduler", "there is no module 'ray.tunes'"),
+        (
+            f"{RAYS}ASHAScheduler(grace_periods=1)",
+            "cannot be made: AsyncHyperBandScheduler.__init__() got an unexpected",
+        ),
+        (f"{RAYS}ASHAScheduler(grace_period=0)", "cannot be made: grace_period must be positive!"),
+        (f"{RAYS}ASHAScheduler(metric='loss')", "metric = 'loss': the search says what is best"),
+        (f"{RAYS}ASHAScheduler(time_attr='time_total_s')", "trials here report epochs, which are 'training_iteration'"),
+        (f"{RAYS}MedianStoppingRule", "grace_period = 60 of 9 epochs leaves nothing to stop"),
+        (f"{RAYS[:-1]}.pb2:PB2(hyperparam_bounds={{'lr': [0.1, 1.0]}})", "take 'pbt'"),
+        (f"{RAYS}PopulationBasedTraining(hyperparam_mutations={{'lr': [0.1, 1.0]}})", "take 'pbt'"),
+        (f"{RAYS}ResourceChangingScheduler", "changes what a running trial asks of the cluster"),
+        ("own_schedulers:nothing", "makes a object, which is no TrialScheduler"),
+        ("own_schedulers:MADE", "is a list"),
+    ],
+)
+def test_what_cannot_be_driven_is_refused_by_the_plan(named: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(SchedulerError) as refused:
+        make_search_preview(search(named), tmp_path, [], lambda own: {}, Options())
+    assert sentence in str(refused.value)
+
+
+def test_a_scheduler_with_a_metric_of_its_own_is_refused() -> None:
+    with pytest.raises(SchedulerError, match="has a metric or mode of its own"):
+        walk_of(search("own_schedulers:Sets"))
+
+
+def test_a_recorded_search_is_looked_at_without_its_scheduler(tmp_path: Path) -> None:
+    """Its file may be gone, and a dashboard runs nobody's code."""
+    made = search("gone_since:Scheduler(after=2)", trials=2)
+    records = [
+        replace(ended(made.arm_of({"optimizer.lr": 0.1}), number, run_id=f"run {number}"), outcome=None)
+        for number in (1, 2)
+    ]
+    curves = {"run 1": {1: 50.0}, "run 2": {1: 60.0}}
+    preview = recorded_preview(made, settings_of(made, None), records, lambda own: curves, tmp_path, live=False)
+    assert [each.state for each in preview.walk.tried.values()] == ["paused", "paused"]
+    assert not preview.walk.is_over
