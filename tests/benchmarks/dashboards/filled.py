@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from paribus.metrics.examples import Examples
+from paribus.report.reading import LedgerReader
+from paribus.report.study_report import VERDICTS_FILE
 from paribus.study import Study
 from paribus.study.document import write_study
 from paribus.study.settings import settings_of
@@ -60,6 +62,7 @@ def fill(uri: str, folder: Path, num_trials: int, num_epochs: int) -> None:
         with Recorder(folder / "outbox", uri, flush_s=0.2) as recorder:
             _record(recorder, study, *places[0], num_epochs)
         _repeat(folder, study, places)
+        run.artifact(VERDICTS_FILE, _judged(uri, study.name))
         run.finish("FINISHED", {"finished": len(places)})
 
 
@@ -85,6 +88,15 @@ def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, num_epoc
         log.metrics({**metrics, "lr": 0.1}, step=epoch * STEPS, epoch=epoch)
     log.artifact(EXAMPLES, encode_examples(Examples(correct=np.arange(NUM_EVAL) % 20 > 0)))
     log.finish("finished", {**metrics, "total_s": 30.0, "num_params": 175_000.0}, log.record)
+
+
+def _judged(uri: str, name: str) -> bytes:
+    """What a driver writes down at a study's end, so that Home needs to judge nothing."""
+    reader = LedgerReader(uri, budget_s=60)
+    (record,) = [each for each in reader.studies() if each.name == name]
+    report = reader.report(record, reader.trials(record))
+    reader.close()
+    return json.dumps(report.as_dict()).encode()
 
 
 def _repeat(folder: Path, study: Study, places: Sequence[tuple[Arm, int]]) -> None:

@@ -35,7 +35,7 @@ from paribus.tracking.mlflow.server import start_server
 from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 STUDY_OF_OPTUNA = """
 import datetime, sys, optuna
 from optuna.trial import create_trial
@@ -90,7 +90,7 @@ def visit(context: BrowserContext, shown: Shown) -> Visit:
     plot = 1000 * (time.perf_counter() - start)
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
     with suppress(Exception):
-        page.wait_for_load_state("networkidle", timeout=5_000)
+        page.wait_for_load_state("networkidle", timeout=2_000)
     click = None
     if shown.click is not None:
         page.wait_for_timeout(500)
@@ -191,7 +191,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
         command += ["--server.address", "127.0.0.1", "--server.port", ours.rpartition(":")[2]]
         env = {**os.environ, "MLFLOW_TRACKING_URI": server.uri, "NO_PROXY": "127.0.0.1"}
         pages = [
-            Shown(name="Home", url=ours, plot='[class*="st-key-card-"] >> text=contrast', click=search_home),
+            Shown(name="Home", url=ours, plot='[class*="st-key-card-"] >> text=/n = \\d/', click=search_home),
             Shown(name="Study", url=f"{ours}/study?study=load", plot="figure#effects svg circle", click=other_metric),
             Shown(name="Curves", url=f"{ours}/curves?study=load", plot="figure#curves svg polyline"),
             Shown(name="Trials", url=f"{ours}/trials?study=load", plot='[data-testid="stDataFrame"] canvas'),
