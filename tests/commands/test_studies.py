@@ -113,6 +113,13 @@ def test_a_search_is_shown_by_name_with_what_stood_up(shelf: Shelf, capsys: Said
     assert told(capsys, "search", "best", "rate_by_name").splitlines()[-1] in text
     assert len(told(capsys, "export", "rate_by_name").splitlines()) == 5
     assert "is a study" in refused(capsys, "search", "best", "rate_by_name-confirmed")
+    assert main(["search", "importance", "rate_by_name"]) == 1, "nothing can be told"
+    said = capsys.readouterr().out
+    assert "PED-ANOVA: none, for 4 settings that ended are too few: it takes 20" in said
+    assert "Exploratory: importance says where" in said
+    assert main(["search", "importance", "rate_by_name", "--json"]) == 1
+    methods = {each["method"]: each["fields"] for each in json.loads(capsys.readouterr().out)}
+    assert methods == {"PED-ANOVA": [], "fANOVA": []}
 
 
 def test_a_tuned_study_is_shown_by_name_with_how_its_arms_were_tuned(shelf: Shelf, capsys: Said) -> None:

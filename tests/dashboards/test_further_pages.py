@@ -52,7 +52,7 @@ def test_effects_show_means_by_level_and_the_effects_over_all_arms(
     assert "Means by level" in said(app)
     cells = table(app, "backgrounds")
     assert list(cells["failed to train"]) == ["0 of 5"] * 7 + ["3 of 5"]
-    assert cells["mean top-1 (%)"].iloc[-1] == r"\-"
+    assert cells["mean top-1 (%)"].iloc[-1] == "–"
     shown = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
     assert [trace["name"] for trace in shown[0]["data"]] == ["depth=16", "depth=40"]
     assert len(shown) == 3, "means, main effects, trends"

@@ -219,7 +219,7 @@ def test_a_search_on_its_way_or_without_a_setting_that_trained_shows_no_error_an
     walker.walk(begun, best_at_a_tenth, most=3)
     walker.walk(hopeless, lambda levels: "diverged")
     app = open_search(mlflow_server.uri, begun.name)
-    assert "so that there is no front yet" in said(app)
+    assert "what is on the front by luck" in said(app)
     rows = next(each.value for each in app.dataframe if "state" in each.value.columns)
     assert "‖ waits at a rung" in list(rows["state"])
     text = said(open_search(mlflow_server.uri, hopeless.name))

@@ -196,6 +196,8 @@ def _over(
         again.append(trials.importance(rows, values[rows], method, _TREES_RESAMPLED))
         dealt.append(trials.importance(every, rng.permutation(values), method, _TREES_RESAMPLED))
     resampled, chance = (np.array([row for row in rows if row is not None]) for rows in (again, dealt))
+    if not (len(resampled) and len(chance)):
+        return [_without(path, counts[path], "too few of these settings differ in value") for path in paths]
     as_much = (1 + (chance >= told).sum(axis=0)) / (1 + len(chance))
     if method == "PED-ANOVA":
         resampled, told = _shares(resampled), _shares(told)

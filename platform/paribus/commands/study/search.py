@@ -100,6 +100,7 @@ def _suggest(args: argparse.Namespace) -> int:
 
 
 def _importance(args: argparse.Namespace) -> int:
+    from paribus.commands.study.named import is_name, search_by_name
     from paribus.commands.study.search_verbs import previewed
     from paribus.engine.options import Options
     from paribus.report.searches.search_importance import (
@@ -110,7 +111,10 @@ def _importance(args: argparse.Namespace) -> int:
     )
     from paribus.report.searches.search_report import search_report
 
-    report = search_report(previewed(_search(args.file), Options(ledger=args.ledger), start=True))
+    if is_name(args.file):
+        report = search_by_name(args.file, args.ledger)
+    else:
+        report = search_report(previewed(_search(args.file), Options(ledger=args.ledger), start=True))
     found = [search_importance(report, "PED-ANOVA"), search_importance(report, "fANOVA")]
     if args.json:
         say(json.dumps([importance_data(each) for each in found], indent=2))
