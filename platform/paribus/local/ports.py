@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Collection, Mapping
-from itertools import chain
 
 import psutil
 
@@ -73,7 +72,8 @@ def choose(name: str, asked: Mapping[str, int], taken: Collection[int] = ()) -> 
             )
         return asked[name]
     first = DEFAULTS[name]
-    for port in chain(range(first, first + _TRIES), range(first - 1, first - _TRIES, -1)):
+    near: list[int] = [*range(first, first + _TRIES), *range(first - 1, first - _TRIES, -1)]
+    for port in near:
         if port not in taken and port not in WORKERS and is_free(port):
             return port
     raise StackError(f"no free port for {name} within {_TRIES} of {first}: set {VARIABLES[name]}")
