@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import Any, Protocol
-
-import numpy as np
+from collections.abc import Mapping
+from typing import Any
 
 from paribus.engine.schedulers.scheduler import SchedulerError
+from paribus.engine.schedulers.tune_controller import Controller, drawing
+from paribus.engine.schedulers.tune_news import BEGUN, ENDED, Known, news
 from paribus.engine.schedulers.tune_scheduler import EPOCH, TuneScheduler
 from paribus.recipe.components.own import load
 from paribus.recipe.seeds import key
 from paribus.study.searches.search import Search
-from paribus.study.words import Level
 
-# Where a trial's beginning and its end stand among its epochs.
-BEGUN, ENDED = 0, -1
 _STUCK = "nothing runs, no setting is to come, and {name} lets nobody who waits go on"
-
-
-class Known(Protocol):
-    """What is known of a trial; `when` orders its beginning, epochs and end among those of all trials."""
-
-    @property
-    def levels(self) -> Mapping[str, Level]: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def seen(self) -> Mapping[int, float]: ...
-    @property
-    def metrics(self) -> Mapping[str, float]: ...
-    @property
-    def when(self) -> Mapping[int, int]: ...
 
 
 class TuneStanding:
@@ -63,8 +41,8 @@ class TuneStanding:
         if not self._rule.set_search_properties(search.metric, "max" if self._sign > 0 else "min"):
             raise SchedulerError(f"scheduler {scheduler.text!r} has a metric or mode of its own: the search says which")
         self._kind = load("ray.tune.experiment:Trial")
-        self._controller = _Controller(self)
-        self.trials: dict[int, Any] = {}
+        self._trials: dict[int, Any] = {}
+        self._controller = Controller(self._trials, self._stop)
         self._started: set[int] = set()
         self._running: set[int] = set()
         # Whoever waits for the walk after an epoch; `_goes`: of them those that were told to continue.
@@ -82,7 +60,7 @@ class TuneStanding:
         self._told[number] = 0
         if not self._skips(number):
             self._add(number)
-            self.trials[number].set_config(dict(self._tried[number].levels))
+            self._trials[number].set_config(dict(self._tried[number].levels))
             self._run(number)
         self._add_next()
 
@@ -90,10 +68,7 @@ class TuneStanding:
         """The trial came to the end of an epoch, or to its end; `value` is larger for better ones."""
         self._running.discard(number)
         if number not in self._gone:
-            if self._told[number] < epoch:
-                self._tell(number, epoch, self._sign * value)
-            else:  # it was trained again from before
-                self._goes.add(number)
+            self._tell(number, epoch, self._sign * value)
         if epoch < self.epochs:
             self._waiting.add(number)
 
@@ -105,16 +80,16 @@ class TuneStanding:
     def drop(self, number: int) -> None:
         """A trial that waits was cut."""
         self._leave(number)
-        if number in self.trials:
-            self.stop(self.trials[number])
+        if number in self._trials:
+            self._stop(self._trials[number])
 
     def end(self, number: int) -> None:
         """A trial that trained diverged, died or failed."""
         self._leave(number)
-        if number in self.trials and number not in self._gone:
-            self._ask("on_trial_error", self.trials[number])
+        if number in self._trials and number not in self._gone:
+            self._ask("on_trial_error", self._trials[number])
             self._gone[number] = "it failed"
-            self.trials[number].set_status(self._kind.ERROR)
+            self._trials[number].set_status(self._kind.ERROR)
 
     def promote(self) -> tuple[int, int] | None:
         """The waiting trial that should go on before a new one starts, and the epoch to train to; None: none does."""
@@ -138,9 +113,9 @@ class TuneStanding:
     def catch_up(self, planned: int) -> None:
         """Tell what it does not know yet of the walk's trials, in the order in which it came about."""
         self.planned = planned
-        for number in [each for each in self.trials if each >= planned and each not in self._started]:
-            self.stop(self.trials[number])
-        for _, number, place, value in self._news():
+        for number in [each for each in self._trials if each >= planned and each not in self._started]:
+            self._stop(self._trials[number])
+        for number, place, value in news(self._search, self._tried, self._told, self.epochs, self._skips_first):
             if place == BEGUN:
                 self.start(number)
             elif place == ENDED:
@@ -152,7 +127,7 @@ class TuneStanding:
             if each.state in ("running", "interrupted") and not self._skips(number):
                 self.go_on(number)
 
-    def stop(self, trial: Any) -> None:
+    def _stop(self, trial: Any) -> None:
         """Tell that a trial is stopped, as Tune's controller does for a scheduler that asks for it."""
         number = int(trial.trial_id)
         if number in self._gone:
@@ -166,46 +141,17 @@ class TuneStanding:
         self._goes.discard(number)
 
     def _tell(self, number: int, epoch: int, value: float) -> None:
-        trial = self.trials[number]
+        trial = self._trials[number]
         result = {self._search.metric: value, EPOCH: epoch, "trial_id": trial.trial_id, "config": trial.config}
         said = self._ask("on_trial_result", trial, {**result, "done": False})
         trial.update_last_result({**result, "done": epoch == self.epochs or said == self._rule.STOP})
         self._told[number] = epoch
         if epoch == self.epochs or said == self._rule.STOP:
-            self.stop(trial)
+            self._stop(trial)
         elif said == self._rule.PAUSE:
             trial.set_status(self._kind.PAUSED)
         elif number not in self._gone:
             self._goes.add(number)
-
-    def _news(self) -> list[tuple[int, int, int, float]]:
-        """(when, number, place, value) of what it was not told, in order; of one trial nothing comes too early."""
-        found = []
-        for number, each in self._tried.items():
-            at = 0
-            for order, place, value in self._places(number, each):
-                at = max(at, order)
-                if place == ENDED or place > self._told.get(number, -1):
-                    found.append((at, number, place, value))
-        return sorted(found, key=lambda news: news[:2])
-
-    def _places(self, number: int, each: Known) -> Iterator[tuple[int, int, float]]:
-        """(when, place, value) of a trial's beginning, its epochs and its end."""
-        yield each.when.get(BEGUN, 0), BEGUN, 0.0
-        if self._skips(number):
-            return
-        values = {epoch: value for epoch, value in sorted(each.seen.items()) if epoch < self.epochs}
-        for epoch, value in values.items():
-            yield each.when.get(epoch, 0), epoch, self._turned(value)
-        last = each.when.get(ENDED, 0)
-        if each.state == "finished":
-            yield last, self.epochs, self._turned(each.metrics[self._search.metric])
-        elif each.state in ("failed", "stopped"):
-            yield last, ENDED, 0.0
-
-    def _turned(self, value: float) -> float:
-        """Larger for better ones; what is no number is worse than all."""
-        return -math.inf if math.isnan(value) else self._sign * value
 
     def _skips(self, number: int) -> bool:
         return number == 0 and self._skips_first
@@ -213,7 +159,7 @@ class TuneStanding:
     def _run(self, number: int) -> None:
         self._running.add(number)
         if number not in self._gone:
-            self.trials[number].set_status(self._kind.RUNNING)
+            self._trials[number].set_status(self._kind.RUNNING)
 
     def _leave(self, number: int) -> None:
         for where in (self._waiting, self._goes, self._running):
@@ -227,13 +173,13 @@ class TuneStanding:
             self._add(self._next)
 
     def _add(self, number: int) -> None:
-        if number not in self.trials:
-            self.trials[number] = self._kind(self._search.name, stub=True, trial_id=str(number))
-            self._ask("on_trial_add", self.trials[number])
+        if number not in self._trials:
+            self._trials[number] = self._kind(self._search.name, stub=True, trial_id=str(number))
+            self._ask("on_trial_add", self._trials[number])
 
     def _ask(self, method: str, *of: Any) -> Any:
         told = (of[0].trial_id, self._told.get(int(of[0].trial_id), 0)) if of else ()
-        with _drawing(key("scheduler", self._search.seed, method, *told)):
+        with drawing(key("scheduler", self._search.seed, method, *told)):
             try:
                 return getattr(self._rule, method)(self._controller, *of)
             except SchedulerError:
@@ -241,44 +187,3 @@ class TuneStanding:
             except Exception as error:  # it may be anybody's
                 said = f"{type(error).__name__}: {error}"
                 raise SchedulerError(f"the scheduler {self.name} raised in {method}: {said}") from error
-
-
-class _Controller:
-    """What a scheduler may ask of Tune's controller here."""
-
-    def __init__(self, standing: TuneStanding) -> None:
-        self._standing = standing
-        # HyperBandForBOHB tells Tune's searcher who waits; ours is told of all trials when it is asked.
-        deaf = SimpleNamespace(on_pause=lambda trial_id: None, on_unpause=lambda trial_id: None)
-        self.search_alg = SimpleNamespace(searcher=deaf)
-
-    def get_trials(self) -> list[Any]:
-        """All trials, in the order in which they were added."""
-        return list(self._standing.trials.values())
-
-    def get_live_trials(self) -> set[Any]:
-        """Those that have not ended."""
-        return {trial for trial in self._standing.trials.values() if not trial.is_finished()}
-
-    def stop_trial(self, trial: Any) -> None:
-        """Stop a trial: one that trains is cut after its epoch."""
-        self._standing.stop(trial)
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"it asks Tune's controller for {name!r}, which a search of Paribus has not: there are get_trials, "
-            "get_live_trials and stop_trial"
-        )
-
-
-@contextmanager
-def _drawing(seed: int) -> Iterator[None]:
-    """Global generators from a seed for the while, as they were afterwards: some of these schedulers draw from them."""
-    before, numpys = random.getstate(), np.random.get_state()
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    try:
-        yield
-    finally:
-        random.setstate(before)
-        np.random.set_state(numpys)
