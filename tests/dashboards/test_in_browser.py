@@ -89,7 +89,7 @@ def test_from_home_to_a_study_with_its_figures_table_and_download(
     expect(page.get_by_text("37 finished, 3 diverged")).to_be_visible(timeout=PATIENCE_MS)
     assert_no_exception(page)
     page.get_by_role("link", name=whole_study.name, exact=True).click()
-    expect(page.get_by_role("heading", name=whole_study.name)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name=whole_study.name, exact=True)).to_be_visible(timeout=PATIENCE_MS)
     assert page.url.endswith(f"/study?study={whole_study.name}")
     settle(page)
     figure = page.locator("figure#effects")
