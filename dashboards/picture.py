@@ -21,7 +21,7 @@ _JS: Final = """export default ({ parentElement, data }) => {
   const place = parentElement.querySelector(".picture");
   if (place.shown !== data) { place.innerHTML = data; place.shown = data; }
 }"""
-_NAME: Final = "paribus.picture"
+_NAME: Final = "picture"
 
 
 @cache

@@ -11,7 +11,7 @@ from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import Population, walk_of
 from paribus.engine.searches.search_records import trial_of
-from paribus.engine.searches.walk import Go, Tried
+from paribus.engine.searches.tried import Go, Tried
 from paribus.study.searches.population import Lineage
 from paribus.study.searches.space import Levels
 from paribus.tracking.trials.record import TrialRecord

@@ -16,7 +16,7 @@ from paribus.commands.main import main
 from paribus.engine.options import Options
 from paribus.engine.searches.tuning import arm_settings
 from paribus.execution.driver import drive
-from paribus.report.reading import judge, standing
+from paribus.report.judging import judge, standing
 from paribus.study.searches.arm_search import search_of
 from paribus.study.searches.space import Levels
 from paribus.study.searches.tuning import tuned_study

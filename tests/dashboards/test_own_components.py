@@ -17,7 +17,8 @@ from paribus.engine.options import Options
 from paribus.execution.driver import drive
 from paribus.plugins import stand_beside
 from paribus.recipe import RecipeError
-from paribus.report.reading import LedgerReader, judge
+from paribus.report.judging import judge
+from paribus.report.reading import LedgerReader
 from paribus.study import Study
 from paribus.tracking.ledger import Ledger
 

@@ -17,7 +17,7 @@ from paribus.engine.options import Options
 from paribus.execution.driver import drive
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
-from paribus.report.reading import judge
+from paribus.report.judging import judge
 from paribus.study import Claim, Study
 from paribus.study.document import write_study
 from paribus.study.plan import Trial

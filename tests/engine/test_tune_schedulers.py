@@ -19,7 +19,8 @@ from paribus.engine.schedulers import SchedulerError, scheduler_of
 from paribus.engine.searches.recorded_search import recorded_preview
 from paribus.engine.searches.search_preview import make_search_preview
 from paribus.engine.searches.search_records import tried_of
-from paribus.engine.searches.walk import Go, Tried, Walk
+from paribus.engine.searches.tried import Go, Tried
+from paribus.engine.searches.walk import Walk
 from paribus.plugins import stand_beside
 from paribus.study.designs.arms import StudyError
 from paribus.study.settings import settings_of

@@ -14,7 +14,7 @@ from shelf import Shelf
 from paribus.commands.study import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
-from paribus.report.reading import judge
+from paribus.report.judging import judge
 from paribus.study import Study
 from paribus.study.document import read_places, write_places
 from paribus.study.plan import places

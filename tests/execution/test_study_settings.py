@@ -16,7 +16,7 @@ from paribus.commands.main import main
 from paribus.commands.study import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.execution.driver import drive
-from paribus.report.reading import judge
+from paribus.report.judging import judge
 from paribus.study import Study
 from paribus.study.document import write_study
 from paribus.study.settings import settings_of

@@ -18,7 +18,7 @@ from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.report.drawing.search_tables import best_text, confirmed_rows
 from paribus.report.searches.search_report import SearchReport, search_report
 from paribus.report.searches.search_texts import chosen_line, confirmed_lines

@@ -12,7 +12,8 @@ from paribus import Adaptive
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
 from paribus.report.drawing.terminal import status_text, text_of
-from paribus.report.reading import LedgerReader, judge, standing
+from paribus.report.judging import judge, standing
+from paribus.report.reading import LedgerReader
 from paribus.study import Study
 from paribus.study.plan import Trial
 

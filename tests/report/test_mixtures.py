@@ -13,7 +13,7 @@ from shelf import Shelf
 from paribus.commands.study import study_verbs as verbs
 from paribus.engine.options import Options
 from paribus.report.doubts.mixtures import mixtures
-from paribus.report.reading import judge
+from paribus.report.judging import judge
 from paribus.study import Claim, Study
 from paribus.study.plan import Trial
 from paribus.tracking import Recorder

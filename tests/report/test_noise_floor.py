@@ -14,7 +14,8 @@ from paribus.report.drawing.figures.forest import forest
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
 from paribus.report.drawing.terminal import text_of
-from paribus.report.reading import LedgerReader, judge, standing
+from paribus.report.judging import judge, standing
+from paribus.report.reading import LedgerReader
 from paribus.study import Study
 
 

@@ -10,9 +10,9 @@ from shelf import Shelf, drawn_at
 
 from paribus.commands.main import main
 from paribus.report.drawing.html_page import KIND, study_sheet, write_html
+from paribus.report.judging import judge
 from paribus.report.page.made import made_page
 from paribus.report.page.sheet import document_in
-from paribus.report.reading import judge
 from paribus.study import Study
 from paribus.study.plan import Trial
 

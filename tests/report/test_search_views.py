@@ -17,7 +17,7 @@ from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.report.drawing.figures.search_views import front_figure, importance_figure, map_figure, timeline_figure
 from paribus.report.searches.search_importance import (
     importance_data,

@@ -18,7 +18,8 @@ from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import markdown
 from paribus.report.drawing.terminal import status_text, text_of
 from paribus.report.export import trials_as_csv, trials_as_rows, trials_as_table, unfinished_as_table
-from paribus.report.reading import Judgement, LedgerReader, judge, standing
+from paribus.report.judging import judge, standing
+from paribus.report.reading import Judgement, LedgerReader
 from paribus.report.study_report import StudyReport, TrialRow, state_of, trial_rows
 from paribus.report.views.curves import curve_of
 from paribus.study import Study

@@ -10,8 +10,8 @@ from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
+from paribus.engine.searches.tried import Tried
 from paribus.engine.searches.tuning import ArmTuning
-from paribus.engine.searches.walk import Tried
 from paribus.report.searches.tuning_texts import budgets, budgets_text
 from paribus.study.searches.arm_search import search_of
 from paribus.study.settings import Settings

@@ -17,7 +17,7 @@ from paribus.execution.workers.trial_spec import params_of
 from paribus.report.drawing.html_page import write_html
 from paribus.report.drawing.markdown import write_markdown
 from paribus.report.drawing.terminal import show
-from paribus.report.reading import judge
+from paribus.report.judging import judge
 from paribus.report.study_report import StudyReport
 from paribus.shards.catalog import data_digest
 from paribus.study import Claim, Study

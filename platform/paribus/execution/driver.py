@@ -161,7 +161,7 @@ def _conclude(preview: Preview, ledger: StudyLedger, folder: Path, ended: dict[s
         ledger.finish("KILLED", ended)
         return 1
     from paribus.report.drawing.terminal import show
-    from paribus.report.reading import judge
+    from paribus.report.judging import judge
 
     report = judge(preview.plan.study, ledger.uri, folder, preview.settings, fresh=fresh)
     say()

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.engine.looks import as_judged, check_fresh, first_fresh, fresh_note, held_note, history_of, looks_before
+from paribus.engine.looks import held_note, looks_before
 from paribus.engine.variables import Prices, prices
 from paribus.errors import DataError
 from paribus.host.home import home as paribus_home
 from paribus.host.secrets import without_secrets
-from paribus.recipe import Recipe, RecipeError
+from paribus.recipe import RecipeError
+from paribus.report.asked import asked_for, asked_now
 from paribus.report.costs import StudyCost, cost_of
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.doubts.mixtures import mixtures
@@ -29,9 +29,8 @@ from paribus.report.texts import lost_notes, record_notes
 from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
-from paribus.study.document import RecordedStudy, read_places, read_study
-from paribus.study.plan import Place, places, trials
-from paribus.study.settings import Settings, settings_of
+from paribus.study.document import read_places, read_study
+from paribus.study.plan import Place
 from paribus.tracking.address import folder_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
@@ -45,7 +44,7 @@ from paribus.tracking.trials.record import TrialRecord, faults_of
 
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples
-    from paribus.study.words import Arm, TrialResult
+    from paribus.study.words import TrialResult
 
 __all__ = [
     "Judgement",
@@ -54,8 +53,6 @@ __all__ = [
     "LedgerUnreachable",
     "StudyRecord",
     "Trials",
-    "judge",
-    "standing",
     "usual_address",
 ]
 DEFAULT_URI = "http://127.0.0.1:5000"
@@ -65,88 +62,6 @@ _TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
 MAX_PER_EXAMPLE = 200
-
-
-def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, *, fresh: bool = False) -> StudyReport:
-    """Judge the trials of the study's own plan that the ledger holds; partial results give partial answers.
-
-    `settings` name the study's; by default they are those that its file declares. `fresh` judges on the replicates
-    alone that were added since the last look.
-    """
-    from paribus.analysis import analyse
-
-    if fresh:
-        check_fresh(study)
-    settings = settings or settings_of(study)
-    digest = partial(data_digest, home=home)
-    with Ledger(uri, judge=judged_when_read(home)) as ledger:
-        everything, parent = ledger.trials(study.name), study_run_of(ledger, study.name, settings)
-        planned = _own_places(ledger, parent, study, digest)
-        rows = trial_rows(everything, planned, parent.live if parent else None)
-        records = [row.record for row in rows if row.record]
-        results = ledger.results_of(records, per_example=True)
-        curves = _curves(ledger, rows, study.metric)
-        known = as_judged(history_of(ledger, parent), study, everything, digest)
-        earlier, doubts = before(ledger, study, parent)
-        notes = [*held_note(known, study, everything, digest), *([fresh_note(known, study)] if fresh else [])]
-    broken = stream_notes(study, records)
-    replicates = range(first_fresh(known, study), study.replicates + 1) if fresh else ()
-    looks = looks_before(known, study, fresh=fresh)
-    analysis = analyse(study, results, looks=looks, broken=broken, replicates=replicates)
-    return StudyReport(
-        name=study.name,
-        url=parent.url if parent else without_secrets(uri),
-        study=study,
-        trials=_asked_for(study, rows, analysis.asked),
-        analysis=analysis,
-        arms=arm_rows(analysis, rows),
-        notes=(*record_notes(study, records, broken), *notes, *doubts),
-        curves=curves,
-        settings=settings,
-        num_foreign=len(everything) - len(records),
-        cost=cost_of(study, analysis, rows, prices(), earlier),
-        basis=Basis.of(results, analysis.num_eval, looks, broken, earlier, replicates),
-    )
-
-
-def standing(study: Study, uri: str, home: Path, settings: Settings | None = None) -> StudyReport:
-    """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
-    settings = settings or settings_of(study)
-    with Ledger(uri, judge=judged_when_read(home)) as ledger:
-        everything, parent = ledger.trials(study.name), study_run_of(ledger, study.name, settings)
-        planned = _own_places(ledger, parent, study, partial(data_digest, home=home))
-    rows = trial_rows(everything, planned, parent.live if parent else None)
-    rows = _asked_for(study, rows, _asked_by_looks(study, rows, home))
-    records = [row.record for row in rows if row.record]
-    return StudyReport(
-        name=study.name,
-        url=parent.url if parent else without_secrets(uri),
-        study=study,
-        trials=rows,
-        notes=(*mixtures(study, records), *faults_of(records), *lost_notes(records)),
-        settings=settings,
-        num_foreign=len(everything) - len(records),
-    )
-
-
-def _asked_for(study: Study, rows: tuple[TrialRow, ...], asked: Mapping[Arm, int]) -> tuple[TrialRow, ...]:
-    """The trials that are begun, or `asked` for by now: those of looks to come may never be."""
-    if study.adaptive is None:
-        return rows
-    return tuple(row for row in rows if row.record or row.replicate <= asked.get(row.arm, 0))
-
-
-def _asked_by_looks(study: Study, rows: Sequence[TrialRow], home: Path) -> Mapping[Arm, int]:
-    """The replicates of each arm that planned looks ask for by now; {} without any."""
-    if study.adaptive is None:
-        return {}
-    from paribus.analysis.stages import asked_by_looks
-    from paribus.engine.preview import num_eval_of
-
-    num_eval = None  # where the data are not here, looks round to nothing
-    with suppress(DataError, RecipeError):
-        num_eval = min(num_eval_of(study, home))
-    return asked_by_looks(study, [row.record.result() for row in rows if row.record and row.record.outcome], num_eval)
 
 
 def usual_address() -> str:
@@ -268,7 +183,7 @@ class LedgerReader:
             name=record.name,
             url=record.url,
             study=study,
-            trials=_asked_for(study, trials.rows, analysis.asked) if study and analysis else trials.rows,
+            trials=asked_for(study, trials.rows, analysis.asked) if study and analysis else trials.rows,
             analysis=analysis,
             arms=arm_rows(analysis, trials.rows) if analysis else (),
             notes=notes,
@@ -283,7 +198,7 @@ class LedgerReader:
         """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
         study, rows = trials.study, trials.rows
         if study is not None:
-            rows = _asked_for(study, rows, _asked_by_looks(study, rows, self._home))
+            rows = asked_for(study, rows, asked_now(study, rows, self._home))
         records = [row.record for row in rows if row.record]
         mixed = mixtures(study, records) if study is not None else ()
         return StudyReport(
@@ -331,7 +246,7 @@ class LedgerReader:
 
     def curves(self, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
         """The learning curves of these trials, of those that have points."""
-        return _curves(self._ledger, rows, metric)
+        return curves_in(self._ledger, rows, metric)
 
     def examples(self, run_id: str) -> Examples | None:
         """A trial's per-example results; None where it has none."""
@@ -422,23 +337,8 @@ def _prices() -> tuple[Prices, tuple[str, ...]]:
         return Prices(), (str(error),)
 
 
-def _own_places(
-    ledger: Ledger, parent: StudyRecord | None, study: Study, digest: Callable[[Recipe], str]
-) -> Mapping[str, Place]:
-    """Where the study's own trials stand: of one that is read from a document alone, as its driver wrote it down."""
-    if isinstance(study, RecordedStudy) and parent is not None:
-        plan = ledger.json(parent.run_id, TRIALS_FILE)
-        if plan is not None:
-            return read_places(plan, study)
-    return places(trials(study, digest))
-
-
-def study_run_of(ledger: Ledger, name: str, settings: Settings) -> StudyRecord | None:
-    """The study's run; of the declared settings also one that an earlier release kept without any."""
-    return ledger.study(name, settings.digest) or (ledger.study(name) if settings.declared else None)
-
-
-def _curves(ledger: Ledger, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
+def curves_in(ledger: Ledger, rows: Sequence[TrialRow], metric: str) -> list[Curve]:
+    """The learning curves of these trials, of those that have points."""
     histories = ledger.histories([row.record for row in rows if row.record], metric)
     return [
         curve_of(row.arm.name, row.replicate, row.state, points)

@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeGuard, cast
+from typing import Any, Literal, cast
 
 from paribus.metrics.metric import Metric, MetricError
 from paribus.recipe import Recipe, RecipeError, canonical_json, preset
-from paribus.recipe.components.component import Component, as_text, components
+from paribus.recipe.components.component import components
 from paribus.recipe.components.own import is_own
 from paribus.recipe.identity import result_bearing
 from paribus.recipe.model import MODEL, name_of
 from paribus.recipe.paths import holds_another, leaves, set_over
 from paribus.study.adaptive import Adaptive
-from paribus.study.checks import MOST_ARMS, check_claim, check_fields, check_trials
+from paribus.study.checks import check_claim, check_fields, check_trials
 from paribus.study.constructors import by_fields
 from paribus.study.designs.ablations import Ablations, left_out, written_out
 from paribus.study.designs.arms import (
@@ -29,6 +29,7 @@ from paribus.study.designs.arms import (
 from paribus.study.designs.fractions import fractional, latin_square
 from paribus.study.designs.matching import Matched, check_match, to_match
 from paribus.study.designs.noise_floor import floor_arms
+from paribus.study.levels import is_short, level_written, levels_written
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.searches.domains import Domain
 from paribus.study.searches.tuning import Tuning, check_tuning
@@ -305,26 +306,30 @@ class Study:
         """Levels that write a component as a mapping become its text: a level names arms and columns."""
 
         def texts(levels: Any) -> Any:
-            return {path: _level(level) for path, level in levels.items()} if isinstance(levels, Mapping) else levels
+            return (
+                {path: level_written(level) for path, level in levels.items()}
+                if isinstance(levels, Mapping)
+                else levels
+            )
 
         if isinstance(self.factors, Mapping):
             factors = {
-                path: type(levels)(map(_level, levels)) if _is_short(levels) else levels
+                path: type(levels)(map(level_written, levels)) if is_short(levels) else levels
                 for path, levels in self.factors.items()
             }
             object.__setattr__(self, "factors", factors)
         object.__setattr__(self, "baseline", texts(self.baseline))
         self._write_ablations()
-        if _is_short(self.arms_listed):
+        if is_short(self.arms_listed):
             object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
-        if _is_short(self.exclude) and all(isinstance(pattern, Mapping) for pattern in self.exclude):
-            excluded = [{path: _levels(levels) for path, levels in pattern.items()} for pattern in self.exclude]
+        if is_short(self.exclude) and all(isinstance(pattern, Mapping) for pattern in self.exclude):
+            excluded = [{path: levels_written(levels) for path, levels in pattern.items()} for pattern in self.exclude]
             object.__setattr__(self, "exclude", tuple(excluded))
 
     def _write_ablations(self) -> None:
         """Components to take away with their fields and names, whatever was left out; they say what the design is."""
         found = written_out(self.ablate).items()
-        ablate = {name: {path: _level(level) for path, level in fields.items()} for name, fields in found}
+        ablate = {name: {path: level_written(level) for path, level in fields.items()} for name, fields in found}
         object.__setattr__(self, "ablate", ablate)
         if ablate and self.design == "factorial":
             object.__setattr__(self, "design", "leave_one_out")
@@ -394,16 +399,3 @@ class Study:
                     f"the arm {arm.name!r} has no baseline to be compared with: "
                     f"{self.baseline_of(arm).name!r} is no arm; add it, or name another baseline"
                 )
-
-
-def _is_short(listed: object) -> TypeGuard[tuple[Any, ...] | list[Any]]:
-    """Whether levels or arms are a list that will not be refused for its length, or for being none, in a moment."""
-    return isinstance(listed, (tuple, list)) and len(listed) <= MOST_ARMS
-
-
-def _levels(levels: Any) -> Any:
-    return tuple(map(_level, levels)) if isinstance(levels, tuple) else levels
-
-
-def _level(level: Any) -> Any:
-    return as_text(level) if isinstance(level, Component) or (isinstance(level, dict) and "kind" in level) else level

@@ -23,7 +23,8 @@ from paribus.recipe import Recipe
 from paribus.recipe.errors import readable
 from paribus.study import Study, StudyError
 from paribus.study.document import read_study
-from paribus.study.searches.search import CONFIRMED, Search
+from paribus.study.searches.search import Search
+from paribus.study.searches.search_checks import CONFIRMED
 from paribus.study.words import printable, question_of
 
 # Set while a command reads a study file: the command runs the study, the file must not.

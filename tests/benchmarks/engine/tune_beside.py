@@ -22,7 +22,7 @@ from ray import tune
 
 from paribus import Float, Search
 from paribus.engine.schedulers import TuneScheduler, TuneStanding, scheduler_of
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.execution.executor import cluster
 
 EPOCHS = 9

@@ -18,7 +18,7 @@ from paribus.engine.searches.ladder import Ladder
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import make_search_preview, scheduled
 from paribus.engine.searches.suggestions import suggestions
-from paribus.engine.searches.walk import Go
+from paribus.engine.searches.tried import Go
 from paribus.engine.simulation.curves import read_curves
 from paribus.engine.simulation.simulated_search import simulate_search
 from paribus.recipe import RecipeError

@@ -17,7 +17,8 @@ from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.past_results import LEARNING, with_past
 from paribus.engine.searches.search_preview import make_search_preview
 from paribus.engine.searches.suggestions import suggestions
-from paribus.engine.searches.walk import Go, Walk
+from paribus.engine.searches.tried import Go
+from paribus.engine.searches.walk import Walk
 from paribus.report.searches.search_report import search_report
 from paribus.report.searches.search_texts import found_text, search_plan_text
 from paribus.study import StudyError

@@ -18,7 +18,7 @@ from paribus.engine.schedulers.perturbing import draw_of, perturbed, stepped
 from paribus.engine.searches.search_preview import make_search_preview, tried_row
 from paribus.engine.searches.search_records import own_records, trial_of, tried_of
 from paribus.engine.searches.suggestions import suggestions
-from paribus.engine.searches.walk import Go, Tried
+from paribus.engine.searches.tried import Go, Tried
 from paribus.recipe import preset
 from paribus.shards.catalog import data_digest
 from paribus.study import StudyError

@@ -15,7 +15,8 @@ from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.search_records import tried_of
 from paribus.engine.searches.suggestions import suggestions
-from paribus.engine.searches.walk import Go, Tried, Walk
+from paribus.engine.searches.tried import Go, Tried
+from paribus.engine.searches.walk import Walk
 from paribus.study import StudyError
 from paribus.study.searches.space import Levels
 from paribus.study.words import FailureClass, Outcome

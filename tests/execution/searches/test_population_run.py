@@ -12,7 +12,7 @@ from paribus import Search
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import Population, walk_of
-from paribus.engine.searches.walk import Go
+from paribus.engine.searches.tried import Go
 from paribus.study.study_file import load_study
 from paribus.tracking.curves import curves_of
 from paribus.tracking.ledger import Ledger

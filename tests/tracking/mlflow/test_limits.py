@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from paribus.report.drawing.terminal import status_text
-from paribus.report.reading import judge, standing
+from paribus.report.judging import judge, standing
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.plan import Trial, trials

@@ -166,7 +166,7 @@ def _confirmation(preview: SearchPreview, options: Options) -> StudyReport | Non
     search, best = preview.search, preview.walk.best()
     if not search.confirm or not best:
         return None
-    from paribus.report.reading import judge
+    from paribus.report.judging import judge
 
     study = search.confirmation([each.levels for each in best])
     declared = options.of_confirmation().declared

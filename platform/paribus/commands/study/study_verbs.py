@@ -139,7 +139,7 @@ def ran(study: Study, options: Options) -> Answer:
 
 def _judged(study: Study, options: Options, notes: Sequence[str] = ()) -> StudyReport:
     """The judgement, written where `options` ask for it; such a place is looked at before any work is done."""
-    from paribus.report.reading import judge
+    from paribus.report.judging import judge
 
     check_places(options)
     with ledger_at(home(), options.ledger, start=True) as uri:
@@ -208,7 +208,7 @@ def _run(study: Study, options: Options, only: frozenset[Action] | None) -> int:
 
 def _standing(study: Study, options: Options) -> StudyReport:
     """What the ledger holds of the study's trials, not judged."""
-    from paribus.report.reading import standing
+    from paribus.report.judging import standing
 
     with ledger_at(home(), options.ledger, start=True) as uri:
         assert uri is not None
@@ -230,7 +230,7 @@ def _look(preview: Preview, options: Options, uri: str) -> str:
     """That running the study as it is asked for adds to it, or chooses otherwise, after a look; "" where not."""
     from paribus.engine.looks import history_of, is_look, look_note
     from paribus.report.doubts.chance import judged_when_read
-    from paribus.report.reading import study_run_of
+    from paribus.report.judging import study_run_of
     from paribus.shards.catalog import data_digest
     from paribus.tracking.ledger import Ledger
 

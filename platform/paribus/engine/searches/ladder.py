@@ -10,7 +10,7 @@ from typing import Literal
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.schedulers import Rungs
 from paribus.engine.searches.stages import Stages
-from paribus.engine.searches.walk import Go, Tried
+from paribus.engine.searches.tried import Go, Tried
 from paribus.study.searches.domains import label
 from paribus.study.searches.search import Search
 

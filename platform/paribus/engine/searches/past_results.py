@@ -8,7 +8,7 @@ from dataclasses import replace
 from paribus.engine.samplers.sampler import FEWEST_SOURCES
 from paribus.engine.searches.past_files import MOST_ROWS, read_file
 from paribus.engine.searches.past_fit import Gathered, setting_of
-from paribus.engine.searches.walk import is_lost
+from paribus.engine.searches.tried import is_lost
 from paribus.metrics.metric import Metric
 from paribus.recipe import Recipe, RecipeError
 from paribus.recipe.components.component import written

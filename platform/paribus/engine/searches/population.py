@@ -12,7 +12,8 @@ from paribus.engine.schedulers.perturbing import draw_of, perturbed
 from paribus.engine.schedulers.scheduler import ordinal
 from paribus.engine.searches.ladder import Ladder
 from paribus.engine.searches.stages import Stages
-from paribus.engine.searches.walk import Go, State, Tried, Walk
+from paribus.engine.searches.tried import Go, State, Tried
+from paribus.engine.searches.walk import Walk
 from paribus.study.searches.search import Search
 from paribus.study.searches.space import Levels
 

@@ -12,7 +12,7 @@ from paribus.engine.schedulers import TuneScheduler
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import CurvesOf, SearchPreview, scheduled
 from paribus.engine.searches.search_records import tried_of
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.study.searches.search import Search
 from paribus.study.settings import Settings
 from paribus.tracking.trials.record import TrialRecord

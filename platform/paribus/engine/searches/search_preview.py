@@ -18,7 +18,8 @@ from paribus.engine.schedulers.halving import Halving
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.population_checks import check_population, check_redo
 from paribus.engine.searches.search_records import Curves, begun_anew, own_records, trial_of, tried_of
-from paribus.engine.searches.walk import Tried, Walk
+from paribus.engine.searches.tried import Tried
+from paribus.engine.searches.walk import Walk
 from paribus.engine.variables import check_variables
 from paribus.recipe import Recipe
 from paribus.study.designs.arms import StudyError

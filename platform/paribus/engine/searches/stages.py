@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
-from paribus.engine.searches.walk import Go, Tried, Walk
+from paribus.engine.searches.tried import Go, Tried
+from paribus.engine.searches.walk import Walk
 
 
 class Stages(Walk):

@@ -8,7 +8,7 @@ from pathlib import Path
 from paribus.engine.options import Options
 from paribus.engine.preview import num_eval_of
 from paribus.engine.searches.search_preview import CurvesOf, SearchPreview, make_search_preview
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.arm_search import search_of
 from paribus.study.searches.tuning import tuned_study

@@ -9,7 +9,8 @@ from typing import Literal
 
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import FullBudget, Pbt, scheduler_of
-from paribus.engine.searches.walk import Go, Walk
+from paribus.engine.searches.tried import Go
+from paribus.engine.searches.walk import Walk
 from paribus.engine.simulation.curves import Curves
 from paribus.engine.simulation.on_table import OnTable
 from paribus.recipe.seeds import key

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.searches.search_preview import SearchPreview, make_search_preview
-from paribus.engine.searches.walk import Go, Walk
+from paribus.engine.searches.tried import Go
+from paribus.engine.searches.walk import Walk
 from paribus.engine.variables import DRAIN_S, seconds
 from paribus.execution.driver import drive
 from paribus.execution.own_ray import guard

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.search_records import Curves
-from paribus.engine.searches.walk import is_lost
+from paribus.engine.searches.tried import is_lost
 from paribus.execution.run_ledger import RunLedger
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
 from paribus.execution.workers.trial_spec import record_of

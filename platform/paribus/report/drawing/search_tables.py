@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from paribus.engine.searches.search_preview import tried_row
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.report.export import rows_as_csv
 from paribus.report.searches.search_report import SearchReport
 from paribus.study.searches.domains import Choice, Domain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paribus.analysis.verdicts import ON_THE_BETTER_SIDE
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.study.searches.space import Levels
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from paribus.report.doubts.chance import judged_when_read
 from paribus.report.searches.search_report import RESULT_FILE, SearchReport, search_report
 from paribus.study import Study, StudyError
 from paribus.study.document import RecordedStudy
-from paribus.study.searches.search import CONFIRMED, Search
+from paribus.study.searches.search import Search
+from paribus.study.searches.search_checks import CONFIRMED
 from paribus.study.searches.search_document import SEARCH_FILE, SEARCHES, TUNING_DESIGN, read_search
 from paribus.study.searches.tuning import TUNING
 from paribus.study.settings import settings_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.engine.searches.population import Population
 from paribus.engine.searches.search_preview import SearchPreview, tried_row
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe
 from paribus.report.searches.confirmed import Chosen, Confirmed, choose, stood_up

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from paribus.engine.searches.ladder import Ladder
 from paribus.engine.searches.population import Population
 from paribus.engine.searches.search_preview import SearchPreview
-from paribus.engine.searches.walk import Tried
+from paribus.engine.searches.tried import Tried
 from paribus.host.secrets import without_secrets
 from paribus.metrics.metric import Metric
 from paribus.report.searches.search_report import SearchReport, schedules

@@ -12,8 +12,8 @@ from typing import Any, Final
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from paribus.engine.searches.tried import Tried
 from paribus.engine.searches.tuning import ArmTuning
-from paribus.engine.searches.walk import Tried
 from paribus.report.drawing.figures.look import BAD, COLOURS, QUIET, as_plotly, look_of
 from paribus.report.drawing.search_tables import GROUPS, group_of, value_of
 from paribus.report.searches.search_report import SearchReport
