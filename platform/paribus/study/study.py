@@ -29,7 +29,7 @@ from paribus.study.designs.arms import (
 from paribus.study.designs.fractions import fractional, latin_square
 from paribus.study.designs.matching import Matched, check_match, to_match
 from paribus.study.designs.noise_floor import floor_arms
-from paribus.study.levels import is_short, level_written, levels_written
+from paribus.study.levels import arm_written, is_short, level_written, levels_written
 from paribus.study.own_metrics import known_metrics, with_own
 from paribus.study.searches.domains import Domain
 from paribus.study.searches.tuning import Tuning, check_tuning
@@ -304,24 +304,16 @@ class Study:
 
     def _write_components(self) -> None:
         """Levels that write a component as a mapping become its text: a level names arms and columns."""
-
-        def texts(levels: Any) -> Any:
-            return (
-                {path: level_written(level) for path, level in levels.items()}
-                if isinstance(levels, Mapping)
-                else levels
-            )
-
         if isinstance(self.factors, Mapping):
             factors = {
                 path: type(levels)(map(level_written, levels)) if is_short(levels) else levels
                 for path, levels in self.factors.items()
             }
             object.__setattr__(self, "factors", factors)
-        object.__setattr__(self, "baseline", texts(self.baseline))
+        object.__setattr__(self, "baseline", arm_written(self.baseline))
         self._write_ablations()
         if is_short(self.arms_listed):
-            object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(texts, self.arms_listed)))
+            object.__setattr__(self, "arms_listed", type(self.arms_listed)(map(arm_written, self.arms_listed)))
         if is_short(self.exclude) and all(isinstance(pattern, Mapping) for pattern in self.exclude):
             excluded = [{path: levels_written(levels) for path, levels in pattern.items()} for pattern in self.exclude]
             object.__setattr__(self, "exclude", tuple(excluded))

@@ -12,8 +12,8 @@ from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.standing import Standing
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
 from paribus.engine.schedulers.top_k import TopK
-from paribus.engine.schedulers.tune_scheduler import TuneScheduler
-from paribus.engine.schedulers.tune_standing import TuneStanding
+from paribus.engine.schedulers.tune.tune_scheduler import TuneScheduler
+from paribus.engine.schedulers.tune.tune_standing import TuneStanding
 
 __all__ = [
     "SCHEDULERS",

@@ -11,7 +11,7 @@ from paribus.engine.schedulers.pbt import Pbt
 from paribus.engine.schedulers.scheduler import Scheduler, SchedulerError
 from paribus.engine.schedulers.successive_halving import SuccessiveHalving
 from paribus.engine.schedulers.top_k import TopK
-from paribus.engine.schedulers.tune_scheduler import TuneScheduler
+from paribus.engine.schedulers.tune.tune_scheduler import TuneScheduler
 from paribus.recipe.components import component
 from paribus.recipe.components.own import is_own
 from paribus.recipe.errors import nearest

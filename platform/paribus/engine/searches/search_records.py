@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
-from paribus.engine.schedulers.tune_news import BEGUN, ENDED
+from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED
 from paribus.engine.searches.tried import State, Tried, is_lost
 from paribus.recipe import Recipe, RecipeError, trial_id
 from paribus.study.plan import Trial

@@ -10,7 +10,7 @@ from typing import Literal
 
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.schedulers import Scheduler, Standing, TuneScheduler, TuneStanding
-from paribus.engine.schedulers.tune_news import BEGUN, ENDED
+from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED
 from paribus.engine.searches.past_fit import asked_for, excess_of, told_of, values_of
 from paribus.engine.searches.tried import Go, State, Tried
 from paribus.recipe import RecipeError

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from paribus.engine.schedulers.scheduler import SchedulerError
-from paribus.engine.schedulers.tune_controller import Controller, drawing
-from paribus.engine.schedulers.tune_news import BEGUN, ENDED, Known, news
-from paribus.engine.schedulers.tune_scheduler import EPOCH, TuneScheduler
+from paribus.engine.schedulers.tune.tune_controller import Controller, drawing
+from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED, Known, news
+from paribus.engine.schedulers.tune.tune_scheduler import EPOCH, TuneScheduler
 from paribus.recipe.components.own import load
 from paribus.recipe.seeds import key
 from paribus.study.searches.search import Search

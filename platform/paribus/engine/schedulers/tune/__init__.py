@@ -1,0 +1,1 @@
+"""Schedulers of Ray Tune, and subclasses of its TrialScheduler."""
