@@ -45,6 +45,7 @@ def test_studies_are_found_by_state_and_words_which_the_address_keeps_and_failur
     open_home: OpenHome, said: Said, filler: Any, make_study: Callable[..., Study], mlflow_server: ServerProcess
 ) -> None:
     small = {"factors": {"model.depth": (16, 22)}, "baseline": None, "claim": None, "replicates": 2}
+    filler.finished(make_study("home_sound", **small))
     filler.finished(make_study("home_failed", **small, question="why"), lambda arm, replicate: "failed")
     app = open_home(mlflow_server.uri)
     text = said(app)
