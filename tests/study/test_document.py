@@ -76,7 +76,7 @@ def test_a_text_that_is_no_study_document_is_refused(text: str | bytes) -> None:
         ("replicates", 0, StudyError, "replicates = 0"),
         ("factors", {"model.depth": []}, StudyError, "has no levels"),
         ("factors", [], StudyError, "this is no study document"),
-        ("claim", {"arms": {}, "texts": "c"}, StudyError, "this is no study document"),
+        ("claim", {"arms": {}, "texts": "c"}, StudyError, "Claim has no 'texts'"),
     ],
 )
 def test_a_document_with_a_wrong_field_says_which(
