@@ -200,6 +200,7 @@ def test_a_file_that_is_no_study_is_a_sentence(
 ) -> None:
     path = write(text="from paribus import Study\n")
     assert "holds 0 studies" in refusal(capsys, "plan", path)
+    write()
     assert "wide.py" in refusal(capsys, "plan", tmp_path / "wise.py")
     (tmp_path / "notes.txt").write_text("no study")
     assert "notes.txt" in refusal(capsys, "run", tmp_path / "notes.txt")
