@@ -145,6 +145,9 @@ def test_what_is_no_readable_file_is_a_sentence(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     latin.write_bytes("name = 'Größe'".encode("latin-1"))
     loop.symlink_to(loop)
+    (tmp_path / "mine.py").write_text(
+        "from paribus import Study\nstudy = Study(name='mine', factors={'model.width': (1.0, 2.0)})\n"
+    )
     says = {
         folder: "is a folder",
         pipe: "is no plain file",
@@ -152,7 +155,7 @@ def test_what_is_no_readable_file_is_a_sentence(tmp_path: Path) -> None:
         loop: "cannot be read",
         tmp_path / f"{'x' * 300}.py": "cannot be read: File name too long",
         latin / "beneath.py": "no study file",
-        tmp_path / "none.py": "there are .*latin.py",
+        tmp_path / "none.py": "there are .*mine.py",
         Path("/proc/self/mem"): "is no Python file",
     }
     for path, words in says.items():

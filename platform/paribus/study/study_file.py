@@ -18,6 +18,7 @@ from types import CodeType, ModuleType
 
 from pydantic import ValidationError
 
+from paribus.host.plain_files import open_plain
 from paribus.plugins import has_own, stand_beside
 from paribus.recipe import Recipe
 from paribus.recipe.errors import readable
@@ -122,7 +123,7 @@ def _nearby(folder: Path, wrong: str = "") -> str:
 
 def builds_one(path: Path) -> bool:
     """Whether a file builds a study or a search, by its text: other files beside it are none to run or to name."""
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), open_plain(path) as file:
         return _BUILDS.search(file.read(_MOST_BYTES)) is not None
     return False
 
