@@ -82,3 +82,28 @@ def test_a_study_joins_the_stack_and_a_trials_words_and_traceback_are_shown(sand
     assert "a part of mine was made" in told["files"]["printed.txt"]
     silent = sandbox.run("paribus", "logs", trials["activation=relu"].trial_id[:12]).stdout
     assert "a part of mine" not in silent
+
+
+SEARCH = f'''"""Which momentum?"""
+
+from paribus import Float, Search
+
+search = Search(
+    name="joins",
+    base="synthetic",
+    space={{"optimizer.momentum": Float(0.5, 0.9)}},
+    fixed={LEARNS!r},
+    trials=1,
+    sampler="random",
+    scheduler="none",
+    confirm=0,
+)
+'''
+
+
+def test_a_search_joins_the_stack_too(sandbox: Sandbox, stack: Stack) -> None:
+    """Its head asks for no token, so that none may be asked for where Ray is loaded, be it before the cluster is."""
+    done = sandbox.run("paribus", "run", sandbox.write("joins", SEARCH), PARIBUS_HOME=str(stack.home), RAY_ADDRESS="")
+    assert f"searching on the Ray of the stack at {stack.ray}" in done.stdout, done.stderr
+    assert "its worker was lost" not in done.stdout
+    assert "[1/1] #0" in done.stdout

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.execution.own_ray import TRIES, RayStartError, own_ray
+from paribus.execution.own_ray import TRIES, RayStartError, guard, own_ray
 from paribus.execution.room import ClusterError as ClusterError
 from paribus.execution.room import check_room, request_of
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
@@ -73,8 +73,7 @@ def cluster(num_cpus: int | None = None, modules: Sequence[str] = (), stack: str
             yield f"the Ray cluster at {address}"
         return
     if stack:
-        # As the stack's head, which asks for no token unless the shell does; the library reads it as it is loaded.
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        guard(joins=True)
         with _connected(lambda: _join(stack, stack, "say --cpus N to train on a Ray of its own", modules)):
             yield f"the Ray of the stack at {stack}"
         return

@@ -67,14 +67,15 @@ def own_ray(place: Path, num_cpus: int) -> Iterator[str]:
                 checkpointer.end()
 
 
-def guard() -> None:
+def guard(*, joins: bool = False) -> None:
     """Have a Ray of our own ask for its token, as it does by default where it starts a cluster itself.
 
-    Its library reads the mode once, when it is loaded: this comes before. Where a study has loaded it already, none is
-    asked for: with one it could not join.
+    Where a study `joins` the stack's none is asked for, unless the shell says so: nor does the stack's head. Ray's
+    library reads the mode once, when it is loaded: this comes before. Where a study has loaded it already, none is
+    asked for either: with one it could not join.
     """
     if "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "disabled" if "ray" in sys.modules else "token"
+        os.environ["RAY_AUTH_MODE"] = "disabled" if joins or "ray" in sys.modules else "token"
 
 
 class _Keeper:

@@ -48,7 +48,7 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
         StudyError, SchedulerError: a sampler or scheduler that cannot be, or settings that never fit each other.
     """
     if (os.environ.get("RAY_ADDRESS") or "local") == "local":
-        guard()  # a scheduler of Tune's own loads Ray
+        guard(joins=bool(options.stack))  # a scheduler of Tune's own loads Ray
     design = TUNING_DESIGN if settings else DESIGN
     folder, settings = home(), settings or settings_of(search, options.declared)
     ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings, design)
