@@ -62,7 +62,7 @@ def show_parts(uri: str, record: TrialRecord, view: StudyView | None, row: Trial
         st.markdown(badge(state), width="content")
         st.space("stretch")
         ended = f"ended {show_ago(record.ended_ms)} · " if record.outcome else ""
-        st.caption(f"{ended}[MLflow]({record.url}) · [files]({record.url}/artifacts)", width="content")
+        st.caption(f"{ended}[MLflow]({record.url}) · [files]({record.files_url})", width="content")
     if record.reason:
         st.markdown(plain(record.reason))
     if state in ("failed", "interrupted"):

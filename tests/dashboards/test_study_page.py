@@ -227,6 +227,7 @@ def test_a_trial_has_a_page_with_why_it_failed_its_recipe_beside_its_baselines_a
     app.run()
     text = said(app)
     assert "oom: the worker was killed" in text
+    assert f"runs/{failed.run_id}/artifacts?workflowType=machine_learning)" in text
     assert "In what it differs from depth=16" in text
     (code,) = app.code
     assert "RuntimeError: of http://***@host/data" in code.value

@@ -248,14 +248,9 @@ def fitting_params(params: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def run_url(uri: str, experiment_id: str, run_id: str) -> str:
-    """The address of a run's page."""
-    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}?{FOR_TRAINING}"
-
-
-def file_url(uri: str, experiment_id: str, run_id: str, name: str) -> str:
-    """The address of the page that shows a file of a run."""
-    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}/artifacts/{name}?{FOR_TRAINING}"
+def run_url(uri: str, experiment_id: str, run_id: str, below: str = "") -> str:
+    """The address of a run's page, or of a page `below` it: `/artifacts` has its files, `/artifacts/NAME` shows one."""
+    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}{below}?{FOR_TRAINING}"
 
 
 def now_ms() -> int:

@@ -14,7 +14,6 @@ from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import (
     Run,
     ensure_experiment,
-    file_url,
     log_batch,
     now_ms,
     run_url,
@@ -88,7 +87,7 @@ class StudyRun:
 
     def url_of(self, name: str) -> str:
         """The page of a file that is stored with the study."""
-        return file_url(self.rest.uri, self.experiment_id, self.run_id, name)
+        return run_url(self.rest.uri, self.experiment_id, self.run_id, f"/artifacts/{name}")
 
     def claim_lease(self) -> None:
         """Become the driver at these settings and set the run RUNNING; raises LeaseHeld if another live process is."""

@@ -136,6 +136,11 @@ class TrialRecord:
         return run_url(self.uri, self.experiment_id, self.run_id) if self.run_id else ""
 
     @property
+    def files_url(self) -> str:
+        """The page of the run's files in MLflow; "" where there is no run."""
+        return run_url(self.uri, self.experiment_id, self.run_id, "/artifacts") if self.run_id else ""
+
+    @property
     def running(self) -> bool:
         """Whether the ledger takes the trial for running."""
         return self.status == "RUNNING"
