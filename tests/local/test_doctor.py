@@ -140,6 +140,8 @@ class TestMachine:
         assert "width.py" in doctor_machine.studies(tmp_path).text
         study.chmod(0o755)
         assert doctor_machine.studies(tmp_path).level == "ok"
+        os.mkfifo(study.with_name("pipe.py"))
+        assert "pipe.py" in doctor_machine.studies(tmp_path).text, "it is named, and not waited for"
 
     @pytest.mark.parametrize("spared", ["127.0.0.1,localhost", "*"])
     def test_a_proxy_that_catches_loopback_is_a_warning(self, spared: str) -> None:

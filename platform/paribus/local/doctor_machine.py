@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from pathlib import Path
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
+from paribus.host.plain_files import open_plain
 from paribus.local.doctor_check import Check, ok, problem, warning
 from paribus.study.study_file import builds_one
 
@@ -138,8 +140,9 @@ def proxy(env: Mapping[str, str]) -> Check:
 
 
 def _runs_by_itself(path: Path) -> bool:
-    with path.open("rb") as file:
+    with suppress(OSError), open_plain(path) as file:
         return file.read(2) == b"#!" and os.access(path, os.X_OK)
+    return False
 
 
 def _some(names: list[str], limit: int = 4) -> str:

@@ -97,8 +97,10 @@ def _check_place(file: str, path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        usual = Path("studies") if path.parent == Path() and not _nearby(path.parent, path.stem) else path.parent
-        raise StudyError(f"no study file {file!r}{_nearby(usual, path.stem)}") from None
+        near = _nearby(path.parent, path.stem)
+        if not near and path.parent == Path():
+            near = _nearby(Path("studies"), path.stem)
+        raise StudyError(f"no study file {file!r}{near}") from None
     except (OSError, ValueError) as error:
         raise StudyError(f"{file!r} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if stat.S_ISDIR(mode):
