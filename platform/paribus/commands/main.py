@@ -176,6 +176,7 @@ def _said(program: str, error: Exception) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    """All of the command line."""
     parser = argparse.ArgumentParser(
         prog="paribus",
         description="Ablation studies that end in a number, an interval and a verdict.",
@@ -325,7 +326,8 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
 
     if verb == "plan":
         recipes = study.examples if isinstance(study, Search) else [study.recipe_of(arm) for arm in study.arms]
-        if nodes := nodes_of(home(), options.cpus):
+        needs_gpus = any(recipe.resources.gpus for recipe in recipes)
+        if nodes := nodes_of(home(), options.cpus, needs_gpus=needs_gpus):
             check_room(recipes, nodes)
         return options
     return replace(options, stack=to_join(home(), options.cpus))

@@ -33,17 +33,20 @@ def to_join(home: Path, num_cpus: int | None, env: Mapping[str, str] = os.enviro
     return f"127.0.0.1:{entry.gcs_port}" if entry else ""
 
 
-def nodes_of(home: Path, num_cpus: int | None, env: Mapping[str, str] = os.environ) -> list[dict[str, float]]:
+def nodes_of(
+    home: Path, num_cpus: int | None, env: Mapping[str, str] = os.environ, *, needs_gpus: bool = True
+) -> list[dict[str, float]]:
     """What each node there would have, by Ray's names; [] where that is known only once a study has joined it.
 
-    The stack's Ray is asked over HTTP; a Ray of its own has what this machine has.
+    The stack's Ray is asked over HTTP; a Ray of its own has what this machine has. Its GPUs are asked for only where a
+    study `needs_gpus`: nvidia-smi takes as long as all the rest of a plan.
     """
     address = env.get("RAY_ADDRESS", "")
     if address and address != "local":
         return []
     entry = None if address or num_cpus else stack_ray(home)
     if entry is None:
-        gpus = _num_gpus(env)
+        gpus = _num_gpus(env) if needs_gpus else 0
         return [] if gpus is None else [{"CPU": float(num_cpus or os.cpu_count() or 1), "GPU": float(gpus)}]
     try:
         answer = httpx.get(f"{entry.url}/api/v0/nodes", timeout=_PATIENCE_S, trust_env=False).json()
