@@ -130,7 +130,8 @@ def trade_off_figure(report: StudyReport, metric: Metric, cost: str) -> go.Figur
             hovertemplate=f"{_told(each, metric, cost)}<extra></extra>",
         )
     lay_out(figure, f"{metric.label} against {COSTS[cost]}", 440 + 12 * len(found))
-    ticks = _ticks(costs) if is_log else {"type": "linear"}
+    ends = [end for each in found if (one := each.cost_interval) for end in (one.low, one.high) if end > 0]
+    ticks = _ticks([*costs, *ends]) if is_log else {"type": "linear"}
     figure.update_xaxes(title=COSTS[cost], **ticks)
     return figure.update_yaxes(title=f"{metric.label} ({metric.of_level})".replace(" ()", ""))
 
