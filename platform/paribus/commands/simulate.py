@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.host.option_types import whole
 from paribus.host.say import say
+from paribus.report.drawing.columns import aligned
 
 if TYPE_CHECKING:
     from paribus.engine.simulation.comparison import Compared, Mean
@@ -87,7 +88,7 @@ def _of_search(search: Search, args: argparse.Namespace) -> Iterable[str]:
         "by how much its own value was better"
     ]
     notes += [f"{row.name}: in {row.nothing} repeats no trial trained to its end" for row in rows if row.nothing]
-    return [head, "", *_table(heads, [_search_row(row, digits) for row in rows]), "", *notes]
+    return [head, "", *aligned([heads, *(_search_row(row, digits) for row in rows)], right=True), "", *notes]
 
 
 def _search_row(row: Compared, digits: int) -> tuple[str, ...]:
@@ -123,7 +124,7 @@ def _of_study(study: Study, args: argparse.Namespace) -> Iterable[str]:
         f"{study.name} with deviations of {name}: differences have an sd of {spread:.3g} {study.primary.unit}, the "
         f"margin is {study.margin:g}; {args.repeats} studies a line, every arm but baselines with that effect",
         "",
-        *_table(heads, [_study_row(each) for each in found]),
+        *aligned([heads, *map(_study_row, found)], right=True),
     ]
 
 
@@ -159,12 +160,3 @@ def _effects(text: str) -> list[float]:
         return [float(each) for each in text.split(",")]
     except ValueError:
         raise StudyError(f"--effects {text!r}: numbers with commas, in margins, such as 0,0.5,1,2") from None
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns under their heads, the first to the left and the others to the right."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(cells))
-        for cells in (list(zip(row, widths, strict=True)) for row in (heads, *rows))
-    ]

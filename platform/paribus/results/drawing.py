@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from paribus.report.drawing.columns import aligned
 from paribus.report.drawing.markup import as_plain_markdown as plain
-from paribus.report.drawing.tables import markdown_table, show_effect, show_p
+from paribus.report.drawing.tables import markdown_table, show_effect, show_failures, show_p
 from paribus.report.headline import lead
 from paribus.results.judgement import DROP, KEEP, UNRESOLVED, Judgement
 
@@ -17,9 +18,7 @@ _ANSWERS = {
 def as_text(found: Judgement) -> str:
     """The answer, a table, and what is to be known of it."""
     rows = judgement_rows(found)
-    lines = [[*rows[0]], *([*row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    table = aligned([[*rows[0]], *([*row.values()] for row in rows)])
     return "\n".join([title_of(found), "", *table, "", *judgement_notes(found), "", answer(found)])
 
 
@@ -50,8 +49,7 @@ def judgement_rows(found: Judgement) -> list[dict[str, str]]:
             "arm": contrast.arm.name,
             "arm minus baseline": show_effect(contrast),
             "n": str(contrast.n),
-            "failed to train": f"{contrast.stability.arm_failed} vs {contrast.stability.baseline_failed} of "
-            f"{contrast.stability.n}",
+            "failed to train": show_failures(contrast),
             "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
             "verdict": contrast.verdict or "-",
         }

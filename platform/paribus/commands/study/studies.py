@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from paribus.host.say import say
+from paribus.report.drawing.columns import aligned
+from paribus.study.words import STANDINGS
 
 if TYPE_CHECKING:
     from paribus.report.views.listing import Listed
@@ -33,7 +35,7 @@ def register(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("words", metavar="WORD", nargs="*", help="only those that have every such word in name, settings or question")
-    add("--state", choices=("running", "finished", "failed", "interrupted"), help="only those that stand so")
+    add("--state", choices=STANDINGS, help="only those that stand so")
     add("--kind", choices=("study", "search", "tuning"), help="only studies, searches, or tunings of a study's arms")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     add("--json", action="store_true", help="print data instead of text")
@@ -44,11 +46,11 @@ def _run(args: argparse.Namespace) -> int:
     from paribus.commands.study.named import ledger_reader
     from paribus.report.texts import first_steps
     from paribus.report.views.listing import listed
+    from paribus.report.views.overview import wanted
 
     with ledger_reader(args.ledger) as reader:
         everything = reader.studies()
-        found = listed(reader, [record for record in everything if _has(args.words, record.title, record.question)])
-    found = [each for each in found if args.state in (None, each.state)]
+        found = listed(reader, wanted(everything, text=" ".join(args.words), state=args.state or ""))
     shown = [each for each in found if each.kind == args.kind or (args.kind is None and each.kind != "tuning")]
     if args.json:
         say(json.dumps([each.as_dict() for each in shown], indent=2))
@@ -64,14 +66,6 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _has(words: list[str], *texts: str) -> bool:
-    whole = " ".join(texts).lower()
-    return all(word.lower() in whole for word in words)
-
-
 def _table(shown: list[Listed]) -> list[str]:
     rows = [each.cells() for each in shown]
-    columns = list(rows[0])
-    widths = [max(len(column), *(len(row[column]) for row in rows)) for column in columns]
-    lines = [columns, *([row[column] for column in columns] for row in rows)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return aligned([[*rows[0]], *([*row.values()] for row in rows)])

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from paribus.report.costs import gpus_of
-from paribus.report.numbers import amount, show_number
+from paribus.report.drawing.tables import show_level, sizes, told
+from paribus.report.numbers import show_number
 from paribus.study.words import FAILED_TO_TRAIN
 
 if TYPE_CHECKING:
@@ -28,22 +29,16 @@ def arm_verdict_rows(report: StudyReport) -> list[dict[str, str]]:
             "n": str(row.n),
             "trained through": _survived(report, row),
             "no result": str(row.failed or "-"),
-            "parameters": amount(row.params),
-            "FLOPs an image": amount(row.flops),
-            "seconds a trial": "-" if row.seconds is None else show_number(row.seconds),
+            **sizes(row),
             "GPU-hours": _gpu_hours(report, row),
         }
         for row in report.arms
     ]
-    told = {column for row in rows for column, cell in row.items() if cell != "-"}
-    return [{column: cell for column, cell in row.items() if column in told} for row in rows]
+    return told(rows)
 
 
 def _level(row: ArmRow, digits: int) -> str:
-    if row.mean is None:
-        return "-"
-    sd = "" if row.sd is None else f" ± {show_number(row.sd, f'.{digits}f')}"
-    return f"{show_number(row.mean, f'.{digits}f')}{sd}"
+    return show_level(row.mean, digits) + (f" ± {show_level(row.sd, digits)}" if row.sd is not None else "")
 
 
 def _survived(report: StudyReport, row: ArmRow) -> str:

@@ -1,7 +1,5 @@
 """The verdict table: rows of plain values for download, and the same for people as text, Markdown or in a terminal."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from math import isfinite, isnan
 from typing import TYPE_CHECKING
@@ -9,7 +7,9 @@ from typing import TYPE_CHECKING
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval
 from paribus.analysis.study_analysis import StudyAnalysis
+from paribus.report.drawing.columns import aligned
 from paribus.report.drawing.markup import as_markdown_cell
+from paribus.report.export import rows_as_csv
 from paribus.report.numbers import amount, show_number
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def display_rows(analysis: StudyAnalysis, secondary: bool = False) -> list[dict[
             **({"baseline": contrast.baseline.name} if several else {}),
             "delta": f"{show_effect(contrast)}{mark}",
             "n": str(contrast.n),
-            "failed to train": _show_failures(contrast),
+            "failed to train": show_failures(contrast),
             "effect size": "-" if isnan(contrast.hedges_g) else show_number(contrast.hedges_g, "+.2f"),
             "p differs (Holm)": show_p(contrast.p_superiority_holm) if contrast.interval else "-",
             f"p within ±{analysis.margin:g} (Holm)": show_p(contrast.p_equivalence_holm) if contrast.interval else "-",
@@ -130,7 +130,8 @@ def show_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.9995 else "1"
 
 
-def _show_failures(contrast: Contrast) -> str:
+def show_failures(contrast: Contrast) -> str:
+    """`3 vs 0 of 10`: how often the arm failed to train, and how often its baseline."""
     stability = contrast.stability
     return f"{stability.arm_failed} vs {stability.baseline_failed} of {stability.n}"
 
@@ -144,22 +145,35 @@ def arm_display_rows(analysis: StudyAnalysis, arms: "Sequence[ArmRow]") -> list[
     rows = [
         {
             "arm": f"{row.arm.name}{' (baseline)' if row.is_baseline else ''}",
-            f"mean {metric.short} ({metric.of_level})": _level(row.mean, metric.digits),
-            "sd": _level(row.sd, metric.digits),
+            f"mean {metric.short} ({metric.of_level})": show_level(row.mean, metric.digits),
+            "sd": show_level(row.sd, metric.digits),
             "n": str(row.n),
             "failed to train": f"{row.failed_to_train} of {row.ended}",
             "no result": str(row.failed) if row.failed else "-",
-            "parameters": amount(row.params),
-            "FLOPs an image": amount(row.flops),
-            "seconds a trial": "-" if row.seconds is None else f"{row.seconds:.3g}",
+            **sizes(row),
         }
         for row in arms
     ]
-    told = {column for row in rows for column, cell in row.items() if cell != "-"}
-    return [{column: cell for column, cell in row.items() if column in told} for row in rows]
+    return told(rows)
 
 
-def _level(value: float | None, digits: int) -> str:
+def sizes(row: "ArmRow") -> dict[str, str]:
+    """What an arm's nets are and take: parameters, FLOPs, seconds."""
+    return {
+        "parameters": amount(row.params),
+        "FLOPs an image": amount(row.flops),
+        "seconds a trial": "-" if row.seconds is None else show_number(row.seconds),
+    }
+
+
+def told(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows without the columns in which none has anything to tell."""
+    known = {column for row in rows for column, cell in row.items() if cell != "-"}
+    return [{column: cell for column, cell in row.items() if column in known} for row in rows]
+
+
+def show_level(value: float | None, digits: int) -> str:
+    """A mean or sd of a metric with so many digits; `-` where there is none."""
     return "-" if value is None else show_number(value, f".{digits}f")
 
 
@@ -173,12 +187,7 @@ def frame(analysis: StudyAnalysis, secondary: bool = True) -> "pd.DataFrame":
 def as_csv(analysis: StudyAnalysis, secondary: bool = True) -> str:
     """The rows of `verdict_rows` as CSV; an empty string for a study without contrasts."""
     rows = verdict_rows(analysis, secondary)
-    out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return out.getvalue()
+    return f"{rows_as_csv(rows)}\n" if rows else ""
 
 
 def as_markdown(analysis: StudyAnalysis, secondary: bool = False) -> str:
@@ -203,9 +212,7 @@ def as_text(analysis: StudyAnalysis, secondary: bool = False) -> str:
     """The table for people in plain text, columns aligned, with the lines of `summary` below it."""
     rows = display_rows(analysis, secondary)
     lines = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else [["No contrasts yet."]]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*table, "", *summary(analysis)]) + "\n"
+    return "\n".join([*aligned(lines), "", *summary(analysis)]) + "\n"
 
 
 def rich_table(analysis: StudyAnalysis, secondary: bool = False) -> "Table":

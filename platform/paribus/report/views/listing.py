@@ -12,7 +12,7 @@ from paribus.host.secrets import without_secrets
 from paribus.recipe.errors import nearest
 from paribus.report.progress import counted, show_ago
 from paribus.report.searches.search_reading import is_search, is_tuning, kind_of
-from paribus.report.study_report import standing_of
+from paribus.report.views.overview import word_of
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.tuning import TUNING
 
@@ -43,8 +43,8 @@ class Listed:
 
     @property
     def state(self) -> str:
-        """`running`, `finished`, `failed` or `interrupted`."""
-        return standing_of(self.record).partition(" ")[0]
+        """One of STANDINGS."""
+        return word_of(self.record)
 
     def cells(self, now_s: float | None = None) -> dict[str, str]:
         """What a line of the list says, by column."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paribus.report.study_report import standing_of
+from paribus.study.words import STANDINGS as STANDINGS
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyRecord, TrialRow
 
 DAY_MS: Final = 86_400_000.0
-# The words by which a list of studies is narrowed: how each stands.
-STANDINGS: Final = ("running", "finished", "failed", "interrupted")
 # By which a list is ordered, with the words for people.
 ORDERS: Final[Mapping[str, str]] = {"touched": "latest first", "name": "by name", "trials": "most trials first"}
 _KEYS: Final[Mapping[str, Callable[[StudyRecord], Any]]] = {
