@@ -21,7 +21,6 @@ _EXAMPLES = """examples:
 What is shown: how it ended and why, its traceback, the logs of processes that it killed, its warnings, and what its
 process printed. Of a trial that runs, the last of them is kept when it ends.
 """
-_CRASHES = tuple(f"crash-{attempt}.txt" for attempt in range(1, 10))
 
 
 def register(verbs: Any) -> None:
@@ -75,10 +74,10 @@ def _facts(trial: TrialRecord) -> list[str]:
 def _files(ledger: Ledger, trial: TrialRecord) -> dict[str, str]:
     """By name, in the order in which they are read."""
     from paribus.tracking.errors import LedgerError
-    from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK
+    from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK, crash_file
 
     found = {}
-    for name in (TRACEBACK, *_CRASHES[: trial.attempt], PRINTED):
+    for name in (TRACEBACK, *map(crash_file, range(1, trial.attempt + 1)), PRINTED):
         try:
             found[name] = ledger.artifact(trial.run_id, name).decode(errors="replace")
         except LedgerError as error:

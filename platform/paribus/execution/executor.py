@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.execution.own_ray import TRIES, RayStartError, guard, own_ray
 from paribus.execution.room import ClusterError as ClusterError
-from paribus.execution.room import check_room, request_of
+from paribus.execution.room import check_room, first_line, request_of
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
 from paribus.execution.workers.own_files import check_nodes, packed, references
 from paribus.execution.workers.trial_spec import Context, encode
@@ -116,7 +116,7 @@ def _connected(connect: Callable[[], None]) -> Iterator[None]:
         yield
     except (RayError, TuneError) as error:
         raise ClusterError(
-            f"the cluster was lost ({_first_line(error)}); the same command goes on from here, once a cluster is up"
+            f"the cluster was lost ({first_line(error)}); the same command goes on from here, once a cluster is up"
         ) from error
     finally:
         ray.shutdown()
@@ -133,7 +133,7 @@ def _join(address: str, named: str, instead: str, modules: Sequence[str] = ()) -
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
     except (OSError, ValueError, RuntimeError) as error:
         raise ClusterError(
-            f"no Ray cluster answers at {named} ({_first_line(error)}): start one (paribus up), or {instead}"
+            f"no Ray cluster answers at {named} ({first_line(error)}): start one (paribus up), or {instead}"
         ) from None
 
 
@@ -147,7 +147,7 @@ def _enter(address: str, modules: Sequence[str] = ()) -> None:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
     except (OSError, RuntimeError) as error:
         raise ClusterError(
-            f"the Ray of its own ended while the study joined it ({_first_line(error)}): try again"
+            f"the Ray of its own ended while the study joined it ({first_line(error)}): try again"
         ) from None
     finally:
         os.environ.update(strange)
@@ -161,17 +161,13 @@ def _carrying(modules: Sequence[str]) -> dict[str, object] | None:
 def _why_not(place: Path, error: RayStartError) -> str:
     if error.lasting:
         return (
-            f"Ray cannot start below {place} ({_first_line(error)}): set RAY_TMPDIR to a folder with a short path, of "
+            f"Ray cannot start below {place} ({first_line(error)}): set RAY_TMPDIR to a folder with a short path, of "
             "at most about 20 characters, and some room"
         )
     return (
         f"Ray did not start in {TRIES} tries ({error}): the machine may be busy. The same command goes on from here; "
         "--cpus with a smaller number asks less of it"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:200]
 
 
 def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:

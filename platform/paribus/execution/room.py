@@ -11,6 +11,11 @@ class ClusterError(RuntimeError):
     """The cluster cannot be reached, or has not what the trials ask for."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first, as a sentence of ours may hold it."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]
+
+
 def request_of(recipe: Recipe) -> dict[str, float]:
     """What one trial asks of one node, by Ray's names."""
     asked = recipe.resources

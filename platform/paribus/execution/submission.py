@@ -8,9 +8,9 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from paribus.execution.room import ClusterError
+from paribus.execution.room import ClusterError, first_line
 from paribus.host.say import say
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def submit(address: str, folder: Path, file: str, options: Sequence[str], env: M
         return str(_client(address).submit_job(entrypoint=entrypoint, runtime_env=runtime))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ClusterError(
-            f"the cluster at {address} does not take {folder}: {_first_line(error)}. What is not for it can be named "
+            f"the cluster at {address} does not take {folder}: {first_line(error)}. What is not for it can be named "
             f"in {folder / '.rayignore'}, as in a .gitignore"
         ) from None
 
@@ -56,7 +56,7 @@ def follow(address: str, job: str) -> int:
         asyncio.run(_print(client, job))
         told = client.get_job_info(job)
     except (ConnectionError, RuntimeError, OSError) as error:
-        raise ClusterError(f"the cluster at {address} was lost ({_first_line(error)})") from None
+        raise ClusterError(f"the cluster at {address} was lost ({first_line(error)})") from None
     if str(told.status) == "SUCCEEDED":
         return 0
     return told.driver_exit_code or 1
@@ -82,10 +82,6 @@ def _client(address: str) -> JobSubmissionClient:
         return JobSubmissionClient(address)
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise ClusterError(
-            f"no Ray answers at {address} ({_first_line(error)}): `paribus up` starts one on this machine; another "
+            f"no Ray answers at {address} ({first_line(error)}): `paribus up` starts one on this machine; another "
             "one's dashboard is named by --address http://HOST:8265"
         ) from None
-
-
-def _first_line(error: Any) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[:300]

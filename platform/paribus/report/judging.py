@@ -11,15 +11,14 @@ from paribus.engine.looks import as_judged, check_fresh, first_fresh, fresh_note
 from paribus.engine.variables import prices
 from paribus.host.secrets import without_secrets
 from paribus.recipe import Recipe
-from paribus.report.asked import asked_for, asked_now
+from paribus.report.asked import asked_for
 from paribus.report.costs import cost_of
 from paribus.report.doubts.chance import judged_when_read
-from paribus.report.doubts.mixtures import mixtures
 from paribus.report.doubts.pairing_check import stream_notes
-from paribus.report.reading import curves_in
+from paribus.report.reading import curves_in, standing_of_rows
 from paribus.report.searches.search_reading import before
 from paribus.report.study_report import Basis, StudyReport, arm_rows, trial_rows
-from paribus.report.texts import lost_notes, record_notes
+from paribus.report.texts import record_notes
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.document import RecordedStudy, read_places
@@ -28,7 +27,6 @@ from paribus.study.settings import Settings, settings_of
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.studies.record import StudyRecord
 from paribus.tracking.studies.runs import TRIALS_FILE
-from paribus.tracking.trials.record import faults_of
 
 if TYPE_CHECKING:
     pass
@@ -83,17 +81,8 @@ def standing(study: Study, uri: str, home: Path, settings: Settings | None = Non
         everything, parent = ledger.trials(study.name), study_run_of(ledger, study.name, settings)
         planned = _own_places(ledger, parent, study, partial(data_digest, home=home))
     rows = trial_rows(everything, planned, parent.live if parent else None)
-    rows = asked_for(study, rows, asked_now(study, rows, home))
-    records = [row.record for row in rows if row.record]
-    return StudyReport(
-        name=study.name,
-        url=parent.url if parent else without_secrets(uri),
-        study=study,
-        trials=rows,
-        notes=(*mixtures(study, records), *faults_of(records), *lost_notes(records)),
-        settings=settings,
-        num_foreign=len(everything) - len(records),
-    )
+    url = parent.url if parent else without_secrets(uri)
+    return standing_of_rows(study.name, url, study, rows, len(everything), settings, home)
 
 
 def _own_places(

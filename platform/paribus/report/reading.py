@@ -43,7 +43,10 @@ from paribus.tracking.studies.runs import TRIALS_FILE
 from paribus.tracking.trials.record import TrialRecord, faults_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from paribus.metrics.examples import Examples
+    from paribus.study.settings import Settings
     from paribus.study.words import TrialResult
 
 __all__ = [
@@ -196,19 +199,16 @@ class LedgerReader:
 
     def standing(self, record: StudyRecord, trials: Trials) -> StudyReport:
         """How far the study is, its trials alone: no verdict is told, and no file of a trial is read."""
-        study, rows = trials.study, trials.rows
-        if study is not None:
-            rows = asked_for(study, rows, asked_now(study, rows, self._home))
-        records = [row.record for row in rows if row.record]
-        mixed = mixtures(study, records) if study is not None else ()
-        return StudyReport(
-            name=record.name,
-            url=record.url,
-            study=study,
-            trials=rows,
-            notes=(*mixed, *faults_of(records), *lost_notes(records), *filter(None, [trials.trouble])),
-            settings=record.settings,
-            num_foreign=len(trials.everything) - len(records),
+        troubles = (trials.trouble,) if trials.trouble else ()
+        return standing_of_rows(
+            record.name,
+            record.url,
+            trials.study,
+            trials.rows,
+            len(trials.everything),
+            record.settings,
+            self._home,
+            troubles,
         )
 
     def search(self, record: StudyRecord) -> SearchReport:
@@ -335,6 +335,31 @@ def _prices() -> tuple[Prices, tuple[str, ...]]:
         return prices(), ()
     except StudyError as error:
         return Prices(), (str(error),)
+
+
+def standing_of_rows(
+    name: str,
+    url: str,
+    study: Study | None,
+    rows: tuple[TrialRow, ...],
+    num_known: int,
+    settings: Settings,
+    home: Path,
+    troubles: tuple[str, ...] = (),
+) -> StudyReport:
+    """A report of trials alone, of `num_known` that go by the study's name; `troubles` stand behind its notes."""
+    rows = rows if study is None else asked_for(study, rows, asked_now(study, rows, home))
+    records = [row.record for row in rows if row.record]
+    mixed = () if study is None else mixtures(study, records)
+    return StudyReport(
+        name=name,
+        url=url,
+        study=study,
+        trials=rows,
+        notes=(*mixed, *faults_of(records), *lost_notes(records), *troubles),
+        settings=settings,
+        num_foreign=num_known - len(records),
+    )
 
 
 def curves_in(ledger: Ledger, rows: Sequence[TrialRow], metric: str) -> list[Curve]:

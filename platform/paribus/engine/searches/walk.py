@@ -10,7 +10,7 @@ from typing import Literal
 
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.schedulers import Scheduler, Standing, TuneScheduler, TuneStanding
-from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED
+from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED, turned
 from paribus.engine.searches.past_fit import asked_for, excess_of, told_of, values_of
 from paribus.engine.searches.tried import Go, State, Tried
 from paribus.recipe import RecipeError
@@ -364,7 +364,7 @@ class Walk:
 
     def _turned(self, value: float) -> float:
         """Larger for better ones; what is no number is worse than all."""
-        return -math.inf if math.isnan(value) else self.search.primary.sign * value
+        return turned(value, self.search.primary.sign)
 
 
 def _beats(one: Sequence[float], other: Sequence[float]) -> bool:

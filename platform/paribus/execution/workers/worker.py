@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from paribus.engine.code_digest import OtherCodeError, check_node
-from paribus.execution.printed import Printed
 from paribus.execution.workers import crashes
 from paribus.execution.workers.failures import classify, reason
 from paribus.execution.workers.feed_reader import consumer_of, sharing_faults, sharing_told
+from paribus.execution.workers.printed import Printed
 from paribus.execution.workers.trial_spec import Context, decode, record_of
 from paribus.metrics.known import METRICS
 from paribus.plugins import feed_sources_of
@@ -25,7 +25,7 @@ from paribus.recipe import trial_id
 from paribus.recipe.code import feed_code_of
 from paribus.study.own_metrics import own_values
 from paribus.study.plan import Trial
-from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK
+from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK, crash_file
 from paribus.tracking.trials.record import INTERRUPTED
 
 # How long a worker that ends waits for the ledger to take its last records; what is left waits on disk.
@@ -144,7 +144,7 @@ class TrialWorker(tune.Trainable):
             self._inherit(self._step.lineage)
         self._log = self._begin_log(attempt, checkpoints.newest_step())
         for crash in crash_log.before:
-            self._log.artifact(f"crash-{crash.attempt}.txt", crash.text())
+            self._log.artifact(crash_file(crash.attempt), crash.text())
         crash_log.reached(checkpoints.newest_step())
         crash_log.check(checkpoints.newest_step())
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())

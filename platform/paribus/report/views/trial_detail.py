@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from paribus.host.secrets import without_secrets
 from paribus.host.time_left import duration
 from paribus.report.doubts.mixtures import made_with
+from paribus.tracking.outbox.artifacts import TRACEBACK, crash_file
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport, TrialRecord, TrialRow
-
-_TRACEBACK: Final = "traceback.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class RecipeLine:
 
 def crash_logs(record: TrialRecord) -> list[str]:
     """The names of the files that may say why it failed, the likeliest first."""
-    return [_TRACEBACK, *(f"crash-{attempt}.txt" for attempt in range(record.attempt, 0, -1))]
+    return [TRACEBACK, *map(crash_file, range(record.attempt, 0, -1))]
 
 
 def baseline_of(row: TrialRow, report: StudyReport) -> TrialRow | None:

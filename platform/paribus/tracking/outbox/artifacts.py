@@ -20,6 +20,12 @@ WEIGHTS = "weights.pt"
 # Of a trial that failed, and of one whose process printed something meanwhile.
 TRACEBACK, PRINTED = "traceback.txt", "printed.txt"
 
+
+def crash_file(attempt: int) -> str:
+    """The file that tells how the process of an attempt died."""
+    return f"crash-{attempt}.txt"
+
+
 _DIGEST = "paribus.keys_digest"
 _TYPES = {"correct": "bool", "among5": "bool"}
 

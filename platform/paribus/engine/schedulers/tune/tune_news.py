@@ -55,14 +55,14 @@ def _places(search: Search, each: Known, epochs: int) -> Iterator[tuple[int, int
     yield each.when.get(BEGUN, 0), BEGUN, 0.0
     for epoch, value in sorted(each.seen.items()):
         if epoch < epochs:
-            yield each.when.get(epoch, 0), epoch, _turned(value, sign)
+            yield each.when.get(epoch, 0), epoch, turned(value, sign)
     last = each.when.get(ENDED, 0)
     if each.state == "finished":
-        yield last, epochs, _turned(each.metrics[search.metric], sign)
+        yield last, epochs, turned(each.metrics[search.metric], sign)
     elif each.state in ("failed", "stopped"):
         yield last, ENDED, 0.0
 
 
-def _turned(value: float, sign: int) -> float:
+def turned(value: float, sign: int) -> float:
     """Larger for better ones; what is no number is worse than all."""
     return -math.inf if math.isnan(value) else sign * value
