@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+import paribus
 from paribus import Choice, Float, Int
 from paribus.engine.samplers.known import SAMPLERS, made
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
@@ -188,6 +190,15 @@ def test_a_sampler_that_cannot_be_is_refused_in_a_sentence(text: str, sentence: 
     with pytest.raises(StudyError) as refused:
         made(text, NUMBERS, 1, 0)
     assert sentence in str(refused.value)
+
+
+def test_every_sampler_is_held_to_the_contract_and_listed_for_whoever_searches() -> None:
+    tried_below = {"gp", "auto", "grid", "brute_force"}
+    missing = set(SAMPLERS) - set(QUICK) - tried_below
+    assert not missing, f"{missing} are not in QUICK above, which holds the contract of samplers"
+    page = Path(paribus.__file__).parent / "study" / "searches" / "README.md"
+    unlisted = [name for name in SAMPLERS if f"`{name}`" not in page.read_text()]
+    assert not unlisted, f"{unlisted} are not in the list of samplers in {page}"
 
 
 def test_every_name_is_that_of_a_sampler() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from paribus.engine.samplers.drawn import Grid, Random, Sobol
@@ -13,10 +14,16 @@ from paribus.study.designs.arms import StudyError
 from paribus.study.searches.search import Search
 from paribus.study.searches.space import Space
 
+# They draw a setting by its number, whatever came of others: a line each, the class that is made of (space, seed).
+DRAWN: Mapping[str, Callable[[Space, int], Sampler]] = {
+    "random": Random,
+    "sobol": Sobol,
+    "grid": partial(Grid, shuffled=False),
+    "brute_force": partial(Grid, shuffled=True),
+}
 # Those that Optuna has are imported when one is asked for: they take a second.
-_DRAWN = ("random", "sobol", "grid", "brute_force")
 _OPTUNA = ("tpe", "cmaes", "gp", "nsga2", "nsga3", "auto")
-SAMPLERS = (*_OPTUNA, *_DRAWN)
+SAMPLERS = (*_OPTUNA, *DRAWN)
 
 
 def sampler_of(search: Search) -> Sampler:
@@ -32,23 +39,15 @@ def made(text: str, space: Space, num_objectives: int, seed: int) -> Sampler:
     """
     arguments = written(text, "sampler")
     name = str(arguments.pop("kind"))
-    if name in _DRAWN:
-        return _drawn(name, arguments, space, seed)
+    if name in DRAWN:
+        _check_arguments(name, arguments, {})
+        return DRAWN[name](space, seed)
     if name not in _OPTUNA:
         raise StudyError(f"no sampler {name!r}: {nearest(name, SAMPLERS, in_full=True)}")
     from paribus.engine.samplers.optuna_samplers import ARGUMENTS, OptunaSampler
 
     _check_arguments(name, arguments, ARGUMENTS[name])
     return OptunaSampler(name, arguments, space, num_objectives, seed)
-
-
-def _drawn(name: str, arguments: Mapping[str, Any], space: Space, seed: int) -> Sampler:
-    _check_arguments(name, arguments, {})
-    if name == "random":
-        return Random(space, seed)
-    if name == "sobol":
-        return Sobol(space, seed)
-    return Grid(space, seed, shuffled=name == "brute_force")
 
 
 def _check_arguments(name: str, arguments: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:

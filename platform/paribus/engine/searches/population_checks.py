@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from paribus.engine.samplers.known import DRAWN
 from paribus.recipe import Recipe
 from paribus.recipe.components.component import written
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.population import POPULATION, is_population
 from paribus.study.searches.search import Search
 
-# They draw a setting by its number, whatever came of others.
-_DRAWN = ("sobol", "random", "grid", "brute_force")
-
 
 def check_population(search: Search, size: int | None, home: Path) -> None:
     """Raise StudyError where the members of the population cannot go on from each other's checkpoints, or something is
     asked for that there is not under `pbt`; `size` is the number of settings of the space, if it has one."""
     sampler = written(search.sampler, "sampler")["kind"]
-    if sampler not in _DRAWN:
+    if sampler not in DRAWN:
         raise StudyError(
             f"sampler = {search.sampler!r} learns from results, and under {POPULATION!r} settings come from better "
             "members: the sampler draws the first generation alone. Take 'sobol' or 'random'"
