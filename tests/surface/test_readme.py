@@ -70,6 +70,36 @@ def test_the_files_of_a_readme_are_the_files_that_are_there(readme: Path) -> Non
     assert unsaid == set(), f"{readme} does not name what is there"
 
 
+@pytest.mark.parametrize("readme", READMES, ids=str)
+def test_a_readme_that_names_files_of_a_folder_within_names_all_of_them(readme: Path) -> None:
+    assert unsaid_within(ROOT, readme, tracked()) == [], f"{readme} has rows of other files beside these: add theirs"
+
+
+def unsaid_within(root: Path, readme: Path, known: list[Path]) -> list[str]:
+    """Files of the folders below a README's own that lie beside files which it names, and that it does not name."""
+    folder = readme.parent
+    listed = [name for table in tables(root / readme, "file") for name in names(table)]
+    said = {path.relative_to(root) for name in listed for path in (root / folder).glob(name)}
+    within = {path.parent for path in said} - {folder, *folder.parents} - said
+    return sorted(
+        str(path)
+        for path in set(known) - said
+        if path.parent in within and not path.name.startswith((".", "__init__", "README", "conftest"))
+    )
+
+
+def test_a_file_left_out_of_a_folder_within_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "room" / "kinds").mkdir(parents=True)
+    known = [Path("room/kinds") / name for name in ("one.py", "two.py", "__init__.py")]
+    for path in known:
+        (tmp_path / path).touch()
+    readme = Path("room/README.md")
+    (tmp_path / readme).write_text("| file | what |\n|---|---|\n| `kinds/one.py` | one |\n")
+    assert unsaid_within(tmp_path, readme, known) == ["room/kinds/two.py"]
+    (tmp_path / readme).write_text("| file | what |\n|---|---|\n| `kinds` | all |\n")
+    assert unsaid_within(tmp_path, readme, known) == []
+
+
 def test_the_front_page_has_a_table_of_commands_and_one_of_files() -> None:
     assert tables(ROOT / "README.md", "command")
     assert tables(ROOT / "README.md", "file")
