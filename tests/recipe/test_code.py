@@ -15,6 +15,7 @@ import paribus
 from paribus.recipe.code import CodeError, Own, code_of, feed_code_of
 from paribus.recipe.code.kept import kept
 from paribus.recipe.code.sources import Sources
+from paribus.recipe.model import FAMILIES
 
 PACKAGE = Path(paribus.__file__).parent
 WIDE = TINY["WideResNet"]
@@ -25,11 +26,7 @@ SHARED = {
     "SENet": {"ResNeXt"},  # the channels of a group
     "InceptionResNet": {"InceptionV4"},  # version 2 has its stem and reductions
 }
-FILES = {
-    "WideResNet": "wide_resnet", "ResNet": "resnet", "ResNeXt": "resnext", "SENet": "senet", "NIN": "nin",
-    "InceptionV1": "inception_v1", "InceptionV2": "inception_v2", "InceptionV3": "inception_v3",
-    "InceptionV4": "inception_v4", "InceptionResNet": "inception_resnet", "Xception": "xception",
-}  # fmt: skip
+FILES = {family.__name__: family.__module__.rpartition(".")[2] for family in FAMILIES}
 OUTSIDE = (
     "tracking",
     "execution",
