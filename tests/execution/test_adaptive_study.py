@@ -116,7 +116,7 @@ def test_a_trial_that_fails_holds_up_no_look_and_is_tried_again_by_the_same_comm
 
 
 def test_an_mlflow_that_is_away_at_a_look_delays_it_and_nothing_trains_twice(office: Sandbox, stack: Stack) -> None:
-    study, results = written(office, "looked-late", margin=70.0), list[str]()
+    study, results = written(office, "late-look", margin=70.0), list[str]()
 
     def away_after_the_last_result(method: str, path: str, body: bytes) -> Answer | None:
         if len(results) == 6:
@@ -131,7 +131,7 @@ def test_an_mlflow_that_is_away_at_a_look_delays_it_and_nothing_trains_twice(off
     assert "[6/6]" in away.stdout
     assert "does not answer, and the next look needs it: the same command goes on" in away.stderr
     assert "Traceback" not in away.stderr
-    assert "equivalent" not in away.stdout, "no verdict without the ledger"
+    assert "arm minus baseline" not in away.stdout, "no verdict without the ledger"
     done = office.run(study)
     assert done.returncode == 0, done.stderr
     assert "6 done, skipped" in done.stdout
