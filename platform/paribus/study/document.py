@@ -102,10 +102,14 @@ def _made(study: Study, document: Mapping[str, Any]) -> Mapping[Arm, Mapping[str
     """What the components' own validators made of what is written, by arm, where a reader without them has others."""
     if isinstance(study, RecordedStudy):
         return study.made
-    read = read_study(json.dumps(document, default=dict))
     found = {}
-    for arm in study.arms:
-        there, here = (dict(leaves(one.recipe_of(arm).model_dump(mode="json"))) for one in (read, study))
+    try:
+        read = read_study(json.dumps(document, default=dict))
+        recipes = [(arm, read.recipe_of(arm), study.recipe_of(arm)) for arm in study.arms]
+    except (StudyError, RecipeError):  # a validator takes what its schema does not: no reason to train nothing
+        return {}
+    for arm, *both in recipes:
+        there, here = (dict(leaves(recipe.model_dump(mode="json"))) for recipe in both)
         if changed := {path: value for path, value in here.items() if there.get(path, _ABSENT) != value}:
             found[Arm(arm.levels)] = changed
     return found
