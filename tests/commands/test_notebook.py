@@ -20,7 +20,7 @@ STUDY = """import paribus
 from paribus import Study
 study = Study(
     name="notebook", base="synthetic", factors={"model.width": (0.25, 0.5)}, margin=4.0, replicates=3,
-    fixed={"budget": "40 steps", "optimizer.lr": 0.3},
+    fixed={"budget": "40 steps", "optimizer.lr": 0.3, "resources.cpus": 1.5},
 )
 """
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,10 +16,35 @@ from paribus.recipe import Recipe
 RECIPE = Recipe()
 
 
+@contextmanager
+def files_opened() -> Iterator[list[str]]:
+    """The files that this process opens for the while."""
+    opened: list[str] = []
+    on = True
+
+    def note(event: str, args: tuple[object, ...]) -> None:  # an audit hook stays for ever: it falls silent
+        if on and event == "open":
+            opened.append(str(args[0]))
+
+    sys.addaudithook(note)
+    try:
+        yield opened
+    finally:
+        on = False
+
+
 def test_a_node_with_the_same_code_and_libraries_may_train() -> None:
     assert versions().keys() == {"paribus", "torch"}
     assert all(versions().values())
     check_node(RECIPE, trial_code(RECIPE), versions())
+
+
+def test_a_node_reads_the_versions_of_its_libraries_once_and_not_for_every_trial() -> None:
+    """Installed ones are told by files that take milliseconds to read, and a process has loaded others by then."""
+    check_node(RECIPE, trial_code(RECIPE), versions())
+    with files_opened() as opened:
+        check_node(RECIPE, trial_code(RECIPE), versions())
+    assert [path for path in opened if path.endswith("METADATA")] == []
 
 
 @pytest.mark.parametrize("name", ["paribus", "torch"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faulty_line import Answer, faulty_line
 from sandbox import LEARNS, Sandbox, Stack, environment
 
 pytestmark = pytest.mark.cluster
@@ -112,6 +113,30 @@ def test_a_trial_that_fails_holds_up_no_look_and_is_tried_again_by_the_same_comm
     after = {trial.trial_id: trial for trial in office.trials(study)}
     assert (after[failed.trial_id].outcome, after[failed.trial_id].attempt) == ("finished", 2)
     assert all(after[name].attempt == 1 for name in before if name != failed.trial_id)
+
+
+def test_an_mlflow_that_is_away_at_a_look_delays_it_and_nothing_trains_twice(office: Sandbox, stack: Stack) -> None:
+    study, results = written(office, "late-look", margin=70.0), list[str]()
+
+    def away_after_the_last_result(method: str, path: str, body: bytes) -> Answer | None:
+        if len(results) == 6:
+            return Answer(status=503)
+        results.extend([path] if b'"final/top1"' in body else [])
+        return None
+
+    with faulty_line(stack.uri) as line:
+        line.fault = away_after_the_last_result
+        away = office.run(study, MLFLOW_TRACKING_URI=line.uri, PARIBUS_DRAIN_S="2")
+    assert away.returncode == 1, away.stdout + away.stderr
+    assert "[6/6]" in away.stdout
+    assert "does not answer, and the next look needs it: the same command goes on" in away.stderr
+    assert "Traceback" not in away.stderr
+    assert "arm minus baseline" not in away.stdout, "no verdict without the ledger"
+    done = office.run(study)
+    assert done.returncode == 0, done.stderr
+    assert "6 done, skipped" in done.stdout
+    assert "judged at the look at 3 replicates" in done.stdout
+    assert [(trial.outcome, trial.attempt) for trial in office.trials(study)] == [("finished", 1)] * 6
 
 
 def test_a_retry_goes_to_no_further_look(office: Sandbox) -> None:

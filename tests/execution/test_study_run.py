@@ -213,7 +213,7 @@ def test_a_dataset_beside_the_study_is_trained_on_by_two_workers_and_its_content
     office: Sandbox,
 ) -> None:
     module = office.write("my_scans", SCANS)
-    study = office.study(replicates=2, data__name="my_scans:Stripes")
+    study = office.study(replicates=2, data__name="my_scans:Stripes", resources__cpus=1)
     done = office.run(study)
     assert done.returncode == 0, done.stderr
     trials = office.trials(study)

@@ -19,7 +19,7 @@ from paribus.local import record as stack_record
 pytestmark = pytest.mark.cluster
 LIMIT_S = 10.0
 LOGS = "paribus-study-*/ray/session_*/logs"
-SHORT = {"budget": "40 steps"}
+SHORT = {"budget": "40 steps", "resources.cpus": 1.0}
 # Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
 HANGS = """
 import ctypes, subprocess, sys

@@ -249,6 +249,34 @@ def test_a_document_is_read_where_the_files_of_its_components_are_not_and_import
     assert told == [[ids, more], names, json.loads(json.dumps(caveats)), True, []]
 
 
+VALIDATED = """from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel
+from torch import nn
+
+
+class Config(BaseModel):
+    slope: Annotated[float, AfterValidator(lambda slope: round(slope, 1))] = 0.21
+
+
+class Bent(nn.LeakyReLU):
+    def __init__(self, config: Config):
+        super().__init__(config.slope)
+"""
+
+
+def test_a_document_has_what_a_components_own_validator_made_of_its_arguments(tmp_path: Path) -> None:
+    (tmp_path / "bent.py").write_text(VALIDATED)
+    levels = ("relu", "bent:Bent", "bent:Bent(slope=0.34)", "bent:Bent(slope=0.5)")
+    study = Study(name="bent", base="synthetic", margin=4.0, replicates=2, factors={"model.activation": levels})
+    text, ids = write_study(study), [trial.id for trial in trials(study, lambda recipe: "d")]
+    (tmp_path / "bent.py").unlink()
+    read = read_study(text)
+    assert [trial.id for trial in trials(read, lambda recipe: "d")] == ids
+    assert [row["fields"] for row in json.loads(text)["made"]] == [{"model.activation.slope": 0.3}]
+    assert write_study(read) == text
+
+
 def test_a_document_with_damaged_components_is_a_sentence() -> None:
     document = json.loads(write_study(Study(name="mine", base="synthetic", margin=4.0, **BROUGHT[1])))
     for damage in (

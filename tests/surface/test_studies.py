@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from paribus import Search, Study
-from paribus.study.study_file import load_only_study, load_study
+from paribus.study.study_file import load_study
 
 STUDIES = Path(__file__).parents[2] / "studies"
 READ = {file: load_study(str(file)) for file in sorted(STUDIES.glob("*.py"))}
@@ -20,7 +20,8 @@ _OUTCOME = "(reproduced|contradicted|not reproduced: within the margin|unresolve
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_study_is_a_short_file_that_asks_and_claims_and_says_its_cost(file: Path) -> None:
     lines = file.read_text().splitlines()
-    study = load_only_study(str(file))
+    study = READ[file]
+    assert isinstance(study, Study)
     assert len(lines) <= 25
     assert lines[0] == "#!/usr/bin/env python"
     assert os.access(file, os.X_OK)
@@ -39,7 +40,8 @@ def test_the_ledger_has_a_verdict_on_every_contrast_of_a_study(file: Path) -> No
     section = re.search(rf"^## {file.stem}: claim {_OUTCOME}\n(.*?)^## ", ledger, re.M | re.S)
     assert section, f"studies/README.md has no section '## {file.stem}: claim ...'"
     rows = [line for line in section[2].splitlines() if line.startswith("| ") and "| arm |" not in line]
-    study = load_only_study(str(file))
+    study = READ[file]
+    assert isinstance(study, Study)
     contrasts = [(arm.name, study.baseline_of(arm).name) for arm in study.arms if study.baseline_of(arm) != arm]
     assert [tuple(row.strip("| ").split(" | ")[:2]) for row in rows] == contrasts
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Final
 
 from paribus.recipe import Recipe, RecipeError, preset
 from paribus.recipe.components.component import own_of
 from paribus.recipe.components.recorded import Recorded, as_recorded, noted
+from paribus.recipe.paths import leaves
 from paribus.study.adaptive import Adaptive
 from paribus.study.designs.arms import StudyError
 from paribus.study.designs.matching import Matched
@@ -19,15 +20,19 @@ from paribus.study.searches.tuning import Tuning, tuned_as_json, tuned_from_json
 from paribus.study.study import Study
 from paribus.study.words import Arm, Claim, Level, arm_as_json, arm_from_json, level_from_json
 
+_ABSENT: Final = object()
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedStudy(Study):
     """A study out of a document, with components of its own that are taken as they were `recorded`, and not imported.
 
-    It has the arms, recipes and trial ids of the study that was written. Nothing can be trained by it.
+    It has the arms, recipes and trial ids of the study that was written. Nothing can be trained by it. `made` are the
+    fields of an arm's recipe, by path, that a component's own validator made of what was written.
     """
 
     recorded: Recorded = field(default_factory=dict)
+    made: Mapping[Arm, Mapping[str, Level]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         with as_recorded(self.recorded):
@@ -35,7 +40,9 @@ class RecordedStudy(Study):
 
     def recipe_of(self, arm: Arm) -> Recipe:
         with as_recorded(self.recorded):
-            return super().recipe_of(arm)
+            recipe = super().recipe_of(arm)
+            made = self.made.get(Arm(arm.levels))
+            return recipe.replace(made) if made else recipe
 
     def _base_levels(self) -> dict[str, Level]:
         with as_recorded(self.recorded):
@@ -61,6 +68,8 @@ def write_study(study: Study) -> str:
     if study.nuisance:
         nuisance = {path: domain_as_json(domain) for path, domain in study.nuisance.items()}
         whole |= {"nuisance": nuisance, "tuning": asdict(study.tuning), "tuned": tuned_as_json(study)}
+    if own and (made := _made(study, whole)):
+        whole |= {"made": [{"arm": arm_as_json(arm), "fields": changed} for arm, changed in made.items()]}
     return json.dumps(whole, indent=2, default=dict)
 
 
@@ -86,6 +95,23 @@ def _components(study: Study) -> Recorded:
         return {}
     with noted() as found:
         replace(study)
+    return found
+
+
+def _made(study: Study, document: Mapping[str, Any]) -> Mapping[Arm, Mapping[str, Any]]:
+    """What the components' own validators made of what is written, by arm, where a reader without them has others."""
+    if isinstance(study, RecordedStudy):
+        return study.made
+    found = {}
+    try:
+        read = read_study(json.dumps(document, default=dict))
+        recipes = [(arm, read.recipe_of(arm), study.recipe_of(arm)) for arm in study.arms]
+    except (StudyError, RecipeError):  # a validator takes what its schema does not: no reason to train nothing
+        return {}
+    for arm, *both in recipes:
+        there, here = (dict(leaves(recipe.model_dump(mode="json"))) for recipe in both)
+        if changed := {path: value for path, value in here.items() if there.get(path, _ABSENT) != value}:
+            found[Arm(arm.levels)] = changed
     return found
 
 
@@ -135,9 +161,10 @@ def _study_of(document: dict[str, Any], recorded: Recorded | None) -> Study:
     if claim := document["claim"]:
         claim["arms"] = {path: _levels(levels) for path, levels in claim["arms"].items()}
         document["claim"] = Claim(**claim)
+    made = {arm_from_json(row["arm"]): _by_path(row["fields"]) for row in document.pop("made", [])}
     if recorded is None:
         return Study(**document)
-    return RecordedStudy(**document, recorded=recorded)
+    return RecordedStudy(**document, recorded=recorded, made=made)
 
 
 def write_places(places: Mapping[str, Place]) -> str:

@@ -65,8 +65,12 @@ def _machine() -> dict[str, Any]:
     }
 
 
+@cache
 def version_of(name: str) -> str | None:
-    """The version of an installed package, without importing it; None where it is not installed."""
+    """The version of an installed package, without importing it; None where it is not installed.
+
+    Cached per process, which runs on with what it has loaded; and reading it takes milliseconds, in every trial.
+    """
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

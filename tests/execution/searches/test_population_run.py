@@ -33,6 +33,7 @@ search = Search(
         "data.batch_size": 16,
         "optimizer.decay_norms_and_biases": False,
         "budget": "6 epochs",
+        "resources.cpus": 1.5,
     },
     space={"optimizer.lr": Float(0.01, 0.5, log=True), "optimizer.weight_decay": Float(1e-4, 1e-1, log=True)},
     trials=4,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox, Stack, environment
 
+from paribus.commands.main import main
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.trials.record import TrialRecord
 
@@ -30,8 +31,9 @@ search = Search(
 if __name__ == "__main__":
     main(search)
 '''
-# Half a second, after which every rate of the space has learnt something.
+# Half a second, after which every rate of the space has learnt something; one worker takes one after another.
 SMALL = {
+    "resources.cpus": 1.5,
     "model.depth": 10,
     "model.width": 0.25,
     "data.train_fraction": 0.1,
@@ -168,7 +170,11 @@ def test_a_space_whose_fields_never_fit_each_other_ends_in_a_sentence(office: Sa
     assert "augment.cutout = 8 is wider than the input" in done.stderr
 
 
-def test_what_run_refuses_plan_refuses(office: Sandbox) -> None:
+def test_what_run_refuses_plan_refuses(
+    office: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("PARIBUS_HOME", "RAY_ADDRESS", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(variable, office.env[variable])
     for name, more, sentence in (
         ("unknown-sampler", {"sampler": "tpee"}, "no sampler 'tpee': did you mean 'tpe'?"),
         ("unknown-scheduler", {"scheduler": "ashaa"}, "no scheduler 'ashaa'"),
@@ -178,9 +184,9 @@ def test_what_run_refuses_plan_refuses(office: Sandbox) -> None:
     ):
         file = written(office, name, **more)  # type: ignore[arg-type]
         for verb in ("plan", "run"):
-            refused = office.run("paribus", verb, file)
-            assert refused.returncode == 2, (name, verb, refused.stdout, refused.stderr)
-            assert sentence in refused.stderr, (name, refused.stderr)
+            code, said = main([verb, str(file)]), capsys.readouterr()
+            assert code == 2, (name, verb, said.out, said.err)
+            assert sentence in said.err, (name, said.err)
         assert known(office, name) == []
 
 

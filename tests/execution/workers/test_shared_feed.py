@@ -14,7 +14,7 @@ from paribus.tracking.trials.record import TrialRecord
 
 pytestmark = pytest.mark.cluster
 # Streamed, two arms side by side, 30 epochs of 4 steps.
-STREAMED = {"budget": "120 steps", "data__cache": "never"}
+STREAMED = {"budget": "120 steps", "data__cache": "never", "resources__cpus": 1}
 
 
 def losses(sandbox: Sandbox, study: Path) -> list[np.ndarray]:

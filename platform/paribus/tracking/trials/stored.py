@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from paribus.study.words import arm_as_json
@@ -74,6 +74,7 @@ _TAGS: Mapping[str, tuple[str, Form]] = {
     "duplicate_of": (words.DUPLICATE_OF, _TEXT),
 }
 _VERSIONS = "versions"
+_FACTS = tuple(field.name for field in fields(Attempt))
 _OF_ATTEMPT = {field.name: type(field.default) for field in fields(Attempt) if field.name != _VERSIONS}
 
 
@@ -152,7 +153,8 @@ def _written(record: TrialRecord) -> dict[str, str]:
 
 
 def _attempt_text(attempt: Attempt) -> str:
-    facts = {name: value for name, value in asdict(attempt).items() if value}
+    # `asdict` would copy all of it, four times a trial.
+    facts = {name: value for name in _FACTS if (value := getattr(attempt, name))}
     if attempt.versions:
         facts[_VERSIONS] = json.dumps(attempt.versions)  # text in text, as the releases before have it
     return json.dumps(facts)
