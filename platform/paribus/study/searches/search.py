@@ -28,6 +28,7 @@ from paribus.study.searches.domains import Choice, Domain
 from paribus.study.searches.fidelity import check_fidelity, rungs_of
 from paribus.study.searches.past import Past
 from paribus.study.searches.population import is_population
+from paribus.study.searches.recipes import Recipes
 from paribus.study.searches.search_checks import CONFIRMED, check_fields, check_recipes
 from paribus.study.searches.space import Levels, Space, levels_of
 from paribus.study.study import Study
@@ -255,7 +256,7 @@ class Search:
 
     def recipe_of(self, levels: Levels) -> Recipe:
         """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
-        return self.base_recipe.replace(levels)
+        return self._recipes.of(levels)
 
     def seeds_of(self, number: int, parent: str = "") -> Seeds:
         """The seeds of trial `number`: a setting tried twice is two draws. `parent` is whom it goes on from, by id."""
@@ -291,6 +292,10 @@ class Search:
     def arm_of(self, levels: Levels) -> Arm:
         """The setting as an arm, in the space's order."""
         return Arm.of({path: levels[path] for path, _ in self.domains if path in levels})
+
+    @cached_property
+    def _recipes(self) -> Recipes:
+        return Recipes(self.base_recipe)
 
     @cached_property
     def _drawn_from(self) -> int:
