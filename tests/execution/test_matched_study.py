@@ -1,4 +1,4 @@
-"""Arms of equal size, trained on a real cluster: what their trials measured is what was asked for, or the report says."""
+"""Arms of equal size on a real cluster: what their trials measured is what was asked for, or the report says so."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ class Search:
         trials: how many settings are tried.
         budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
         sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
-            `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
+            `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...; one of Ray
+            Tune's searchers as `"ray.tune.search.hyperopt:HyperOptSearch"`, or a subclass of one's own.
         scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`; one
             of Ray Tune's as `"ray.tune.schedulers:ASHAScheduler(grace_period=2)"`, or a subclass of one's own. The
             usual two, evenly spread settings of which the best tenth after one epoch is trained to its end, found the
