@@ -170,6 +170,7 @@ def test_optunas_searcher_proposes_what_it_would_in_a_run_of_tunes() -> None:
     assert alone.set_search_properties("top1", "max", config)
     for number, each in sorted(crowd.walk.tried.items()):
         said = alone.suggest(str(number))
+        assert said is not None
         assert each.levels["optimizer.lr"] == pytest.approx(said["optimizer.lr"], rel=1e-3)
         assert each.levels["data.batch_size"] == int(said["data.batch_size"])
         assert each.levels["model.dropout"] == pytest.approx(said["model.dropout"], rel=1e-3)

@@ -35,12 +35,13 @@ def test_each_setting_has_the_recipe_that_the_base_makes_of_it() -> None:
 
 
 def test_what_does_not_fit_is_refused_in_the_same_words() -> None:
-    for levels in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"optimizer.kind": "muon", "optimizer.lr": -1.0},
         {"optimizer.kind": "mun", "optimizer.lr": 1.0},
         {"schedule.kind": "cosine", "schedule.milestones": (0.3,)},
         {"data.size": 8, "augment.cutout": 9},
-    ):
+    )
+    for levels in wrong:
         with pytest.raises(RecipeError) as wanted:
             SEARCH.base_recipe.replace(levels)
         for _ in range(2):
@@ -51,16 +52,22 @@ def test_what_does_not_fit_is_refused_in_the_same_words() -> None:
 
 def test_a_part_that_is_whole_with_the_other_settings_alone_is_no_misfit() -> None:
     """Inception-v4 wants more pixels than digits have: the size comes with it."""
-    levels = {"model": "Inception-v4", "model.dropout": 0.1, "data.size": 299}
+    levels: dict[str, Any] = {"model": "Inception-v4", "model.dropout": 0.1, "data.size": 299}
     assert SEARCH.recipe_of(levels) == SEARCH.base_recipe.replace(levels)
 
 
 def test_a_setting_is_validated_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    validated: list[Any] = []
+    validated = 0
     real = Recipe.model_validate_json
-    monkeypatch.setattr(Recipe, "model_validate_json", lambda *args, **more: validated.append(1) or real(*args, **more))
+
+    def counted(*args: Any, **more: Any) -> Recipe:
+        nonlocal validated
+        validated += 1
+        return real(*args, **more)
+
+    monkeypatch.setattr(Recipe, "model_validate_json", counted)
     sampler = Random(SEARCH.domains, 1)
     settings = [sampler.propose(number, []).levels for number in range(50)]
     for levels in settings:
         SEARCH.recipe_of(levels)
-    assert len(validated) <= 50 + 8
+    assert validated <= 50 + 8
