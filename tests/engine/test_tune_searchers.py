@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from crowd import EPOCHS, Crowd
+from walked import Walker
 
 from paribus import Choice, Float, Int, Search
 from paribus.engine.options import Options
@@ -22,6 +23,9 @@ from paribus.engine.searches.walk import Walk
 from paribus.plugins import stand_beside
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.past import Past, PastResult
+from paribus.study.searches.space import Levels
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.server import ServerProcess
 
 OPTUNA = "ray.tune.search.optuna:OptunaSearch"
 OWN = '''
@@ -359,3 +363,30 @@ def test_the_plan_says_what_a_searcher_does_not_hear_of(tmp_path: Path) -> None:
     assert sampler_of(made).notes(made) == []  # type: ignore[attr-defined]
     note = "Climber is told of none of the 2 settings that it did not propose itself"
     assert sampler_of(replace(made, sampler="own_searchers:Climber")).notes(made) == [note]  # type: ignore[attr-defined]
+
+
+def best_at_a_fifth(levels: Levels) -> float:
+    rate = levels["optimizer.lr"]
+    assert isinstance(rate, float)
+    return 90 - 40 * abs(rate - 0.2)
+
+
+@pytest.mark.cluster
+def test_a_driver_that_is_gone_goes_on_from_the_ledger_with_the_same_settings_and_decisions(
+    shelf_server: ServerProcess, tmp_path: Path
+) -> None:
+    walker = Walker(shelf_server.uri, tmp_path)
+    space = {"optimizer.lr": Float(1e-3, 1.0, log=True), "data.batch_size": Choice(16, 32)}
+    asha = "ray.tune.schedulers:ASHAScheduler(grace_period=1, reduction_factor=2)"
+    made = replace(search(OPTUNA, asha, space=space, trials=8), fixed={"budget": "3 epochs"})
+    for most in (3, 6, 100):
+        walker.walk(replace(made, name="named_broken"), best_at_a_fifth, most=most)
+    walker.walk(replace(made, name="named_whole"), best_at_a_fifth)
+    with Ledger(shelf_server.uri) as ledger:
+        broken, whole = (
+            {each.replicate: (each.trial_id, each.epoch, each.metrics.get("top1")) for each in ledger.trials(name)}
+            for name in ("named_broken", "named_whole")
+        )
+    assert broken == whole
+    assert len(whole) == 8
+    assert len({epoch for _, epoch, _ in whole.values()}) > 1, "nobody was stopped"

@@ -8,13 +8,13 @@ lives it is kept, and told only what is new.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.engine.samplers.tune.tune_searcher import TuneSearcher, said
 from paribus.engine.samplers.tune.tune_space import levels_from, told_to_tune
+from paribus.engine.samplers.tune.tune_steps import Ask, Tell
 from paribus.engine.schedulers.tune.tune_controller import drawing
 from paribus.engine.schedulers.tune.tune_news import ENDED
 from paribus.engine.schedulers.tune.tune_scheduler import EPOCH
@@ -25,26 +25,6 @@ from paribus.study.searches.search import Search
 from paribus.study.searches.space import Levels
 
 _HEARD, _SAID = "tune:heard", "tune:said"
-
-
-@dataclass(frozen=True)
-class _Ask:
-    """It is asked for the setting of a trial; `said` is what it answered, as labels by path."""
-
-    number: int
-    said: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class _Tell:
-    """It hears what became of the trial at `levels`: its value after an epoch, or at its end (`ENDED`); None: it
-    failed. `is_own` where it proposed the trial."""
-
-    number: int
-    place: int
-    value: float | None
-    levels: Levels
-    is_own: bool
 
 
 class TuneSampler:
@@ -68,7 +48,7 @@ class TuneSampler:
         self._asked: int | None = None
         self._levels: Levels | None = None
         self._astray: set[int] = set()
-        self._log: list[_Ask | _Tell] = []
+        self._log: list[Ask | Tell] = []
         self._begin()
         self._check_draws()
 
@@ -87,7 +67,7 @@ class TuneSampler:
             return "later"
         if isinstance(answer, str):
             return None
-        self._log.append(_Ask(number, _said(answer)))
+        self._log.append(Ask(number, _said(answer)))
         self._asked, self._levels = number, answer
         return self._proposal(answer, news)
 
@@ -116,11 +96,11 @@ class TuneSampler:
             )
         self._begin()
 
-    def _script(self, told: Sequence[Told]) -> tuple[list[_Ask | _Tell], list[_Tell]]:
+    def _script(self, told: Sequence[Told]) -> tuple[list[Ask | Tell], list[Tell]]:
         """All that it is to hear and to be asked before the next proposal, and of that what no proposal has kept."""
         known = {each.number: each for each in told}
         left = {(step.number, step.place): step for number in sorted(known) for step in self._news(known[number])}
-        script: list[_Ask | _Tell] = []
+        script: list[Ask | Tell] = []
         for number in sorted(known):
             memory = known[number].memory
             if _SAID not in memory:
@@ -128,18 +108,18 @@ class TuneSampler:
             for of, place in memory[_HEARD]:
                 if (step := left.pop((of, place), None)) is not None:
                     script.append(step)
-            script.append(_Ask(number, memory[_SAID]))
+            script.append(Ask(number, memory[_SAID]))
         news = list(left.values())
         return [*script, *news], news
 
-    def _news(self, each: Told) -> list[_Tell]:
+    def _news(self, each: Told) -> list[Tell]:
         """What there is to hear of a trial."""
         is_own = _SAID in each.memory
         epochs = sorted(each.seen) if self.hears_epochs and is_own else []
         places: dict[int, float | None] = {epoch: self._turned(each.seen[epoch]) for epoch in epochs}
         if each.state != "running" and (is_own or self._value(each) is not None):
             places |= {ENDED: self._value(each)}
-        return [_Tell(each.number, place, value, each.levels, is_own) for place, value in places.items()]
+        return [Tell(each.number, place, value, each.levels, is_own) for place, value in places.items()]
 
     def _value(self, each: Told) -> float | None:
         """What it is told that a trial came to; None: nothing."""
@@ -152,7 +132,7 @@ class TuneSampler:
     def _turned(self, value: float) -> float:
         return self.searcher.sign * value
 
-    def _proposal(self, levels: Levels, news: Sequence[_Tell]) -> Proposal:
+    def _proposal(self, levels: Levels, news: Sequence[Tell]) -> Proposal:
         return Proposal(levels, {_HEARD: [[each.number, each.place] for each in news], _SAID: dict(_said(levels))})
 
     def _ask(self, number: int) -> Levels | str | None:
@@ -161,9 +141,9 @@ class TuneSampler:
             return found
         return levels_from(self.searcher.space, found, f"the sampler {self.searcher.name}", own_space=self._own_space)
 
-    def _do(self, step: _Ask | _Tell) -> None:
+    def _do(self, step: Ask | Tell) -> None:
         self._log.append(step)
-        if isinstance(step, _Ask):
+        if isinstance(step, Ask):
             found = self._ask(step.number)
             if found is None or isinstance(found, str):
                 self._astray.add(step.number)
@@ -176,7 +156,7 @@ class TuneSampler:
         elif step.place == ENDED and step.value is not None:
             self._tell_point(step)
 
-    def _tell(self, step: _Tell) -> None:
+    def _tell(self, step: Tell) -> None:
         name, (number, place) = str(step.number), (step.number, step.place)
         result = None if step.value is None else {self.searcher.metric: step.value, "trial_id": name}
         if place == ENDED:
@@ -187,10 +167,10 @@ class TuneSampler:
 
     def _last(self, number: int) -> int:
         """The last epoch that it heard of a trial; 1 where it hears of none."""
-        places = (step.place for step in self._log if isinstance(step, _Tell) and step.number == number)
+        places = (step.place for step in self._log if isinstance(step, Tell) and step.number == number)
         return max([1, *places])
 
-    def _tell_point(self, step: _Tell) -> None:
+    def _tell_point(self, step: Tell) -> None:
         parameters = dict(step.levels) if self._own_space else told_to_tune(self.searcher.space, step.levels)
         if parameters is not None:
             self._call("add_evaluated_point", step.number, ENDED, parameters, step.value, may_lack=True)
