@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crowd import EPOCHS, Crowd, value
 from trial_records import ended
 
 from paribus import Float, Search
@@ -26,7 +27,6 @@ from paribus.study.designs.arms import StudyError
 from paribus.study.settings import settings_of
 from paribus.tracking.curves import Curve
 
-EPOCHS = 9
 RAYS = "ray.tune.schedulers:"
 ASHA = f"{RAYS}ASHAScheduler(grace_period=1, reduction_factor=3)"
 # Asynchronous ones, one that pauses until a bracket is there, one that holds it open, and one that draws brackets.
@@ -103,48 +103,6 @@ def search(scheduler: str, **fields: Any) -> Search:
 
 def walk_of(made: Search) -> Walk:
     return Walk(made, sampler_of(made), scheduler_of(made.used_scheduler), EPOCHS)
-
-
-def value(number: int, epoch: int) -> float:
-    """Of noisy curves: better with every epoch."""
-    drawn = random.Random(number)
-    return drawn.uniform(40, 90) * (1 - 0.7**epoch) + random.Random(100 * number + epoch).gauss(0, 3)
-
-
-class Crowd:
-    """A walk with several workers, each of which needs a while of its own for an epoch; #4 diverges in its first."""
-
-    def __init__(self, walk: Walk, workers: int = 4) -> None:
-        self.walk, self.workers = walk, workers
-        self.running: list[tuple[float, int, int]] = []
-        self.clock, self.steps = 0.0, list[tuple[int, int]]()
-
-    def on(self, most: int = 10_000) -> list[tuple[int, int]]:
-        """Up to `most` epochs; the (number, epoch) of each in the order in which they ended."""
-        while most:
-            while len(self.running) < self.workers and isinstance(go := self.walk.next(), Go):
-                number, until = go.tried.number, go.until or EPOCHS
-                pace = 1 + random.Random(number).random()
-                self.running.append((self.clock + pace, number, until))
-            if not self.running:
-                break
-            self.clock, number, epoch = min(self.running)
-            self.running.remove((self.clock, number, epoch))
-            self._tell(number, epoch)
-            most -= 1
-        return self.steps
-
-    def _tell(self, number: int, epoch: int) -> None:
-        self.steps.append((number, epoch))
-        if (number, epoch) == (4, 1):
-            self.walk.ended(number, "diverged", {}, reason="at epoch 1")
-        elif epoch == EPOCHS:
-            self.walk.ended(number, "finished", {"top1": value(number, epoch), "total_s": 1.0})
-        else:
-            self.walk.seen(number, epoch, value(number, epoch))
-            self.walk.paused(number, epoch)
-        for each, reason in self.walk.hopeless().items():
-            self.walk.cut(each, reason)
 
 
 @pytest.mark.parametrize("named", [*NAMED, "own_schedulers:Floor(points=40.0)"])

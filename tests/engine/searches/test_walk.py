@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from trial_records import ended
 
 from paribus import Choice, Float, Search
+from paribus.engine.options import Options
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
+from paribus.engine.searches.search_preview import make_search_preview
 from paribus.engine.searches.search_records import tried_of
 from paribus.engine.searches.suggestions import suggestions
 from paribus.engine.searches.tried import Go, Tried
 from paribus.engine.searches.walk import Walk
+from paribus.report.searches.search_report import search_report
+from paribus.report.searches.search_texts import found_text
 from paribus.study import StudyError
 from paribus.study.searches.space import Levels
 from paribus.study.words import FailureClass, Outcome
@@ -198,6 +203,25 @@ def test_a_budget_ends_the_proposals_and_lets_what_began_be_judged() -> None:
     assert 10 <= len(walk.tried) <= 15, "a step takes a second of the fifteen"
     assert "the budget of 0.25 minutes is spent" in walk.ended_by
     assert {each.state for each in walk.tried.values()} == {"finished", "stopped"}
+
+
+def test_a_budget_too_small_for_one_trial_is_spent_by_the_first() -> None:
+    walk = walk_of(search(budget="0.001 minutes"))
+    assert to_the_end(walk) == [(0, 0)]
+    assert walk.planned == 1
+    assert walk.ended_by == "the budget of 0.001 minutes is spent"
+    assert [each.number for each in walk.ranked()] == [0]
+
+
+def test_where_nothing_keeps_the_constraints_nothing_is_best_and_it_is_said_which(tmp_path: Path) -> None:
+    made = search(trials=4, constraints=("total_s < 1",), sampler="random")
+    walk = walk_of(made)
+    to_the_end(walk)
+    assert {each.state for each in walk.tried.values()} == {"finished"}
+    assert walk.ranked() == walk.best() == []
+    preview = replace(make_search_preview(made, tmp_path, [], lambda own: {}, Options()), walk=walk)
+    told = found_text(search_report(preview))
+    assert "nothing found: none of 4 that were trained to their end keeps total_s < 1" in told
 
 
 def test_settings_that_do_not_fit_each_other_are_passed_over_and_no_space_of_them_is_walked_for_ever() -> None:

@@ -8,7 +8,11 @@ from typing import Any
 
 from paribus.engine.samplers.drawn import Grid, Random, Sobol
 from paribus.engine.samplers.sampler import Sampler
+from paribus.engine.samplers.tune.tune_sampler import TuneSampler
+from paribus.engine.samplers.tune.tune_searcher import TuneSearcher
+from paribus.engine.schedulers import scheduler_of
 from paribus.recipe.components.component import written
+from paribus.recipe.components.own import is_own
 from paribus.recipe.errors import nearest
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.search import Search
@@ -27,7 +31,14 @@ SAMPLERS = (*_OPTUNA, *DRAWN)
 
 
 def sampler_of(search: Search) -> Sampler:
-    """The search's sampler. Raises StudyError: no such one, or an argument that it does not take."""
+    """The search's sampler: one of ours by name, or a searcher of Ray Tune's as `"module:Name(...)"`.
+
+    Raises:
+        StudyError: no such one, or an argument that it does not take. SchedulerError: no such scheduler.
+    """
+    arguments = written(search.sampler, "sampler")
+    if is_own(reference := str(arguments.pop("kind"))):
+        return _of_tune(search, reference, arguments)
     return made(search.sampler, search.proposed, len(search.objectives), search.seed)
 
 
@@ -43,11 +54,30 @@ def made(text: str, space: Space, num_objectives: int, seed: int) -> Sampler:
         _check_arguments(name, arguments, {})
         return DRAWN[name](space, seed)
     if name not in _OPTUNA:
-        raise StudyError(f"no sampler {name!r}: {nearest(name, SAMPLERS, in_full=True)}")
+        hint = nearest(name, SAMPLERS, in_full=True)
+        raise StudyError(f"no sampler {name!r}: {hint}, or a searcher of Ray Tune's as module:Name")
     from paribus.engine.samplers.optuna_samplers import ARGUMENTS, OptunaSampler
 
     _check_arguments(name, arguments, ARGUMENTS[name])
     return OptunaSampler(name, arguments, space, num_objectives, seed)
+
+
+def _of_tune(search: Search, reference: str, arguments: Mapping[str, Any]) -> Sampler:
+    if search.against:
+        raise StudyError(
+            f"the sampler {search.sampler!r} follows one objective, as a searcher of Ray Tune's is told of one: take "
+            "'tpe', 'gp' or 'nsga2' for several"
+        )
+    searcher = TuneSearcher(
+        reference=reference,
+        arguments=arguments,
+        space=search.proposed,
+        metric=search.metric,
+        sign=search.primary.sign,
+        seed=search.seed,
+    )
+    looks = not search.rungs and scheduler_of(search.used_scheduler).name != "none"
+    return TuneSampler(searcher, hears_epochs=looks)
 
 
 def _check_arguments(name: str, arguments: Mapping[str, Any], allowed: Mapping[str, Any]) -> None:

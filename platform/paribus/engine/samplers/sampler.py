@@ -52,8 +52,9 @@ class Sampler(Protocol):
     """Proposes settings. The answer is a pure function of the search, the number and what is told: a driver that was
     killed goes on as if it had not been."""
 
-    def propose(self, number: int, told: Sequence[Told]) -> Proposal | None:
-        """The setting of trial `number` (from 0), where `told` are those before it in order; None: there is no other.
+    def propose(self, number: int, told: Sequence[Told]) -> Proposal | Literal["later"] | None:
+        """The setting of trial `number` (from 0), where `told` are those before it in order; None: there is no other;
+        `later`: it waits for what runs.
 
         Raises:
             StudyError: this sampler can propose nothing for such a search.

@@ -11,6 +11,7 @@ from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.engine.schedulers import Rungs
 from paribus.engine.searches.stages import Stages
 from paribus.engine.searches.tried import Go, Tried
+from paribus.study.designs.arms import StudyError
 from paribus.study.searches.domains import label
 from paribus.study.searches.search import Search
 
@@ -89,6 +90,11 @@ class Ladder(Stages):
             return Proposal(self.search.first[0])
         first = range(self.has_baseline, self.sizes[0])
         proposal = self.sampler.propose(number, [self._told_of(told) for told in self.told() if told.number in first])
+        if proposal == "later":
+            raise StudyError(
+                f"the sampler {self.search.sampler!r} waits for results, and with fidelity all settings are proposed "
+                "before the first has ended: take another, or leave fidelity out"
+            )
         return proposal and Proposal({**proposal.levels, self.path: self.values[0]}, proposal.memory)
 
     def _told_of(self, told: Told) -> Told:

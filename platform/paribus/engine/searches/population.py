@@ -107,7 +107,11 @@ class Population(Stages):
         return found
 
     def _setting(self, number: int) -> tuple[Proposal | None, int | None]:
-        return (self._proposed(number), None) if number < self.members else self._from_parent(number)
+        if number >= self.members:
+            return self._from_parent(number)
+        proposal = self._proposed(number)
+        assert proposal != "later", "samplers that draw by number alone wait for nobody"
+        return proposal, None
 
     def _from_parent(self, number: int) -> tuple[Proposal, int]:
         generation, member = divmod(number, self.members)

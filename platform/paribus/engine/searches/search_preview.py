@@ -13,6 +13,7 @@ from paribus.engine.code_digest import trial_code
 from paribus.engine.options import Options
 from paribus.engine.preview import check_own_of, num_eval_of
 from paribus.engine.samplers.known import sampler_of
+from paribus.engine.samplers.tune.tune_sampler import TuneSampler
 from paribus.engine.schedulers import Pbt, Rungs, Scheduler, rungs_by, scheduler_of
 from paribus.engine.schedulers.halving import Halving
 from paribus.engine.searches.population import walk_of
@@ -177,6 +178,7 @@ def make_search_preview(
             *([note] if note else []),
             *(search.past.notes if search.past else ()),
             *_notes(walk, size),
+            *(sampler.notes(search) if isinstance(sampler, TuneSampler) else ()),
             *scheduler.notes(epochs, search.trials),
         ),
         power=power,

@@ -22,6 +22,7 @@ from paribus.study.words import FailureClass, Outcome
 
 # Proposals in a row whose fields do not fit each other, after which a space is taken for one that nothing fits.
 _MOST_MISFITS = 200
+_SILENT = "{} gives no further setting, though nothing runs that it could wait for"
 _TOLD: Mapping[State, Literal["running", "finished", "failed", "stopped"]] = {
     "running": "running",
     "paused": "running",
@@ -217,8 +218,11 @@ class Walk:
             if at >= self.planned:
                 return self.next()
             proposal = self._proposed(at)
-            if proposal is None:
-                self._end_at(at, "the space has no further setting")
+            if proposal == "later" and self._in["running"]:
+                return None
+            if proposal is None or proposal == "later":
+                is_idle = proposal == "later"
+                self._end_at(at, _SILENT.format(self.search.sampler) if is_idle else "the space has no further setting")
                 return self.next()
             new = Tried(number=at, levels=proposal.levels, proposal=proposal, when={BEGUN: self._now()})
             if misfit := self._misfit(proposal.levels):
@@ -245,7 +249,7 @@ class Walk:
                 self._misfits[setting] = str(error)
         return self._misfits[setting]
 
-    def _proposed(self, number: int) -> Proposal | None:
+    def _proposed(self, number: int) -> Proposal | Literal["later"] | None:
         if number < len(self.search.first):
             return Proposal(self.search.first[number])
         # Where a driver was killed, one that it had proposed may be missing among later ones: it is proposed again.

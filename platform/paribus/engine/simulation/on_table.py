@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +45,11 @@ class OnTable:
         self._taken: set[int] = set()
         self._num_told = 0
 
-    def propose(self, number: int, told: Sequence[Told]) -> Proposal | None:
+    def propose(self, number: int, told: Sequence[Told]) -> Proposal | Literal["later"] | None:
         """The nearest setting that was not tried as often as others."""
         proposal = self.sampler.propose(number, told)
-        if proposal is None:
-            return None
+        if proposal is None or proposal == "later":
+            return proposal
         far = self._far(proposal.levels)
         far[list(self._taken_by(told))] = math.inf
         return Proposal(self.levels[int(far.argmin())], proposal.memory)

@@ -28,6 +28,7 @@ from paribus.study.searches.domains import Choice, Domain
 from paribus.study.searches.fidelity import check_fidelity, rungs_of
 from paribus.study.searches.past import Past
 from paribus.study.searches.population import is_population
+from paribus.study.searches.recipes import Recipes
 from paribus.study.searches.search_checks import CONFIRMED, check_fields, check_recipes
 from paribus.study.searches.space import Levels, Space, levels_of
 from paribus.study.study import Study
@@ -54,7 +55,8 @@ class Search:
         trials: how many settings are tried.
         budget: instead of more: `"30 minutes"`, `"2 hours"` of workers or `"8 GPU-hours"`; no setting is begun after.
         sampler: what proposes settings, with its arguments where they are not the usual ones: `"tpe"`,
-            `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...
+            `"tpe(n_startup_trials=20)"`, `"random"`, `"sobol"`, `"grid"`, `"cmaes"`, `"gp"`, `"nsga2"` ...; one of Ray
+            Tune's searchers as `"ray.tune.search.hyperopt:HyperOptSearch"`, or a subclass of one's own.
         scheduler: what ends trials early: `"none"`, `"asha"`, `"top_k"` ..., or `"pbt"`, a population of `trials`; one
             of Ray Tune's as `"ray.tune.schedulers:ASHAScheduler(grace_period=2)"`, or a subclass of one's own. The
             usual two, evenly spread settings of which the best tenth after one epoch is trained to its end, found the
@@ -255,7 +257,7 @@ class Search:
 
     def recipe_of(self, levels: Levels) -> Recipe:
         """The recipe that a trial at these levels trains. Raises RecipeError where they do not fit each other."""
-        return self.base_recipe.replace(levels)
+        return self._recipes.of(levels)
 
     def seeds_of(self, number: int, parent: str = "") -> Seeds:
         """The seeds of trial `number`: a setting tried twice is two draws. `parent` is whom it goes on from, by id."""
@@ -291,6 +293,10 @@ class Search:
     def arm_of(self, levels: Levels) -> Arm:
         """The setting as an arm, in the space's order."""
         return Arm.of({path: levels[path] for path, _ in self.domains if path in levels})
+
+    @cached_property
+    def _recipes(self) -> Recipes:
+        return Recipes(self.base_recipe)
 
     @cached_property
     def _drawn_from(self) -> int:

@@ -1,0 +1,1 @@
+"""Searchers of Ray Tune, and subclasses of its Searcher."""
