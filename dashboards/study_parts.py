@@ -12,6 +12,7 @@ from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
 from paribus.report.drawing.figures.arranged import ORDERS, arranged, groupings
 from paribus.report.drawing.figures.forest import forest
+from paribus.report.drawing.node_tables import node_display_rows
 from paribus.report.drawing.tables import as_csv, contrast_lines, display_rows
 from paribus.report.fixed import fixed_in
 from paribus.report.headline import headline
@@ -183,6 +184,15 @@ def show_arms(view: StudyView) -> None:
         badges=("verdict",),
         help=_HELP_ARMS,
     )
+    show_node_kinds(view)
+
+
+def show_node_kinds(view: StudyView) -> None:
+    """Which kind of node trained how many trials of each arm, where there is more than one kind."""
+    rows = node_display_rows(view.report.study, view.report.records)
+    if rows:
+        st.caption("Trials by the kind of node; an imbalance of 100 % leaves nothing that tells the arm from the node.")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="node_kinds")
 
 
 def show_cost(view: StudyView) -> None:

@@ -1,5 +1,6 @@
 """Which trials a study is made of, and what is left to do for each: the same command twice is safe."""
 
+from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
 
@@ -126,6 +127,24 @@ def test_what_is_done_for_each_state_of_the_ledger(
     assert plan(known, accept_code=True).steps[0].action == accepted
     assert plan(known, redo=True).steps[0].action == ("retry" if action == "stale" else action)
     assert {step.action for step in made.steps[1:]} == {"start"}
+
+
+def test_the_queue_shuffles_whole_replicates_by_a_hash_that_no_run_changes() -> None:
+    # Seen on two nodes: in one order for all, every trial of an arm came to one of them.
+    two = study(factors={"model.depth": (16, 40)}, replicates=200)
+    queue = plan({}, two).queue
+    assert [step.trial.replicate for step in queue] == sorted(2 * [*range(1, 201)])
+    firsts = [step.trial.arm for step in queue[::2]].count(two.arms[0])
+    assert 74 <= firsts <= 126  # of 200 fair coins, but for one in 5,000
+    assert queue == plan({}, two).queue
+    assert {step.trial.id for step in queue} == {step.trial.id for step in plan({}, two).steps}
+    # What is left of a study keeps its order; another name or seed has another.
+    done = {s.trial.id: Known(outcome="finished", code="new", attempt=1) for s in queue[:151]}
+    assert [s.trial.id for s in plan(done, two).queue] == [s.trial.id for s in queue[151:]]
+    for other in (replace(two, name="other"), replace(two, seed=1)):
+        assert [s.trial.arm for s in plan({}, other).queue] != [s.trial.arm for s in queue]
+    swapped = replace(two, factors={"model.depth": (40, 16)}, baseline={"model.depth": 16})
+    assert [s.trial.id for s in plan({}, swapped).queue] == [s.trial.id for s in queue]
 
 
 def test_an_empty_ledger_starts_everything() -> None:

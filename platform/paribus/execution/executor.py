@@ -171,7 +171,7 @@ def _why_not(place: Path, error: RayStartError) -> str:
 
 
 def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
-    """Train every step that is to do, in the plan's order; returns when all are done or the run was interrupted.
+    """Train every step that is to do, in the order of the plan's queue; returns when all are done or it is interrupted.
 
     Raises:
         ClusterError: a trial asks for more than the largest node has.
@@ -179,7 +179,7 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
     if not plan.todo:
         return
     _check_resources(plan.todo)
-    resources = {encode(step): request_of(step.trial.recipe) for step in plan.todo}
+    resources = {encode(step): request_of(step.trial.recipe) for step in plan.queue}
     _fit(context, callbacks, list(resources), lambda text: resources[text])
 
 

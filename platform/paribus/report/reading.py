@@ -20,6 +20,7 @@ from paribus.report.asked import asked_for, asked_now
 from paribus.report.costs import StudyCost, cost_of
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.doubts.mixtures import mixtures
+from paribus.report.doubts.node_kinds import confounded
 from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.headline import counts_headline, headline
 from paribus.report.searches.search_reading import before, best_written, read_search_report
@@ -350,7 +351,7 @@ def standing_of_rows(
     """A report of trials alone, of `num_known` that go by the study's name; `troubles` stand behind its notes."""
     rows = rows if study is None else asked_for(study, rows, asked_now(study, rows, home))
     records = [row.record for row in rows if row.record]
-    mixed = () if study is None else mixtures(study, records)
+    mixed = () if study is None else (*mixtures(study, records), *confounded(study, records))
     return StudyReport(
         name=name,
         url=url,

@@ -91,8 +91,9 @@ def stale_text(preview: Preview) -> str:
 def record_notes(study: Study, records: Sequence[TrialRecord], broken: Sequence[str]) -> tuple[str, ...]:
     """What a report and the dashboard say of the records that a judgement rests on; `broken` are its broken pairs."""
     from paribus.report.doubts.mixtures import mixtures
+    from paribus.report.doubts.node_kinds import confounded
 
-    told = (*broken, *match_notes(study, records), *mixtures(study, records))
+    told = (*broken, *match_notes(study, records), *mixtures(study, records), *confounded(study, records))
     return (*told, *faults_of(records), *crash_notes(records), *lost_notes(records))
 
 

@@ -1,9 +1,11 @@
 """The plan: which trials a study is made of, and what is left to do for each."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from typing import Literal
 
 from paribus.recipe import Recipe, Seeds, trial_id
@@ -12,7 +14,7 @@ from paribus.study.designs.matching import is_unmatched
 from paribus.study.designs.noise_floor import floor_seeds
 from paribus.study.searches.population import Lineage
 from paribus.study.study import Study
-from paribus.study.words import Arm, Outcome
+from paribus.study.words import Arm, Outcome, arm_as_json
 
 Action = Literal["skip", "start", "resume", "retry", "stale", "leave", "later"]
 # Where a trial stands in a study: its arm and its replicate.
@@ -67,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The steps of a study in the order in which they run: all arms of replicate 1, then of 2, and so on."""
+    """The steps of a study, replicate by replicate: all arms of replicate 1, then of 2, and so on."""
 
     study: Study
     steps: tuple[Step, ...]
@@ -76,6 +78,21 @@ class Plan:
     def todo(self) -> tuple[Step, ...]:
         """The steps that train."""
         return tuple(step for step in self.steps if step.action in ("start", "resume", "retry"))
+
+    @property
+    def queue(self) -> tuple[Step, ...]:
+        """The steps that train, in the order in which they run: whole replicates, the arms of each shuffled.
+
+        In one order for all, arms that take equally long would come to the same machine in every replicate, and what
+        that machine does would be taken for the arm's doing. The order is a hash of what a trial is, so that it is the
+        same in every run of the study and whatever is left of it.
+        """
+        return tuple(sorted(self.todo, key=lambda step: (step.trial.replicate, self._turn(step.trial))))
+
+    def _turn(self, trial: Trial) -> bytes:
+        arm = json.dumps(sorted(map(list, arm_as_json(trial.arm)), key=json.dumps))
+        key = (self.study.name, self.study.seed, trial.replicate, arm)
+        return sha256("\n".join(map(str, key)).encode()).digest()
 
     def counts(self) -> dict[Action, int]:
         """How many steps of each action."""

@@ -6,6 +6,7 @@ from paribus.host.secrets import without_secrets
 from paribus.report.drawing.cost_tables import costs_as_markdown
 from paribus.report.drawing.effect_tables import effects_as_markdown
 from paribus.report.drawing.markup import as_plain_markdown as plain
+from paribus.report.drawing.node_tables import nodes_as_markdown
 from paribus.report.drawing.tables import arms_as_markdown, as_markdown
 from paribus.report.files import write_whole
 from paribus.report.headline import headline
@@ -27,6 +28,7 @@ def markdown(report: StudyReport, *, folded: bool = False) -> str:
         ("Effects of factors", effects_as_markdown(found) if found.effects else ""),
         ("Arms", arms_as_markdown(found, report.arms)),
         ("What each conclusion cost", costs_as_markdown(report.cost) if report.cost.rows else ""),
+        ("Trials by the kind of node", nodes_as_markdown(report.study, report.records)),
         ("Notes", "".join(f"- {plain(line.strip())}\n" for line in report.lines())),
         ("Fixed in every arm", f"Fixed: {fixed}\n"),
     ]

@@ -30,6 +30,7 @@ def show(report: StudyReport, file: IO[str] | None = None) -> None:
 
     from paribus.report.drawing.cost_tables import rich_costs
     from paribus.report.drawing.effect_tables import rich_effects
+    from paribus.report.drawing.node_tables import node_display_rows, rich_nodes
     from paribus.report.drawing.tables import rich_arms, rich_table
 
     # A job's log and a pipe have no width; a table folded at 80 columns is no table. In a notebook rich would show
@@ -44,6 +45,8 @@ def show(report: StudyReport, file: IO[str] | None = None) -> None:
     console.print(rich_arms(report.judged, report.arms))
     if report.cost.rows:
         console.print(rich_costs(report.cost))
+    if nodes := node_display_rows(report.study, report.records):
+        console.print(rich_nodes(nodes))
     for line in report.lines():
         console.print(without_secrets(line), markup=False, highlight=False, soft_wrap=not probe.is_terminal)
     console.print(f"\nMLflow: {report.url}", markup=False, highlight=False, soft_wrap=True)
