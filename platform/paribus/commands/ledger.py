@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.commands.ledger_stored import STORED, run_stored
+from paribus.host.option_types import whole
 from paribus.host.say import say, warn
 from paribus.recipe.errors import RecipeError
 
@@ -22,6 +23,7 @@ _EXAMPLES = """examples:
   paribus ledger backup ledger.tar.gz the whole local ledger, artifacts too, in one file, while it is used
   paribus ledger restore ledger.tar.gz  into an empty PARIBUS_HOME
   paribus ledger move postgresql://USER@HOST/DB  from SQLite to PostgreSQL, with the same ids
+  paribus ledger metrics --port 9464  studies, verdicts and lost hours for Prometheus; without --port, printed once
 
 `run` and `retry` send what waits of their own study before they train anything."""
 
@@ -37,10 +39,14 @@ def register(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = ledger.add_argument
-    add("action", choices=("list", "send", "upgrade", *STORED), help="list what waits, send it, upgrade, ...")
+    add(
+        "action", choices=("list", "send", "upgrade", "metrics", *STORED), help="list what waits, send it, upgrade, ..."
+    )
     add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all); a FILE or a database's address")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     add("--restore", metavar="FILE", type=Path, help="with upgrade: put back what this backup of an upgrade tells of")
+    add("--port", metavar="PORT", type=whole(1), help="with metrics: serve them there (else they are printed once)")
+    add("--host", metavar="ADDRESS", default="127.0.0.1", help="with metrics and --port: of which address (loopback)")
     ledger.set_defaults(run=_run)
 
 
@@ -55,6 +61,12 @@ def _run(args: argparse.Namespace) -> int:
         return run_upgrade(home(), args.ledger, args.studies, args.restore)
     if args.restore is not None:
         raise RecipeError(f"--restore goes with `paribus ledger upgrade`, and this is `paribus ledger {args.action}`")
+    if args.action == "metrics":
+        from paribus.commands.ledger_metrics import run_metrics
+
+        return run_metrics(args.ledger, args.port, args.host)
+    if args.port is not None:
+        raise RecipeError(f"--port goes with `paribus ledger metrics`, and this is `paribus ledger {args.action}`")
     if args.action in STORED:
         return run_stored(home(), args.action, args.studies, args.ledger)
     outboxes = _outboxes(home() / "spool", args.studies)
