@@ -6,6 +6,7 @@ record names its files only after they are stored, so that every file that it na
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sqlite3
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from paribus.tracking.database import place, postgres
 from paribus.tracking.errors import LedgerError
 
 FORMAT = 1
+_MIB = 2**20
 _ABOUT, _DATABASE, _ARTIFACTS = "ledger.json", "database", "artifacts"
 
 
@@ -130,7 +133,7 @@ def _unpacked(source: Path, folder: Path, kind: str) -> Iterator[tuple[Path, int
         aside = Path(name)
         try:
             num = _unpack(source, aside, kind)
-        except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+        except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == source:
                 raise
             raise LedgerError(f"{source} is no whole backup of a ledger ({error}): nothing was changed") from error
@@ -139,7 +142,7 @@ def _unpacked(source: Path, folder: Path, kind: str) -> Iterator[tuple[Path, int
 
 def _unpack(source: Path, aside: Path, kind: str) -> int:
     num = 0
-    with tarfile.open(source, "r:gz") as tar:
+    with gzip.open(source) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
         head = tar.next()
         if head is None or head.name != _ABOUT or (file := tar.extractfile(head)) is None:
             raise ValueError(f"it does not begin with {_ABOUT}")
@@ -151,9 +154,11 @@ def _unpack(source: Path, aside: Path, kind: str) -> int:
                 f"{source} is of a ledger in {about['kind']}, and this home's is in {kind}: restore it into a home of "
                 "its kind; `paribus ledger move` takes a ledger from SQLite to PostgreSQL"
             )
-        for member in tar:
+        while (member := tar.next()) is not None:
             _extract(tar, member, aside)
             num += member.name.startswith(f"{_ARTIFACTS}/")
+        while stream.read(_MIB):  # to its end, where the sum over all of it stands
+            pass
     if num != about["num_artifacts"] or not (aside / _DATABASE).is_file():
         raise ValueError(f"{num} of {about['num_artifacts']} files are in it")
     return num
