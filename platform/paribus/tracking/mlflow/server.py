@@ -137,7 +137,9 @@ def _command(folder: Path, host: str, port: int) -> list[str]:
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--backend-store-uri", place.backend_uri(folder)),
         *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
-        *("--uvicorn-opts", "--log-level warning --no-access-log"),
+        # Of several, one that does not answer uvicorn in time is replaced: by default after 5 s, which on a crowded
+        # machine is less than it takes to load MLflow, so that they are replaced for ever.
+        *("--uvicorn-opts", "--log-level warning --no-access-log --timeout-worker-healthcheck 120"),
     ]
 
 
