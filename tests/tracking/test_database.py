@@ -18,6 +18,7 @@ from paribus.study import Study
 from paribus.tracking import LedgerError, Recorder, TrialRecord, waiting
 from paribus.tracking.database import place
 from paribus.tracking.database.backup import restore
+from paribus.tracking.database.choice import choose
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess, start_server
 
@@ -59,7 +60,7 @@ def test_a_database_is_named_without_a_password_and_refused_in_words(
         assert "hunter2" not in said
     monkeypatch.setenv("PGPASSFILE", "/nowhere")
     with pytest.raises(LedgerError, match=r"password.*PGPASSFILE"):
-        place.choose(tmp_path / "mlflow", postgres.address("postgres"))
+        choose(tmp_path / "mlflow", postgres.address("postgres"))
     assert not (tmp_path / "mlflow").exists()  # nothing was started, nothing kept
     (tmp_path / "database").write_text("postgresql://me:x@h/db")
     with pytest.raises(LedgerError, match="damaged"):
@@ -118,7 +119,7 @@ def _restored(file: Path, home: Path, database: str) -> None:
     with pytest.MonkeyPatch.context() as shell:
         shell.setenv("PARIBUS_HOME", str(home))
         home.mkdir()
-        place.choose(home / "mlflow", database)
+        choose(home / "mlflow", database)
         cut = home / "cut.tar.gz"
         cut.write_bytes(file.read_bytes()[:-200])
         with pytest.raises(LedgerError, match=r"is no whole backup of a ledger \(Compressed file ended"):

@@ -7,6 +7,7 @@ node_exporter's folder of text files, or served at `--port` until stopped, read 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from paribus.report.reading import LedgerReader
     from paribus.tracking.studies.record import StudyRecord
 
+_TRIED_S: Final = 15.0
 _STUDY: Final = ("study", "settings")
 
 
@@ -70,10 +72,12 @@ class LedgerNumbers(Collector):
 
 def run_metrics(asked: str | None, port: int | None, host: str) -> int:
     """Print the numbers, or serve them at `port` of `host` until stopped; the exit code."""
-    from paribus.commands.study.named import ledger_reader
+    from paribus.host.home import home
+    from paribus.report.reading import LedgerReader
+    from paribus.tracking.address import ledger_at
 
     registry = CollectorRegistry(auto_describe=False)
-    with ledger_reader(asked) as reader:
+    with ledger_at(home(), asked, start=True) as uri, closing(LedgerReader(str(uri), budget_s=_TRIED_S)) as reader:
         numbers = LedgerNumbers(reader)
         if port is None:
             registry.register(numbers)

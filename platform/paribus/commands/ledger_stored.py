@@ -41,6 +41,6 @@ def use_database(address: str) -> None:
     """Put the local ledger at `address` from the next start of its server on."""
     from paribus.host.home import home
     from paribus.tracking.address import folder_of
-    from paribus.tracking.database.place import choose
+    from paribus.tracking.database.choice import choose
 
     choose(folder_of(home()), address)

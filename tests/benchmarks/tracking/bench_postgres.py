@@ -23,7 +23,7 @@ import psutil
 
 from paribus.study import Arm
 from paribus.tracking import Recorder, TrialRecord, waiting
-from paribus.tracking.database import place
+from paribus.tracking.database.choice import choose
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import start_server
 
@@ -83,7 +83,7 @@ def main() -> None:
     with serve() as postgres, tempfile.TemporaryDirectory() as temporary:
         os.environ["PGPASSFILE"] = str(postgres.pgpass)
         folder = Path(temporary)
-        place.choose(folder / "mlflow", postgres.create("bench"))
+        choose(folder / "mlflow", postgres.create("bench"))
         server = start_server(folder / "mlflow")
         try:
             assert postgres.process is not None

@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from paribus.tracking.database import place, postgres
 from paribus.tracking.errors import LedgerError
 
-FORMAT = 1
+_FORMAT = 1
 _MIB = 2**20
 _ABOUT, _DATABASE, _ARTIFACTS = "ledger.json", "database", "artifacts"
 
@@ -110,7 +110,7 @@ def _kind(address: str) -> str:
 
 
 def _write(draft: Path, kind: str, database: Path, artifacts: Path) -> int:
-    about = {"format": FORMAT, "kind": kind, "mlflow": version("mlflow"), "made_s": int(time.time())}
+    about = {"format": _FORMAT, "kind": kind, "mlflow": version("mlflow"), "made_s": int(time.time())}
     files = sorted(path for path in artifacts.rglob("*") if path.is_file())
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
@@ -147,8 +147,8 @@ def _unpack(source: Path, aside: Path, kind: str) -> int:
         if head is None or head.name != _ABOUT or (file := tar.extractfile(head)) is None:
             raise ValueError(f"it does not begin with {_ABOUT}")
         about = json.load(file)
-        if about["format"] != FORMAT:
-            raise ValueError(f"format {about['format']}, and this Paribus reads {FORMAT}")
+        if about["format"] != _FORMAT:
+            raise ValueError(f"format {about['format']}, and this Paribus reads {_FORMAT}")
         if about["kind"] != kind:
             raise LedgerError(
                 f"{source} is of a ledger in {about['kind']}, and this home's is in {kind}: restore it into a home of "

@@ -62,34 +62,6 @@ def database_of(folder: Path) -> str:
         raise LedgerError(f"{folder / _FILE} names the ledger's database, and is damaged: {error}") from error
 
 
-def choose(folder: Path, address: str) -> None:
-    """Put the ledger of `folder` in the database at `address` from now on, in one step; moves no records.
-
-    Raises:
-        LedgerError: the address is none, nothing there can be used, a server runs on another database, or the folder
-            has records in SQLite that would be out of sight.
-    """
-    from paribus.tracking.mlflow.server import running_server
-
-    address, before = checked(address), database_of(folder)
-    if address == before:
-        return
-    if running_server(folder) is not None:
-        raise LedgerError(
-            f"the ledger's server runs on {before}: `paribus down` first, then it can have another database"
-        )
-    if before == SQLITE and has_records(folder):
-        raise LedgerError(
-            f"{sqlite_file(folder)} has records, which would be out of sight: `paribus ledger move {address}` takes "
-            "them along"
-        )
-    if address != SQLITE:
-        from paribus.tracking.database.postgres import check
-
-        check(address)
-    write(folder, address)
-
-
 def write(folder: Path, address: str) -> None:
     """Keep the address, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
