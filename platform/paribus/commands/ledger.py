@@ -62,7 +62,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.restore is not None:
         raise RecipeError(f"--restore goes with `paribus ledger upgrade`, and this is `paribus ledger {args.action}`")
     if args.action == "metrics":
-        from paribus.commands.ledger_metrics import run_metrics
+        from paribus.commands.study.ledger_metrics import run_metrics
 
         return run_metrics(args.ledger, args.port, args.host)
     if args.port is not None:
