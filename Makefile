@@ -94,11 +94,11 @@ lock: env ## resolve pyproject.toml afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev \
 	  pyproject.toml -o requirements.lock
 
-browser: ## install Chromium, nginx and Fashion-MNIST for the tests, where apt-get and root allow
+browser: ## install Chromium, nginx, PostgreSQL, Prometheus and Fashion-MNIST for the tests, where apt-get and root allow
 	@packages="$$(grep -v '^#' infra/system_packages.txt | tr '\n' ' ')"; missing=""; \
-	for command in chromium nginx; do PATH="$$PATH:/usr/sbin" command -v $$command >/dev/null || missing=yes; done; \
+	for command in chromium nginx psql promtool shellcheck; do PATH="$$PATH:/usr/sbin" command -v $$command >/dev/null || missing=yes; done; \
 	if [ ! -d /usr/share/datasets/fashion-mnist ]; then missing=yes; fi; \
-	if [ -z "$$missing" ]; then echo "Chromium, nginx and Fashion-MNIST are here."; \
+	if [ -z "$$missing" ]; then echo "Chromium, nginx, PostgreSQL, Prometheus and Fashion-MNIST are here."; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages; \
 	else echo "Tests that need them will be skipped. To run them, as root: apt-get install $$packages"; fi

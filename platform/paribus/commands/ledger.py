@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.ledger_stored import STORED, run_stored
+from paribus.host.option_types import whole
 from paribus.host.say import say, warn
 from paribus.recipe.errors import RecipeError
 
@@ -18,6 +20,10 @@ _EXAMPLES = """examples:
   paribus ledger send width           of one study alone, at all its settings
   paribus ledger upgrade              bring an earlier release's ledger along; says what it does, keeps what it replaces
   paribus ledger upgrade --restore F  put back what the backup F tells of
+  paribus ledger backup ledger.tar.gz the whole local ledger, artifacts too, in one file, while it is used
+  paribus ledger restore ledger.tar.gz  into an empty PARIBUS_HOME
+  paribus ledger move postgresql://USER@HOST/DB  from SQLite to PostgreSQL, with the same ids
+  paribus ledger metrics --port 9464  studies, verdicts and lost hours for Prometheus; without --port, printed once
 
 `run` and `retry` send what waits of their own study before they train anything."""
 
@@ -26,17 +32,21 @@ def register(subparsers: Any) -> None:
     """Add `ledger` to the command line's subparsers."""
     ledger = subparsers.add_parser(
         "ledger",
-        help="results and files that wait on disk for MLflow: list them, send them again; upgrade an older ledger",
+        help="results and files that wait on disk for MLflow: list them, send them again; back a ledger up, move it",
         description="List results and files that wait on disk because MLflow was away or refused them, or send them; "
-        "or bring the ledger of an earlier release along.",
+        "bring the ledger of an earlier release along; back up, restore or move the local ledger.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = ledger.add_argument
-    add("action", choices=("list", "send", "upgrade"), help="list what waits, send it, or upgrade")
-    add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all)")
+    add(
+        "action", choices=("list", "send", "upgrade", "metrics", *STORED), help="list what waits, send it, upgrade, ..."
+    )
+    add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all); a FILE or a database's address")
     add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
     add("--restore", metavar="FILE", type=Path, help="with upgrade: put back what this backup of an upgrade tells of")
+    add("--port", metavar="PORT", type=whole(1), help="with metrics: serve them there (else they are printed once)")
+    add("--host", metavar="ADDRESS", default="127.0.0.1", help="with metrics and --port: of which address (loopback)")
     ledger.set_defaults(run=_run)
 
 
@@ -51,6 +61,14 @@ def _run(args: argparse.Namespace) -> int:
         return run_upgrade(home(), args.ledger, args.studies, args.restore)
     if args.restore is not None:
         raise RecipeError(f"--restore goes with `paribus ledger upgrade`, and this is `paribus ledger {args.action}`")
+    if args.action == "metrics":
+        from paribus.commands.study.ledger_metrics import run_metrics
+
+        return run_metrics(args.ledger, args.port, args.host)
+    if args.port is not None:
+        raise RecipeError(f"--port goes with `paribus ledger metrics`, and this is `paribus ledger {args.action}`")
+    if args.action in STORED:
+        return run_stored(home(), args.action, args.studies, args.ledger)
     outboxes = _outboxes(home() / "spool", args.studies)
     for outbox in outboxes:
         say("\n".join(waiting_lines(outbox)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 from paribus.host.say import say
@@ -13,6 +11,8 @@ from paribus.recipe.code.releases import KNOWN, code_then
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.recipe import Recipe
 from paribus.tracking.address import folder_of, ledger_at
+from paribus.tracking.database.backup import copy_sqlite
+from paribus.tracking.database.place import SQLITE, database_of, sqlite_file
 from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.server import running_server
 from paribus.tracking.upgrade import Backup, Upgraded, restore, upgrade
@@ -54,14 +54,12 @@ def _renewed(old: str, recipe_file: bytes) -> str | None:
 
 
 def _copy(home: Path, uri: str, to: Path) -> Path | None:
-    """A copy of the local server's database, whole also while the server writes; None for any other server."""
-    server, database = running_server(folder_of(home)), folder_of(home) / "mlflow.db"
-    if server is None or server.uri != uri or not database.is_file():
+    """A copy of the local server's database, where it is SQLite, whole also while the server writes; else None."""
+    server, database = running_server(folder_of(home)), sqlite_file(folder_of(home))
+    if server is None or server.uri != uri or database_of(folder_of(home)) != SQLITE or not database.is_file():
         return None
     to.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(to)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
+    copy_sqlite(database, to)
     return to
 
 

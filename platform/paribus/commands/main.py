@@ -276,6 +276,8 @@ def _add_stack(verbs: Any) -> None:
         )
         for verb, (text, hint) in texts.items()
     }
+    where = "keep records in PostgreSQL: postgresql://USER@HOST/DB, its password in ~/.pgpass (or: sqlite)"
+    parsers["up"].add_argument("--ledger", metavar="URL", dest="database", help=where)
     parsers["up"].set_defaults(run=_up)
     parsers["down"].set_defaults(run=_down)
     doctor = parsers["doctor"]
@@ -374,6 +376,10 @@ def _options(args: argparse.Namespace) -> Options:
 def _up(args: argparse.Namespace) -> int:
     from paribus.local import stack
 
+    if args.database is not None:
+        from paribus.commands.ledger_stored import use_database
+
+        use_database(args.database)
     stack.up()
     return 0
 

@@ -208,6 +208,7 @@ def _fit(
     """Ray Tune over encoded steps: all of a list, or what a searcher hands out."""
     from ray import tune
 
+    from paribus.execution.telemetry import DriverMetrics
     from paribus.execution.workers.worker import TrialWorker
 
     # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
@@ -227,7 +228,7 @@ def _fit(
                 name=context.study,
                 storage_path=str(scratch.path),
                 verbose=0,
-                callbacks=callbacks,
+                callbacks=[*callbacks, DriverMetrics(context)],
                 # Our own checkpoints resume a trial to the bit; Tune's would only add a copy at the end of each.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
                 failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES),

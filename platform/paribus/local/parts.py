@@ -33,6 +33,8 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
     """Start part `name`, without waiting until it answers."""
     tracking_uri = f"http://127.0.0.1:{ports['mlflow']}"
     env, log = _environment(settings, tracking_uri), settings.log(name)
+    if name != "mlflow":
+        env.pop("PGPASSWORD", None)  # the database's, which no job needs to know
     if name == "ray":
         stack_ray.prepare_folder(settings.ray_folder)
         env, command = stack_ray.environment(env), stack_ray.command(settings, ports)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from paribus.execution.telemetry import WorkerMetrics
 from paribus.execution.workers.crashes import CrashLog
 from paribus.training import Checkpoints
 
@@ -14,10 +15,13 @@ class WatchedCheckpoints(Checkpoints):
     """
 
     crash_log: CrashLog | None = field(default=None, repr=False)
+    meter: WorkerMetrics | None = field(default=None, repr=False)
     pause_step: int | None = None
 
     def due(self, step: int) -> bool:
         """Whether to save after `step` steps."""
         if self.crash_log is not None:
             self.crash_log.reached(step)
+        if self.meter is not None:
+            self.meter.reached(step)
         return step == self.pause_step or super().due(step)

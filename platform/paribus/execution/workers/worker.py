@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from paribus.engine.code_digest import OtherCodeError, check_node
+from paribus.execution.telemetry import WorkerMetrics
 from paribus.execution.workers import crashes
 from paribus.execution.workers.failures import classify, reason
 from paribus.execution.workers.feed_reader import consumer_of, sharing_faults, sharing_told
@@ -82,6 +83,7 @@ class TrialWorker(tune.Trainable):
         self._shared: Client | None = None
         self._crash_log: crashes.CrashLog | None = None
         self._printed = Printed()
+        self._meter, self._epoch_step = WorkerMetrics(context.study), 0
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -112,6 +114,8 @@ class TrialWorker(tune.Trainable):
         if epoch.epoch == (lineage.epochs if lineage else 1):
             self._log.update(replace(self._log.record, total_steps=epoch.num_steps))
         self._log.metrics(epoch.metrics, step=epoch.step, epoch=epoch.epoch)
+        self._meter.epoch(epoch.metrics, (epoch.step - self._epoch_step) * self._step.trial.recipe.data.batch_size)
+        self._epoch_step = epoch.step
         if epoch.warnings:
             self._log.update(replace(self._log.record, warnings="\n".join(epoch.warnings)[:_MOST_TEXT]))
         progress: dict[str, Any] = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
@@ -138,15 +142,19 @@ class TrialWorker(tune.Trainable):
         from paribus.training import epochs
         from paribus.training.loop import StepCounts
 
-        checkpoints = WatchedCheckpoints(folder, every_s=self._context.checkpoint_s, crash_log=crash_log)
+        checkpoints = WatchedCheckpoints(
+            folder, every_s=self._context.checkpoint_s, crash_log=crash_log, meter=self._meter
+        )
         self._checkpoints = checkpoints
         if self._step.lineage:
             self._inherit(self._step.lineage)
         self._log = self._begin_log(attempt, checkpoints.newest_step())
         for crash in crash_log.before:
             self._log.artifact(crash_file(crash.attempt), crash.text())
-        crash_log.reached(checkpoints.newest_step())
-        crash_log.check(checkpoints.newest_step())
+        self._epoch_step = checkpoints.newest_step()
+        self._meter.begin(self._epoch_step, trial.recipe.data.batch_size)
+        crash_log.reached(self._epoch_step)
+        crash_log.check(self._epoch_step)
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         feed = self._feed(trial)
         check_data(trial, feed.digest)
@@ -276,6 +284,7 @@ class TrialWorker(tune.Trainable):
             log.artifact(PRINTED, text)
 
     def _end_crash_log(self) -> None:
+        self._meter.end()
         if self._crash_log is not None:
             self._crash_log.close()
         self._crash_log = None

@@ -1,4 +1,4 @@
-"""The local MLflow server: a real `mlflow server` on SQLite, for the local stack, for a study alone and for tests."""
+"""The local MLflow server: a real `mlflow server` on SQLite or PostgreSQL, for the local stack, a study and tests."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from urllib.parse import urlsplit
 
 from paribus.host.child_environment import child_environment
 from paribus.host.processes import family_of, is_running, is_same_process, start_of, uninterrupted
+from paribus.tracking.database import place, postgres
 from paribus.tracking.errors import LedgerError
 
 _START_S = 120.0
 # For a server that did not come up: it has no request under way.
 _STOP_S = 2.0
 _STATE = "server.json"
+# Processes that serve a PostgreSQL, at most; to SQLite one writes at a time in any case.
+_MOST_WORKERS = 4
 # Neither usage reports nor the language-model job runner (a further process) belongs to a ledger.
-_QUIET = {
+QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -81,8 +84,9 @@ def start_server(
     log: Path | None = None,
     started: Callable[[ServerProcess], object] = lambda _: None,
 ) -> ServerProcess:
-    """Start `mlflow server` with its database and artifacts in `folder`, and wait until it answers (5 to 15 s).
+    """Start `mlflow server` with its artifacts in `folder`, and wait until it answers (5 to 15 s).
 
+    Its database is SQLite in `folder`, or what `database/place.py` says of it.
     `port` None takes a free one. `started` is told of the server before it answers. The server has a session of its
     own: a terminal's Ctrl-C does not end it.
     Raises LedgerError with the end of the log if it does not come up, or at once if the port is taken.
@@ -91,7 +95,7 @@ def start_server(
     log = log or folder / "mlflow.log"
     port = port or _free_port(host)
     _check_port(host, port)
-    _prepare_database(folder / "mlflow.db")
+    _prepare_database(folder)
     server: ServerProcess | None = None
     try:
         with uninterrupted(), log.open("ab") as output:
@@ -100,7 +104,7 @@ def start_server(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=child_environment(_QUIET),
+                env=child_environment(QUIET),
                 start_new_session=True,
             )
             pid, began = process.pid, start_of(process.pid)
@@ -126,16 +130,24 @@ def running_server(folder: Path) -> ServerProcess | None:
 
 
 def _command(folder: Path, host: str, port: int) -> list[str]:
+    several = place.database_of(folder) != place.SQLITE
+    workers = min(_MOST_WORKERS, os.cpu_count() or 1) if several else 1
     return [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--host", host, "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *("--backend-store-uri", place.backend_uri(folder)),
         *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
-        *("--uvicorn-opts", "--log-level warning --no-access-log"),
+        # Of several, one that does not answer uvicorn in time is replaced: by default after 5 s, which on a crowded
+        # machine is less than it takes to load MLflow, so that they are replaced for ever.
+        *("--uvicorn-opts", "--log-level warning --no-access-log --timeout-worker-healthcheck 120"),
     ]
 
 
-def _prepare_database(path: Path) -> None:
+def _prepare_database(folder: Path) -> None:
+    address, path = place.database_of(folder), place.sqlite_file(folder)
+    if address != place.SQLITE:
+        postgres.check(address)
+        return
     # The journal mode is a property of the file: with a write-ahead log readers don't wait for writers.
     try:
         with contextlib.closing(sqlite3.connect(path)) as connection:
