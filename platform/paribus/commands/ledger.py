@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_ledger
 from paribus.host.say import say, warn
 from paribus.recipe.errors import RecipeError
 
@@ -35,7 +36,7 @@ def register(subparsers: Any) -> None:
     add = ledger.add_argument
     add("action", choices=("list", "send", "upgrade"), help="list what waits, send it, or upgrade")
     add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all)")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    add_ledger(ledger)
     add("--restore", metavar="FILE", type=Path, help="with upgrade: put back what this backup of an upgrade tells of")
     ledger.set_defaults(run=_run)
 
