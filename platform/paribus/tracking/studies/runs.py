@@ -202,7 +202,7 @@ def open_study(rest: MlflowRest, header: StudyHeader) -> StudyRun:
     opened = StudyRun(rest, header.name, experiment_id, run.run_id, run.artifact_uri)
     if header.view is not None:
         keep_view(rest, experiment_id, run.run_id, header.view)
-        header = replace(header, note=f"{header.note}\n\n{opened.ways()}")
+        header = replace(header, note="\n\n".join(filter(None, (header.note, opened.ways()))))
     log_batch(rest, run.run_id, tags=header.as_tags())
     return opened
 
