@@ -196,9 +196,12 @@ def test_a_set_without_a_split_to_judge_on_is_told_what_a_study_needs(capsys: Sa
         place = Path("photos/train") / "ab"[number % 2]
         place.mkdir(parents=True, exist_ok=True)
         Image.new("L", (96, 96), 9 * number).save(place / f"{number}.png")
-    assert main(["shards", "make", "photos", "made"]) == 0
+    assert main(["shards", "make", "photos", "bare"]) == 0
+    assert "it has no split to judge on: make it again in another folder with --hold-out test=0.2" in (
+        capsys.readouterr().out
+    )
+    assert main(["shards", "make", "photos", "made", "--hold-out", "test=0.2"]) == 0
     out = capsys.readouterr().out
-    assert "it has no split to judge on" in out
     assert "96 x 96 pixels: data.size=64 takes about 2 times less work" in out
     pasted = out.partition("any command by ")[2].partition("\n")[0]
     Path("mine.py").write_text(STUDY.format(name="mine", factors={"model.width": (1.0, 2.0)}))

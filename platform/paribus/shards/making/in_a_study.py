@@ -21,6 +21,11 @@ _SMALL_SIDE = 64
 
 def in_a_study(manifest: Manifest, folder: Path) -> list[str]:
     """The lines that say how a study and a command name the set in `folder`, with all that its images need set."""
+    if list(manifest.splits) == [Recipe().data.train_split]:
+        return [
+            "no study trains on it yet, for it has no split to judge on: make it again in another folder with "
+            "--hold-out test=0.2, which sets a fifth of train apart, or beside a folder of test images"
+        ]
     fields = _fields(manifest, folder)
     if list(fields) == ["data.name"] and manifest.name in PRESETS:
         return [f"a study trains on it by base={manifest.name!r}, any command by --base {manifest.name}"]
@@ -28,13 +33,8 @@ def in_a_study(manifest: Manifest, folder: Path) -> list[str]:
     return [f"a study trains on it by fixed={fields!r},", f"any command by {settings}", *_hints(manifest, fields)]
 
 
-def _hints(manifest: Manifest, fields: dict[str, str | int | float]) -> Iterator[str]:
-    """What of these fields nobody would expect, and what is slow."""
-    if "data.holdout" in fields:
-        yield (
-            "it has no split to judge on: data.holdout keeps a fifth of train for that; made again with "
-            "--hold-out test=0.2 it has a split of its own, and data.holdout is free for tuning"
-        )
+def _hints(manifest: Manifest, fields: dict[str, str | int]) -> Iterator[str]:
+    """What of these fields is slow."""
     side = min(manifest.largest)
     if side > _SMALL_SIDE and "data.size" not in fields:
         yield (
@@ -43,16 +43,14 @@ def _hints(manifest: Manifest, fields: dict[str, str | int | float]) -> Iterator
         )
 
 
-def _fields(manifest: Manifest, folder: Path) -> dict[str, str | int | float]:
+def _fields(manifest: Manifest, folder: Path) -> dict[str, str | int]:
     usual = Recipe().data
-    fields: dict[str, str | int | float] = {"data.name": manifest.name}
+    fields: dict[str, str | int] = {"data.name": manifest.name}
     if folder.resolve() != named_folder(manifest.name).resolve():
         fields["data.shards"] = str(folder.resolve())
     others = [name for name in manifest.splits if name != usual.train_split]
     if others and usual.eval_split not in others and manifest.name not in PRESETS:
         fields["data.eval_split"] = others[0]
-    if not others:
-        fields["data.holdout"] = 0.2
     if len({*manifest.smallest, *manifest.largest}) > 1 and manifest.name not in PRESETS:
         fields["data.size"] = min(_MOST_SIDE, *manifest.largest)
     train = manifest.splits.get(usual.train_split)
