@@ -204,7 +204,8 @@ def test_a_set_without_a_split_to_judge_on_is_told_what_a_study_needs(capsys: Sa
     out = capsys.readouterr().out
     assert "96 x 96 pixels: data.size=64 takes about 2 times less work" in out
     pasted = out.partition("any command by ")[2].partition("\n")[0]
-    Path("mine.py").write_text(STUDY.format(name="mine", factors={"model.width": (1.0, 2.0)}))
+    study = STUDY.format(name="mine", factors={"model.width": (1.0, 2.0)})
+    Path("mine.py").write_text(study.replace("margin=4.0", "margin=50.0"))  # of two images
     assert main(["plan", "mine.py", *shlex.split(pasted), "--set", "data.batch_size=8"]) == 0
 
 
