@@ -67,7 +67,7 @@ def test_mlflows_page_of_a_study_opens_with_what_it_is_about(rest: MlflowRest, l
         metric="ece", largest_first=False, curves=("top1",), metrics=("ece", "top1"), params=("model.width",)
     )
     opened = open_study(rest, StudyHeader(name=study, note="**Does it?**", view=view))
-    experiment = rest.get("experiments/get", {"experiment_id": opened.experiment_id})["experiment"]
+    experiment = rest.get("experiments/get", experiment_id=opened.experiment_id)["experiment"]
     tags = {tag["key"]: tag["value"] for tag in experiment["tags"]}
     state = json.loads(tags[f"mlflow.sharedViewState.paribus-{opened.run_id}"])
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`final/ece`", True)
