@@ -189,3 +189,34 @@ def test_plan_refuses_trials_for_which_no_node_has_room(kind: str, settings: tup
     assert main(["plan", "w.py", *(word for path in settings for word in ("--set", path))]) == 1
     assert "and the largest node has" in capsys.readouterr().err
     assert main(["plan", "w.py"]) == 0
+
+
+def test_a_set_without_a_split_to_judge_on_is_told_what_a_study_needs(capsys: Said) -> None:
+    for number in range(20):
+        place = Path("photos/train") / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (96, 96), 9 * number).save(place / f"{number}.png")
+    assert main(["shards", "make", "photos", "bare"]) == 0
+    assert "it has no split to judge on: make it again in another folder with --hold-out test=0.2" in (
+        capsys.readouterr().out
+    )
+    assert main(["shards", "make", "photos", "made", "--hold-out", "test=0.2"]) == 0
+    out = capsys.readouterr().out
+    assert "96 x 96 pixels: data.size=64 takes about 2 times less work" in out
+    pasted = out.partition("any command by ")[2].partition("\n")[0]
+    study = STUDY.format(name="mine", factors={"model.width": (1.0, 2.0)})
+    Path("mine.py").write_text(study.replace("margin=4.0", "margin=50.0"))  # of two images
+    assert main(["plan", "mine.py", *shlex.split(pasted), "--set", "data.batch_size=8"]) == 0
+
+
+def test_shards_that_a_job_would_not_find_are_refused_before_it_is_submitted(capsys: Said) -> None:
+    Path("mine.py").write_text(STUDY.format(name="mine", factors={"model.width": (1.0, 2.0)}))
+    assert main(["submit", "--address", "http://127.0.0.1:9", "mine.py", "--set", "data.shards=data/set"]) == 2
+    said = capsys.readouterr().err
+    assert f"write {str(Path('data/set').resolve())!r}" in said
+    assert main(["submit", "--address", "http://127.0.0.1:9", "mine.py", "--set", "data.shards=/data/set"]) == 1
+
+
+def test_the_bare_name_says_what_there_is(capsys: Said) -> None:
+    assert main([]) == 2
+    assert "paribus init widths" in capsys.readouterr().err

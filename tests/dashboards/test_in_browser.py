@@ -16,9 +16,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from paribus.execution.run_ledger import view_of
 from paribus.study import Study
 from paribus.study.words import Arm
+from paribus.tracking import MlflowRest, StudyHeader, open_study
 from paribus.tracking.mlflow.server import ServerProcess
+from paribus.tracking.mlflow.view import runs_url
 from paribus_dashboards.screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
@@ -173,3 +176,23 @@ def test_the_pictures_for_the_readme_are_small(dashboard: str, whole_study: Stud
     assert [picture.name for picture in pictures] == ["curves.png", "home.png", "study.png"]
     for picture in pictures:
         assert 5_000 < picture.stat().st_size <= LIMIT_BYTES
+
+
+def test_mlflows_page_of_a_study_opens_by_arm_with_its_learning_curves(
+    browser: Browser, mlflow_server: ServerProcess, filler: Any, make_study: Callable[..., Study]
+) -> None:
+    """MLflow's own pages, from what the driver keeps: a view that a later MLflow no longer reads would fail here."""
+    study = make_study("in_mlflow", factors={"model.width": (1.0, 2.0)}, baseline=None, claim=None, replicates=2)
+    filler.finished(study)
+    with MlflowRest(mlflow_server.uri) as rest:
+        run = open_study(rest, StudyHeader(name=study.name, view=view_of(study, study.factors)))
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    page.goto(runs_url(mlflow_server.uri, run.experiment_id, run.run_id))
+    for shown in ("k=1", "k=2", "Group by: paribus.arm_name", "Sort: final/top1"):
+        expect(page.get_by_text(shown, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
+    for column in ("final/top1", "model.width", "replicate"):
+        expect(page.get_by_role("columnheader", name=column, exact=True)).to_be_visible()
+    page.goto(runs_url(mlflow_server.uri, run.experiment_id, run.run_id, charts=True))
+    expect(page.get_by_text("Learning curves", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    assert page.get_by_text("does not exist").count() == 0
+    page.close()

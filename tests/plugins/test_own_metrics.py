@@ -152,6 +152,7 @@ REFUSED = {
     "a metric": ("one = Metric(**base, short='s', overall=len)", "is a Metric: name a"),
     "a number": ("def one(): return 3", "makes a int: return a Metric"),
     "arguments": ("def one(beta): return 3", "takes none: write one for each metric, such as def f2"),
+    "lacks": ("def one(): return Metric(name='', overall=len)", "unit, sd (the spread between replicates to plan"),
     "raises": ("def one(): return Metric(**base, short='s')", "has no value: give it per_example"),
     "every epoch": ("def one(): return Metric(**base, short='s', overall=len, every_epoch=True)", "leave it out"),
     "a head twice": ("def one(): return Metric(**base, short='top-1', overall=len)", "both head their columns 'top-1'"),

@@ -89,6 +89,18 @@ def test_classes_and_splits_that_cannot_be_are_sentences(kind: str, photos: Path
         made(photos)
 
 
+def test_a_folder_of_classes_is_told_the_commands_that_make_it_one_of_splits(photos: Path) -> None:
+    bare = photos / "train"
+    with pytest.raises(DataError, match="its folders hold images \\(cat, dog\\)") as refusal:
+        image_folder(bare)
+    command = str(refusal.value).partition("classes: ")[2].partition(", and let")[0]
+    subprocess.run(["sh", "-ec", command], check=True)
+    assert image_folder(bare).classes == ("cat", "dog")
+    assert "--hold-out test=0.2" in str(refusal.value)
+    with pytest.raises(DataError, match="found: no folders"):
+        image_folder(bare / "train" / "cat")
+
+
 def test_long_names_and_a_folder_that_is_not_utf_8_are_taken(photos: Path) -> None:
     for split in ("train", "test"):
         (photos / split / "cat").rename(photos / split / ("c" * 250))

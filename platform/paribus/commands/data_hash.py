@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json
 from paribus.host.option_types import whole
 from paribus.host.say import say
 from paribus.host.secrets import without_secrets
@@ -66,7 +67,7 @@ def register(subparsers: Any) -> None:
     add("--pixels", action="store_true", help="also decode, crop and flip every image, and print the pixels' CRC")
     add("--ranks", metavar="N", type=whole(1), help="read the pixels as N ranks would (default 1)")
     add("--threads", metavar="N", type=whole(0), help="read the pixels with N threads a rank (default 1)")
-    add("--json", action="store_true", help="print data instead of text")
+    add_json(hashed)
     hashed.set_defaults(run=_hash)
 
 

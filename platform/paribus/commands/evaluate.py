@@ -11,6 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from paribus.commands.shared_options import add_json, add_ledger
 from paribus.host.option_types import whole
 from paribus.host.say import say, warn
 from paribus.metrics.known import METRICS
@@ -52,8 +53,8 @@ def register(subparsers: Any) -> None:
     add("--device", metavar="cpu|cuda", default="", help="where to compute (default: a GPU where there is one)")
     add("--cpus", metavar="N", type=whole(0), help="threads (default: as many as the trial trained with)")
     add("--shards", metavar="PLACE", help="where the trials' data lies, if not where their recipes say")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
-    add("--json", action="store_true", help="print data instead of text")
+    add_ledger(evaluate)
+    add_json(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json
 from paribus.host.say import say
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def register(verbs: Any) -> None:
     add("words", metavar="PATH", nargs="*", help="a path or the beginning of one, words to look for, or module:Name")
     base = os.environ.get("PARIBUS_BASE")
     add("--base", metavar="NAME", default=base, help="the values of a preset in place of the defaults (PARIBUS_BASE)")
-    add("--json", action="store_true", help="print data instead of text")
+    add_json(parser)
     parser.set_defaults(run=_run)
 
 

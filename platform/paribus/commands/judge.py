@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json, add_ledger
 from paribus.host.option_types import whole
 from paribus.host.say import say, warn
 
@@ -53,8 +54,8 @@ def register(verbs: Any) -> None:
     for option, lower in (("--lower-is-better", True), ("--higher-is-better", False)):
         direction.add_argument(option, dest="lower", action="store_const", const=lower, help="else by its name")
     add("--examples", metavar="N", type=whole(1), help="evaluation examples of an accuracy: its smallest step")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
-    add("--json", action="store_true", help="print data instead of text")
+    add_ledger(parser)
+    add_json(parser)
     add("--markdown", metavar="FILE", help="also write the table as Markdown, for a pull request")
     add("--html", metavar="FILE", help="also write one page with a plot, which `paribus verify` proves")
     parser.set_defaults(run=_judge)

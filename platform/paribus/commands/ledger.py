@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paribus.commands.ledger_stored import STORED, run_stored
+from paribus.commands.shared_options import add_ledger
 from paribus.host.option_types import whole
 from paribus.host.say import say, warn
 from paribus.recipe.errors import RecipeError
@@ -43,7 +44,7 @@ def register(subparsers: Any) -> None:
         "action", choices=("list", "send", "upgrade", "metrics", *STORED), help="list what waits, send it, upgrade, ..."
     )
     add("studies", metavar="STUDY", nargs="*", help="names of studies (default: all); a FILE or a database's address")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    add_ledger(ledger)
     add("--restore", metavar="FILE", type=Path, help="with upgrade: put back what this backup of an upgrade tells of")
     add("--port", metavar="PORT", type=whole(1), help="with metrics: serve them there (else they are printed once)")
     add("--host", metavar="ADDRESS", default="127.0.0.1", help="with metrics and --port: of which address (loopback)")

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json, add_ledger
 from paribus.host.home import home
 from paribus.host.say import say
 
@@ -34,8 +35,8 @@ def register(verbs: Any) -> None:
     )
     add = parser.add_argument
     add("trial", metavar="TRIAL", help="the beginning of its id, an MLflow run's id, STUDY:RUN or STUDY:best")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
-    add("--json", action="store_true", help="print data instead of text")
+    add_ledger(parser)
+    add_json(parser)
     parser.set_defaults(run=_run)
 
 

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from paribus.commands.answer import Answer
+from paribus.commands.shared_options import add_json, add_ledger
 from paribus.host.home import place_fault
 from paribus.host.interruption import GO_ON, Stop, stoppable
 from paribus.host.option_types import whole
@@ -137,6 +138,9 @@ def _guarded(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a file's name need not be UTF-8, and is to be shown all the same
             stream.reconfigure(errors="backslashreplace")
+    if not arguments:  # who types nothing but the name asks what there is
+        parser.print_help(sys.stderr)
+        return 2
     args = parser.parse_args(arguments)
     with stoppable(parser.prog) as stop:
         return _run(parser, args, stop)
@@ -247,7 +251,7 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
             help="another number of replicates (of a search: of its confirmation)",
         )
     add("--trials", type=whole(0), metavar="N", help="of a search: another number of settings to try")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
+    add_ledger(parser)
     if verb in ("plan", "pilot", "run", "retry"):
         add("--accept-code", action="store_true", help="reuse finished trials that other code made")
         add("--redo", action="store_true", help="train again what other code made")
@@ -260,7 +264,7 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
         add("--markdown", metavar="FILE", help="also write it as Markdown, for a pull request")
         add("--latex", metavar="FILE", help="also write the tables as LaTeX (booktabs)")
     if verb not in ("pilot", "run", "retry"):
-        add("--json", action="store_true", help="print data instead of text")
+        add_json(parser)
     return parser
 
 
@@ -281,7 +285,7 @@ def _add_stack(verbs: Any) -> None:
     parsers["up"].set_defaults(run=_up)
     parsers["down"].set_defaults(run=_down)
     doctor = parsers["doctor"]
-    doctor.add_argument("--json", action="store_true", help="print data instead of text")
+    add_json(doctor)
     doctor.set_defaults(run=_doctor)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from paribus.commands.shared_options import add_json
 from paribus.host.option_types import whole
 from paribus.models.named import NAMED, named
 from paribus.recipe.errors import RecipeError, nearest
@@ -57,7 +58,7 @@ def register(subparsers: Any) -> None:
     describe.add_argument("--expand", action="store_true", help="draw equal units one by one, not once with × N")
     describe.set_defaults(run=_describe)
     for parser in (listing, describe):
-        parser.add_argument("--json", action="store_true", help="as data")
+        add_json(parser)
 
 
 def _list(args: argparse.Namespace) -> int:

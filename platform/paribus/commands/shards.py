@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json
 from paribus.errors import DataError
 from paribus.host.option_types import whole
 from paribus.shards.in_place.command import EXAMPLES as INDEX_EXAMPLES
@@ -77,7 +78,7 @@ def _verb(verbs: Any, name: str, text: str, examples: str) -> argparse.ArgumentP
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=text, description=text, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    add_json(parser)
     return parser
 
 

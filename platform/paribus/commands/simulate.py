@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json
 from paribus.host.option_types import whole
 from paribus.host.say import say
 from paribus.report.drawing.columns import aligned
@@ -47,7 +48,7 @@ def register(verbs: Any) -> None:
     add("--repeats", type=whole(1), default=50, metavar="N", help="searches or studies that are simulated (50)")
     add("--effects", default="0,0.5,1,2", metavar="E,E", help="of a study: true effects, in margins (0,0.5,1,2)")
     add("--set", metavar="PATH=VALUE", action="append", default=[], dest="settings", help="fix any recipe field")
-    add("--json", action="store_true", help="print data instead of text")
+    add_json(parser)
     parser.set_defaults(run=_simulate)
 
 

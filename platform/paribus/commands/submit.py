@@ -9,7 +9,8 @@ from typing import Any
 
 from paribus.host.home import home
 from paribus.host.say import say, warn
-from paribus.study import StudyError
+from paribus.study import Study, StudyError
+from paribus.study.searches.search import Search
 
 _EXAMPLES = """examples:
   paribus submit studies/width.py                              on the stack that `paribus up` started; follows its log
@@ -41,10 +42,14 @@ def register(verbs: Any, whole: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from paribus.execution.submission import follow, submit
+    from paribus.recipe.paths import parse_assignment
     from paribus.study.study_file import load_study, places_of
 
-    args.whole.parse_args(["run", args.file, *args.options])  # a wrong option is told here, and not by the job
-    load_study(args.file)
+    asked = args.whole.parse_args(["run", args.file, *args.options])  # a wrong option is told here, not by the job
+    study = load_study(args.file)
+    if asked.base or asked.settings:
+        study = study.vary(base=asked.base, fixed=dict(parse_assignment(text) for text in asked.settings))
+    _check_travels(study)
     path = Path(args.file)
     if path.suffix != ".py":
         raise StudyError(f"{args.file!r} is no Python file: a job runs a study file, such as studies/width.py")
@@ -60,6 +65,17 @@ def _run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         warn(f"\nthe job goes on: {again}")
         raise
+
+
+def _check_travels(study: Study | Search) -> None:
+    """StudyError for shards that the job would look for in its own folder, to which they do not travel."""
+    recipes = study.examples if isinstance(study, Search) else [study.recipe_of(arm) for arm in study.arms]
+    for place in dict.fromkeys(recipe.data.shards for recipe in recipes):
+        if place is not None and "://" not in place and not Path(place).is_absolute():
+            raise StudyError(
+                f"data.shards = {place!r} is named from this folder, and a job begins in a folder of its own, to which "
+                f"no shards travel: write {str(Path(place).resolve())!r}, which has to lie on every node"
+            )
 
 
 def _stack_address() -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json
 from paribus.host.say import say
 from paribus.host.secrets import without_secrets
 
@@ -33,7 +34,7 @@ def register(verbs: Any) -> None:
     )
     parser.add_argument("page", metavar="PAGE", help="the file")
     parser.add_argument("--ledger", metavar="URL", help="also compare each trial with what this ledger holds of it")
-    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    add_json(parser)
     parser.set_defaults(run=_verify)
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -32,17 +32,33 @@ from paribus.tracking import (
     waiting,
 )
 from paribus.tracking.ledger import Ledger
+from paribus.tracking.mlflow.view import RunsView
 from paribus.tracking.outbox.delivery import results_in, why_refused
 from paribus.tracking.outbox.outbox import outboxes
 from paribus.tracking.studies.lease import BEAT_S
 
 if TYPE_CHECKING:
+    from paribus.study.searches.search import Search
     from paribus.study.settings import Settings
+    from paribus.study.study import Study
     from paribus.tracking.trials.record import TrialRecord
 
 
 # For how long a request is tried again; and the one file that is written and read back before training.
 BUDGET_S, FILES_S = 5.0, 15.0
+
+
+def view_of(study: Study | Search, paths: Iterable[str], *, by_arm: bool = True) -> RunsView:
+    """How MLflow's page of its trials opens: what is varied, what it is judged on, and curves before single numbers."""
+    first = [study.metric, *(name for name, metric in study.metrics.items() if metric.headline)]
+    return RunsView(
+        metric=study.metric,
+        largest_first=study.primary.sign > 0,
+        curves=(*(name for name in first if study.metrics[name].every_epoch), "train_loss"),
+        metrics=first,
+        params=tuple(paths),
+        by_arm=by_arm,
+    )
 
 
 class RunLedger(ABC):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from paribus.engine.looks import extended, history_of
 from paribus.engine.preview import Preview
-from paribus.execution.run_ledger import RunLedger
+from paribus.execution.run_ledger import RunLedger, view_of
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.drawing.markup import as_plain_markdown
 from paribus.shards.catalog import data_digest
@@ -68,7 +68,8 @@ class StudyLedger(RunLedger):
             run.artifact(_REPORT, text.encode())
             # Of a long report MLflow shows the beginning alone: the way to all of it stands there.
             question, _, rest = text.partition("\n\n")
-            run.describe(f"{question}\n\n[The whole report]({run.url_of(_REPORT)})\n\n{rest}")
+            ways = f"[The whole report]({run.url_of(_REPORT)}) · {run.ways()}"
+            run.describe(f"{question}\n\n{ways}\n\n{rest}")
 
         self._try(store)
 
@@ -129,4 +130,5 @@ def _header(preview: Preview) -> StudyHeader:
         source=sys.argv[0],
         commit=str((environment().get("git") or {}).get("commit", "")),
         settings=preview.settings,
+        view=view_of(study, dict.fromkeys(path for arm in study.arms for path, _ in arm.levels)),
     )

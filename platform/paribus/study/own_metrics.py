@@ -15,6 +15,12 @@ from paribus.recipe.components.recorded import is_recorded
 if TYPE_CHECKING:
     from paribus.metrics.examples import Examples
 
+_TAKES = (
+    "A Metric takes name, short (the head of its column), label (of its axis), unit, sd (the spread between replicates "
+    "to plan with until there are some, in the unit), needs (the columns that it is computed from), and overall or "
+    "per_example; where less is better, sign=-1"
+)
+
 # What a metric is computed with lives in its file; all else of it a ledger keeps.
 _COMPUTED = ("per_example", "overall")
 
@@ -33,11 +39,12 @@ def load_metric(reference: str) -> Metric:
         raise MetricError(f"{reference!r} is a Metric: name a function without arguments that returns it")
     try:
         made = make()
+    except TypeError as error:
+        if str(error).startswith("Metric.__init__()"):
+            raise MetricError(f"{reference!r}: {error}. {_TAKES}") from error
+        raise _raised(reference, error) from error
     except Exception as error:  # a user's function may raise anything
-        raise MetricError(
-            f"{reference!r}, called without arguments, raised {type(error).__name__}: {error}. A metric's function "
-            "takes none: write one for each metric, such as def f2(): return f_beta(2.0)"
-        ) from error
+        raise _raised(reference, error) from error
     if not isinstance(made, Metric):
         raise MetricError(
             f"{reference!r} makes a {type(made).__name__}: return a Metric of paribus.metrics.metric, as the files of "
@@ -48,6 +55,13 @@ def load_metric(reference: str) -> Metric:
             f"{reference!r} has every_epoch=True: one's own is computed when a trial ends, so leave it out"
         )
     return replace(made, name=reference, headline=False, negative_of="")
+
+
+def _raised(reference: str, error: Exception) -> MetricError:
+    return MetricError(
+        f"{reference!r}, called without arguments, raised {type(error).__name__}: {error}. A metric's function "
+        "takes none: write one for each metric, such as def f2(): return f_beta(2.0)"
+    )
 
 
 def own_values(references: Iterable[str], examples: Examples) -> dict[str, float]:

@@ -23,6 +23,7 @@ from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.agreement import ensure_run
 from paribus.tracking.mlflow.runs import close_duplicate, create_run, get_run, search_runs
+from paribus.tracking.mlflow.view import RunsView, keep_view
 from paribus.tracking.outbox.artifacts import EXAMPLES, PACKED_EXAMPLES, encode_examples, keys_digest
 
 pytestmark = pytest.mark.cluster
@@ -59,6 +60,27 @@ def test_a_study_reads_as_it_was_opened(rest: MlflowRest, ledger: Ledger, study:
     opened.finish("FINISHED", {"finished": 8})
     (after,) = [found for found in ledger.studies() if found.name == study]
     assert (after.counts, after.live, after.status, after.driver) == ({"finished": 8}, False, "FINISHED", None)
+
+
+def test_mlflows_page_of_a_study_opens_with_what_it_is_about(rest: MlflowRest, ledger: Ledger, study: str) -> None:
+    view = RunsView(
+        metric="ece", largest_first=False, curves=("top1",), metrics=("ece", "top1"), params=("model.width",)
+    )
+    opened = open_study(rest, StudyHeader(name=study, note="**Does it?**", view=view))
+    experiment = rest.get("experiments/get", experiment_id=opened.experiment_id)["experiment"]
+    tags = {tag["key"]: tag["value"] for tag in experiment["tags"]}
+    state = json.loads(tags[f"mlflow.sharedViewState.paribus-{opened.run_id}"])
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`final/ece`", True)
+    assert state["selectedColumns"][:3] == ["metrics.`final/ece`", "metrics.`final/top1`", "params.`model.width`"]
+    assert state["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": words.ARM_NAME}]
+    first = state["compareRunCharts"][0]
+    assert (first["type"], first["metricKey"]) == ("LINE", "top1")
+    record = ledger.study(study)
+    assert record is not None
+    table = f"{rest.uri}/#/experiments/{opened.experiment_id}/runs?viewStateShareKey=paribus-{opened.run_id}"
+    assert record.note.startswith(f"**Does it?**\n\n[Trials]({table}&workflowType=machine_learning) · ")
+    # Of more factors than MLflow has room for, the first are kept.
+    keep_view(rest, opened.experiment_id, opened.run_id, RunsView(metric="ece", params=["p" * 200] * 100))
 
 
 def test_threads_and_processes_that_open_a_study_at_once_get_one_run(uri: str, rest: MlflowRest, study: str) -> None:

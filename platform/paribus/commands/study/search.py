@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from paribus.commands.shared_options import add_json
 from paribus.host.option_types import whole
 from paribus.host.say import say
 
@@ -50,7 +51,7 @@ def _add(inner: Any, name: str, text: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the stack's)"
     )
-    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    add_json(parser)
     return parser
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from paribus.commands.shared_options import add_json, add_ledger
 from paribus.host.say import say
 from paribus.report.drawing.columns import aligned
 from paribus.study.words import STANDINGS
@@ -37,8 +38,8 @@ def register(verbs: Any) -> None:
     add("words", metavar="WORD", nargs="*", help="only those that have every such word in name, settings or question")
     add("--state", choices=STANDINGS, help="only those that stand so")
     add("--kind", choices=("study", "search", "tuning"), help="only studies, searches, or tunings of a study's arms")
-    add("--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the local stack's)")
-    add("--json", action="store_true", help="print data instead of text")
+    add_ledger(parser)
+    add_json(parser)
     parser.set_defaults(run=_run)
 
 

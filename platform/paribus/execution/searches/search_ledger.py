@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.search_records import Curves
 from paribus.engine.searches.tried import is_lost
-from paribus.execution.run_ledger import RunLedger
+from paribus.execution.run_ledger import RunLedger, view_of
 from paribus.execution.workers.failures import MAX_NODE_RETRIES
 from paribus.execution.workers.trial_spec import record_of
 from paribus.report.drawing.markup import as_plain_markdown
@@ -80,7 +80,7 @@ class SearchLedger(RunLedger):
         def store(run: StudyRun) -> None:
             self._describe(run)
             run.artifact(RESULT_FILE, json.dumps(report.as_dict(), indent=2).encode())
-            run.describe(text)
+            run.describe(f"{text}\n\n{run.ways()}")
 
         self._try(store)
 
@@ -120,4 +120,5 @@ class SearchLedger(RunLedger):
             source=sys.argv[0],
             commit=str((environment().get("git") or {}).get("commit", "")),
             settings=self.settings,
+            view=view_of(search, (path for path, _ in search.domains), by_arm=False),
         )

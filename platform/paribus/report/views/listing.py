@@ -138,7 +138,7 @@ def _unknown(records: Sequence[StudyRecord], name: str) -> str:
         )
     if not names:
         return f"no study {name!r}: the ledger is empty"
-    return f"the ledger has no study {name!r}: {nearest(name, names)} `paribus studies` lists what there is"
+    return f"the ledger has no study {name!r} (`paribus studies` lists what there is): {nearest(name, names)}"
 
 
 def _which(own: Sequence[StudyRecord], name: str, wanted: str | None) -> str:

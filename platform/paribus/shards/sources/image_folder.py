@@ -1,6 +1,7 @@
 """A folder of images, SPLIT/CLASS/FILE; the files' bytes are stored as they are."""
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,9 +38,7 @@ def image_folder(root: Path) -> Source:
         raise DataError(f"{root} is no folder of images: it should hold train/CLASS/*.jpg and test/CLASS/*.jpg")
     splits = sorted((folder.name for folder in _folders(root)), key=lambda name: (name != "train", name))
     if "train" not in splits:
-        raise DataError(
-            f"{root} has no folder 'train' (found: {', '.join(splits) or 'no folders'}): put the classes there"
-        )
+        raise DataError(_without_train(root, splits))
     classes = tuple(folder.name for folder in _folders(root / "train"))
     if not classes:
         raise DataError(f"{root / 'train'} has no class folders: images go into train/CLASS/")
@@ -51,6 +50,22 @@ def image_folder(root: Path) -> Source:
         in_order=True,
         notes=tuple(_notes(root, splits, classes)),
     )
+
+
+def _without_train(root: Path, found: list[str]) -> str:
+    """What to do with a folder that holds no `train`: most hold their classes, and need to become its `train`."""
+    if not found:
+        return f"{root} has no folder 'train' (found: no folders): images go into train/CLASS/ and test/CLASS/"
+    if any(_is_image(path, root) for name in found for path in (root / name).iterdir()):
+        inner = " ".join(shlex.quote(str(root / name)) for name in found[:_LISTED])
+        more = " ..." if len(found) > _LISTED else ""
+        train = shlex.quote(str(root / "train"))
+        return (
+            f"{root} has no folder 'train', and its folders hold images ({', '.join(found[:_LISTED])}{more}). Where "
+            f"they are the classes: mkdir {train} && mv {inner}{more} {train}, and let --hold-out test=0.2 set a fifth "
+            "of them apart to judge on"
+        )
+    return f"{root} has no folder 'train' (found: {', '.join(found)}): put the classes there"
 
 
 def _notes(root: Path, splits: list[str], classes: tuple[str, ...]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from paribus.tracking.mlflow.runs import (
     search_runs,
     update_run,
 )
+from paribus.tracking.mlflow.view import RunsView, keep_view, runs_url
 from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
 from paribus.tracking.studies.lease import Lease, driver_of
 from paribus.tracking.studies.replication import Replication
@@ -38,7 +39,7 @@ Status = Literal["FINISHED", "KILLED", "FAILED"]
 class StudyHeader:
     """What the ledger says of a study: `claim` is any JSON object, `caveats` the fixed factors in words,
     `note` the Markdown that MLflow shows as the run's description, `num_planned` the number of its trials, `settings`
-    those that tell this run from the study's others."""
+    those that tell this run from the study's others, `view` how MLflow's page of its trials opens."""
 
     name: str
     question: str = ""
@@ -52,6 +53,7 @@ class StudyHeader:
     commit: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     settings: Settings | None = None
+    view: RunsView | None = None
 
     def as_tags(self) -> dict[str, str]:
         """The tags of the study's run; what is not known is left out."""
@@ -84,6 +86,13 @@ class StudyRun:
     def url(self) -> str:
         """The run's page in MLflow."""
         return run_url(self.rest.uri, self.experiment_id, self.run_id)
+
+    def ways(self) -> str:
+        """The ways to MLflow's page of its trials, as a table and as charts, in Markdown."""
+        table, charts = (
+            runs_url(self.rest.uri, self.experiment_id, self.run_id, charts=each) for each in (False, True)
+        )
+        return f"[Trials]({table}) · [Learning curves]({charts})"
 
     def url_of(self, name: str) -> str:
         """The page of a file that is stored with the study."""
@@ -190,8 +199,12 @@ def open_study(rest: MlflowRest, header: StudyHeader) -> StudyRun:
     run = ensure_study_run(rest, experiment_id, header.name, header.settings)
     if header.settings is not None:
         name_run(rest, run, header.name, header.settings)
+    opened = StudyRun(rest, header.name, experiment_id, run.run_id, run.artifact_uri)
+    if header.view is not None:
+        keep_view(rest, experiment_id, run.run_id, header.view)
+        header = replace(header, note="\n\n".join(filter(None, (header.note, opened.ways()))))
     log_batch(rest, run.run_id, tags=header.as_tags())
-    return StudyRun(rest, header.name, experiment_id, run.run_id, run.artifact_uri)
+    return opened
 
 
 def _ids_written(rest: MlflowRest, run: Run) -> set[str]:
