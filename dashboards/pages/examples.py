@@ -28,7 +28,8 @@ from paribus.report.views.example_report import (
 )
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView, examples_of, keys_of
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
@@ -65,7 +66,7 @@ def show_classes(pairs: tuple[Pair, ...], analysis: StudyAnalysis) -> None:
     """The classes by themselves, and what is taken for what."""
     st.subheader("By class")
     deltas = class_deltas(pairs, 1 - analysis.alpha)
-    show_figure(classes_figure(deltas, analysis.alpha), "classes")
+    show_still(classes_figure(deltas, analysis.alpha), "classes")
     if len(deltas) > MOST_CLASSES:
         st.caption(f"The {MOST_CLASSES} of {len(deltas)} classes that moved most; the table has them all.")
     with st.expander(f"The {len(deltas)} classes as a table"):
@@ -74,7 +75,7 @@ def show_classes(pairs: tuple[Pair, ...], analysis: StudyAnalysis) -> None:
     sides = [[pair[side] for pair in pairs] for side in (0, 1)]
     count = num_classes([*sides[0], *sides[1]])
     if count <= MOST_CLASSES:
-        show_figure(confusion_figure(*(confusion(side, count) for side in sides)), "confusion")
+        show_still(confusion_figure(*(confusion(side, count) for side in sides)), "confusion")
         st.caption(f"Means over {len(pairs)} replicates. Orange: a mistake that the arm makes more often, blue: less.")
 
 
@@ -97,7 +98,7 @@ def show_reliability(pairs: tuple[Pair, ...]) -> None:
     """How often each side is right, against how sure it is."""
     st.subheader("How sure, how right")
     arm, baseline = (reliability([pair[side] for pair in pairs]) for side in (0, 1))
-    show_figure(reliability_figure(arm, baseline), "reliability")
+    show_still(reliability_figure(arm, baseline), "reliability")
     with st.expander("The bins as tables"):
         for name, own in (("arm", arm), ("baseline", baseline)):
             st.markdown(f"**{name}**")
