@@ -95,6 +95,12 @@ def trial_of(uri: str, trial_id: str) -> TrialRecord | None:
     return reader(uri).trial(trial_id)
 
 
+@st.cache_resource(ttl=LIVE_S, max_entries=64, show_spinner=False)
+def note_of(uri: str, run_id: str) -> str:
+    """What people noted on the run of a study or a trial."""
+    return reader(uri).note(run_id)
+
+
 def study_view(uri: str, record: StudyRecord) -> StudyView:
     """The study with its trials and their analysis."""
     return _study_view(uri, version(record), record)

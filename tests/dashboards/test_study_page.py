@@ -48,7 +48,7 @@ def contrasts_of(app: AppTest) -> Any:
 
 def pictures(app: AppTest) -> list[str]:
     """The HTML of each picture on the page."""
-    return [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    return [json.loads(each.proto.json)["html"] for each in app.get("bidi_component")]
 
 
 def test_verdicts_are_those_of_the_analysis_with_every_replicates_point(

@@ -30,9 +30,10 @@ def still(figure: go.Figure) -> str:
     height = int(layout.height or 400) - 120
     title, y_title = str(layout.title.text or ""), _text(layout.yaxis.title.text)
     named = "; ".join(filter(None, [title, _axis_said("across", layout.xaxis), _axis_said("upwards", layout.yaxis)]))
+    rules = "" if any(trace.type == "heatmap" for trace in figure.data) else _rules(across, up, height)
     plot = (
         f'<svg width="100%" height="{height}" role="img" aria-label="{shown(_text(named))}">'
-        f"{'' if any(trace.type == 'heatmap' for trace in figure.data) else _rules(across, up, height)}{_upright(layout.shapes, across)}"
+        f"{rules}{_upright(layout.shapes, across)}"
         f'<svg class="plot" width="100%" height="{height}" viewBox="0 0 {_BOX} {_BOX}" preserveAspectRatio="none">'
         f"{lines_of(figure.data, across, up, _BOX)}</svg>"
         f"{''.join(_marks(trace, across, up) for trace in figure.data)}</svg>"
