@@ -26,17 +26,21 @@ from paribus.report.views.example_report import (
     num_classes,
     reliability,
 )
+from paribus.report.views.gallery import gallery_html
 from paribus_dashboards.address import choose
-from paribus_dashboards.ledger_view import StudyView, examples_of, keys_of
+from paribus_dashboards.ledger_view import StudyView, examples_of, gallery_of, keys_of
 from paribus_dashboards.parts import plain, sentence
 from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
 if TYPE_CHECKING:
-    from paribus.report.study_report import StudyAnalysis
+    from paribus.report.study_report import Arm, StudyAnalysis
 
 MOST_IMAGES = 25
+_GALLERY = """<style>.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem;
+padding: 0; list-style: none; font-size: 13px; line-height: 1.35; overflow-wrap: anywhere }
+.gallery img { display: block; height: 112px; margin-bottom: .3rem }</style>"""
 
 
 def main(uri: str, view: StudyView) -> None:
@@ -58,7 +62,7 @@ def main(uri: str, view: StudyView) -> None:
         st.info(plain(sentence(f"There is nothing to show of images: {found.refused}")))
         return
     show_classes(found.pairs, analysis)
-    show_flips(uri, found)
+    show_flips(uri, view, contrast.arm, found)
     show_reliability(found.pairs)
 
 
@@ -79,16 +83,22 @@ def show_classes(pairs: tuple[Pair, ...], analysis: StudyAnalysis) -> None:
         st.caption(f"Means over {len(pairs)} replicates. Orange: a mistake that the arm makes more often, blue: less.")
 
 
-def show_flips(uri: str, found: ExamplePairs) -> None:
+def show_flips(uri: str, view: StudyView, arm: Arm, found: ExamplePairs) -> None:
     """The images that change sides in one replicate after another."""
     st.subheader("Images that change sides")
     flipped = flips(found.pairs)
     st.markdown(plain(sentence(flips_sentence(flipped))))
     keys = keys_of(uri, found.run_id)
+    shown = [keys[each.place] for own in (flipped.gained, flipped.lost) for each in own[:MOST_IMAGES] if len(keys)]
+    pictures = gallery_of(view, arm, found.run_id, tuple(shown))
+    if shown and pictures.refused:
+        st.caption(plain(sentence(f"The pictures can't be shown: {pictures.refused}")))
     for title, own in (("The arm gains", flipped.gained), ("The arm loses", flipped.lost)):
         if not own:
             continue
         st.markdown(f"**{title}**" + (f", the first {MOST_IMAGES} of {len(own)}" if len(own) > MOST_IMAGES else ""))
+        if html := gallery_html(pictures, own[:MOST_IMAGES], flipped.n, keys):
+            st.html(f"{_GALLERY}{html}")
         rows = flip_rows(own, flipped.n, keys)
         name = title.lower().replace(" ", "-")
         show_table(rows[:MOST_IMAGES], name, f"Images: {title.lower()}")
