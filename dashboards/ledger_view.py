@@ -27,12 +27,12 @@ from paribus.report.reading import (
 from paribus.report.searches.search_importance import Importance, Method, search_importance
 from paribus.report.searches.search_reading import confirmation_of, confirmed_by, is_search, searches_before
 from paribus.report.views.across import Concluded
-from paribus.report.views.gallery import Data, Gallery, gallery
+from paribus.report.views.gallery import Gallery, gallery
 from paribus_dashboards.address import address_of
 
 if TYPE_CHECKING:
     from paribus.report.searches.search_report import SearchReport
-    from paribus.report.study_report import Arm, Examples, StudyRecord, StudyReport, TrialRecord, TrialRow
+    from paribus.report.study_report import Arm, Examples, Study, StudyRecord, StudyReport, TrialRecord, TrialRow
     from paribus.report.views.curves import Curve
 
 LIVE_S = 3.0
@@ -134,12 +134,12 @@ def gallery_of(view: StudyView, arm: Arm, run_id: str, keys: tuple[str, ...]) ->
     digest = next((row.record.data for row in view.report.begun if row.record and row.record.run_id == run_id), "")
     if not keys or view.report.study is None:
         return Gallery()
-    return _gallery(digest, keys, view.report.study.recipe_of(arm).data)
+    return _gallery(digest, keys, view.report.study, arm)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _gallery(digest: str, keys: tuple[str, ...], _data: Data) -> Gallery:
-    return gallery(_data, digest, keys)
+def _gallery(digest: str, keys: tuple[str, ...], _study: Study, _arm: Arm) -> Gallery:
+    return gallery(_study, _arm, digest, keys)
 
 
 def search_report(uri: str, record: StudyRecord) -> SearchReport:

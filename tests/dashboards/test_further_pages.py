@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from paribus.report.reading import LedgerError, LedgerReader
 from paribus.study import Study
 from paribus.tracking.mlflow.server import ServerProcess
+from paribus_dashboards.parts import plain
 
 pytestmark = pytest.mark.cluster
 
@@ -92,6 +94,24 @@ def test_examples_show_classes_images_that_flip_and_reliability(
     assert classes["html"].count("images</title>") == 10
     assert confusion["html"].count("<rect ") == 100
     assert {line.split(",")[0] for line in sure["csv"].splitlines()[1:]} == {"as sure as right", "arm", "baseline"}
+
+
+def test_a_note_is_kept_in_mlflow_and_told_by_the_report(
+    open_study: OpenStudy, said: Said, nothing: Study, mlflow_server: ServerProcess
+) -> None:
+    app = open_study(mlflow_server.uri, nothing.name)
+    app.text_area[0].set_value("look at the *third* node")
+    app.button[0].click().run()
+    assert plain("look at the *third* node") in said(app)
+    reader = LedgerReader(mlflow_server.uri, budget_s=5)
+    (record,) = [each for each in reader.studies() if each.name == nothing.name]
+    assert record.noted == "look at the *third* node"
+    assert reader.report(record, reader.trials(record)).notes[0] == "noted by a person: look at the *third* node"
+    reader.keep_note(record.run_id, "")
+    assert reader.note(record.run_id) == ""
+    with pytest.raises(LedgerError, match="shorten it to 2,000"):
+        reader.keep_note(record.run_id, "x" * 2001)
+    reader.close()
 
 
 def test_pages_of_a_study_that_came_to_nothing_say_so(

@@ -99,7 +99,7 @@ def _record(recorder: Recorder, study: Study, arm: Arm, replicate: int, num_epoc
 
 def _judged(uri: str, name: str) -> bytes:
     """What a driver writes down at a study's end, so that Home needs to judge nothing."""
-    reader = LedgerReader(uri, budget_s=60)
+    reader = LedgerReader(uri, budget_s=600)
     (record,) = [each for each in reader.studies() if each.name == name]
     report = reader.report(record, reader.trials(record))
     reader.close()

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from paribus.analysis.exploratory.flips import Flip
-    from paribus.recipe.data import Data
+    from paribus.study import Study
+    from paribus.study.words import Arm
 
 _SIDE_PX: Final = 112
 
@@ -37,9 +38,10 @@ class Gallery:
     refused: str = ""
 
 
-def gallery(data: Data, digest: str, keys: Sequence[str], home: Path | None = None) -> Gallery:
-    """The pictures of these keys in the set whose digest the trials have; nothing is fetched over a network for it."""
+def gallery(study: Study, arm: Arm, digest: str, keys: Sequence[str], home: Path | None = None) -> Gallery:
+    """The pictures of these keys in the set whose digest the arm's trials have; nothing is fetched over a network."""
     try:
+        data = study.recipe_of(arm).data
         found = find(data, home)
         if found.manifest.digest != digest:
             return Gallery(refused="the set that is here by that name is another than the trials were judged on")

@@ -60,7 +60,7 @@ def still_rows(figure: go.Figure) -> list[dict[str, object]]:
             ]
             continue
         told = {axis: whiskers(trace, axis) for axis in "xy"}
-        for at, (x, y) in enumerate(zip(trace.x, trace.y, strict=True)):
+        for at, x, y in numbered(trace):
             row: dict[str, object] = {"series": _text(trace.name), "x": _cell(x), "y": _cell(y)}
             for axis, ends in told.items():
                 if any(told.values()):
@@ -108,8 +108,8 @@ def _marks(trace: Any, across: Scale, up: Scale) -> str:
         return heat(trace, across, up)
     parts = []
     for axis in "xy":
-        for at, ends in enumerate(whiskers(trace, axis) or ()):
-            parts.append(_whisker(trace, at, axis, ends, (across, up)))
+        if ends := whiskers(trace, axis):
+            parts += [_whisker(trace, at, axis, ends[at], (across, up)) for at, _, _ in numbered(trace)]
     if "markers" in str(trace.mode):
         parts += [mark(trace, at, across.at(x), 100 - up.at(y)) for at, x, y in numbered(trace)]
     return "".join(parts)

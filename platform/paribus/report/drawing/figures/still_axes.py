@@ -71,9 +71,9 @@ def whiskers(trace: Any, axis: str) -> list[tuple[float, float]]:
     if bar.array is None:
         return []
     below = bar.array if bar.arrayminus is None else bar.arrayminus
+    values = [math.nan if value is None else float(value) for value in trace[axis]]
     return [
-        (float(value) - float(low), float(value) + float(high))
-        for value, low, high in zip(trace[axis], below, bar.array, strict=True)
+        (value - float(low), value + float(high)) for value, low, high in zip(values, below, bar.array, strict=True)
     ]
 
 
