@@ -45,7 +45,7 @@ const flat = (figure, ground) => {
     const [from, to] = [[svg, ...svg.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
     from.forEach((each, at) => {
       const look = getComputedStyle(each), inner = each !== svg && each.tagName === "svg";
-      to[at].removeAttribute("class");
+      for (const name of ["class", "fill", "stroke"]) to[at].removeAttribute(name);
       to[at].setAttribute("style", LOOKS.map((name) => `${name}: ${look.getPropertyValue(name)}`).join("; ")
         + (inner ? `; overflow: ${look.overflow}` : ""));
     });
