@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from paribus.report.reading import StudyRecord
 from paribus.report.searches.search_reading import is_search
 
 Widget = TypeVar("Widget")
+_ON_ITS_WAY_S = 0.5
 
 
 def address_of(record: StudyRecord) -> dict[str, str]:
@@ -29,7 +31,7 @@ def choose(
     """
     labels = options if isinstance(options, Mapping) else {option: option for option in options}
     values = list(labels)
-    if st.session_state.get(key) not in labels:
+    if st.session_state.get(key) not in labels or _went_back(key):
         asked = st.query_params.get(key, "")
         st.session_state[key] = asked if asked in labels else values[0]
     picked = draw(label, values, key=key, format_func=labels.__getitem__, **more) or values[0]
@@ -39,8 +41,9 @@ def choose(
 
 def choose_some(label: str, options: Sequence[str], key: str, **more: object) -> list[str]:
     """Some of `options`, none by default; each is a `?key=value` of the address."""
-    known = st.session_state.get(key, st.query_params.get_all(key))
-    st.session_state[key] = [value for value in known if value in options]
+    if key not in st.session_state or _went_back(key):
+        st.session_state[key] = st.query_params.get_all(key)
+    st.session_state[key] = [value for value in st.session_state[key] if value in options]
     picked: list[str] = st.multiselect(label, options, key=key, **more)  # type: ignore[call-overload]
     keep(key, picked)
     return picked
@@ -48,18 +51,38 @@ def choose_some(label: str, options: Sequence[str], key: str, **more: object) ->
 
 def typed(label: str, key: str, **more: object) -> str:
     """A text that is typed, kept in the address as `?key=text`."""
-    st.session_state.setdefault(key, st.query_params.get(key, ""))
+    if key not in st.session_state or _went_back(key):
+        st.session_state[key] = st.query_params.get(key, "")
     text: str = st.text_input(label, key=key, **more)  # type: ignore[call-overload]
     keep(key, text)
     return text
 
 
 def keep(key: str, value: str | Sequence[str]) -> None:
-    """Write it into the address where it is not there already; an empty value leaves it."""
+    """Write it into the address where it is not there already; an empty value leaves it.
+
+    The browser gets an entry of its history for it, so that its Back button undoes the choice.
+    """
     values = [value] if isinstance(value, str) and value else list(value)
+    _kept()[key] = (values, time.monotonic())
     if st.query_params.get_all(key) == values:
         return
     if values:
         st.query_params[key] = values
     elif key in st.query_params:
         del st.query_params[key]
+
+
+def _kept() -> dict[str, tuple[list[str], float]]:
+    """What was written into the address last, by key, and when."""
+    found: dict[str, tuple[list[str], float]] = st.session_state.setdefault("kept-in-address", {})
+    return found
+
+
+def _went_back(key: str) -> bool:
+    """Whether the address says otherwise than was written into it: by Back, Forward or a link. What it says holds then.
+
+    An address that was written a moment ago may be on its way to the browser still, and then tells nothing.
+    """
+    values, written_s = _kept().get(key, ([], 0.0))
+    return st.query_params.get_all(key) != values and time.monotonic() - written_s > _ON_ITS_WAY_S

@@ -27,11 +27,12 @@ from paribus.report.reading import (
 from paribus.report.searches.search_importance import Importance, Method, search_importance
 from paribus.report.searches.search_reading import confirmation_of, confirmed_by, is_search, searches_before
 from paribus.report.views.across import Concluded
+from paribus.report.views.gallery import Gallery, gallery
 from paribus_dashboards.address import address_of
 
 if TYPE_CHECKING:
     from paribus.report.searches.search_report import SearchReport
-    from paribus.report.study_report import Examples, StudyRecord, StudyReport, TrialRecord, TrialRow
+    from paribus.report.study_report import Arm, Examples, Study, StudyRecord, StudyReport, TrialRecord, TrialRow
     from paribus.report.views.curves import Curve
 
 LIVE_S = 3.0
@@ -95,6 +96,12 @@ def trial_of(uri: str, trial_id: str) -> TrialRecord | None:
     return reader(uri).trial(trial_id)
 
 
+@st.cache_resource(ttl=LIVE_S, max_entries=64, show_spinner=False)
+def note_of(uri: str, run_id: str) -> str:
+    """What people noted on the run of a study or a trial."""
+    return reader(uri).note(run_id)
+
+
 def study_view(uri: str, record: StudyRecord) -> StudyView:
     """The study with its trials and their analysis."""
     return _study_view(uri, version(record), record)
@@ -120,6 +127,19 @@ def examples_of(uri: str, run_id: str) -> Examples | None:
 def keys_of(uri: str, run_id: str) -> Sequence[str]:
     """The keys of a trial's evaluation examples; () where they were not kept."""
     return reader(uri).keys(run_id)
+
+
+def gallery_of(view: StudyView, arm: Arm, run_id: str, keys: tuple[str, ...]) -> Gallery:
+    """The pictures of evaluation examples of an arm, of one of whose runs the id is given."""
+    digest = next((row.record.data for row in view.report.begun if row.record and row.record.run_id == run_id), "")
+    if not keys or view.report.study is None:
+        return Gallery()
+    return _gallery(digest, keys, view.report.study, arm)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _gallery(digest: str, keys: tuple[str, ...], _study: Study, _arm: Arm) -> Gallery:
+    return gallery(_study, _arm, digest, keys)
 
 
 def search_report(uri: str, record: StudyRecord) -> SearchReport:

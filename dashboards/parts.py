@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from paribus.report.drawing.markup import as_safe_markdown
@@ -14,6 +14,9 @@ from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.searches.search_reading import is_search
 from paribus.report.texts import first_steps
 from paribus_dashboards.address import address_of
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.
 SIGNS = {

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from paribus.report.drawing.arm_tables import arm_verdict_rows
 from paribus.report.drawing.cost_tables import cost_display_rows, cost_lines
 from paribus.report.drawing.effect_tables import effect_display_rows
 from paribus.report.drawing.figures.arranged import ORDERS, arranged, groupings
-from paribus.report.drawing.figures.forest import forest
+from paribus.report.drawing.figures.forest import forest, point_rows
 from paribus.report.drawing.node_tables import node_display_rows
 from paribus.report.drawing.tables import as_csv, contrast_lines, display_rows
 from paribus.report.fixed import fixed_in
 from paribus.report.headline import headline
+from paribus.report.texts import noted_lines
 from paribus_dashboards.address import choose, choose_some, typed
 from paribus_dashboards.ledger_view import StudyView, reader
 from paribus_dashboards.parts import badge, plain, sentence, signed, verdict_badges
@@ -51,7 +51,8 @@ def show_heading(view: StudyView) -> None:
 
 def show_warnings(view: StudyView) -> None:
     """What a report says of the records: the first few in one box, so that many damaged ones push nothing away."""
-    lines = [f"- {plain(sentence(line))}" for line in view.report.notes]
+    noted = noted_lines(view.record)  # they have a place of their own
+    lines = [f"- {plain(sentence(line))}" for line in view.report.notes if line not in noted]
     if lines:
         st.warning("\n".join(lines[:MOST_WARNINGS]))
     if len(lines) > MOST_WARNINGS:
@@ -102,7 +103,11 @@ def show_effects(analysis: StudyAnalysis, metric: str) -> list[Contrast]:
     if not shown:
         st.info("No contrast is like that: take words or verdicts away.")
     else:
-        show_picture(forest(shown, " (exploratory)" if analysis.exploratory else "", heads), f"effects-{metric}")
+        show_picture(
+            forest(shown, " (exploratory)" if analysis.exploratory else "", heads),
+            f"effects-{metric}",
+            point_rows(shown),
+        )
     return contrasts
 
 
@@ -201,7 +206,11 @@ def show_cost(view: StudyView) -> None:
     if not view.report.cost.rows:
         st.info("No trial tells its time yet.")
         return
-    st.dataframe(pd.DataFrame(cost_display_rows(view.report.cost)), hide_index=True, key="costs")
+    show_table(
+        cost_display_rows(view.report.cost),
+        f"{view.record.name}-cost",
+        "A row a contrast, and what came to nothing: hours, and money where an hour has a price",
+    )
     st.caption("\n".join(plain(sentence(line)) for line in cost_lines(view.report.cost)))
 
 

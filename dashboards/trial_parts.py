@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from paribus.report.drawing.figures.curve_lines import curve_lines
+from paribus.report.drawing.figures.curve_lines import curve_lines, curve_rows
 from paribus.report.export import number_formats, trials_as_csv, trials_as_table, unfinished_as_table
 from paribus.report.views.curves import CURVES
 from paribus_dashboards.address import choose, choose_some
@@ -42,11 +42,12 @@ def show_curves(uri: str, view: StudyView) -> None:
         st.info("These arms have no points of this metric yet.")
         return
     drawn.sort(key=lambda row: (arms.index(row.arm.name), row.replicate))
-    picture = curve_lines(curves_of(uri, view, metric, drawn), CURVES[metric], "training steps")
+    curves = curves_of(uri, view, metric, drawn)
+    picture = curve_lines(curves, CURVES[metric], "training steps")
     if not picture:
         st.info("None of these trials has a number there: each diverged before its first point.")
         return
-    show_picture(picture, f"curves-{metric}")
+    show_picture(picture, f"curves-{metric}", curve_rows(curves))
 
 
 def show_failed(view: StudyView) -> None:

@@ -13,7 +13,8 @@ from paribus.report.views.comparison import compare, compared_figure, compared_r
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_page import ledger_page
 from paribus_dashboards.ledger_view import studies, study_view
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def show(first: StudyAnalysis, second: StudyAnalysis, one: str, other: str) -> N
     found = compare(first, second)
     st.markdown(f"**{plain(sentence(compared_sentence(found, min(first.margin, second.margin), first.metric.unit)))}**")
     if (figure := compared_figure(found, one, other)) is not None:
-        show_figure(figure, "compared")
+        show_still(figure, "compared")
     if found:
         show_table(compared_rows(found, one, other), "compared", "The contrasts that both have, and whether they agree")
         st.caption(

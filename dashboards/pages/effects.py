@@ -9,7 +9,8 @@ import streamlit as st
 from paribus.report.drawing.figures.effect_figures import KINDS, cell_rows, effects_forest, factors_of, levels_figure
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 from paribus_dashboards.study_parts import show_factors
@@ -36,7 +37,7 @@ def main(uri: str, view: StudyView) -> None:
     st.header("Effects of factors")
     figures = {kind: figure for kind in KINDS if (figure := effects_forest(analysis, kind)) is not None}
     for kind, figure in figures.items():
-        show_figure(figure, f"effects-{kind}")
+        show_still(figure, f"effects-{kind}")
     if figures:
         st.caption("Blue: corrected p below the study's level. Circles are replicates; an effect is a mean over them.")
     show_factors(analysis)
@@ -64,7 +65,7 @@ def show_levels(study: Study, analysis: StudyAnalysis, factors: dict[str, str]) 
             "trial trained to its end."
         )
     else:
-        show_figure(figure, f"levels-{'-'.join(paths)}")
+        show_still(figure, f"levels-{'-'.join(paths)}")
         st.caption(
             "Means over the combinations of the other factors that all levels have and that train; intervals rest on "
             "the replicates. That two intervals overlap is no test: the effects below are."

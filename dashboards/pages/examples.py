@@ -26,16 +26,21 @@ from paribus.report.views.example_report import (
     num_classes,
     reliability,
 )
+from paribus.report.views.gallery import gallery_html
 from paribus_dashboards.address import choose
-from paribus_dashboards.ledger_view import StudyView, examples_of, keys_of
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.ledger_view import StudyView, examples_of, gallery_of, keys_of
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
 if TYPE_CHECKING:
-    from paribus.report.study_report import StudyAnalysis
+    from paribus.report.study_report import Arm, StudyAnalysis
 
 MOST_IMAGES = 25
+_GALLERY = """<style>.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: 1rem;
+padding: 0; list-style: none; font-size: 13px; line-height: 1.35; overflow-wrap: anywhere }
+.gallery img { display: block; height: 112px; margin-bottom: .3rem }</style>"""
 
 
 def main(uri: str, view: StudyView) -> None:
@@ -57,7 +62,7 @@ def main(uri: str, view: StudyView) -> None:
         st.info(plain(sentence(f"There is nothing to show of images: {found.refused}")))
         return
     show_classes(found.pairs, analysis)
-    show_flips(uri, found)
+    show_flips(uri, view, contrast.arm, found)
     show_reliability(found.pairs)
 
 
@@ -65,7 +70,7 @@ def show_classes(pairs: tuple[Pair, ...], analysis: StudyAnalysis) -> None:
     """The classes by themselves, and what is taken for what."""
     st.subheader("By class")
     deltas = class_deltas(pairs, 1 - analysis.alpha)
-    show_figure(classes_figure(deltas, analysis.alpha), "classes")
+    show_still(classes_figure(deltas, analysis.alpha), "classes")
     if len(deltas) > MOST_CLASSES:
         st.caption(f"The {MOST_CLASSES} of {len(deltas)} classes that moved most; the table has them all.")
     with st.expander(f"The {len(deltas)} classes as a table"):
@@ -74,20 +79,26 @@ def show_classes(pairs: tuple[Pair, ...], analysis: StudyAnalysis) -> None:
     sides = [[pair[side] for pair in pairs] for side in (0, 1)]
     count = num_classes([*sides[0], *sides[1]])
     if count <= MOST_CLASSES:
-        show_figure(confusion_figure(*(confusion(side, count) for side in sides)), "confusion")
+        show_still(confusion_figure(*(confusion(side, count) for side in sides)), "confusion")
         st.caption(f"Means over {len(pairs)} replicates. Orange: a mistake that the arm makes more often, blue: less.")
 
 
-def show_flips(uri: str, found: ExamplePairs) -> None:
+def show_flips(uri: str, view: StudyView, arm: Arm, found: ExamplePairs) -> None:
     """The images that change sides in one replicate after another."""
     st.subheader("Images that change sides")
     flipped = flips(found.pairs)
     st.markdown(plain(sentence(flips_sentence(flipped))))
     keys = keys_of(uri, found.run_id)
+    shown = [keys[each.place] for own in (flipped.gained, flipped.lost) for each in own[:MOST_IMAGES] if len(keys)]
+    pictures = gallery_of(view, arm, found.run_id, tuple(shown))
+    if shown and pictures.refused:
+        st.caption(plain(sentence(f"The pictures can't be shown: {pictures.refused}")))
     for title, own in (("The arm gains", flipped.gained), ("The arm loses", flipped.lost)):
         if not own:
             continue
         st.markdown(f"**{title}**" + (f", the first {MOST_IMAGES} of {len(own)}" if len(own) > MOST_IMAGES else ""))
+        if html := gallery_html(pictures, own[:MOST_IMAGES], flipped.n, keys):
+            st.html(f"{_GALLERY}{html}")
         rows = flip_rows(own, flipped.n, keys)
         name = title.lower().replace(" ", "-")
         show_table(rows[:MOST_IMAGES], name, f"Images: {title.lower()}")
@@ -97,7 +108,7 @@ def show_reliability(pairs: tuple[Pair, ...]) -> None:
     """How often each side is right, against how sure it is."""
     st.subheader("How sure, how right")
     arm, baseline = (reliability([pair[side] for pair in pairs]) for side in (0, 1))
-    show_figure(reliability_figure(arm, baseline), "reliability")
+    show_still(reliability_figure(arm, baseline), "reliability")
     with st.expander("The bins as tables"):
         for name, own in (("arm", arm), ("baseline", baseline)):
             st.markdown(f"**{name}**")

@@ -12,7 +12,8 @@ from paribus.report.drawing.figures.stability_views import (
     survival_figure,
 )
 from paribus_dashboards.ledger_view import StudyView
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
@@ -35,7 +36,7 @@ def main(uri: str, view: StudyView) -> None:
     st.markdown(f"**{failed} of {ended} trials failed to train, in {len(failing)} of {len(analysis.arms)} arms.**")
     others = len(analysis.arms) - len(failing)
     if (figure := survival_figure(failing, 1 - analysis.alpha, others)) is not None:
-        show_figure(figure, "survival")
+        show_still(figure, "survival")
         st.caption("A trial that ended well, or was cut off, counts until its last step (Kaplan and Meier).")
     show_table(arm_rows(analysis), "failing-arms", "Arms of which a trial failed to train, with the share that did not")
     st.subheader("Against the baseline")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from paribus_dashboards import study_parts as show
 from paribus_dashboards.ledger_view import StudyView
+from paribus_dashboards.note import show_note
 from paribus_dashboards.search_parts import show_how_found
 from paribus_dashboards.study_page import judged, study_page
 from paribus_dashboards.trial_parts import show_failed
@@ -21,6 +24,8 @@ def main(uri: str, view: StudyView) -> None:
     show_failed(view)
     show_how_found(uri, view)
     show.show_caveats(view)
+    st.header("Notes")
+    show_note(uri, view.record.run_id)
 
 
 study_page("Study", main)

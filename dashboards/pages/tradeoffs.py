@@ -14,7 +14,8 @@ from paribus.report.views.tradeoffs import (
 )
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import StudyView
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 from paribus_dashboards.study_page import judged, study_page
 
@@ -37,7 +38,7 @@ def main(uri: str, view: StudyView) -> None:
     if (figure := trade_off_figure(view.report, metrics[name], cost)) is None:
         st.info("No trial that was trained to its end tells both of these.")
         return
-    show_figure(figure, f"tradeoff-{name}-{cost}")
+    show_still(figure, f"tradeoff-{name}-{cost}")
     st.caption(plain(sentence(front_sentence(found))))
     says = f"Each arm's {metrics[name].label} and {costs[cost]}, with intervals"
     show_table(trade_off_rows(view.report, metrics[name], cost), "tradeoffs", says, help=_HELP)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from paribus.report.drawing.figures.curve_lines import curve_lines
+from paribus.report.drawing.figures.curve_lines import curve_lines, curve_rows
 from paribus.report.export import final_numbers
 from paribus.report.progress import show_ago
 from paribus.report.reading import LedgerError
@@ -17,6 +17,7 @@ from paribus.report.views.trial_detail import attempt_rows, baseline_of, crash_l
 from paribus_dashboards.address import address_of, choose
 from paribus_dashboards.frame import show_row
 from paribus_dashboards.ledger_view import StudyView, reader, studies, study_view, tracking_uri, trial_of
+from paribus_dashboards.note import show_note
 from paribus_dashboards.parts import badge, begin, page_of, plain, say_down
 from paribus_dashboards.picture import show_picture
 from paribus_dashboards.shown_table import show_table
@@ -74,6 +75,8 @@ def show_parts(uri: str, record: TrialRecord, view: StudyView | None, row: Trial
         show_curve(uri, row)
     show_recipe(record, baseline_of(row, view.report) if row and view else None)
     show_attempts(record)
+    st.header("Notes")
+    show_note(uri, record.run_id)
 
 
 def show_log(uri: str, record: TrialRecord) -> None:
@@ -95,7 +98,7 @@ def show_curve(uri: str, row: TrialRow) -> None:
     metric = choose(st.selectbox, "Metric", logged, key="curve", width=260)
     curves = reader(uri).curves([row], metric)
     if picture := curve_lines(curves, CURVES[metric], "training steps"):
-        show_picture(picture, f"curve-{metric}")
+        show_picture(picture, f"curve-{metric}", curve_rows(curves))
 
 
 def show_recipe(record: TrialRecord, baseline: TrialRow | None) -> None:

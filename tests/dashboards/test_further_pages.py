@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from paribus.report.reading import LedgerError, LedgerReader
 from paribus.study import Study
 from paribus.tracking.mlflow.server import ServerProcess
+from paribus_dashboards.parts import plain
 
 pytestmark = pytest.mark.cluster
 
@@ -22,6 +24,11 @@ MakeStudy = Callable[..., Study]
 
 def table(app: AppTest, column: str) -> Any:
     return next(each.value for each in app.get("table") if column in each.value.columns)
+
+
+def pictures(app: AppTest) -> list[dict[str, str]]:
+    """The pictures on the page: their HTML, and their data as CSV."""
+    return [json.loads(each.proto.json) for each in app.get("bidi_component")]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +61,9 @@ def test_effects_show_means_by_level_and_the_effects_over_all_arms(
     cells = table(app, "backgrounds")
     assert list(cells["failed to train"]) == ["0 of 5"] * 7 + ["3 of 5"]
     assert cells["mean top-1 (%)"].iloc[-1] == "–"
-    shown = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
-    assert [trace["name"] for trace in shown[0]["data"]] == ["depth=16", "depth=40"]
+    shown = pictures(app)
+    assert "depth=16</li>" in shown[0]["html"]
+    assert {line.split(",")[0] for line in shown[0]["csv"].splitlines()[1:]} == {"depth=16", "depth=40"}
     assert len(shown) == 3, "means, main effects, trends"
     assert len(table(app, "size")) >= 3
     app.selectbox(key="with").set_value("none").run()
@@ -82,9 +90,28 @@ def test_examples_show_classes_images_that_flip_and_reliability(
     classes = table(app, "difference (points) [95 % interval]")
     assert sorted(classes["class"]) == [str(label) for label in range(10)]
     assert set(classes["n"]) == {"5"}
-    figures = [json.loads(each.proto.spec) for each in app.get("plotly_chart")]
-    assert len(figures) == 3
-    assert {trace.get("name") for trace in figures[2]["data"]} == {"as sure as right", "arm", "baseline"}
+    classes, confusion, sure = pictures(app)
+    assert classes["html"].count("images</title>") == 10
+    assert confusion["html"].count("<rect ") == 100
+    assert {line.split(",")[0] for line in sure["csv"].splitlines()[1:]} == {"as sure as right", "arm", "baseline"}
+
+
+def test_a_note_is_kept_in_mlflow_and_told_by_the_report(
+    open_study: OpenStudy, said: Said, nothing: Study, mlflow_server: ServerProcess
+) -> None:
+    app = open_study(mlflow_server.uri, nothing.name)
+    app.text_area[0].set_value("look at the *third* node")
+    app.button[0].click().run()
+    assert plain("look at the *third* node") in said(app)
+    reader = LedgerReader(mlflow_server.uri, budget_s=5)
+    (record,) = [each for each in reader.studies() if each.name == nothing.name]
+    assert record.noted == "look at the *third* node"
+    assert reader.report(record, reader.trials(record)).notes[0] == "noted by a person: look at the *third* node"
+    reader.keep_note(record.run_id, "")
+    assert reader.note(record.run_id) == ""
+    with pytest.raises(LedgerError, match="shorten it to 2,000"):
+        reader.keep_note(record.run_id, "x" * 2001)
+    reader.close()
 
 
 def test_pages_of_a_study_that_came_to_nothing_say_so(

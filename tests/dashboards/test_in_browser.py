@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,14 @@ from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, StudyHeader, open_study
 from paribus.tracking.mlflow.server import ServerProcess
 from paribus.tracking.mlflow.view import runs_url
+from paribus_dashboards.frame import STUDY_PAGES
 from paribus_dashboards.screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 60_000
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,20 @@ def test_from_home_to_a_study_with_its_figures_table_and_download(
     rows = Path(started.value.path()).read_text().splitlines()
     assert rows[0].startswith("study,arm,baseline,metric,unit,verdict")
     assert len([row for row in rows[1:] if ",top1," in row]) == 6
+    with page.expect_download() as started:
+        page.get_by_role("button", name="SVG of the figure").click()
+    picture = ET.parse(started.value.path()).getroot()
+    # As it is seen, without a style sheet: colours are worked out, and each word of the rows is there.
+    assert len([each for each in picture.iter(f"{SVG}circle") if each.get("r") == "3.5"]) == 21
+    assert b"var(" not in ET.tostring(picture)
+    assert {"unresolved", "against"} <= {each.text for each in picture.iter(f"{SVG}text")}
+    page.get_by_text("evaluation loss (secondary)").click()
+    loss = page.get_by_label("Effects on evaluation loss with intervals, one row an arm")
+    expect(loss).to_be_visible(timeout=PATIENCE_MS)
+    settle(page)
+    page.go_back()
+    expect(page.get_by_label("Effects on top-1 accuracy with intervals, one row an arm")).to_be_visible()
+    assert "metric=" not in page.url
     page.get_by_role("link", name="Curves", exact=True).click()
     expect(page.get_by_role("heading", name="Learning curves")).to_be_visible(timeout=PATIENCE_MS)
     assert page.url.endswith(f"/curves?study={whole_study.name}")
@@ -134,20 +151,21 @@ def test_a_running_study_moves_on_an_open_page_by_itself(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_home_and_study_have_no_serious_fault_of_access_and_nothing_is_cut_on_a_phone(
+def test_no_page_has_a_serious_fault_of_access_and_nothing_is_cut_on_a_phone(
     browser: Browser, dashboard: str, whole_study: Study, scheme: Any
 ) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = context.new_page()
-    for path in ("", f"/study?study={whole_study.name}"):
+    of_study = [f"/{name}?study={whole_study.name}" for name in STUDY_PAGES]
+    for path in ("", *of_study, "/compare", "/claims", "/costs", "/cluster"):
         page.goto(dashboard + path)
         settle(page)
         found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
         faults = [fault for fault in found if fault["impact"] in ("serious", "critical")]
-        assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in faults] == []
+        assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in faults] == [], path
         ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
         assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 28)"}[scheme]
-        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") == 0
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") == 0, path
     context.close()
 
 

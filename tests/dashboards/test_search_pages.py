@@ -100,7 +100,7 @@ def links(app: AppTest) -> dict[str, str]:
 def costs_of(open_study: Open, uri: str, name: str) -> Any:
     """The table of what a study cost, on its page of costs."""
     app = open_study(uri, name, page="cost")
-    (costs,) = [each.value for each in app.dataframe if "what for" in each.value.columns]
+    (costs,) = [each.value for each in app.get("table") if "what for" in each.value.columns]
     return costs
 
 

@@ -26,7 +26,7 @@ from paribus.report.headline import counts_headline, headline
 from paribus.report.searches.search_reading import before, best_written, read_search_report
 from paribus.report.searches.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
-from paribus.report.texts import lost_notes, record_notes
+from paribus.report.texts import lost_notes, noted_lines, record_notes
 from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
@@ -35,8 +35,9 @@ from paribus.study.plan import Place
 from paribus.tracking.address import folder_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.mlflow.runs import FOR_TRAINING
+from paribus.tracking.mlflow.runs import FOR_TRAINING, get_run
 from paribus.tracking.mlflow.server import running_server
+from paribus.tracking.notes import keep_note, note_of
 from paribus.tracking.studies.choice import STUDY_FILE
 from paribus.tracking.studies.record import StudyRecord
 from paribus.tracking.studies.replication import Replication
@@ -190,7 +191,7 @@ class LedgerReader:
             trials=asked_for(study, trials.rows, analysis.asked) if study and analysis else trials.rows,
             analysis=analysis,
             arms=arm_rows(analysis, trials.rows) if analysis else (),
-            notes=notes,
+            notes=(*noted_lines(record), *notes),
             settings=record.settings,
             num_foreign=len(trials.everything) - len(records),
             trouble=trouble,
@@ -282,6 +283,14 @@ class LedgerReader:
     def keys(self, run_id: str) -> Sequence[str]:
         """The keys of a trial's evaluation examples, in their order; () where they were not kept."""
         return self._ledger.examples(run_id, with_keys=True).keys
+
+    def note(self, run_id: str) -> str:
+        """What people noted on the run of a study or a trial; "" where they did not."""
+        return note_of(get_run(self._ledger.rest, run_id))
+
+    def keep_note(self, run_id: str, note: str) -> None:
+        """Note that on it instead, in MLflow; raises LedgerError where it is too long, or MLflow does not take it."""
+        keep_note(self._ledger.rest, run_id, note)
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
         """MLflow's page that compares the trials' runs side by side."""

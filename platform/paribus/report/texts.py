@@ -16,6 +16,7 @@ from paribus.study.words import KILLS, show_level
 from paribus.tracking.trials.record import faults_of
 
 if TYPE_CHECKING:
+    from paribus.tracking.studies.record import StudyRecord
     from paribus.tracking.trials.record import TrialRecord
 
 _ACTIONS = {
@@ -27,6 +28,12 @@ _ACTIONS = {
     "later": "at most, as the looks to come decide",
     "stale": "done by other code, not reused",
 }
+
+
+def noted_lines(record: StudyRecord | None) -> tuple[str, ...]:
+    """What people noted on a study, as a line of its report."""
+    noted = " ".join(record.noted.split()) if record else ""
+    return (f"noted by a person: {noted}",) if noted else ()
 
 
 def plan_text(preview: Preview) -> str:

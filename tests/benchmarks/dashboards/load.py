@@ -9,6 +9,10 @@ empty cache and then again with what the first visit left ("again"); the dashboa
 round on, so that it is left out. Milliseconds from the navigation to the first paint that the browser reports, and to
 the moment when what the page is for is there: a card's result, the picture of effects; a click is from a choice to the
 end of what it draws. Bytes are those that the browser got, over sockets too. Medians; `--keep` keeps the ledger.
+
+On a machine that others use, wall-clock time tells little. "CPU" is what a visit with an empty cache took of processors
+until its plot was there: of the dashboard and MLflow's server, or of optuna-dashboard; and of the browser. Together
+they are the least that it can take on one core. Each visit goes to stderr; the first, "cold", fills the caches.
 """
 
 from __future__ import annotations
@@ -22,12 +26,13 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+import psutil
 from filled import fill
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -57,6 +62,7 @@ class Shown:
     url: str
     plot: str
     click: Callable[[Page], None] | None = None
+    servers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +73,26 @@ class Visit:
     plot: float
     click: float | None
     mb: float
+    server: float = 0.0
+    browser: float = 0.0
+
+
+def cpu_s(roots: Iterable[int], named: str = "") -> float:
+    """The processor seconds of these processes and of all below them that are there now and have that in their name."""
+    total = 0.0
+    for root in roots:
+        with suppress(psutil.Error):
+            process = psutil.Process(root)
+            for each in (process, *process.children(recursive=True)):
+                with suppress(psutil.Error):
+                    times = each.cpu_times()
+                    total += (times.user + times.system) * (named in each.name())
+    return total
 
 
 def visit(context: BrowserContext, shown: Shown) -> Visit:
     """Open the page and look at it."""
+    before = cpu_s(shown.servers), cpu_s([os.getpid()], "chrom")
     page = context.new_page()
     network = context.new_cdp_session(page)
     network.send("Network.enable")
@@ -88,6 +110,7 @@ def visit(context: BrowserContext, shown: Shown) -> Visit:
     page.goto(shown.url, wait_until="commit")
     page.locator(shown.plot).first.wait_for(state="visible", timeout=WAIT_MS)
     plot = 1000 * (time.perf_counter() - start)
+    server, chromium_s = cpu_s(shown.servers) - before[0], cpu_s([os.getpid()], "chrom") - before[1]
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
     with suppress(Exception):
         page.wait_for_load_state("networkidle", timeout=2_000)
@@ -98,7 +121,8 @@ def visit(context: BrowserContext, shown: Shown) -> Visit:
         shown.click(page)
         click = 1000 * (time.perf_counter() - start)
     page.close()
-    return Visit(paint=float(paint), plot=plot, click=click, mb=sent["bytes"] / 1e6)
+    mb = sent["bytes"] / 1e6
+    return Visit(paint=float(paint), plot=plot, click=click, mb=mb, server=1000 * server, browser=1000 * chromium_s)
 
 
 def search_home(page: Page) -> None:
@@ -115,12 +139,12 @@ def other_metric(page: Page) -> None:
 
 
 @contextmanager
-def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iterator[None]:
-    """A server in a process of its own, as soon as it answers."""
+def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iterator[int]:
+    """A server in a process of its own, as soon as it answers; its id."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while True:
             with suppress(OSError):
                 urllib.request.urlopen(url, timeout=5).close()
@@ -128,7 +152,7 @@ def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iter
             if time.monotonic() > deadline or process.poll() is not None:
                 raise SystemExit(f"{command[0]} did not come up:\n{log.read_text()}")
             time.sleep(0.1)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -147,6 +171,7 @@ def rounds_of(browser: Browser, pages: list[Shown], rounds: int) -> dict[str, tu
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             first, again = visit(context, shown), visit(context, shown)
             context.close()
+            print(f"{shown.name}: {'cold' if not number else 'warm'} {first}", file=sys.stderr, flush=True)
             if number:
                 found[shown.name][0].append(first)
                 found[shown.name][1].append(again)
@@ -155,14 +180,18 @@ def rounds_of(browser: Browser, pages: list[Shown], rounds: int) -> dict[str, tu
 
 def report(found: dict[str, tuple[list[Visit], list[Visit]]]) -> None:
     """A line a page."""
-    print("| page | first paint | first plot | click | MB sent | again: first plot | MB |")
-    print("|---|---|---|---|---|---|---|")
+    heads = "page | first paint | first plot | click | MB | CPU of servers | of the browser | again: first plot | MB"
+    print(f"| {heads} |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, (first, again) in found.items():
         clicks = [each.click for each in first if each.click is not None]
         click = f"{median(clicks):.0f} ms" if clicks else "-"
         paint, plot, mb = (median(getattr(each, what) for each in first) for what in ("paint", "plot", "mb"))
+        server, chromium_ms = (median(getattr(each, what) for each in first) for what in ("server", "browser"))
         later, mb_later = (median(getattr(each, what) for each in again) for what in ("plot", "mb"))
-        print(f"| {name} | {paint:.0f} ms | {plot:.0f} ms | {click} | {mb:.2f} | {later:.0f} ms | {mb_later:.2f} |")
+        cpu = f"{server:.0f} ms | {chromium_ms:.0f} ms"
+        once = f"{paint:.0f} ms | {plot:.0f} ms | {click} | {mb:.2f}"
+        print(f"| {name} | {once} | {cpu} | {later:.0f} ms | {mb_later:.2f} |")
 
 
 def main() -> None:
@@ -198,34 +227,33 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
             Shown(name="Trials", url=f"{ours}/trials?study=load", plot='[data-testid="stDataFrame"] canvas'),
         ]
         with (
-            served(command, f"{ours}/_stcore/health", env, folder / "streamlit.log"),
-            optuna(args, folder, pages),
+            served(command, f"{ours}/_stcore/health", env, folder / "streamlit.log") as dashboard,
+            optuna(args, folder) as theirs,
             sync_playwright() as playwright,
         ):
             browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
-            report(rounds_of(browser, pages, args.rounds))
+            own = [replace(shown, servers=(dashboard, server.pid)) for shown in pages]
+            report(rounds_of(browser, [*own, *theirs], args.rounds))
             browser.close()
     finally:
         server.stop()
 
 
 @contextmanager
-def optuna(args: argparse.Namespace, folder: Path, pages: list[Shown]) -> Iterator[None]:
-    """optuna-dashboard on as many trials beside ours, and its pages among those to visit; nothing without it."""
+def optuna(args: argparse.Namespace, folder: Path) -> Iterator[list[Shown]]:
+    """optuna-dashboard on as many trials beside ours: its pages to visit; none without it."""
     if args.optuna is None:
-        yield
+        yield []
         return
     storage = f"sqlite:///{folder / 'optuna.db'}"
     python = str(args.optuna / "bin" / "python")
     subprocess.run([python, "-c", STUDY_OF_OPTUNA, storage, str(args.trials), str(args.epochs)], check=True)
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(args.optuna / "bin" / "optuna-dashboard"), storage, "--port", url.rpartition(":")[2]]
-    pages.append(Shown(name="optuna-dashboard, studies", url=f"{url}/dashboard", plot="text=load"))
-    pages.append(
-        Shown(name="optuna-dashboard, study", url=f"{url}/dashboard/studies/1", plot=".js-plotly-plot .scatterlayer")
-    )
-    with served(command, url, dict(os.environ), folder / "optuna.log"):
-        yield
+    with served(command, url, dict(os.environ), folder / "optuna.log") as pid:
+        home = Shown(name="optuna-dashboard, studies", url=f"{url}/dashboard", plot="text=load", servers=(pid,))
+        plot = ".js-plotly-plot .scatterlayer"
+        yield [home, replace(home, name="optuna-dashboard, study", url=f"{url}/dashboard/studies/1", plot=plot)]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from paribus.host.secrets import without_secrets
 
 KEY_LENGTH = 250
 NAME_LENGTH = 250
-_TAG_LENGTH = 8000
+TAG_LENGTH = 8000
 PARAM_LENGTH = 6000
 _METRICS_PER_BATCH = 1000
 _PARAMS_PER_BATCH = 100
@@ -50,10 +50,10 @@ def split_tags(tags: Mapping[str, str]) -> dict[str, str]:
     heads: dict[str, str] = {}
     for name, given in tags.items():
         key, value = fitting(name, KEY_LENGTH), without_secrets(str(given))
-        if len(value) <= _TAG_LENGTH and not _HEAD.match(value):
+        if len(value) <= TAG_LENGTH and not _HEAD.match(value):
             heads[key] = value
         elif key.startswith(_MLFLOWS_OWN):
-            heads[key] = cut_text(value, _TAG_LENGTH)
+            heads[key] = cut_text(value, TAG_LENGTH)
         else:
             head, rest = _split(key, value)
             heads[key] = head
@@ -103,8 +103,8 @@ def _as_many(items: list[Item], room: int, *, at_least: int) -> tuple[int, int]:
 def _split(key: str, value: str) -> tuple[str, dict[str, str]]:
     digest = _digest(value)
     stem = fitting(key, _STEM)
-    first = _TAG_LENGTH - len(f"[parts 9999999 {digest}] ")
-    rest = [value[start : start + _TAG_LENGTH] for start in range(first, len(value), _TAG_LENGTH)]
+    first = TAG_LENGTH - len(f"[parts 9999999 {digest}] ")
+    rest = [value[start : start + TAG_LENGTH] for start in range(first, len(value), TAG_LENGTH)]
     parts = {f"{stem}.part-{digest}.{number}": part for number, part in enumerate(rest, 2)}
     return f"[parts {len(rest) + 1} {digest}] {value[:first]}", parts
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.tracking import tags as words
 from paribus.tracking.mlflow.runs import Run, run_url
+from paribus.tracking.notes import note_in
 from paribus.tracking.studies.lease import Driver, driver_of
 from paribus.tracking.studies.replication import Replication, read_replication
 from paribus.tracking.tag_values import TagValues
@@ -43,6 +44,11 @@ class StudyRecord:
     def title(self) -> str:
         """`width`, or `width · budget=2 epochs` at other settings than the file's."""
         return self.settings.title(self.name)
+
+    @property
+    def noted(self) -> str:
+        """What people noted on it; "" where they did not."""
+        return note_in(self.note)
 
     @property
     def live(self) -> bool:

@@ -14,6 +14,7 @@ from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import (
     Run,
     ensure_experiment,
+    get_run,
     log_batch,
     now_ms,
     run_url,
@@ -21,6 +22,7 @@ from paribus.tracking.mlflow.runs import (
     update_run,
 )
 from paribus.tracking.mlflow.view import RunsView, keep_view, runs_url
+from paribus.tracking.notes import note_of, with_note
 from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
 from paribus.tracking.studies.lease import Lease, driver_of
 from paribus.tracking.studies.replication import Replication
@@ -129,8 +131,9 @@ class StudyRun:
         self.lease.heartbeat({words.COUNTS: json.dumps(dict(counts))} if counts is not None else None)
 
     def describe(self, note: str) -> None:
-        """Let MLflow show `note`, in Markdown, as the run's description."""
-        log_batch(self.rest, self.run_id, tags={words.NOTE: note})
+        """Let MLflow show `note`, in Markdown, as the run's description; what people noted on it stays."""
+        kept = note_of(get_run(self.rest, self.run_id))
+        log_batch(self.rest, self.run_id, tags={words.NOTE: with_note(note, kept)})
 
     def plan(self, num_planned: int) -> None:
         """Write down how many trials the study has by now."""
@@ -203,7 +206,10 @@ def open_study(rest: MlflowRest, header: StudyHeader) -> StudyRun:
     if header.view is not None:
         keep_view(rest, experiment_id, run.run_id, header.view)
         header = replace(header, note="\n\n".join(filter(None, (header.note, opened.ways()))))
-    log_batch(rest, run.run_id, tags=header.as_tags())
+    tags = header.as_tags()
+    if words.NOTE in tags:
+        tags[words.NOTE] = with_note(tags[words.NOTE], note_of(run))
+    log_batch(rest, run.run_id, tags=tags)
     return opened
 
 

@@ -55,6 +55,24 @@ def curve_lines(curves: Sequence[Curve], y_label: str, x_label: str) -> str:
     )
 
 
+def curve_rows(curves: Sequence[Curve]) -> list[dict[str, object]]:
+    """What the picture shows as rows: every point where there are single lines, else each arm's band and mean."""
+    if len(curves) <= _MOST_SINGLE:
+        return [
+            {"arm": each.arm, "replicate": each.replicate, "outcome": each.outcome, "x": x, "y": y}
+            for each in curves
+            for x, y in zip(each.x, each.y, strict=True)
+        ]
+    grid = set(max(curves, key=lambda curve: len(curve.x)).x)
+    return [
+        {"arm": arm, "x": x, "lowest": low, "mean": mean, "highest": high}
+        for arm in dict.fromkeys(curve.arm for curve in curves)
+        for x, low, mean, high in _band(
+            [each for each in curves if each.arm == arm and each.outcome in _IN_MEANS], grid
+        )
+    ]
+
+
 def _band(curves: Sequence[Curve], grid: set[float]) -> list[tuple[float, float, float, float]]:
     """x with the lowest, the mean and the highest of the curves there, at the x of the grid."""
     at: dict[float, list[float]] = {}

@@ -36,7 +36,7 @@ def effects_forest(analysis: StudyAnalysis, kind: str) -> go.Figure | None:
     if not any(each.interval for each in own):
         return None
     metric, figure = analysis.metric, go.Figure()
-    names = [wrapped(f"{each.name} (n = {each.n})") for each in own]
+    names = [wrapped(f"{each.name} (n\u00a0=\u00a0{each.n})") for each in own]
     for name, each in zip(names, own, strict=True):
         colour = MAIN if each.p_holm < analysis.alpha else QUIET
         figure.add_scatter(

@@ -38,6 +38,25 @@ def forest(contrasts: Sequence[Contrast], mark: str = "", heads: Mapping[int, st
     return f'<figure id="effects" aria-label="{name}">{rows}{axis_row}<figcaption>{caption}</figcaption></figure>'
 
 
+def point_rows(contrasts: Sequence[Contrast]) -> list[dict[str, object]]:
+    """What the picture shows as rows: a pair a row, beside its contrast's mean and interval."""
+    return [
+        {
+            "arm": each.arm.name,
+            "baseline": each.baseline.name,
+            "metric": each.metric.name,
+            "pair": replicate,
+            "delta": delta,
+            "mean": each.mean,
+            "low": each.interval.low if each.interval else "",
+            "high": each.interval.high if each.interval else "",
+            "verdict": each.verdict,
+        }
+        for each in contrasts
+        for replicate, delta in zip(each.replicates, each.deltas, strict=True)
+    ]
+
+
 def _caption(first: Contrast, failed: bool) -> str:
     metric, margin = first.metric, first.margin
     better = "right" if metric.sign > 0 else "left"

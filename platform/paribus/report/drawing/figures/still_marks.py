@@ -1,0 +1,152 @@
+"""The marks, lines, bands and cells of a figure that is drawn once."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from paribus.report.drawing.figures.still_axes import Scale
+from paribus.report.drawing.html_parts import shown
+
+DASHES: Final[Mapping[str, str]] = {
+    "dash": 'stroke-dasharray="6 4"',
+    "dot": 'stroke-dasharray="2 3"',
+    "dashdot": 'stroke-dasharray="8 3 2 3"',
+}
+# Within a square from -1 to 1.
+_SHAPES: Final[Mapping[str, str]] = {
+    "square": "M-.9-.9H.9V.9H-.9Z",
+    "diamond": "M0-1.15L1.15 0L0 1.15L-1.15 0Z",
+    "triangle-up": "M0-1.1L1.1.9H-1.1Z",
+    "x": "M-1-.6L-.6-1L0-.4L.6-1L1-.6L.4 0L1 .6L.6 1L0 .4L-.6 1L-1 .6L-.4 0Z",
+    "star": "M0-1.2L.35-.4L1.2-.35L.55.2L.75 1.05L0 .6L-.75 1.05L-.55.2L-1.2-.35L-.35-.4Z",
+    "cross": "M-.35-1.1H.35V-.35H1.1V.35H.35V1.1H-.35V.35H-1.1V-.35H-.35Z",
+    "hexagon": "M-1 0L-.5-.9H.5L1 0L.5.9H-.5Z",
+    "line-ns": "M0-1V1",
+}
+_ASKED = re.compile(r"%\{(\w+)(?:\[(\d+)\])?(?::([^}]*))?\}")
+_COLOUR = re.compile(r"[\d.]+")
+
+
+def numbered(trace: Any) -> Iterator[tuple[int, Any, Any]]:
+    """The points that there are: place, x, y."""
+    for at, (x, y) in enumerate(zip(trace.x, trace.y, strict=True)):
+        if x is not None and y is not None and all(isinstance(v, str) or math.isfinite(v) for v in (x, y)):
+            yield at, x, y
+
+
+def hover(trace: Any, at: int) -> str:
+    """What hovering over a point tells, as text."""
+    template = (trace.hovertemplate or "").partition("<extra>")[0]
+
+    def told(found: re.Match[str]) -> str:
+        name, place, form = found.groups()
+        own = trace[name]
+        value = own if isinstance(own, str) else "" if own is None else own[at]
+        if place is not None:
+            value = value[int(place)]
+        return format(value, form) if form and not isinstance(value, str) else str(value)
+
+    return html.unescape(re.sub("<br ?/?>", "\n", _ASKED.sub(told, template)))
+
+
+def mark(trace: Any, at: int, x: float, y: float, *, hovered: bool = True) -> str:
+    """The mark of one point, at per cent of the sides."""
+    marker = trace.marker
+    symbol, colour, size = (_at(value, at) for value in (marker.symbol, marker.color, marker.size))
+    name = str(symbol or "circle").removesuffix("-open")
+    radius = float(size or 8) / 2
+    hollow = str(symbol or "").endswith("-open") and name != "line-ns"
+    style = (
+        f'fill="{"var(--paper)" if hollow else colour}" stroke="{colour if hollow or name == "line-ns" else "none"}"'
+    )
+    title = f"<title>{shown(hover(trace, at))}</title>" if hovered and trace.hovertemplate else ""
+    if name not in _SHAPES:
+        return f'<circle cx="{x:.2f}%" cy="{y:.2f}%" r="{radius:g}" {style} stroke-width="1.5">{title}</circle>'
+    shape = f'<path d="{_SHAPES[name]}" transform="scale({radius:g})" {style} stroke-width="{1.6 / radius:.2f}"/>'
+    return f'<svg x="{x:.2f}%" y="{y:.2f}%" style="overflow: visible; display: inline">{title}{shape}</svg>'
+
+
+def _at(value: Any, at: int) -> Any:
+    return value[at] if isinstance(value, (list, tuple)) else value
+
+
+def lines_of(traces: Sequence[Any], across: Scale, up: Scale, box: int) -> str:
+    """The lines of all traces and the bands between them, in a box of that side."""
+    parts, before = [], ""
+    for trace in traces:
+        if trace.type != "scatter" or "lines" not in str(trace.mode):
+            continue
+        points = [(across.at(x), 100 - up.at(y)) for _, x, y in numbered(trace)]
+        if trace.line.shape == "hv":
+            points = [point for pair in _stairs(points) for point in pair]
+        way = " ".join(f"{x * box / 100:.0f},{y * box / 100:.0f}" for x, y in points)
+        if trace.fill == "tonexty":
+            back = " ".join(reversed(way.split(" ")))
+            parts.append(f'<polygon points="{before} {back}" fill="{trace.fillcolor}"/>')
+        before = way
+        if trace.line.width != 0 and points:
+            dash = DASHES.get(trace.line.dash, "")
+            parts.append(
+                f'<polyline points="{way}" fill="none" stroke="{trace.line.color}" '
+                f'stroke-width="{trace.line.width or 2}" {dash} vector-effect="non-scaling-stroke"/>'
+            )
+    return "".join(parts)
+
+
+def _stairs(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
+    """First along, then up."""
+    for at, (x, y) in enumerate(points):
+        yield [(x, points[at - 1][1]), (x, y)] if at else [(x, y)]
+
+
+def heat(trace: Any, across: Scale, up: Scale) -> str:
+    """The cells of a heatmap, and what its colours mean."""
+    wide, high = (100 / len(scale.words) for scale in (across, up))
+    parts = []
+    for row, y in enumerate(trace.y):
+        for column, x in enumerate(trace.x):
+            value = float(trace.z[row][column])
+            told = shown(_cell_told(trace, row, column))
+            share = (value - trace.zmin) / (trace.zmax - trace.zmin)
+            parts.append(
+                f'<rect x="{across.at(str(x)) - wide / 2:.2f}%" y="{100 - up.at(str(y)) - high / 2:.2f}%" '
+                f'width="{wide:.2f}%" height="{high:.2f}%" fill="{_coloured(trace.colorscale, share)}">'
+                f"<title>{told}</title></rect>"
+            )
+    return "".join(parts)
+
+
+def _cell_told(trace: Any, row: int, column: int) -> str:
+    own = {"x": trace.x[column], "y": trace.y[row], "z": trace.z[row][column]}
+
+    def told(found: re.Match[str]) -> str:
+        name, place, form = found.groups()
+        value = trace.customdata[row][column][int(place)] if name == "customdata" else own[name]
+        return format(value, form) if form else str(value)
+
+    return html.unescape(_ASKED.sub(told, (trace.hovertemplate or "").partition("<extra>")[0]))
+
+
+def _coloured(scale: Sequence[tuple[float, str]], share: float) -> str:
+    """The colour at a share of the scale, in between the two beside it."""
+    for (low, one), (high, other) in pairwise(scale):
+        if share <= high:
+            part = (share - low) / (high - low)
+            (*near, thin), (*far, thick) = _parts(one), _parts(other)
+            alpha = thin + part * (thick - thin)
+            # What can hardly be seen colours little.
+            weight = part * thick / (alpha or 1.0)
+            red, green, blue = (a + weight * (b - a) for a, b in zip(near, far, strict=True))
+            return f"rgba({red:.0f}, {green:.0f}, {blue:.0f}, {alpha:.2f})"
+    return scale[-1][1]
+
+
+def _parts(colour: str) -> list[float]:
+    if colour.startswith("#"):
+        return [*(float(int(colour[at : at + 2], 16)) for at in (1, 3, 5)), 1.0]
+    return [float(part) for part in _COLOUR.findall(colour)]
