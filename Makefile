@@ -24,7 +24,7 @@ env: $(STAMP) ## make .venv from requirements.lock, hashes checked (every target
 
 # uv comes from the lock as well: pip fetches that one file, uv the rest, many times faster. On two filesystems it
 # cannot link from its cache and would warn about it, so copying is asked for.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml platform/paribus_ray.pth
 	@set -e; python=""; \
 	for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
 	  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -45,6 +45,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock; \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e .; \
+	cp platform/paribus_ray.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
 	touch $(STAMP)
 
 study: env ## run STUDY (studies/residual_scale.py) on the local stack: verdicts, then the three addresses

@@ -107,7 +107,18 @@ class Stack:
 
     @property
     def env(self) -> dict[str, str]:
-        return environment(self.checkout, self.home, **self.ports)
+        return environment(self.checkout, self.home, **self.ports, RAY_AUTH_TOKEN_PATH=str(self.token_file))
+
+    @property
+    def token_file(self) -> Path:
+        """What `up` makes in a person's own folder, which tests leave alone."""
+        return self.checkout / "token"
+
+    @property
+    def joined(self) -> dict[str, str]:
+        """What a shell exports that names this stack's Ray and MLflow."""
+        access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self.token_file)}
+        return {"RAY_ADDRESS": self.ray, "MLFLOW_TRACKING_URI": self.uri, **access}
 
     @property
     def uri(self) -> str:

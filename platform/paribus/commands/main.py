@@ -276,7 +276,10 @@ def _add_stack(verbs: Any) -> None:
         )
         for verb, (text, hint) in texts.items()
     }
-    parsers["up"].set_defaults(run=_up)
+    up = parsers["up"]
+    up.add_argument("--no-token", action="store_true", help="let Ray ask for none: others of this machine get in too")
+    up.add_argument("--metrics", action="store_true", help="have Ray serve its figures to Prometheus, on loopback")
+    up.set_defaults(run=_up)
     parsers["down"].set_defaults(run=_down)
     doctor = parsers["doctor"]
     doctor.add_argument("--json", action="store_true", help="print data instead of text")
@@ -322,7 +325,7 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
         return options
     from paribus.execution.room import check_room
     from paribus.host.home import home
-    from paribus.local.cluster import nodes_of, to_join
+    from paribus.local.cluster import nodes_of, settle_access, to_join
 
     if verb == "plan":
         recipes = study.examples if isinstance(study, Search) else [study.recipe_of(arm) for arm in study.arms]
@@ -330,7 +333,10 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
         if nodes := nodes_of(home(), options.cpus, needs_gpus=needs_gpus):
             check_room(recipes, nodes)
         return options
-    return replace(options, stack=to_join(home(), options.cpus))
+    stack = to_join(home(), options.cpus)
+    if stack:
+        settle_access(home())
+    return replace(options, stack=stack)
 
 
 def _matched(study: Study | Search) -> Study | Search:
@@ -374,7 +380,8 @@ def _options(args: argparse.Namespace) -> Options:
 def _up(args: argparse.Namespace) -> int:
     from paribus.local import stack
 
-    stack.up()
+    chosen: dict[str, Any] = {"token_file": None} if args.no_token else {}
+    stack.up(stack.Settings(**chosen, metrics=args.metrics))
     return 0
 
 

@@ -68,6 +68,7 @@ def cluster(num_cpus: int | None = None, modules: Sequence[str] = (), stack: str
             "drop one of the two"
         )
     if address:
+        guard()
         named = f"RAY_ADDRESS={address}"
         with _connected(lambda: _join(address, named, "unset RAY_ADDRESS to train on a Ray of its own", modules)):
             yield f"the Ray cluster at {address}"

@@ -35,7 +35,7 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
     env, log = _environment(settings, tracking_uri), settings.log(name)
     if name == "ray":
         stack_ray.prepare_folder(settings.ray_folder)
-        env, command = stack_ray.environment(env), stack_ray.command(settings, ports)
+        env, command = stack_ray.environment(env, settings), stack_ray.command(settings, ports)
     elif name == "mlflow":
         module = "paribus.local.mlflow_server"
         command = [sys.executable, "-m", module, str(settings.ledger), str(ports["mlflow"]), str(log)]
@@ -50,6 +50,7 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
         tracking_uri=tracking_uri,
         gcs_port=ports["gcs"] if name == "ray" else 0,
         ray_temp=str(settings.ray_folder) if name == "ray" else "",
+        token_file=str(settings.token_file or "") if name == "ray" else "",
     )
 
 
@@ -72,7 +73,7 @@ def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
         response = httpx.get(url + _HEALTH[name], timeout=timeout_s, trust_env=False)
     except httpx.HTTPError:
         return False
-    # 401: a head that was started with RAY_AUTH_MODE=token.
+    # 401: a head that asks for its token.
     return response.status_code in (200, 401)
 
 

@@ -75,6 +75,11 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
             if name in entries:
                 say(f"{TITLES[name]} {stack_parts.fault(name, entries[name])} (its log: {entries[name].log})")
                 stack_process.end(entries[name].process)
+        if "ray" in dead:
+            stack_ray.keep_access(settings.token_file, say)
+        elif bool(settings.token_file) != bool(entries["ray"].token_file):
+            asks = "asks for its token" if entries["ray"].token_file else "asks for no token"
+            say(f"Ray was up, and {asks}: `paribus down` first changes that")
         ports = _ports(settings, entries, dead, say)
         for name in dead:
             with uninterrupted():
