@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
-# Ray's switch for a cluster of one machine, on by itself on a Mac: the node is 127.0.0.1, and what belongs to it listens
-# there alone. Without it Ray puts the network's address in place of 127.0.0.1, in whatever it is told.
+# Ray's switch for a cluster of one machine, on by itself on a Mac: the node is 127.0.0.1, and all that belongs to it
+# listens there alone. Without it Ray puts the network's address in place of 127.0.0.1, in whatever it is told.
 ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 _LISTENS = "0A"
@@ -61,8 +61,8 @@ def keep_token(file: Path) -> str:
         state = file.lstat()
     except OSError as error:
         raise AccessError(
-            f"the token of Ray cannot be kept in {file} ({error.strerror}): set RAY_AUTH_TOKEN_PATH to a file of yours, "
-            "or say `paribus up --no-token`"
+            f"the token of Ray cannot be kept in {file} ({error.strerror}): set RAY_AUTH_TOKEN_PATH to a file of "
+            "yours, or say `paribus up --no-token`"
         ) from None
     if not stat.S_ISREG(state.st_mode) or state.st_uid != os.getuid():
         raise AccessError(f"{file} is no file of this user, and holds no token of ours: set RAY_AUTH_TOKEN_PATH")
@@ -110,6 +110,18 @@ def listener(port: int) -> tuple[bool, int] | None:
             if words[3] == _LISTENS and int(hexed, 16) == port:
                 found.append((address in _ALONE, int(words[7])))
     return min(found) if found else None
+
+
+def token_advice(env: Mapping[str, str] | None = None) -> str:
+    """What to do about a Ray that listens and does not let this process in, in words."""
+    env = os.environ if env is None else env
+    if env.get(MODE, "").lower() != "token":
+        return (
+            f"if it asks for a token, export {MODE}=token, with its token in the file that {TOKEN_FILE} names, "
+            "else in ~/.ray/auth_token"
+        )
+    where = TOKEN if env.get(TOKEN) else str(token_file(env))
+    return f"it does not know the token in {where}, or asks for none and speaks another version: show it its own"
 
 
 def joining(address: str, env: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -55,7 +55,8 @@ def settle_access(home: Path, url: str = "") -> None:
     if entry is None or url.rstrip("/") not in ("", entry.url):
         return
     needed = access_to(home)
-    _headers(entry)
+    if why := refusal(entry):
+        raise StackError(f"the stack's Ray {why}: put its own back, or `paribus down`, then `paribus up`")
     if "ray" in sys.modules and any(os.environ.get(name) != value for name, value in needed.items()):
         words = " ".join(f"{name}={value}" for name, value in needed.items())
         raise StackError(
@@ -67,25 +68,22 @@ def settle_access(home: Path, url: str = "") -> None:
 
 
 def _headers(entry: stack_record.Entry) -> dict[str, str]:
-    """What the stack's Ray wants to see over HTTP. Raises StackError where its token cannot be read."""
-    if not entry.token_file:
-        return {}
-    try:
-        return {"Authorization": f"Bearer {read_token(Path(entry.token_file))}"}
-    except AccessError as error:
-        raise StackError(f"{error}: `paribus down`, then `paribus up` makes another") from None
+    """What the stack's Ray wants to see over HTTP. Raises AccessError where its token cannot be read."""
+    return {"Authorization": f"Bearer {read_token(Path(entry.token_file))}"} if entry.token_file else {}
 
 
 def refusal(entry: stack_record.Entry) -> str:
     """Why the stack's Ray does not take the token that lies where its was, in words; "" where it does, or is silent."""
+    if not entry.token_file:
+        return ""
     try:
         code = httpx.get(f"{entry.url}/api/version", headers=_headers(entry), timeout=1.0, trust_env=False).status_code
-    except StackError as error:
-        return str(error)
+    except AccessError as error:
+        return f"asks for its token, and {error}"
     except httpx.HTTPError:
         return ""
     if code in (401, 403):
-        return f"does not take the token in {entry.token_file}, which is another than it was started with"
+        return f"does not take the token in {entry.token_file}, which is not the one that it was started with"
     return ""
 
 
@@ -109,7 +107,7 @@ def nodes_of(
         answer = httpx.get(url, headers=headers, timeout=_PATIENCE_S, trust_env=False).json()
         rows = answer["data"]["result"]["result"]
         return [dict(row["resources_total"]) for row in rows if row["state"] == "ALIVE"]
-    except (StackError, httpx.HTTPError, ValueError, KeyError, TypeError):
+    except (AccessError, httpx.HTTPError, ValueError, KeyError, TypeError):
         return []  # a Ray that takes another token, or tells it in another way: `run` will see
 
 

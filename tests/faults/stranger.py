@@ -1,8 +1,7 @@
-"""What another user of this machine gets from a port: `python stranger.py UID HOST:PORT...` prints a line of JSON each.
+"""What another user of this machine gets from ports: `python stranger.py UID HOST:PORT...` prints a line of JSON each.
 
-Of HTTP the status of each path, of gRPC the code of each method; "refused" where nothing listens. It is started by root,
-becomes that user once its libraries are loaded (which he may not be able to read), and asks what needs nothing but a
-socket.
+Of HTTP the status of each path, of gRPC the code of each method; "refused" where nothing listens. Root starts it, and
+it becomes that user once its libraries are loaded (which he may not be able to read): it asks what takes but a socket.
 """
 
 import json
@@ -15,17 +14,17 @@ import httpx
 
 PATHS = (
     *("/", "/api/version", "/api/jobs/", "/api/job_agent/jobs/", "/api/v0/nodes", "/api/cluster_status", "/nodes"),
-    *("/metrics", "/api/packages/gcs/x.zip", "/logical/actors", "/worker/traceback", "/task/traceback?attempt_number=0"),
+    *("/metrics", "/api/packages/gcs/x.zip", "/logical/actors", "/worker/traceback", "/log_proxy"),
 )
 POSTS = ("/api/jobs/", "/api/job_agent/jobs/")
-# One of each service that Ray 2.60 serves, of those that read or do something.
+# Of each service that Ray 2.60 serves one that reads or does something.
 METHODS = (
     *("InternalKVGcsService/InternalKVKeys", "JobInfoGcsService/GetAllJobInfo", "NodeInfoGcsService/GetAllNodeInfo"),
-    *("ActorInfoGcsService/GetAllActorInfo", "WorkerInfoGcsService/GetAllWorkerInfo", "NodeInfoGcsService/GetClusterId"),
-    *("NodeManagerService/GetNodeStats", "NodeManagerService/ShutdownRaylet", "ObjectManagerService/FreeObjects"),
+    *("ActorInfoGcsService/GetAllActorInfo", "NodeInfoGcsService/GetClusterId", "RayletDriver/Init"),
+    *("NodeManagerService/GetNodeStats", "NodeManagerService/ShutdownRaylet", "ObjectManagerService/Pull"),
     *("CoreWorkerService/Exit", "CoreWorkerService/GetCoreWorkerStats", "ReporterService/GetTraceback"),
-    *("RayletDriver/Init", "RayletDriver/KVList", "RayletDriver/ListNamedActors", "LogService/ListLogs"),
-    *("autoscaler.AutoscalerStateService/GetClusterStatus", "events.EventAggregatorService/AddEvents"),
+    *("RayletDriver/KVList", "LogService/ListLogs", "autoscaler.AutoscalerStateService/GetClusterStatus"),
+    "events.EventAggregatorService/AddEvents",
 )
 
 
