@@ -24,7 +24,7 @@ from paribus.tracking.trials.record import TrialRecord
 HANGS_S = 280.0
 BIN = Path(sys.executable).parent
 PORTS = ("PARIBUS_RAY_PORT", "PARIBUS_RAY_GCS_PORT", "PARIBUS_RAY_CLIENT_PORT", "PARIBUS_MLFLOW_PORT")
-UP = "from paribus.local.stack import Settings, up; up(Settings(num_cpus=2, object_store_mib=100))"
+UP = "from paribus.local.stack import Settings, up; up(Settings(num_cpus=2, object_store_mib=100, host={host!r}))"
 DOWN = "from paribus.local.stack import down; down()"
 
 # Two textures nets that differ in width; 32 evaluation images, so no margin below 3.2 points.
@@ -104,6 +104,7 @@ class Stack:
     checkout: Path
     home: Path
     ports: dict[str, str]
+    host: str = "127.0.0.1"
 
     @property
     def env(self) -> dict[str, str]:
@@ -126,11 +127,12 @@ class Stack:
 
     @property
     def ray(self) -> str:
-        return f"127.0.0.1:{self.ports['PARIBUS_RAY_GCS_PORT']}"
+        return f"{self.host}:{self.ports['PARIBUS_RAY_GCS_PORT']}"
 
     def up(self) -> None:
         """Start what does not run."""
-        subprocess.run([sys.executable, "-c", UP], env=self.env, cwd=self.checkout, check=True, capture_output=True)
+        words = [sys.executable, "-c", UP.format(host=self.host)]
+        subprocess.run(words, env=self.env, cwd=self.checkout, check=True, capture_output=True)
 
     def crash_ray(self) -> None:
         """kill -9 of every process of the cluster, jobs and workers included."""
@@ -218,6 +220,12 @@ class Sandbox:
             for stream in (command.stdout, command.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def network_address() -> str:
+    """An address at which other machines reach this one; "" if it has none."""
+    found = [each for cards in psutil.net_if_addrs().values() for each in cards if each.family == socket.AF_INET]
+    return next((each.address for each in found if not each.address.startswith("127.")), "")
 
 
 def free_ports(count: int) -> list[int]:

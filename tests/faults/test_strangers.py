@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from sandbox import Sandbox, Stack, wait_for, words_of
+from sandbox import Sandbox, Stack, network_address, wait_for, words_of
 
 from paribus.host import process_family as stack_process
 from paribus.local import record as stack_record
@@ -49,12 +48,6 @@ def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
     return found
 
 
-def other_addresses() -> list[str]:
-    """This machine's addresses that other machines know."""
-    found = [each for cards in psutil.net_if_addrs().values() for each in cards if each.family == socket.AF_INET]
-    return [each.address for each in found if not each.address.startswith("127.")]
-
-
 def asked(*addresses: str) -> list[dict[str, object]]:
     done = subprocess.run(
         [sys.executable, str(STRANGER), str(NOBODY), *addresses],
@@ -89,7 +82,7 @@ def test_no_port_gives_another_user_or_another_machine_anything(
             assert "UNAUTHENTICATED" in answers.values(), told
     assert spoke == {"http", "grpc"}
     everywhere = [*ports, *(int(port) for port in stack.ports.values())]
-    for told in asked(*(f"{address}:{port}" for address in other_addresses() for port in everywhere)):
+    for told in asked(*(f"{network_address()}:{port}" for port in everywhere if network_address())):
         assert told["is"] == "refused", told
 
 

@@ -279,6 +279,7 @@ def _add_stack(verbs: Any) -> None:
     up = parsers["up"]
     up.add_argument("--no-token", action="store_true", help="let Ray ask for none: others of this machine get in too")
     up.add_argument("--metrics", action="store_true", help="have Ray serve its figures to Prometheus, on loopback")
+    up.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="this machine's, where others join its Ray")
     up.set_defaults(run=_up)
     parsers["down"].set_defaults(run=_down)
     doctor = parsers["doctor"]
@@ -381,7 +382,7 @@ def _up(args: argparse.Namespace) -> int:
     from paribus.local import stack
 
     chosen: dict[str, Any] = {"token_file": None} if args.no_token else {}
-    stack.up(stack.Settings(**chosen, metrics=args.metrics))
+    stack.up(stack.Settings(**chosen, metrics=args.metrics, host=args.host))
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,8 @@ MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PAT
 # Ray's switch for a cluster of one machine, on by itself on a Mac: the node is 127.0.0.1, and all that belongs to it
 # listens there alone. Without it Ray puts the network's address in place of 127.0.0.1, in whatever it is told.
 ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-_LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+LOOPBACK = "127.0.0.1"
+_LOOPBACK = (LOOPBACK, "localhost", "::1", "[::1]")
 _LISTENS = "0A"
 # As /proc/net/tcp and tcp6 write 127.0.0.1, the same for a socket of both kinds, and ::1.
 _ALONE = (
@@ -93,6 +95,18 @@ def _made(file: Path) -> bool:
     return True
 
 
+def is_here(host: str) -> bool:
+    """Whether `host` is an address of this machine."""
+    if host in _LOOPBACK:
+        return True
+    try:
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+    except OSError:
+        return False
+    return host not in ("", "0.0.0.0", "::")
+
+
 def listener(port: int) -> tuple[bool, int] | None:
     """Whether what listens on `port` of this machine does so on loopback alone, and whose it is (its user's id).
 
@@ -132,10 +146,10 @@ def joining(address: str, env: Mapping[str, str] | None = None) -> dict[str, str
     """
     env = os.environ if env is None else env
     host, _, port = address.rpartition("://")[2].rstrip("/").rpartition(":")
-    there = listener(int(port)) if host in _LOOPBACK and port.isdecimal() else None
+    there = listener(int(port)) if port.isdecimal() and is_here(host) else None
     if there is None or there[1] != os.getuid():
         return {}
-    found = dict(ONE_MACHINE) if there[0] else {}
+    found = dict(ONE_MACHINE) if there[0] and host in _LOOPBACK else {}
     if MODE not in env and (env.get(TOKEN) or token_file(env).is_file()):
         found[MODE] = "token"
     return found

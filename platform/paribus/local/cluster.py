@@ -33,7 +33,7 @@ def to_join(home: Path, num_cpus: int | None, env: Mapping[str, str] = os.enviro
     if env.get("RAY_ADDRESS") or num_cpus:
         return ""
     entry = stack_ray(home)
-    return f"127.0.0.1:{entry.gcs_port}" if entry else ""
+    return f"{entry.host}:{entry.gcs_port}" if entry else ""
 
 
 def access_to(home: Path) -> dict[str, str]:
@@ -42,7 +42,7 @@ def access_to(home: Path) -> dict[str, str]:
     if entry is None:
         return {}
     token = Path(entry.token_file) if entry.token_file else None
-    return {**joining(f"127.0.0.1:{entry.gcs_port}"), **access(token)}
+    return {**joining(f"{entry.host}:{entry.gcs_port}"), **access(token)}
 
 
 def settle_access(home: Path, url: str = "") -> None:
@@ -60,8 +60,8 @@ def settle_access(home: Path, url: str = "") -> None:
     if "ray" in sys.modules and any(os.environ.get(name) != value for name, value in needed.items()):
         words = " ".join(f"{name}={value}" for name, value in needed.items())
         raise StackError(
-            "the study has loaded Ray before Paribus could say how the stack's is reached: import it inside the "
-            f"functions that need it, or type\n  export {words}"
+            "Ray is loaded in this process already, and knows nothing of the stack's: start it anew (in a notebook, "
+            f"the kernel); where a study's file imports ray, do so inside its functions, or type\n  export {words}"
         )
     os.environ.pop(TOKEN, None)
     os.environ.update(needed)

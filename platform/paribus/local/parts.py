@@ -51,6 +51,7 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
         gcs_port=ports["gcs"] if name == "ray" else 0,
         ray_temp=str(settings.ray_folder) if name == "ray" else "",
         token_file=str(settings.token_file or "") if name == "ray" else "",
+        host=settings.host,
     )
 
 

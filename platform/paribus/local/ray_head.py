@@ -1,6 +1,7 @@
 """The Ray head of the stack: its command line, its environment, and how `ray job submit` finds it.
 
-It listens on loopback alone and asks for a token (`host/ray_access.py`), and its folder is this user's.
+It listens on loopback alone, unless a host is named, and asks for a token (`host/ray_access.py`). Its folder is this
+user's.
 """
 
 import os
@@ -11,7 +12,17 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from paribus.host.ray_access import MODE, ONE_MACHINE, TOKEN, TOKEN_FILE, AccessError, keep_token, read_token
+from paribus.host.ray_access import (
+    LOOPBACK,
+    MODE,
+    ONE_MACHINE,
+    TOKEN,
+    TOKEN_FILE,
+    AccessError,
+    is_here,
+    keep_token,
+    read_token,
+)
 from paribus.host.ray_command import HOOK, pointer
 from paribus.local.errors import StackError
 from paribus.local.settings import Settings
@@ -37,6 +48,8 @@ def command(settings: Settings, ports: Mapping[str, int]) -> list[str]:
         *(f"--port={ports['gcs']}", "--dashboard-agent-listen-port=0", f"--ray-client-server-port={ports['client']}"),
         f"--temp-dir={settings.ray_folder / _INNER}",
     ]
+    if settings.host != LOOPBACK:
+        words.append(f"--node-ip-address={settings.host}")
     if settings.num_cpus is not None:
         words.append(f"--num-cpus={settings.num_cpus}")
     if settings.object_store_mib is not None:
@@ -47,8 +60,8 @@ def command(settings: Settings, ports: Mapping[str, int]) -> list[str]:
 def environment(base: Mapping[str, str], settings: Settings) -> dict[str, str]:
     """What the head, and so every job and worker, runs under, on top of `base`."""
     return {
-        **{name: value for name, value in base.items() if name != TOKEN},
-        **ONE_MACHINE,
+        **{name: value for name, value in base.items() if name != TOKEN and name not in ONE_MACHINE},
+        **(ONE_MACHINE if settings.host == LOOPBACK else {}),
         **access(settings.token_file),
         **({} if settings.metrics else _WITHOUT_METRICS),
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -59,12 +72,16 @@ def environment(base: Mapping[str, str], settings: Settings) -> dict[str, str]:
     }
 
 
-def keep_access(token_file: Path | None, say: Callable[[str], None], env: Mapping[str, str] = os.environ) -> None:
+def keep_access(settings: Settings, say: Callable[[str], None], env: Mapping[str, str] = os.environ) -> None:
     """Make the token, if there is none, and say what that means and what `ray job submit` lacks in this shell.
 
     Raises:
-        StackError: the token cannot be made, or what is there is no token of this user.
+        StackError: the token cannot be made, or what is there is no token of this user; or other machines are to come
+            in, and none is asked for, or not at an address of this machine.
     """
+    token_file = settings.token_file
+    if settings.host != LOOPBACK:
+        _check_open(settings)
     if token_file is None:
         say("Ray asks for no token: whoever has an account on this machine can run commands as you through it")
         return
@@ -85,6 +102,27 @@ def keep_access(token_file: Path | None, say: Callable[[str], None], env: Mappin
     if not HOOK.is_file():
         names = " ".join(f"{name}={value}" for name, value in {MODE: "token", **ONE_MACHINE}.items())
         say(f"This environment has no {HOOK.name}: before `ray job submit`, type\n  export {names}")
+
+
+def _check_open(settings: Settings) -> None:
+    if settings.token_file is None:
+        raise StackError(
+            f"at {settings.host} whoever reaches this machine could run commands as you: drop --no-token (and "
+            f"{MODE}=disabled), or --host"
+        )
+    if not is_here(settings.host):
+        raise StackError(f"{settings.host} is no address of this machine: `hostname -I` lists them")
+
+
+def invitation(settings: Settings, gcs_port: int) -> str:
+    """What another machine types to join."""
+    return (
+        f"Ray listens on this machine's network, for who shows the token. On another one, with the same Paribus, data "
+        f"and a copy of {settings.token_file} (chmod 600):\n"
+        f"  RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=THE_COPY ray start --address={settings.host}:{gcs_port}\n"
+        "The token and all data travel in the clear: SECURITY.md says when that is not enough. MLflow and the "
+        "dashboard stay on loopback here."
+    )
 
 
 def access(token_file: Path | None) -> dict[str, str]:

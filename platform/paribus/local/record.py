@@ -19,7 +19,8 @@ FORMAT = 1
 class Entry:
     """One part that `up` started: its process, where it answers and what it was told about the others.
 
-    `token_file`: where the token lies that Ray asks for, "" where it asks for none. The token itself is nowhere here.
+    `token_file`: where the token lies that Ray asks for, "" where it asks for none; the token itself is nowhere here.
+    `host`: where other machines find Ray.
     """
 
     process: Process
@@ -31,6 +32,7 @@ class Entry:
     gcs_port: int = 0
     ray_temp: str = ""
     token_file: str = ""
+    host: str = "127.0.0.1"
 
 
 def path(home: Path) -> Path:

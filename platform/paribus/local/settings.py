@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paribus.host.home import checkout, project
 from paribus.host.home import home as default_home
-from paribus.host.ray_access import MODE, token_file
+from paribus.host.ray_access import LOOPBACK, MODE, token_file
 from paribus.local import ports as stack_ports
 from paribus.tracking.address import folder_of
 
@@ -37,6 +37,7 @@ def default_token_file() -> Path | None:
 class Settings:
     """`ports` holds only the ports asked for (keys of `stack_ports.DEFAULTS`); the others are chosen.
 
+    `host` is the address of this machine at which other machines join its Ray; on loopback none can.
     `token_file` holds what Ray asks for; None: it asks for nothing, as where the shell says RAY_AUTH_MODE=disabled.
     With `metrics` Ray serves its figures to Prometheus, on loopback and without a token.
     """
@@ -48,6 +49,7 @@ class Settings:
     ray_temp: Path | None = None
     num_cpus: int | None = None
     object_store_mib: int | None = None
+    host: str = LOOPBACK
     token_file: Path | None = field(default_factory=default_token_file)
     metrics: bool = False
 
