@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,6 +93,8 @@ def environment(checkout: Path, home: Path, **more: str) -> dict[str, str]:
         "PYTHONPATH": str(checkout / "platform"),
         "PARIBUS_HOME": str(home),
         "RAY_TMPDIR": str(checkout),
+        # What `paribus up` makes in a person's own folder, which tests leave alone.
+        "RAY_AUTH_TOKEN_PATH": str(checkout / "token"),
         **more,
     }
 
@@ -108,18 +110,16 @@ class Stack:
 
     @property
     def env(self) -> dict[str, str]:
-        return environment(self.checkout, self.home, **self.ports, RAY_AUTH_TOKEN_PATH=str(self.token_file))
+        return environment(self.checkout, self.home, **self.ports)
 
     @property
     def token_file(self) -> Path:
-        """What `up` makes in a person's own folder, which tests leave alone."""
         return self.checkout / "token"
 
     @property
     def joined(self) -> dict[str, str]:
         """What a shell exports that names this stack's Ray and MLflow."""
-        access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(self.token_file)}
-        return {"RAY_ADDRESS": self.ray, "MLFLOW_TRACKING_URI": self.uri, **access}
+        return {"RAY_ADDRESS": self.ray, "MLFLOW_TRACKING_URI": self.uri, "RAY_AUTH_MODE": "token"}
 
     @property
     def uri(self) -> str:
@@ -220,6 +220,19 @@ class Sandbox:
             for stream in (command.stdout, command.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def listening(processes: Iterable[psutil.Process]) -> set[tuple[str, int]]:
+    """The addresses and ports at which these processes wait for others."""
+    found = set()
+    for each in processes:
+        try:
+            sockets = each.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        waiting = [one.laddr for one in sockets if one.status == psutil.CONN_LISTEN]
+        found |= {(place.ip.removeprefix("::ffff:"), place.port) for place in waiting}
+    return found
 
 
 def network_address() -> str:

@@ -113,8 +113,7 @@ class SecondNode:
     def _try(self) -> tuple[subprocess.Popen[bytes], Path]:
         empty = self.folder / str(len(self.started))
         empty.mkdir(parents=True)
-        access = {name: value for name, value in self.stack.joined.items() if name.startswith("RAY_AUTH_")}
-        env = environment(self.stack.checkout, empty / "home", **access)
+        env = environment(self.stack.checkout, empty / "home", RAY_AUTH_MODE="token")
         command = (
             *(str(BIN / "ray"), "start", "--block", f"--address={self.stack.ray}", "--disable-usage-stats"),
             *("--num-cpus=2", "--object-store-memory=100000000", f"--temp-dir={empty}/r"),

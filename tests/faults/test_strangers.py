@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from sandbox import Sandbox, Stack, network_address, wait_for, words_of
+from sandbox import Sandbox, Stack, listening, network_address, wait_for, words_of
 
 from paribus.host import process_family as stack_process
 from paribus.local import record as stack_record
@@ -37,17 +37,6 @@ def training(sandbox: Sandbox) -> None:
     wait_for(lambda: sandbox.checkpoints(study), "a checkpoint")
 
 
-def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
-    found = set()
-    for each in processes:
-        try:
-            sockets = each.net_connections(kind="tcp")
-        except psutil.Error:
-            continue
-        found |= {tuple(one.laddr) for one in sockets if one.status == psutil.CONN_LISTEN}
-    return found
-
-
 def asked(*addresses: str) -> list[dict[str, object]]:
     done = subprocess.run(
         [sys.executable, str(STRANGER), str(NOBODY), *addresses],
@@ -66,9 +55,8 @@ def test_no_port_gives_another_user_or_another_machine_anything(
     now = stack_process.members(stack_record.read(stack.home)["ray"].process)
     drivers = [psutil.Process(each.pid) for each in sandbox.running]
     places = listening([*now, *drivers])
-    assert {
-        host.removeprefix("::ffff:") for host, _ in listening([*members["mlflow"], *members["dashboard"]]) | places
-    } == {"127.0.0.1"}
+    servers = listening([*members["mlflow"], *members["dashboard"]])
+    assert {host for host, _ in servers | places} == {"127.0.0.1"}
     ports = sorted({port for _, port in places})
     assert int(stack.ports["PARIBUS_RAY_GCS_PORT"]) in ports
     spoke = set()
