@@ -99,4 +99,6 @@ def _dashboard(page: Path, port: int) -> list[str]:
         *(sys.executable, "-m", "streamlit", "run", str(page)),
         *("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"),
         *("--browser.gatherUsageStats", "false"),
+        # A page of the web whose name is made to point here would be of the same origin, and so read what is shown.
+        *("--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "localhost"),
     ]
