@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 # A study and its servers are a dozen Python processes: without written bytecode each compiles Ray and torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env study up down doctor test check bench dist lock browser
+.PHONY: help env study up down doctor test check bench dist lock audit sbom browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,7 @@ env: $(STAMP) ## make .venv from requirements.lock, hashes checked (every target
 
 # uv comes from the lock as well: pip fetches that one file, uv the rest, many times faster. On two filesystems it
 # cannot link from its cache and would warn about it, so copying is asked for.
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml platform/paribus_ray.pth
 	@set -e; python=""; \
 	for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
 	  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -45,6 +45,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi; \
 	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock; \
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e .; \
+	cp platform/paribus_ray.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"; \
 	touch $(STAMP)
 
 study: env ## run STUDY (studies/residual_scale.py) on the local stack: verdicts, then the three addresses
@@ -93,6 +94,16 @@ dist: env ## build a wheel in DIST (dist): the package, the dashboard, the lock 
 lock: env ## resolve pyproject.toml afresh into requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra dev \
 	  pyproject.toml -o requirements.lock
+
+audit: env ## ask a public database for known faults of what the lock pins (SECURITY.md)
+	@$(BIN)/uv tool run --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.lock --progress-spinner off || \
+	  { echo "Not clean, or not audited: the lines above say which." >&2; exit 1; }
+
+sbom: env ## write what the lock brings as a CycloneDX document, DIST/sbom.json
+	@mkdir -p $(DIST)
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --of JSON --output-reproducible -o $(DIST)/sbom.json
+	@ls $(DIST)/sbom.json
 
 browser: ## install Chromium, nginx, PostgreSQL, Prometheus and Fashion-MNIST for the tests, where apt-get and root allow
 	@packages="$$(grep -v '^#' infra/system_packages.txt | tr '\n' ' ')"; missing=""; \

@@ -196,8 +196,11 @@ def show_node_kinds(view: StudyView) -> None:
     """Which kind of node trained how many trials of each arm, where there is more than one kind."""
     rows = node_display_rows(view.report.study, view.report.records)
     if rows:
-        st.caption("Trials by the kind of node; an imbalance of 100 % leaves nothing that tells the arm from the node.")
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="node_kinds")
+        show_table(
+            rows,
+            f"{view.record.name}-nodes",
+            "Trials by the kind of node; an imbalance of 100 % leaves nothing that tells the arm from the node.",
+        )
 
 
 def show_cost(view: StudyView) -> None:

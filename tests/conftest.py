@@ -51,8 +51,8 @@ def stack(checkout: Path) -> Iterator[Stack]:
 @pytest.fixture
 def sandbox(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox on the session's stack."""
-    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri, "PARIBUS_CHECKPOINT_S": "0.2"}
-    made = Sandbox(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
+    shell = {**stack.joined, "PARIBUS_CHECKPOINT_S": "0.2"}
+    made = Sandbox(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **shell))
     yield made
     made.end()
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from paribus.tracking.trials.record import TrialRecord
 HANGS_S = 280.0
 BIN = Path(sys.executable).parent
 PORTS = ("PARIBUS_RAY_PORT", "PARIBUS_RAY_GCS_PORT", "PARIBUS_RAY_CLIENT_PORT", "PARIBUS_MLFLOW_PORT")
-UP = "from paribus.local.stack import Settings, up; up(Settings(num_cpus=2, object_store_mib=100))"
+UP = "from paribus.local.stack import Settings, up; up(Settings(num_cpus=2, object_store_mib=100, host={host!r}))"
 DOWN = "from paribus.local.stack import down; down()"
 
 # Two textures nets that differ in width; 32 evaluation images, so no margin below 3.2 points.
@@ -94,6 +94,8 @@ def environment(checkout: Path, home: Path, **more: str) -> dict[str, str]:
         "PYTHONPATH": str(checkout / "platform"),
         "PARIBUS_HOME": str(home),
         "RAY_TMPDIR": str(checkout),
+        # What `paribus up` makes in a person's own folder, which tests leave alone.
+        "RAY_AUTH_TOKEN_PATH": str(checkout / "token"),
         **more,
     }
 
@@ -105,10 +107,20 @@ class Stack:
     checkout: Path
     home: Path
     ports: dict[str, str]
+    host: str = "127.0.0.1"
 
     @property
     def env(self) -> dict[str, str]:
         return environment(self.checkout, self.home, **self.ports)
+
+    @property
+    def token_file(self) -> Path:
+        return self.checkout / "token"
+
+    @property
+    def joined(self) -> dict[str, str]:
+        """What a shell exports that names this stack's Ray and MLflow."""
+        return {"RAY_ADDRESS": self.ray, "MLFLOW_TRACKING_URI": self.uri, "RAY_AUTH_MODE": "token"}
 
     @property
     def uri(self) -> str:
@@ -116,11 +128,12 @@ class Stack:
 
     @property
     def ray(self) -> str:
-        return f"127.0.0.1:{self.ports['PARIBUS_RAY_GCS_PORT']}"
+        return f"{self.host}:{self.ports['PARIBUS_RAY_GCS_PORT']}"
 
     def up(self) -> None:
         """Start what does not run."""
-        subprocess.run([sys.executable, "-c", UP], env=self.env, cwd=self.checkout, check=True, capture_output=True)
+        words = [sys.executable, "-c", UP.format(host=self.host)]
+        subprocess.run(words, env=self.env, cwd=self.checkout, check=True, capture_output=True)
 
     def crash_ray(self) -> None:
         """kill -9 of every process of the cluster, jobs and workers included."""
@@ -208,6 +221,25 @@ class Sandbox:
             for stream in (command.stdout, command.stderr):
                 if stream is not None:
                     stream.close()
+
+
+def listening(processes: Iterable[psutil.Process]) -> set[tuple[str, int]]:
+    """The addresses and ports at which these processes wait for others."""
+    found = set()
+    for each in processes:
+        try:
+            sockets = each.net_connections(kind="tcp")
+        except psutil.Error:
+            continue
+        waiting = [one.laddr for one in sockets if one.status == psutil.CONN_LISTEN]
+        found |= {(place.ip.removeprefix("::ffff:"), place.port) for place in waiting}
+    return found
+
+
+def network_address() -> str:
+    """An address at which other machines reach this one; "" if it has none."""
+    found = [each for cards in psutil.net_if_addrs().values() for each in cards if each.family == socket.AF_INET]
+    return next((each.address for each in found if not each.address.startswith("127.")), "")
 
 
 def free_ports(count: int) -> list[int]:

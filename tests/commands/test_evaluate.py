@@ -41,7 +41,7 @@ MIRRORED = {"augment__flip": True, "budget": "10 epochs"}
 @pytest.fixture(scope="module")
 def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("office")
-    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    cluster = stack.joined
     made = Sandbox(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
     yield made
     made.end()

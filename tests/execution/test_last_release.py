@@ -24,7 +24,7 @@ def old(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sand
     with tarfile.open(GOLDEN / "last_release.tar.xz") as packed:
         packed.extractall(folder, filter="data")
     server = start_server(folder / "mlflow")
-    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": server.uri}
+    cluster = {**stack.joined, "MLFLOW_TRACKING_URI": server.uri}
     made = Sandbox(folder=folder / "work", env=environment(stack.checkout, folder / "home", **cluster))
     made.folder.mkdir()
     shutil.copy(GOLDEN / "last_release.py", made.folder)

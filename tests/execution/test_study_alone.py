@@ -6,8 +6,9 @@ import os
 import signal
 import time
 
+import psutil
 import pytest
-from sandbox import HOSTILE, LEARNS, LONG, STUDY, Sandbox, Stack, at_home, wait_for
+from sandbox import HOSTILE, LEARNS, LONG, STUDY, Sandbox, Stack, at_home, listening, wait_for
 
 from paribus.tracking.ledger import Ledger
 
@@ -24,6 +25,9 @@ def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_noth
     study = lone_sandbox.study(replicates=1, **LONG)
     interrupted = lone_sandbox.start(study, *ENDLESS, PARIBUS_CHECKPOINT_S="0.2")
     wait_for(lambda: lone_sandbox.checkpoints(study), "a checkpoint")
+    family = psutil.Process(interrupted.pid).children(recursive=True)
+    assert {host for host, _ in listening(family)} == {"127.0.0.1"}
+    assert {each.environ().get("RAY_AUTH_MODE") for each in family if each.name() == "raylet"} == {"token"}
     os.killpg(interrupted.pid, signal.SIGINT)
     out, err = interrupted.communicate(timeout=60)
     assert interrupted.returncode == 130, out + err

@@ -37,7 +37,7 @@ finally:
 @pytest.fixture(scope="module")
 def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("office")
-    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    cluster = stack.joined
     made = Sandbox(folder=folder / "a folder with spaces", env=environment(stack.checkout, folder / "home", **cluster))
     yield made
     made.end()

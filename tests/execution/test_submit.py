@@ -102,7 +102,7 @@ search = Search(
 
 
 def test_a_search_joins_the_stack_too(sandbox: Sandbox, stack: Stack) -> None:
-    """Its head asks for no token, so that none may be asked for where Ray is loaded, be it before the cluster is."""
+    """Its head asks for a token, so that it must be known where Ray is loaded, be it before the cluster is."""
     done = sandbox.run("paribus", "run", sandbox.write("joins", SEARCH), PARIBUS_HOME=str(stack.home), RAY_ADDRESS="")
     assert f"searching on the Ray of the stack at {stack.ray}" in done.stdout, done.stderr
     assert "its worker was lost" not in done.stdout

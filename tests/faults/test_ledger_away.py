@@ -33,8 +33,9 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture
 def own(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
     """A sandbox on the session's cluster; the tests say where the ledger is."""
-    cluster = {"RAY_ADDRESS": stack.ray, "PARIBUS_CHECKPOINT_S": "0.2"}
-    made = Sandbox(folder=tmp_path / "work", env=environment(stack.checkout, tmp_path / "home", **cluster))
+    shell = {name: value for name, value in stack.joined.items() if name.startswith("RAY_")}
+    env = environment(stack.checkout, tmp_path / "home", **shell, PARIBUS_CHECKPOINT_S="0.2")
+    made = Sandbox(folder=tmp_path / "work", env=env)
     yield made
     made.end()
 

@@ -20,12 +20,15 @@ from sandbox import HOSTILE, free_ports, words_of
 
 from paribus.host import process_family as stack_process
 from paribus.host.processes import start_of
+from paribus.host.ray_access import ONE_MACHINE, token_file
 from paribus.local import ports as stack_ports
 from paribus.local import record as stack_record
 from paribus.local import stack
 from paribus.local.stack import Settings, StackError
 
 BIN = Path(sys.executable).parent
+# What a shell may say of a token; without, as typed in a fresh terminal.
+ACCESS = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", *ONE_MACHINE)
 PROBE = """#!/usr/bin/env python
 import json, os, sys
 names = ("PARIBUS_HOME", "MLFLOW_TRACKING_URI", "RAY_ADDRESS")
@@ -67,7 +70,10 @@ def settings(short: Path) -> Iterator[Settings]:
     with pytest.MonkeyPatch.context() as patch:
         # Ray's pointer to the last started cluster lies in here too: other clusters on this machine are left alone.
         patch.setenv("RAY_TMPDIR", str(short))
-        for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+        # `up` makes a token in the person's own folder.
+        (short / "person").mkdir()
+        patch.setenv("HOME", str(short / "person"))
+        for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", *ACCESS):
             patch.delenv(name, raising=False)
         yield Settings(home=short / "home", folder=folder, ports=ports, num_cpus=1, object_store_mib=100)
 
@@ -95,6 +101,11 @@ def running(settings: Settings) -> Iterator[stack.Status]:
         yield up
     finally:
         stack.down(settings.home, say=said.append)
+
+
+def shown() -> dict[str, str]:
+    """What Ray wants to see over HTTP."""
+    return {"Authorization": f"Bearer {token_file().read_text()}"}
 
 
 def submit(*words: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -141,7 +152,8 @@ class TestStack:
         assert {part.state for part in running.parts} == {"up"}
         for part in running.parts:
             assert part.url == f"http://127.0.0.1:{settings.ports[part.name]}"
-        assert httpx.get(running.url("ray") + "/api/jobs/").status_code == 200
+        assert httpx.get(running.url("ray") + "/api/jobs/").status_code == 401
+        assert httpx.get(running.url("ray") + "/api/jobs/", headers=shown()).status_code == 200
         assert httpx.get(running.url("mlflow") + "/health").text == "OK"
         assert httpx.get(running.url("dashboard")).status_code == 200
 
@@ -149,7 +161,7 @@ class TestStack:
         self, running: stack.Status, settings: Settings
     ) -> None:
         """`running` was started under `HOSTILE`."""
-        nodes = httpx.get(running.url("ray") + "/api/v0/nodes").json()["data"]["result"]["result"]
+        nodes = httpx.get(running.url("ray") + "/api/v0/nodes", headers=shown()).json()["data"]["result"]["result"]
         assert [node["resources_total"]["CPU"] for node in nodes] == [1.0]
         assert httpx.get(running.url("dashboard") + "/_stcore/health").text == "ok"
         for part in running.parts:

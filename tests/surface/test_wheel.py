@@ -49,7 +49,13 @@ class Outside:
         return subprocess.run(
             [str(self.environment / "bin" / words[0]), *words[1:]],
             cwd=self.folder / below,
-            env={**kept, **self.ports, "PATH": path, "RAY_TMPDIR": str(self.folder.parent)},
+            env={
+                **kept,
+                **self.ports,
+                "PATH": path,
+                "RAY_TMPDIR": str(self.folder.parent),
+                "HOME": str(self.folder.parent),
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -75,7 +81,10 @@ def outside() -> Iterator[Outside]:
     """The paths are short, for Ray's sockets lie below them."""
     place = Path(tempfile.mkdtemp(prefix="pw", dir="/tmp"))
     # This environment is made already, however old its stamp looks.
-    made = ["make", "-o", "requirements.lock", "-o", "pyproject.toml", "dist", f"DIST={place / 'dist'}"]
+    old = [
+        word for name in ("requirements.lock", "pyproject.toml", "platform/paribus_ray.pth") for word in ("-o", name)
+    ]
+    made = ["make", *old, "dist", f"DIST={place / 'dist'}"]
     subprocess.run(made, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = (place / "dist").glob("*.whl")
     ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))

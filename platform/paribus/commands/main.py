@@ -280,9 +280,13 @@ def _add_stack(verbs: Any) -> None:
         )
         for verb, (text, hint) in texts.items()
     }
+    up = parsers["up"]
     where = "keep records in PostgreSQL: postgresql://USER@HOST/DB, its password in ~/.pgpass (or: sqlite)"
-    parsers["up"].add_argument("--ledger", metavar="URL", dest="database", help=where)
-    parsers["up"].set_defaults(run=_up)
+    up.add_argument("--ledger", metavar="URL", dest="database", help=where)
+    up.add_argument("--no-token", action="store_true", help="let Ray ask for none: others of this machine get in too")
+    up.add_argument("--metrics", action="store_true", help="have Ray serve its figures to Prometheus, on loopback")
+    up.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="this machine's, where others join its Ray")
+    up.set_defaults(run=_up)
     parsers["down"].set_defaults(run=_down)
     doctor = parsers["doctor"]
     add_json(doctor)
@@ -328,7 +332,7 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
         return options
     from paribus.execution.room import check_room
     from paribus.host.home import home
-    from paribus.local.cluster import nodes_of, to_join
+    from paribus.local.cluster import nodes_of, settle_access, to_join
 
     if verb == "plan":
         recipes = study.examples if isinstance(study, Search) else [study.recipe_of(arm) for arm in study.arms]
@@ -336,7 +340,10 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
         if nodes := nodes_of(home(), options.cpus, needs_gpus=needs_gpus):
             check_room(recipes, nodes)
         return options
-    return replace(options, stack=to_join(home(), options.cpus))
+    stack = to_join(home(), options.cpus)
+    if stack:
+        settle_access(home())
+    return replace(options, stack=stack)
 
 
 def _matched(study: Study | Search) -> Study | Search:
@@ -384,7 +391,8 @@ def _up(args: argparse.Namespace) -> int:
         from paribus.commands.ledger_stored import use_database
 
         use_database(args.database)
-    stack.up()
+    chosen: dict[str, Any] = {"token_file": None} if args.no_token else {}
+    stack.up(stack.Settings(**chosen, metrics=args.metrics, host=args.host))
     return 0
 
 

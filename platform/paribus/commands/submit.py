@@ -42,6 +42,7 @@ def register(verbs: Any, whole: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from paribus.execution.submission import follow, submit
+    from paribus.local.cluster import settle_access
     from paribus.recipe.paths import parse_assignment
     from paribus.study.study_file import load_study, places_of
 
@@ -54,6 +55,7 @@ def _run(args: argparse.Namespace) -> int:
     if path.suffix != ".py":
         raise StudyError(f"{args.file!r} is no Python file: a job runs a study file, such as studies/width.py")
     address = args.address or os.environ.get("RAY_API_SERVER_ADDRESS") or _stack_address()
+    settle_access(home(), address)
     root = places_of(path)[1]
     job = submit(address, root, path.resolve().relative_to(root).as_posix(), args.options, os.environ)
     again = f"ray job logs --follow --address {address} {job}"

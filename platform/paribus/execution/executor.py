@@ -21,6 +21,7 @@ from paribus.execution.workers.trial_spec import Context, encode
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
 from paribus.host.interruption import tune_running
+from paribus.host.ray_access import token_advice
 from paribus.recipe import Recipe
 from paribus.study.plan import Plan, Step
 
@@ -68,6 +69,7 @@ def cluster(num_cpus: int | None = None, modules: Sequence[str] = (), stack: str
             "drop one of the two"
         )
     if address:
+        guard()
         named = f"RAY_ADDRESS={address}"
         with _connected(lambda: _join(address, named, "unset RAY_ADDRESS to train on a Ray of its own", modules)):
             yield f"the Ray cluster at {address}"
@@ -124,14 +126,21 @@ def _connected(connect: Callable[[], None]) -> Iterator[None]:
 
 def _join(address: str, named: str, instead: str, modules: Sequence[str] = ()) -> None:
     import ray
+    from ray.exceptions import AuthenticationError
 
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    answered = False
     try:
         if port.isdecimal():
             # Ray itself would try for minutes.
             socket.create_connection((host.strip("[]"), int(port)), timeout=10.0).close()
+            answered = True
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=_carrying(modules))
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, AuthenticationError) as error:
+        if answered:
+            raise ClusterError(
+                f"{named} does not let us in ({first_line(error)}): {token_advice()}; or {instead}"
+            ) from None
         raise ClusterError(
             f"no Ray cluster answers at {named} ({first_line(error)}): start one (paribus up), or {instead}"
         ) from None

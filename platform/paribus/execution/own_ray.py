@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 from paribus.host import process_family as stack_process
+from paribus.host import ray_access
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
 from paribus.host.interruption import last_resort
@@ -68,14 +71,55 @@ def own_ray(place: Path, num_cpus: int) -> Iterator[str]:
 
 
 def guard(*, joins: bool = False) -> None:
-    """Have a Ray of our own ask for its token, as it does by default where it starts a cluster itself.
+    """Settle how this process speaks to Ray: whether it looks for it on loopback, and whether it has a token to show.
 
-    Where a study `joins` the stack's none is asked for, unless the shell says so: nor does the stack's head. Ray's
-    library reads the mode once, when it is loaded: this comes before. Where a study has loaded it already, none is
-    asked for either: with one it could not join.
+    A Ray of our own listens on loopback alone and asks for its token. Of one that it `joins`, the stack's, the command
+    has said so (`local.cluster.to_join`); where it has not, none is asked for. At RAY_ADDRESS it is as the shell says.
+    Ray's library reads this once, when it is loaded: this comes before. Where a study has loaded it already, its Ray
+    has neither: with them it could not join.
     """
-    if "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "disabled" if joins or "ray" in sys.modules else "token"
+    if "ray" in sys.modules:
+        os.environ.setdefault(ray_access.MODE, "disabled")
+        return
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    if address != "local":
+        os.environ.update(ray_access.joining(address))
+    elif joins:
+        os.environ.setdefault(ray_access.MODE, "disabled")
+    else:
+        os.environ.update(ray_access.ONE_MACHINE)
+        os.environ.setdefault(ray_access.MODE, "token")
+        _token()
+
+
+@contextmanager
+def _token_in(folder: Path) -> Iterator[None]:
+    """A token of this process's own in `folder` for the while, whatever the shell names for other clusters.
+
+    So nothing is written to `~/.ray`, where a token would change how every later `ray start` of this user starts.
+    """
+    # Where a study has loaded Ray before `guard`, its library may know the shell's token, and no other any more.
+    if os.environ.get(ray_access.MODE) != "token" or not _token.cache_info().currsize:
+        yield
+        return
+    file = folder / "token"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as text:
+        text.write(_token())
+    names = (ray_access.TOKEN, ray_access.TOKEN_FILE)
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ[ray_access.TOKEN_FILE] = str(file)
+    try:
+        yield
+    finally:
+        del os.environ[ray_access.TOKEN_FILE]
+        os.environ.update(before)
+        file.unlink(missing_ok=True)
+
+
+@cache
+def _token() -> str:
+    # Ray's library keeps the first token that it reads: that of a process is one, however many clusters it starts.
+    return secrets.token_hex(32)
 
 
 class _Keeper:
@@ -85,6 +129,7 @@ class _Keeper:
         self._place, self._num_cpus = place, num_cpus
         self._folder: HeldFolder | None = None
         self._started: stack_process.Held | None = None
+        self._with = ExitStack()
         self._is_up = False
 
     def start(self) -> None:
@@ -93,6 +138,7 @@ class _Keeper:
         with uninterrupted():
             try:
                 self._folder = folder = HeldFolder(self._place, PREFIX)
+                self._with.enter_context(_token_in(folder.path))
             except OSError as error:
                 raise RayStartError(str(error), lasting=True) from None
             self._started = stack_process.start_held(
@@ -124,6 +170,7 @@ class _Keeper:
             if self._started is not None:
                 self._started.let_go(_END_S if self._is_up else 0.0)
                 self.kill()
+            self._with.close()
             if self._folder is not None:
                 self._folder.release(remove=False)
 

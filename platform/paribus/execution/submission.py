@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.execution.room import ClusterError, first_line
+from paribus.host.ray_access import token_advice
 from paribus.host.say import say
 
 if TYPE_CHECKING:
@@ -75,11 +76,13 @@ def _client(address: str) -> JobSubmissionClient:
     # Ray lets what the shell exports go before the address that it is given.
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)
-    from ray.exceptions import RayError
+    from ray.exceptions import AuthenticationError, RayError
     from ray.job_submission import JobSubmissionClient
 
     try:
         return JobSubmissionClient(address)
+    except AuthenticationError as error:
+        raise ClusterError(f"the Ray at {address} does not let us in ({first_line(error)}): {token_advice()}") from None
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         raise ClusterError(
             f"no Ray answers at {address} ({first_line(error)}): `paribus up` starts one on this machine; another "

@@ -23,9 +23,10 @@ _MLFLOW = (
     *("MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"),
     *("MLFLOW_S3_", "MLFLOW_GCS_"),
 )
-# How a Ray is guarded, where it writes, which GPUs it may show, where its metrics are drawn.
+# How a Ray is guarded and where it listens, where it writes, which GPUs it may show, where its metrics are drawn.
 _RAY = (
-    *("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USE_TLS", "RAY_TLS_", "RAY_TMPDIR", "RAY_JOB_STOP_WAIT_TIME_S"),
+    *("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USE_TLS", "RAY_TLS_", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"),
+    *("RAY_TMPDIR", "RAY_JOB_STOP_WAIT_TIME_S"),
     *("RAY_EXPERIMENTAL_NOSET_", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE"),
     *("RAY_USAGE_STATS_ENABLED", "RAY_GRAFANA_", "RAY_PROMETHEUS_"),
 )

@@ -1,5 +1,6 @@
 """Where a person works, and where Paribus keeps what it makes there: data, checkpoints, outbox, local ledger."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -33,6 +34,19 @@ def home() -> Path:
         raise HomeError(_sentence(folder, error)) from None
     if not there.is_dir():
         raise HomeError(f"PARIBUS_HOME={folder}: {there} is no folder. Name one, or unset it")
+    return folder
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` for this user alone (0700), or close to others one of this user's that is there.
+
+    One that its group may write to is shared on purpose, and stays as it is.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = folder.stat()
+    if state.st_uid == os.getuid() and state.st_mode & 0o077 and not state.st_mode & 0o020:
+        with contextlib.suppress(OSError):  # a file system without modes
+            folder.chmod(state.st_mode & 0o7700)
     return folder
 
 

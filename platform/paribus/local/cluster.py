@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
+from paribus.host.ray_access import TOKEN, AccessError, joining, read_token
 from paribus.local import parts as stack_parts
 from paribus.local import record as stack_record
 from paribus.local.errors import StackError
+from paribus.local.ray_head import access
 
 _PATIENCE_S = 2.0
 
@@ -30,7 +33,58 @@ def to_join(home: Path, num_cpus: int | None, env: Mapping[str, str] = os.enviro
     if env.get("RAY_ADDRESS") or num_cpus:
         return ""
     entry = stack_ray(home)
-    return f"127.0.0.1:{entry.gcs_port}" if entry else ""
+    return f"{entry.host}:{entry.gcs_port}" if entry else ""
+
+
+def access_to(home: Path) -> dict[str, str]:
+    """What a process that speaks to the stack's Ray has in its environment, before Ray's library is loaded there."""
+    entry = stack_ray(home)
+    if entry is None:
+        return {}
+    token = Path(entry.token_file) if entry.token_file else None
+    return {**joining(f"{entry.host}:{entry.gcs_port}"), **access(token)}
+
+
+def settle_access(home: Path, url: str = "") -> None:
+    """Give this process access to the stack's Ray, or to the one at `url` where that is the stack's.
+
+    Raises:
+        StackError: the token cannot be read, or what this process runs has loaded Ray before.
+    """
+    entry = stack_ray(home)
+    if entry is None or url.rstrip("/") not in ("", entry.url):
+        return
+    needed = access_to(home)
+    if why := refusal(entry):
+        raise StackError(f"the stack's Ray {why}: put its own back, or `paribus down`, then `paribus up`")
+    if "ray" in sys.modules and any(os.environ.get(name) != value for name, value in needed.items()):
+        words = " ".join(f"{name}={value}" for name, value in needed.items())
+        raise StackError(
+            "Ray is loaded in this process already, and knows nothing of the stack's: start it anew (in a notebook, "
+            f"the kernel); where a study's file imports ray, do so inside its functions, or type\n  export {words}"
+        )
+    os.environ.pop(TOKEN, None)
+    os.environ.update(needed)
+
+
+def _headers(entry: stack_record.Entry) -> dict[str, str]:
+    """What the stack's Ray wants to see over HTTP. Raises AccessError where its token cannot be read."""
+    return {"Authorization": f"Bearer {read_token(Path(entry.token_file))}"} if entry.token_file else {}
+
+
+def refusal(entry: stack_record.Entry) -> str:
+    """Why the stack's Ray does not take the token that lies where its was, in words; "" where it does, or is silent."""
+    if not entry.token_file:
+        return ""
+    try:
+        code = httpx.get(f"{entry.url}/api/version", headers=_headers(entry), timeout=1.0, trust_env=False).status_code
+    except AccessError as error:
+        return f"asks for its token, and {error}"
+    except httpx.HTTPError:
+        return ""
+    if code in (401, 403):
+        return f"does not take the token in {entry.token_file}, which is not the one that it was started with"
+    return ""
 
 
 def nodes_of(
@@ -49,11 +103,12 @@ def nodes_of(
         gpus = _num_gpus(env) if needs_gpus else 0
         return [] if gpus is None else [{"CPU": float(num_cpus or os.cpu_count() or 1), "GPU": float(gpus)}]
     try:
-        answer = httpx.get(f"{entry.url}/api/v0/nodes", timeout=_PATIENCE_S, trust_env=False).json()
+        url, headers = f"{entry.url}/api/v0/nodes", _headers(entry)
+        answer = httpx.get(url, headers=headers, timeout=_PATIENCE_S, trust_env=False).json()
         rows = answer["data"]["result"]["result"]
         return [dict(row["resources_total"]) for row in rows if row["state"] == "ALIVE"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
-        return []  # a Ray that asks for a token, or tells it in another way: `run` will see
+    except (AccessError, httpx.HTTPError, ValueError, KeyError, TypeError):
+        return []  # a Ray that takes another token, or tells it in another way: `run` will see
 
 
 def _num_gpus(env: Mapping[str, str]) -> int | None:

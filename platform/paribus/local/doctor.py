@@ -85,6 +85,7 @@ def _services(home: Path, env: Mapping[str, str]) -> list[Check]:
     return [
         *ports,
         services.part(ray),
+        services.token(home),
         services.ray_address(now, env),
         services.mlflow(now, env),
         services.part(dashboard),

@@ -10,6 +10,7 @@ from paribus.host import process_family as stack_process
 from paribus.host.secrets import without_secrets
 from paribus.local import ports as stack_ports
 from paribus.local import record as stack_record
+from paribus.local.cluster import refusal, stack_ray
 from paribus.local.doctor_check import Check, ok, problem, warning
 from paribus.local.errors import StackError
 from paribus.local.stack import Part, Status
@@ -88,6 +89,19 @@ def _mlflow_answer(where: str, response: httpx.Response) -> Check:
     if theirs.split(".")[0] != ours.split(".")[0]:
         return warning("MLflow", f"{where} is version {theirs}, tested with {ours}", f"serve MLflow {ours}")
     return ok("MLflow", f"{where}, version {theirs}")
+
+
+def token(home: Path) -> Check:
+    """Whether the stack's Ray asks for a token, and takes the one that lies where its own was."""
+    entry = stack_ray(home)
+    if entry is None:
+        return ok("Ray's token", "asked for once `paribus up` has started Ray")
+    if not entry.token_file:
+        text = "none is asked for: whoever has an account here can run commands as you through Ray"
+        return warning("Ray's token", text, "paribus down, then up, without --no-token")
+    if why := refusal(entry):
+        return problem("Ray's token", f"the stack's Ray {why}", "put its own back, or paribus down, then up")
+    return ok("Ray's token", f"asked for, and taken: {entry.token_file}")
 
 
 def temporary_ledger(home: Path) -> Check:

@@ -37,7 +37,7 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
         env.pop("PGPASSWORD", None)  # the database's, which no job needs to know
     if name == "ray":
         stack_ray.prepare_folder(settings.ray_folder)
-        env, command = stack_ray.environment(env), stack_ray.command(settings, ports)
+        env, command = stack_ray.environment(env, settings), stack_ray.command(settings, ports)
     elif name == "mlflow":
         module = "paribus.local.mlflow_server"
         command = [sys.executable, "-m", module, str(settings.ledger), str(ports["mlflow"]), str(log)]
@@ -52,6 +52,8 @@ def launch(name: str, settings: Settings, ports: Mapping[str, int]) -> Entry:
         tracking_uri=tracking_uri,
         gcs_port=ports["gcs"] if name == "ray" else 0,
         ray_temp=str(settings.ray_folder) if name == "ray" else "",
+        token_file=str(settings.token_file or "") if name == "ray" else "",
+        host=settings.host,
     )
 
 
@@ -74,7 +76,7 @@ def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
         response = httpx.get(url + _HEALTH[name], timeout=timeout_s, trust_env=False)
     except httpx.HTTPError:
         return False
-    # 401: a head that was started with RAY_AUTH_MODE=token.
+    # 401: a head that asks for its token.
     return response.status_code in (200, 401)
 
 
@@ -99,4 +101,6 @@ def _dashboard(page: Path, port: int) -> list[str]:
         *(sys.executable, "-m", "streamlit", "run", str(page)),
         *("--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"),
         *("--browser.gatherUsageStats", "false"),
+        # A page of the web whose name is made to point here would be of the same origin, and so read what is shown.
+        *("--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "localhost"),
     ]

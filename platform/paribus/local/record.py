@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from paribus.host.home import private_folder
 from paribus.host.process_family import Process
 from paribus.local.errors import StackError
 
@@ -16,7 +17,11 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One part that `up` started: its process, where it answers and what it was told about the others."""
+    """One part that `up` started: its process, where it answers and what it was told about the others.
+
+    `token_file`: where the token lies that Ray asks for, "" where it asks for none; the token itself is nowhere here.
+    `host`: where other machines find Ray.
+    """
 
     process: Process
     port: int
@@ -26,6 +31,8 @@ class Entry:
     tracking_uri: str
     gcs_port: int = 0
     ray_temp: str = ""
+    token_file: str = ""
+    host: str = "127.0.0.1"
 
 
 def path(home: Path) -> Path:
@@ -59,7 +66,7 @@ def _process(pid: int, started: str | float, mark: str) -> Process:
 
 def write(home: Path, entries: Mapping[str, Entry]) -> None:
     """Replace the record in one step, so that no reader ever sees half of it."""
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     if not entries:
         path(home).unlink(missing_ok=True)
         return
@@ -72,7 +79,7 @@ def write(home: Path, entries: Mapping[str, Entry]) -> None:
 @contextlib.contextmanager
 def locked(home: Path) -> Iterator[None]:
     """Hold the stack of `home` for this process: a second `up` or `down` waits for the first."""
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     with (home / "stack.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

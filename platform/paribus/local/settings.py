@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paribus.host.home import checkout, project
 from paribus.host.home import home as default_home
+from paribus.host.ray_access import LOOPBACK, MODE, token_file
 from paribus.local import ports as stack_ports
 from paribus.tracking.address import folder_of
 
@@ -28,9 +29,18 @@ def home_page() -> Path:
     return package.resolve().with_name("home.py")
 
 
+def default_token_file() -> Path | None:
+    return None if os.environ.get(MODE, "").lower() == "disabled" else token_file()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """`ports` holds only the ports asked for (keys of `stack_ports.DEFAULTS`); the others are chosen."""
+    """`ports` holds only the ports asked for (keys of `stack_ports.DEFAULTS`); the others are chosen.
+
+    `host` is the address of this machine at which other machines join its Ray; on loopback none can.
+    `token_file` holds what Ray asks for; None: it asks for nothing, as where the shell says RAY_AUTH_MODE=disabled.
+    With `metrics` Ray serves its figures to Prometheus, on loopback and without a token.
+    """
 
     home: Path = field(default_factory=default_home)
     folder: Path = field(default_factory=default_folder)
@@ -39,6 +49,9 @@ class Settings:
     ray_temp: Path | None = None
     num_cpus: int | None = None
     object_store_mib: int | None = None
+    host: str = LOOPBACK
+    token_file: Path | None = field(default_factory=default_token_file)
+    metrics: bool = False
 
     @property
     def ray_folder(self) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from paribus.host import process_family as stack_process
 from paribus.host.home import home as default_home
 from paribus.host.processes import uninterrupted
+from paribus.host.ray_access import LOOPBACK
 from paribus.local import parts as stack_parts
 from paribus.local import ports as stack_ports
 from paribus.local import ray_head as stack_ray
@@ -75,6 +76,11 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
             if name in entries:
                 say(f"{TITLES[name]} {stack_parts.fault(name, entries[name])} (its log: {entries[name].log})")
                 stack_process.end(entries[name].process)
+        if "ray" in dead:
+            stack_ray.keep_access(settings, say)
+        elif bool(settings.token_file) != bool(entries["ray"].token_file):
+            asks = "asks for its token" if entries["ray"].token_file else "asks for no token"
+            say(f"Ray was up, and {asks}: `paribus down` first changes that")
         ports = _ports(settings, entries, dead, say)
         for name in dead:
             with uninterrupted():
@@ -83,6 +89,8 @@ def up(settings: Settings | None = None, say: Say = print) -> Status:
         _wait(settings, entries, dead, ports, say)
         if not stack_ray.claim_default(Path(entries["ray"].ray_temp)):
             say(f"Another Ray cluster is running too. To reach this one: {_export(entries['ray'])}")
+        if "ray" in dead and settings.host != LOOPBACK:
+            say(stack_ray.invitation(settings, entries["ray"].gcs_port))
     return status(settings.home)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from paribus.host.home import private_folder
 from paribus.host.interruption import last_resort
 from paribus.host.processes import is_same_process
 
@@ -62,7 +63,8 @@ def _shared_server(folder: Path) -> Iterator[str]:
     """
     from paribus.tracking.mlflow.server import running_server, start_server
 
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder.parent)
+    private_folder(folder)
     with (folder / _USERS).open("w") as users:
         with _locked(folder / _STARTING):
             fcntl.flock(users, fcntl.LOCK_SH)

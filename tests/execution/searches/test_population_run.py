@@ -49,7 +49,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def office(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
-    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    cluster = stack.joined
     made = Sandbox(folder=tmp_path, env=environment(stack.checkout, tmp_path / "home", **cluster))
     yield made
     made.end()

@@ -46,7 +46,7 @@ ASHA = {"trials": 9, "scheduler": "asha(eta=3)", "confirm": 3, "top": 2, "sample
 @pytest.fixture(scope="module")
 def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("searches")
-    cluster = {"RAY_ADDRESS": stack.ray, "MLFLOW_TRACKING_URI": stack.uri}
+    cluster = stack.joined
     made = Sandbox(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
     yield made
     made.end()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,8 +46,7 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
         ClusterError: there is no cluster, or a trial asks for more than it has.
         StudyError, SchedulerError: a sampler or scheduler that cannot be, or settings that never fit each other.
     """
-    if (os.environ.get("RAY_ADDRESS") or "local") == "local":
-        guard(joins=bool(options.stack))  # a scheduler of Tune's own loads Ray
+    guard(joins=bool(options.stack))  # a scheduler of Tune's own loads Ray
     design = TUNING_DESIGN if settings else DESIGN
     folder, settings = home(), settings or settings_of(search, options.declared)
     ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings, design)

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paribus.host.child_environment import child_environment
+from paribus.host.home import private_folder
 from paribus.host.processes import family_of, is_running, is_same_process, start_of, uninterrupted
 from paribus.tracking.database import place, postgres
 from paribus.tracking.errors import LedgerError
@@ -91,7 +92,7 @@ def start_server(
     own: a terminal's Ctrl-C does not end it.
     Raises LedgerError with the end of the log if it does not come up, or at once if the port is taken.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     log = log or folder / "mlflow.log"
     port = port or _free_port(host)
     _check_port(host, port)
@@ -148,11 +149,14 @@ def _prepare_database(folder: Path) -> None:
     if address != place.SQLITE:
         postgres.check(address)
         return
-    # The journal mode is a property of the file: with a write-ahead log readers don't wait for writers.
+    # The journal mode is a property of the file: with a write-ahead log readers don't wait for writers. Its log has the
+    # modes of the file, which is this user's alone.
     try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise LedgerError(
             f"{path} can't be used as MLflow's database ({error}); move it away, or choose another folder."
         ) from error
