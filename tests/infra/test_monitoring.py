@@ -38,7 +38,7 @@ def test_panels_and_alerts_ask_for_numbers_that_there_are() -> None:
     code = (ROOT / "platform/paribus/execution/telemetry.py").read_text()
     told = {f"ray_{name}" for name in re.findall(r'Gauge\(\s*"(\w+)"', code)}
     told |= {f"ray_{name}_total" for name in re.findall(r'Counter\(\s*"(\w+)"', code)}
-    ledger = (ROOT / "platform/paribus/commands/study/ledger_metrics.py").read_text()
+    ledger = (ROOT / "platform/paribus/commands/ledger/metrics.py").read_text()
     told |= set(re.findall(r'GaugeMetricFamily\(\s*"(\w+)"', ledger))
     board = json.loads((FOLDER / "grafana/paribus.json").read_text())
     asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]

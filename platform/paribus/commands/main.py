@@ -200,11 +200,12 @@ def parser() -> argparse.ArgumentParser:
     from paribus.commands.fields import register as register_fields
     from paribus.commands.init import register as register_init
     from paribus.commands.judge import register as register_judge
-    from paribus.commands.ledger import register as register_ledger
+    from paribus.commands.ledger.waiting import register as register_ledger
     from paribus.commands.logs import register as register_logs
     from paribus.commands.models import register as register_models
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
+    from paribus.commands.stack import register as register_stack
     from paribus.commands.study.search import register as register_search
     from paribus.commands.study.studies import register as register_studies
     from paribus.commands.submit import register as register_submit
@@ -224,7 +225,7 @@ def parser() -> argparse.ArgumentParser:
     register_models(verbs)
     register_fields(verbs)
     register_ledger(verbs)
-    _add_stack(verbs)
+    register_stack(verbs)
     return parser
 
 
@@ -266,31 +267,6 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
     if verb not in ("pilot", "run", "retry"):
         add_json(parser)
     return parser
-
-
-def _add_stack(verbs: Any) -> None:
-    texts = {
-        "up": ("start what is not running of Ray, MLflow and the dashboard, on loopback", "then: ray job submit FILE"),
-        "down": ("end what `up` started, and nothing else", "running studies are stopped in order first"),
-        "doctor": ("say what is missing, busy or wrong, and what to do", "--json gives data for a script"),
-    }
-    parsers = {
-        verb: verbs.add_parser(
-            verb, help=text, description=f"{text[0].upper()}{text[1:]}.", epilog=f"example: paribus {verb}    {hint}"
-        )
-        for verb, (text, hint) in texts.items()
-    }
-    up = parsers["up"]
-    where = "keep records in PostgreSQL: postgresql://USER@HOST/DB, its password in ~/.pgpass (or: sqlite)"
-    up.add_argument("--ledger", metavar="URL", dest="database", help=where)
-    up.add_argument("--no-token", action="store_true", help="let Ray ask for none: others of this machine get in too")
-    up.add_argument("--metrics", action="store_true", help="have Ray serve its figures to Prometheus, on loopback")
-    up.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="this machine's, where others join its Ray")
-    up.set_defaults(run=_up)
-    parsers["down"].set_defaults(run=_down)
-    doctor = parsers["doctor"]
-    add_json(doctor)
-    doctor.set_defaults(run=_doctor)
 
 
 def _file_verb(args: argparse.Namespace) -> int:
@@ -382,28 +358,3 @@ def _options(args: argparse.Namespace) -> Options:
     from paribus.engine.options import Options
 
     return Options(**{field.name: getattr(args, field.name) for field in fields(Options) if hasattr(args, field.name)})
-
-
-def _up(args: argparse.Namespace) -> int:
-    from paribus.local import stack
-
-    if args.database is not None:
-        from paribus.commands.ledger_stored import use_database
-
-        use_database(args.database)
-    chosen: dict[str, Any] = {"token_file": None} if args.no_token else {}
-    stack.up(stack.Settings(**chosen, metrics=args.metrics, host=args.host))
-    return 0
-
-
-def _down(args: argparse.Namespace) -> int:
-    from paribus.local import stack
-
-    stack.down()
-    return 0
-
-
-def _doctor(args: argparse.Namespace) -> int:
-    from paribus.local import doctor
-
-    return doctor.main(as_json=args.json)

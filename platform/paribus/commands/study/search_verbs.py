@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from paribus.commands.answer import Answer
-from paribus.commands.ledger import unsent_lines
+from paribus.commands.ledger.waiting import unsent_lines
 from paribus.commands.study.study_verbs import check_places, printed, write_where_asked
 from paribus.engine.options import Options
 from paribus.engine.searches.past_results import with_past

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paribus.commands.answer import Answer
-from paribus.commands.ledger import unsent_lines
+from paribus.commands.ledger.waiting import unsent_lines
 from paribus.engine.nearest import trials_near
 from paribus.engine.options import Options
 from paribus.engine.preview import Preview, make_preview

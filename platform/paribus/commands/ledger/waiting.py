@@ -1,4 +1,4 @@
-"""`paribus ledger`: what lies on disk and not in the ledger, of all studies; and an earlier release's ledger."""
+"""`paribus ledger`: its options; what lies on disk and not in the ledger, of all studies, listed and sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paribus.commands.ledger_stored import STORED, run_stored
+from paribus.commands.ledger.whole import STORED, run_stored
 from paribus.commands.shared_options import add_ledger
 from paribus.host.option_types import whole
 from paribus.host.say import say, warn
@@ -57,13 +57,13 @@ def _run(args: argparse.Namespace) -> int:
     from paribus.tracking.address import ledger_at
 
     if args.action == "upgrade":
-        from paribus.commands.ledger_upgrade import run_upgrade
+        from paribus.commands.ledger.upgrade import run_upgrade
 
         return run_upgrade(home(), args.ledger, args.studies, args.restore)
     if args.restore is not None:
         raise RecipeError(f"--restore goes with `paribus ledger upgrade`, and this is `paribus ledger {args.action}`")
     if args.action == "metrics":
-        from paribus.commands.study.ledger_metrics import run_metrics
+        from paribus.commands.ledger.metrics import run_metrics
 
         return run_metrics(args.ledger, args.port, args.host)
     if args.port is not None:
