@@ -19,7 +19,8 @@ from paribus.report.drawing.effect_tables import effect_rows
 from paribus.report.drawing.tables import summary, verdict_rows
 from paribus.report.headline import headline
 from paribus.study.settings import Settings
-from paribus.study.words import FAILED_TO_TRAIN, Arm
+from paribus.study.words import FAILED_TO_TRAIN
+from paribus.study.words import Arm as Arm
 from paribus.tracking.studies.planned import of_plan
 
 if TYPE_CHECKING:
