@@ -24,7 +24,8 @@ from paribus.tracking.trials.record import TrialRecord
 HANGS_S = 280.0
 BIN = Path(sys.executable).parent
 PORTS = ("PARIBUS_RAY_PORT", "PARIBUS_RAY_GCS_PORT", "PARIBUS_RAY_CLIENT_PORT", "PARIBUS_MLFLOW_PORT")
-UP = "from paribus.local.stack import Settings, up; up(Settings(num_cpus=2, object_store_mib=100, host={host!r}))"
+UP = """from paribus.local.stack import Settings, up
+up(Settings(num_cpus=2, object_store_mib=100, host={host!r}, metrics={metrics}))"""
 DOWN = "from paribus.local.stack import down; down()"
 
 # Two textures nets that differ in width; 32 evaluation images, so no margin below 3.2 points.
@@ -108,6 +109,7 @@ class Stack:
     home: Path
     ports: dict[str, str]
     host: str = "127.0.0.1"
+    metrics: bool = False
 
     @property
     def env(self) -> dict[str, str]:
@@ -132,7 +134,7 @@ class Stack:
 
     def up(self) -> None:
         """Start what does not run."""
-        words = [sys.executable, "-c", UP.format(host=self.host)]
+        words = [sys.executable, "-c", UP.format(host=self.host, metrics=self.metrics)]
         subprocess.run(words, env=self.env, cwd=self.checkout, check=True, capture_output=True)
 
     def crash_ray(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sandbox import LONG, Sandbox, Stack, environment
+from sandbox import LONG, PORTS, Sandbox, Stack, environment, free_ports, network_address
 
 from paribus.tracking.ledger import Ledger
 
@@ -26,6 +26,23 @@ def numbers_of(sandbox: Sandbox, study: Path) -> Numbers:
             )
             for trial in ledger.trials(study.stem)
         }
+
+
+@pytest.fixture(scope="session")
+def open_stack(checkout: Path) -> Iterator[Stack]:
+    """One that other machines may join, if they show its token, and whose figures Prometheus may read.
+
+    The session's keeps to loopback and shows none.
+    """
+    if not (host := network_address()):
+        pytest.skip("this machine has no address but loopback")
+    ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))
+    started = Stack(checkout=checkout, home=checkout / "open", ports=ports, host=host, metrics=True)
+    try:
+        started.up()
+        yield started
+    finally:
+        started.down()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from sandbox import BIN, PORTS, Sandbox, Stack, environment, free_ports, kill, network_address, wait_for
+from sandbox import BIN, Sandbox, Stack, environment, kill, wait_for
 
 from paribus.data import open_feed
 from paribus.engine.code_digest import trial_code
@@ -135,17 +135,8 @@ class SecondNode:
 
 
 @pytest.fixture
-def stack(checkout: Path) -> Iterator[Stack]:
-    """One that other machines may join, if they show its token: that of the session keeps to loopback."""
-    if not (host := network_address()):
-        pytest.skip("this machine has no address but loopback")
-    ports = dict(zip((*PORTS, "PARIBUS_DASHBOARD_PORT"), map(str, free_ports(5)), strict=True))
-    started = Stack(checkout=checkout, home=checkout / "open", ports=ports, host=host)
-    try:
-        started.up()
-        yield started
-    finally:
-        started.down()
+def stack(open_stack: Stack) -> Stack:
+    return open_stack
 
 
 @pytest.fixture

@@ -21,6 +21,11 @@ pytestmark = pytest.mark.cluster
 CONFIG = Path(__file__).resolve().parents[2] / "infra/monitoring/prometheus.yml"
 
 
+@pytest.fixture
+def stack(open_stack: Stack) -> Stack:
+    return open_stack
+
+
 @contextmanager
 def prometheus(folder: Path, discovery: Path) -> Iterator[str]:
     """Debian's Prometheus with our configuration, but for where Ray's nodes are noted and how often it looks."""
@@ -60,7 +65,7 @@ def asked(address: str, query: str) -> dict[str, float]:
 def test_prometheus_sees_a_study_train_and_the_ledger_tells_what_came_of_it(
     stack: Stack, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    discovery = Path(stack_record.read(stack.home)["ray"].ray_temp) / "prom_metrics_service_discovery.json"
+    discovery = Path(stack_record.read(stack.home)["ray"].ray_temp) / "r" / "prom_metrics_service_discovery.json"
     study = sandbox.study(replicates=1, budget="4000 steps")
     (tmp_path / "prometheus").mkdir()
     with prometheus(tmp_path / "prometheus", discovery) as address:
