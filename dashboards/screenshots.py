@@ -48,10 +48,11 @@ def settle(page: Page) -> None:
     page.wait_for_selector("h1", timeout=WAIT_MS)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS)
     page.wait_for_function(
-        "() => !document.querySelector('[data-testid=stSkeleton]') && !document.body.innerText.includes('reading the')",
+        "() => !document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]') "
+        "&& !document.body.innerText.includes('reading the')",
         timeout=WAIT_MS,
     )
-    if "study=" in page.url:
+    if any(f"/{name}?study=" in page.url for name in ("study", "curves")):
         page.wait_for_selector("figure svg", timeout=WAIT_MS)
     page.wait_for_timeout(1500)
     if page.get_by_test_id("stException").count():
