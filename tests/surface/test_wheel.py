@@ -154,6 +154,7 @@ def test_the_wheel_brings_the_dashboard_its_look_the_lock_and_infra_and_no_tests
         "paribus",
         "paribus_dashboards",
         "paribus_infra",
+        "paribus_ray.pth",
     }
 
 
