@@ -13,7 +13,8 @@ pytest=("$@")
 trained=() served=()
 while read -r file; do
   case $file in
-    */test_study_alone.py | */test_signals.py) served+=("$file") ;; # own servers; and so both runs take as long
+    # Not on the stack, or on one of their own; and so both runs take as long.
+    */test_study_alone.py | */test_signals.py | */test_strangers.py | */test_telemetry.py | */test_own_on_two_nodes.py) served+=("$file") ;;
     tests/execution/* | tests/faults/*) trained+=("$file") ;;
     *) served+=("$file") ;;
   esac

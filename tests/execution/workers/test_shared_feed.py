@@ -46,7 +46,10 @@ def test_arms_side_by_side_share_and_give_the_numbers_of_each_alone(sandbox: San
 
 # Two trials of one node through the actor, which then ends by itself; printed are its counts and what each was given.
 SCRIPT = """
+import os
 import time
+from paribus.host.ray_access import ONE_MACHINE
+os.environ.update(ONE_MACHINE)  # as whoever joins the stack's Ray by a script of their own has to say
 import ray
 from paribus.execution.workers import feed_reader
 from paribus.data import open_feed
