@@ -42,6 +42,7 @@ def register(subparsers: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from paribus.host.home import home
+    from paribus.host.storage import storage
     from paribus.tracking import replay
     from paribus.tracking.address import ledger_at
 
@@ -51,7 +52,7 @@ def _run(args: argparse.Namespace) -> int:
         return run_upgrade(home(), args.ledger, args.studies, args.restore)
     if args.restore is not None:
         raise RecipeError(f"--restore goes with `paribus ledger upgrade`, and this is `paribus ledger {args.action}`")
-    outboxes = _outboxes(home() / "spool", args.studies)
+    outboxes = _outboxes(storage() / "spool", args.studies)
     for outbox in outboxes:
         say("\n".join(waiting_lines(outbox)))
     if not outboxes:

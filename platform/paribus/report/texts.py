@@ -16,6 +16,7 @@ from paribus.study.words import KILLS, show_level
 from paribus.tracking.trials.record import faults_of
 
 if TYPE_CHECKING:
+    from paribus.tracking.studies.record import StudyRecord
     from paribus.tracking.trials.record import TrialRecord
 
 _ACTIONS = {
@@ -129,6 +130,14 @@ def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
         if record.restored:
             found.append(f"{name}: {record.restored}")
     return tuple(found)
+
+
+def aside_notes(record: StudyRecord | None) -> tuple[str, ...]:
+    """A sentence for each node that the study's last run sent no more trials to."""
+    return tuple(
+        f"node {name} was put aside, and its trials ran elsewhere: {why}"
+        for name, why in (record.nodes_aside if record else {}).items()
+    )
 
 
 def first_steps() -> str:
