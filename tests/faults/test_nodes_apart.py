@@ -1,4 +1,4 @@
-"""Machines with a home each: one is lost, MLflow is away, one has no data; with a storage that is shared, and without."""
+"""Machines with a home each: one is lost, MLflow is away, one has no data; with a shared storage, and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that are put aside: the scheduler of Tune that sends no more trials there, and those that failed there elsewhere.
+"""Nodes that are put aside: the scheduler of Tune that sends no more trials there.
 
 Tune asks for a trial's place where it adds it and where it takes it up again; there a label of the node's id keeps it
 away. What was asked for before may still come to such a node, is refused there at once, and goes elsewhere.
@@ -40,7 +40,6 @@ class NodesAside(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._nodes, self._request, self._told = nodes, request, told
         self._aside: dict[str, str] = {}
-        self._moved: set[str] = set()
         for node, fault in nodes.faults.items():
             self._put_aside(node, nodes.names[node], fault)
 
@@ -64,18 +63,14 @@ class NodesAside(FIFOScheduler):
     def on_trial_result(self, tune_controller: TuneController, trial: TuneTrial, result: dict[str, Any]) -> str:
         """A worker says that something is amiss with its node."""
         if FAULT in result:
-            self._moved.add(trial.trial_id)
             node, name = result[NODE]
             self._put_aside(node, name, result[FAULT])
         decision: str = super().on_trial_result(tune_controller, trial, result)
         return decision
 
     def on_trial_error(self, tune_controller: TuneController, trial: TuneTrial) -> None:
-        """Its worker was lost; Tune takes it up again, by its own count of how often."""
-        if trial.trial_id in self._moved:
-            self._moved.discard(trial.trial_id)
-        else:
-            trial.config[RESTARTS] = trial.config.get(RESTARTS, 0) + 1
+        """Its worker was lost, or its node is put aside; Tune takes it up again, by its own count of how often."""
+        trial.config[RESTARTS] = trial.config.get(RESTARTS, 0) + 1
         if self._aside:
             trial.update_resources(self.place(trial.config))
 

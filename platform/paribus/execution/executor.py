@@ -248,10 +248,10 @@ def _fit(
                 # Our own checkpoints resume a trial to the bit; Tune's would only add a copy at the end of each.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
                 # What is its node's fault costs a trial nothing, and each node is put aside once.
-                failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES + len(nodes.faults or nodes.names)),
+                failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES + len(nodes.names) - 1),
             ),
         )
-        with tune_running(), _few_pending(nodes.slots if isinstance(steps, list) else 0):
+        with tune_running(), _few_pending(nodes.slots if isinstance(steps, list) and len(nodes.names) > 1 else 0):
             tuner.fit()
     finally:
         scratch.release(remove=True)

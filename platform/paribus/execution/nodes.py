@@ -20,19 +20,20 @@ _PATIENCE_S = 90.0
 class Nodes:
     """The nodes with room for a trial, by Ray's id; `slots` trials have room at once.
 
-    `faults` says what is amiss with some, by id; there is none where the same is amiss with all, for then it is no
-    node's fault. `apart` are the names of those without the driver's storage.
+    `faults` says what is amiss with some, by id; none is where something is amiss with all, `everywhere`, for then it
+    is no node's fault, and trials say it. `apart` are the names of those without the driver's storage.
     """
 
     names: dict[str, str]
     slots: int
     faults: dict[str, str] = field(default_factory=dict)
     apart: tuple[str, ...] = ()
+    everywhere: bool = False
 
     @property
     def spared(self) -> bool:
         """Whether a trial that fails by its node's fault may be sent to another one."""
-        return len(self.names) - len(self.faults) > 1 or bool(self.faults)
+        return len(self.names) > 1 and not self.everywhere
 
 
 def alive() -> list[dict[str, Any]]:
@@ -57,7 +58,8 @@ def look_at_nodes(steps: Sequence[Step], context: Context) -> Nodes:
     names |= {node: each.host for node, each in found.items() if each.host}
     faults = {node: each.fault for node, each in found.items() if each.fault}
     apart = tuple(sorted(names[node] for node, each in found.items() if not each.shares))
-    return Nodes(names=names, slots=slots, faults={} if len(faults) == len(names) else faults, apart=apart)
+    everywhere = len(faults) == len(names)
+    return Nodes(names=names, slots=slots, faults={} if everywhere else faults, apart=apart, everywhere=everywhere)
 
 
 def apart_text(nodes: Nodes, context: Context) -> str:

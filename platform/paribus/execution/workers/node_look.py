@@ -1,4 +1,4 @@
-"""What is amiss with a node, before it trains anything and where a trial fails on it: the node's fault, not a trial's."""
+"""What is amiss with a node, before it trains and where a trial fails on it: the node's fault, not a trial's."""
 
 from __future__ import annotations
 

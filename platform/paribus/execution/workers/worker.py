@@ -317,6 +317,8 @@ class TrialWorker(tune.Trainable):
     def _leave_node(self, error: Exception) -> dict[str, Any]:
         """Say what is amiss with the node, and die when called next: the trial is for another one."""
         self._lost_node = error
+        if self._log is not None:
+            self._log.finish(INTERRUPTED, {}, self._log.record)
         node = ray.get_runtime_context().get_node_id()
         text = without_secrets(" ".join(str(error).split()))[:1000]
         return {"trial_key": self._step.trial.id, NODE: (node, platform.node()), FAULT: text, "done": False}
