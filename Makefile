@@ -73,8 +73,8 @@ test: env ## run every test but those that need a GPU
 check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
-	@echo "mypy --strict"; $(BIN)/mypy
-	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
+	@echo "lint-imports, mypy --strict"; $(BIN)/mypy & types=$$!; \
+	  $(BIN)/lint-imports --no-logo; arrows=$$?; wait $$types && exit $$arrows
 	@echo "tests, the README's tables among them"; tests/suite.sh $(PYTEST)
 
 bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
