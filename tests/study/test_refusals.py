@@ -125,6 +125,6 @@ def test_what_would_take_hours_is_refused_at_once_and_briefly(fields: dict[str, 
     begun = time.process_time()
     with pytest.raises(StudyError) as error:
         build(**fields)
-    assert time.process_time() - begun < 10.0
+    assert time.process_time() - begun < 1.0
     assert said in str(error.value)
     assert len(str(error.value)) < 300

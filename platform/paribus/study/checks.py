@@ -184,6 +184,7 @@ def _check_types(study: Study) -> None:
     arms: Any = study.arms_listed
     if not isinstance(arms, Sequence) or isinstance(arms, (str, bytes)):
         raise StudyError(f"arms_listed = {brief(arms)}: give a tuple of mappings, such as ({{'model.depth': 40}},)")
+    _refuse_many(len(arms))
     for arm in arms:
         if not isinstance(arm, Mapping) or not all(isinstance(path, str) for path in arm):
             raise StudyError(
@@ -221,7 +222,10 @@ def _check_size(study: Study) -> None:
             for level in levels:
                 if not isinstance(level, (list, dict, set)):
                     _check_level(path, level)
-    num_arms = _num_arms(study)
+    _refuse_many(_num_arms(study))
+
+
+def _refuse_many(num_arms: int) -> None:
     if num_arms > MOST_ARMS:
         raise StudyError(
             f"{num_arms:,} arms: at most {MOST_ARMS:,} in one study; give fewer levels, or design='one_at_a_time'"
