@@ -11,13 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "platform" / "paribus"
 SPELLS = {"tracking/tags.py"}
 # What a study's own run holds, and what is true of any run of MLflow, whoever's it is.
-READS = {
-    "tracking/trials/stored.py",
-    "tracking/tag_values.py",
-    "tracking/upgrade.py",
-    "tracking/notes.py",
-    "tracking/mlflow/",
-}
+READS = {"tracking/trials/stored.py", "tracking/tag_values.py", "tracking/upgrade.py", "tracking/mlflow/"}
 READS |= {f"tracking/studies/{name}.py" for name in ("record", "runs", "choice", "lease")}
 NO_TAGS = {"paribus.keys_digest"}  # in the head of a Parquet file
 TAG = re.compile(r"paribus\.[a-zA-Z_]+(\.[\w.]*)?|mlflow\.(note|source|parentRunId|runName|user)[\w.]*")

@@ -31,8 +31,7 @@ def with_note(description: str, note: str) -> str:
 
 def note_of(run: Run) -> str:
     """The note on a trial's or a study's run."""
-    description = run.tags.get(words.NOTE, "")
-    return description.strip() if is_trial(run) else note_in(description)
+    return run.description.strip() if is_trial(run) else note_in(run.description)
 
 
 def keep_note(rest: MlflowRest, run_id: str, note: str) -> None:
@@ -45,5 +44,5 @@ def keep_note(rest: MlflowRest, run_id: str, note: str) -> None:
     if len(note) > MOST_CHARACTERS:
         raise LedgerError(f"The note has {len(note):,} characters: shorten it to {MOST_CHARACTERS:,} or fewer.")
     run = get_run(rest, run_id)
-    text = note if is_trial(run) else with_note(run.tags.get(words.NOTE, ""), note)
+    text = note if is_trial(run) else with_note(run.description, note)
     log_batch(rest, run_id, tags={words.NOTE: text})

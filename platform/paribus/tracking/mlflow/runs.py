@@ -63,6 +63,11 @@ class Run:
     metrics: Mapping[str, Latest] = field(default_factory=dict)
     deleted: bool = False
 
+    @property
+    def description(self) -> str:
+        """What MLflow shows as such, in Markdown; "" where there is none."""
+        return self.tags.get(words.NOTE, "")
+
 
 def parse_run(answer: Json) -> Run:
     """A Run from the `run` object of an answer."""
