@@ -156,10 +156,7 @@ def make_search_preview(
     sampler = sampler_of(search)
     size = search.proposed.size()
     power = _power(search, num_eval_of(search.confirmation([]), home)) if search.confirm else None
-    is_one = isinstance(scheduler, Pbt)  # whose members may be equal at first
-    scheduler.check(epochs, search.trials if is_one else min(search.trials, size or search.trials))
-    if is_one:
-        check_population(search, size, home)
+    _check_scheduler(search, scheduler, epochs, size, home)
     own = own_records(search, records or (), digest)
     stale = () if options.accept_code else _stale(search, own)
     seen = curves(list(own.values())) if own and scheduler.name != "none" else {}
@@ -184,6 +181,13 @@ def make_search_preview(
         power=power,
         digest=digest,
     )
+
+
+def _check_scheduler(search: Search, scheduler: Scheduler, epochs: int, size: int | None, home: Path) -> None:
+    is_one = isinstance(scheduler, Pbt)  # whose members may be equal at first
+    scheduler.check(epochs, search.trials if is_one else min(search.trials, size or search.trials))
+    if is_one:
+        check_population(search, size, home)
 
 
 def _notes(walk: Walk, size: int | None) -> list[str]:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from paribus.engine.samplers.sampler import Proposal, Told
-from paribus.engine.samplers.tune.tune_searcher import TuneSearcher, said
+from paribus.engine.samplers.tune.tune_searcher import TuneSearcher
 from paribus.engine.samplers.tune.tune_space import levels_from, told_to_tune
 from paribus.engine.samplers.tune.tune_steps import Ask, Tell
 from paribus.engine.schedulers.tune.tune_controller import drawing
 from paribus.engine.schedulers.tune.tune_news import ENDED
-from paribus.engine.schedulers.tune.tune_scheduler import EPOCH
+from paribus.engine.schedulers.tune.tune_scheduler import EPOCH, said
 from paribus.recipe.seeds import key
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.domains import label

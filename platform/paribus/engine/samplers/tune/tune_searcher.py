@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paribus.engine.samplers.tune.tune_space import as_tune
+from paribus.engine.schedulers.tune.tune_scheduler import OURS, refuse_ours, said
 from paribus.recipe.components.component import as_text
 from paribus.recipe.components.own import load
 from paribus.recipe.errors import RecipeError
@@ -16,7 +17,6 @@ from paribus.recipe.seeds import key
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.space import Space
 
-_OURS = "the search says what is best, by metric=, and its metric says whether larger is better: leave it out"
 # As Tune's searchers call the seed of their draws.
 _SEEDS = ("seed", "random_state_seed", "random_state")
 
@@ -72,7 +72,7 @@ class TuneSearcher:
             raise StudyError(f"sampler {self._text!r} refuses the search's space: {said(error)}") from None
         for what, own, ours in (("metric", found.metric, self.metric), ("mode", found.mode, self.mode)):
             if own is not None and own != ours:
-                raise StudyError(f"sampler {self._text!r} has {what} = {own!r} of its own, not {ours!r}: {_OURS}")
+                raise StudyError(f"sampler {self._text!r} has {what} = {own!r} of its own, not {ours!r}: {OURS}")
         return found, not takes_space
 
     @property
@@ -86,9 +86,7 @@ class TuneSearcher:
 
     def _chosen(self, target: Any) -> dict[str, Any]:
         chosen, takes = dict(self.arguments), inspect.signature(target).parameters
-        for name in ("metric", "mode"):
-            if name in chosen:
-                raise ValueError(f"{name} = {chosen[name]!r}: {_OURS}")
+        refuse_ours(chosen)
         ours: dict[str, Any] = {"metric": self.metric, "mode": self.mode}
         ours |= dict.fromkeys(_SEEDS, key("searcher", self.seed) % 2**31)
         return {**{name: value for name, value in ours.items() if name in takes}, **chosen}
@@ -98,10 +96,3 @@ class TuneSearcher:
             return load(reference)
         except RecipeError as error:
             raise StudyError(f"sampler {self._text!r}: {error}") from None
-
-
-def said(error: Exception) -> str:
-    """What an error says, and its kind where that is no sentence for people."""
-    text = " ".join(str(error).split())  # some of Tune's are of several lines
-    is_sentence = text and isinstance(error, (AssertionError, ValueError, TypeError, ImportError))
-    return text if is_sentence else f"{type(error).__name__}: {text}"

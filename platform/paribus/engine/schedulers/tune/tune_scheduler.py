@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from paribus.recipe.errors import RecipeError
 
 # What they count in: `training_iteration`, as every result of Tune's has it, is our epoch.
 EPOCH = "training_iteration"
-_OURS = "the search says what is best, by metric=, and its metric says whether larger is better: leave it out"
+OURS = "the search says what is best, by metric=, and its metric says whether larger is better: leave it out"
 _NEEDS_TUNE = {
     "PopulationBasedTraining": (
         "puts another trial's checkpoint and settings into a trial of Tune's own, where every trial here has one "
@@ -98,7 +99,7 @@ class TuneScheduler(Named):
         try:
             found = target(**self._chosen(target, epochs))
         except Exception as error:  # a user's class may raise anything
-            raise SchedulerError(f"scheduler {self.text!r} cannot be made: {_said(error)}") from None
+            raise SchedulerError(f"scheduler {self.text!r} cannot be made: {said(error)}") from None
         if not isinstance(found, base):
             raise SchedulerError(
                 f"scheduler {self.reference!r} makes a {type(found).__name__}, which is no TrialScheduler of "
@@ -111,9 +112,7 @@ class TuneScheduler(Named):
 
     def _chosen(self, target: Any, epochs: int) -> dict[str, Any]:
         chosen, takes = dict(self.arguments), inspect.signature(target).parameters
-        for name in ("metric", "mode"):
-            if name in chosen:
-                raise ValueError(f"{name} = {chosen[name]!r}: {_OURS}")
+        refuse_ours(chosen)
         if chosen.get("time_attr", EPOCH) != EPOCH:
             raise ValueError(f"time_attr = {chosen['time_attr']!r}: trials here report epochs, which are {EPOCH!r}")
         ours = {"time_attr": EPOCH, "max_t": epochs}
@@ -131,7 +130,15 @@ class TuneScheduler(Named):
             raise SchedulerError(f"scheduler {self.text!r}: {error}") from None
 
 
-def _said(error: Exception) -> str:
-    """What an error says, and its kind where that is no sentence for people."""
-    is_sentence = str(error) and isinstance(error, (AssertionError, ValueError, TypeError))
-    return str(error) if is_sentence else f"{type(error).__name__}: {error}"
+def said(error: Exception) -> str:
+    """What an error of Tune's says, and its kind where that is no sentence for people."""
+    text = " ".join(str(error).split())  # some are of several lines
+    is_sentence = text and isinstance(error, (AssertionError, ValueError, TypeError, ImportError))
+    return text if is_sentence else f"{type(error).__name__}: {text}"
+
+
+def refuse_ours(chosen: Mapping[str, Any]) -> None:
+    """Raise ValueError for an argument of what is named by a user that the search itself says: metric or mode."""
+    for name in ("metric", "mode"):
+        if name in chosen:
+            raise ValueError(f"{name} = {chosen[name]!r}: {OURS}")
