@@ -19,14 +19,12 @@ from paribus.recipe import RecipeError
 from paribus.report.asked import asked_for, asked_now
 from paribus.report.costs import StudyCost, cost_of
 from paribus.report.doubts.chance import judged_when_read
-from paribus.report.doubts.mixtures import mixtures
-from paribus.report.doubts.node_kinds import confounded
 from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.headline import counts_headline, headline
 from paribus.report.searches.search_reading import before, best_written, read_search_report
 from paribus.report.searches.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
-from paribus.report.texts import lost_notes, noted_lines, record_notes
+from paribus.report.texts import lost_notes, mixed_notes, noted_lines, record_notes
 from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
@@ -360,7 +358,7 @@ def standing_of_rows(
     """A report of trials alone, of `num_known` that go by the study's name; `troubles` stand behind its notes."""
     rows = rows if study is None else asked_for(study, rows, asked_now(study, rows, home))
     records = [row.record for row in rows if row.record]
-    mixed = () if study is None else (*mixtures(study, records), *confounded(study, records))
+    mixed = () if study is None else mixed_notes(study, records)
     return StudyReport(
         name=name,
         url=url,

@@ -97,11 +97,16 @@ def stale_text(preview: Preview) -> str:
 
 def record_notes(study: Study, records: Sequence[TrialRecord], broken: Sequence[str]) -> tuple[str, ...]:
     """What a report and the dashboard say of the records that a judgement rests on; `broken` are its broken pairs."""
+    told = (*broken, *match_notes(study, records), *mixed_notes(study, records))
+    return (*told, *faults_of(records), *crash_notes(records), *lost_notes(records))
+
+
+def mixed_notes(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
+    """What paired trials do not have in common, and which contrasts the kind of node is confounded with."""
     from paribus.report.doubts.mixtures import mixtures
     from paribus.report.doubts.node_kinds import confounded
 
-    told = (*broken, *match_notes(study, records), *mixtures(study, records), *confounded(study, records))
-    return (*told, *faults_of(records), *crash_notes(records), *lost_notes(records))
+    return (*mixtures(study, records), *confounded(study, records))
 
 
 def match_notes(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:

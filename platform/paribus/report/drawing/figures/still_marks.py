@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -41,17 +41,24 @@ def numbered(trace: Any) -> Iterator[tuple[int, Any, Any]]:
 
 def hover(trace: Any, at: int) -> str:
     """What hovering over a point tells, as text."""
-    template = (trace.hovertemplate or "").partition("<extra>")[0]
+
+    def value(name: str) -> Any:
+        own = trace[name]
+        return own if isinstance(own, str) else "" if own is None else own[at]
+
+    return _filled(trace.hovertemplate, value)
+
+
+def _filled(template: str | None, value: Callable[[str], Any]) -> str:
+    """A hover template of plotly's with the values that it asks for by name, as text."""
 
     def told(found: re.Match[str]) -> str:
         name, place, form = found.groups()
-        own = trace[name]
-        value = own if isinstance(own, str) else "" if own is None else own[at]
-        if place is not None:
-            value = value[int(place)]
-        return format(value, form) if form and not isinstance(value, str) else str(value)
+        one = value(name) if place is None else value(name)[int(place)]
+        return format(one, form) if form and not isinstance(one, str) else str(one)
 
-    return html.unescape(re.sub("<br ?/?>", "\n", _ASKED.sub(told, template)))
+    text = _ASKED.sub(told, (template or "").partition("<extra>")[0])
+    return html.unescape(re.sub("<br ?/?>", "\n", text))
 
 
 def mark(trace: Any, at: int, x: float, y: float, *, hovered: bool = True) -> str:
@@ -123,13 +130,7 @@ def heat(trace: Any, across: Scale, up: Scale) -> str:
 
 def _cell_told(trace: Any, row: int, column: int) -> str:
     own = {"x": trace.x[column], "y": trace.y[row], "z": trace.z[row][column]}
-
-    def told(found: re.Match[str]) -> str:
-        name, place, form = found.groups()
-        value = trace.customdata[row][column][int(place)] if name == "customdata" else own[name]
-        return format(value, form) if form else str(value)
-
-    return html.unescape(_ASKED.sub(told, (trace.hovertemplate or "").partition("<extra>")[0]))
+    return _filled(trace.hovertemplate, lambda name: own[name] if name in own else trace[name][row][column])
 
 
 def _coloured(scale: Sequence[tuple[float, str]], share: float) -> str:
