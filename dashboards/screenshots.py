@@ -43,7 +43,7 @@ def open_page(browser: Browser, address: str, *, height: int = SIZE["height"]) -
     return page
 
 
-def settle(page: Page) -> None:
+def drawn(page: Page) -> None:
     """Wait until the script that draws the page has ended and nothing is a placeholder any more."""
     page.wait_for_selector("h1", timeout=WAIT_MS)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS)
@@ -52,6 +52,11 @@ def settle(page: Page) -> None:
         "&& !document.body.innerText.includes('reading the')",
         timeout=WAIT_MS,
     )
+
+
+def settle(page: Page) -> None:
+    """Wait until the page is drawn, with its figure, and stands still; raises where it shows an error."""
+    drawn(page)
     if any(f"/{name}?study=" in page.url for name in ("study", "curves")):
         page.wait_for_selector("figure svg", timeout=WAIT_MS)
     page.wait_for_timeout(1500)

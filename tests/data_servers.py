@@ -19,7 +19,7 @@ from typing import Literal
 from urllib.parse import quote
 
 import httpx
-import pytest
+from needed import program
 
 from paribus.shards.storage.remote import RetryPolicy
 
@@ -74,13 +74,7 @@ class Nginx:
 
 def nginx() -> str:
     """Debian's nginx; skips without it, and fails where nothing may be skipped."""
-    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if found is None:
-        reason = "nginx is missing: `make browser` installs it"
-        if os.environ.get("PARIBUS_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+    return program("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+import needed
 
 USER, PASSWORD = "paribus", "a secret of the tests"
 
@@ -22,13 +22,7 @@ USER, PASSWORD = "paribus", "a secret of the tests"
 def program(name: str) -> str:
     """A program of PostgreSQL's server; skips without it, and fails where nothing may be skipped."""
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = shutil.which(name, path=os.pathsep.join([*map(str, places), os.environ["PATH"]]))
-    if found is None:
-        reason = "PostgreSQL is missing: `make browser` installs it"
-        if os.environ.get("PARIBUS_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+    return needed.program(name, "PostgreSQL", path=os.pathsep.join([*map(str, places), os.environ["PATH"]]))
 
 
 def _nobody() -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from needed import missing
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from paribus.execution.run_ledger import view_of
@@ -35,10 +36,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if chromium() is None:
-        reason = "Chromium is missing: `make browser` installs it"
-        if os.environ.get("PARIBUS_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("Chromium")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)
         yield launched

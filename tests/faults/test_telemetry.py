@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from needed import program
 from sandbox import Sandbox, Stack, free_ports, wait_for
 
 from paribus.local import record as stack_record
@@ -29,12 +29,7 @@ def stack(open_stack: Stack) -> Stack:
 @contextmanager
 def prometheus(folder: Path, discovery: Path) -> Iterator[str]:
     """Debian's Prometheus with our configuration, but for where Ray's nodes are noted and how often it looks."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        reason = "Prometheus is missing: `make browser` installs it"
-        if os.environ.get("PARIBUS_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    binary = program("prometheus", "Prometheus")
     config = yaml.safe_load(CONFIG.read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     ray = next(job for job in config["scrape_configs"] if job["job_name"] == "ray")

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from needed import program
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "infra/monitoring"
 
 
 def promtool(*words: str) -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        reason = "promtool is missing: `make browser` installs it"
-        if os.environ.get("PARIBUS_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    done = subprocess.run([found, *words], cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run([program("promtool"), *words], cwd=FOLDER, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

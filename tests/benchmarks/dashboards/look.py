@@ -19,10 +19,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
 from paribus_dashboards.frame import STUDY_PAGES
-from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
+from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium, drawn
 
 WIDTHS = (1440, 1280, 390)
-WAIT_MS = 180_000
 
 
 def addresses(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
@@ -34,18 +33,6 @@ def addresses(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
         yield "search", f"search?search={quote(args.search)}"
     if args.trial:
         yield "trial", f"trial?trial={args.trial}"
-
-
-def settled(page: Page) -> None:
-    """Until the script has ended, nothing is a placeholder and nothing is being read."""
-    page.wait_for_selector("h1", timeout=WAIT_MS)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS)
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner]') "
-        "&& !document.body.innerText.includes('reading the')",
-        timeout=WAIT_MS,
-    )
-    page.wait_for_timeout(700)
 
 
 def faults_of(page: Page) -> list[str]:
@@ -82,7 +69,8 @@ def main() -> None:
                     if args.only and name not in args.only:
                         continue
                     page.goto(f"{args.url}/{address}")
-                    settled(page)
+                    drawn(page)
+                    page.wait_for_timeout(700)
                     # The page scrolls within itself: as high as what it shows, it is seen whole.
                     high = page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
                     page.set_viewport_size({"width": width, "height": min(max(1000, high), 6000)})
