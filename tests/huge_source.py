@@ -1,4 +1,4 @@
-"""A source of ImageNet's number of samples that takes no disk; `python dots.py FOLDER` makes shards of it."""
+"""A source of ImageNet's number of samples that takes no disk; `python huge_source.py FOLDER` makes shards of it."""
 
 import sys
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NUM = 1_281_167
 
 
 @dataclass(frozen=True)
-class Dots:
+class OnePixel:
     """Loads images of one pixel; knows a path for each, as a folder of images would."""
 
     paths: Names
@@ -25,17 +25,17 @@ class Dots:
         return File(suffix="png", data=encode_png(pixels), pixels=pixels)
 
 
-def dots(num: int) -> Source:
+def huge_source(num: int) -> Source:
     """`num` images of one pixel in 1,000 classes that claim to take 5 KB each."""
     paths = Names(f"n{number % 1000:08}/n{number % 1000:08}_{number}.JPEG" for number in range(num))
     train = Listing(
         keys=Names(path.removesuffix(".JPEG") for path in paths),
         labels=np.arange(num) % 1000,
         sizes=np.full(num, 5_000),
-        load=Dots(paths),
+        load=OnePixel(paths),
     )
-    return Source(name="dots", classes=tuple(f"n{number:08}" for number in range(1000)), splits={"train": train})
+    return Source(name="huge_source", classes=tuple(f"n{number:08}" for number in range(1000)), splits={"train": train})
 
 
 if __name__ == "__main__":
-    make_shards(dots(NUM), Path(sys.argv[1]), workers=2)
+    make_shards(huge_source(NUM), Path(sys.argv[1]), workers=2)

@@ -1,4 +1,4 @@
-"""A dataset of one's own: name it in a study beside this file as fixed={"data.name": "my_data:Coins"}."""
+"""A dataset of one's own, and a stage: fixed={"data.name": "my_data:Coins", "data.stages": ("my_data:stretched",)}."""
 
 import numpy as np
 from skimage.data import coins
@@ -20,3 +20,10 @@ class Coins:
     def __getitem__(self, row):
         y, x = self.corners[row]
         return self.picture[y : y + 24, x : x + 24], int(np.median(self.picture[y + 8 : y + 16, x + 8 : x + 16]) > 110)
+
+
+def stretched(sample):
+    """Grey levels between the 2nd and the 98th percentile of each image take the whole range."""
+    low, high = np.percentile(sample["image"], (2, 98))
+    share = ((sample["image"] - low) / max(high - low, 1)).clip(0, 1)
+    return {**sample, "image": (255 * share).round().astype(np.uint8)}

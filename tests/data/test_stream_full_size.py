@@ -10,7 +10,7 @@ from paribus.data import Feed, open_feed
 from paribus.recipe import preset
 
 BATCH = 8
-LANES = 64
+OPEN_SHARDS = 64
 MIB = 1 << 20
 
 
@@ -45,7 +45,7 @@ def test_opening_touches_no_shard(home: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.999])
-def test_resuming_anywhere_opens_a_shard_a_lane_and_reads_the_samples_asked_for(home: Path, share: float) -> None:
+def test_resuming_anywhere_opens_few_shards_and_reads_the_samples_asked_for(home: Path, share: float) -> None:
     feed = open_at(home, batch_size=BATCH, size=32)
     start = int(share * feed.steps_per_epoch)
     before = bytes_read()
@@ -53,7 +53,7 @@ def test_resuming_anywhere_opens_a_shard_a_lane_and_reads_the_samples_asked_for(
     batch = next(batches)
     batches.close()  # type: ignore[attr-defined]
     assert len(batch.keys) == BATCH
-    assert 1 <= shards_open(home) <= LANES + 1
+    assert 1 <= shards_open(home) <= OPEN_SHARDS + 1
     # Three batches are begun, of files of at most 128 KiB.
     assert BATCH * 10_000 < bytes_read() - before < 3 * BATCH * (128 << 10)
 
@@ -65,7 +65,7 @@ def test_an_epoch_walks_through_the_shards_and_opens_each_once(home: Path) -> No
     assert len(set(keys)) == feed.num_train == 1000
     shards = feed.train.index.shard_of[[int(key.rpartition("_")[2]) for key in keys]]
     assert 500 < len(set(shards)) == feed.train.reader.open_shards.num_opened < NUM_SHARDS
-    assert LANES < shards_open(home) <= 256
+    assert OPEN_SHARDS < shards_open(home) <= 256
 
 
 def test_memory_is_some_tens_of_bytes_a_sample(home: Path) -> None:

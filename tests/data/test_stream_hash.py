@@ -52,7 +52,7 @@ def test_the_hash_is_what_a_trial_logs(capsys: pytest.CaptureFixture[str], data_
 
 
 @pytest.mark.parametrize("changes", [(), ("--set", "augment.crop=random_resized", "--set", "augment.flip=True")])
-def test_ranks_threads_and_residence_change_no_pixel(capsys: pytest.CaptureFixture[str], changes: tuple[str]) -> None:
+def test_ranks_threads_and_cache_change_no_pixel(capsys: pytest.CaptureFixture[str], changes: tuple[str]) -> None:
     words = (*SMALL, *changes, "--pixels")
     plain = hashed(capsys, *words, "--threads", "0")
     assert all(len(epoch["pixels"]) == 8 for epoch in plain[0]["epochs"])

@@ -1,5 +1,6 @@
 """The contract tests that users run on their components: ours and the examples pass, each kind of fault is refused."""
 
+import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ OWN: list[tuple[Check, str, dict[str, Any]]] = [
     (testing.check_mix, "my_parts:pairwise", {}),
     (testing.check_mix, "torchvision:MixUp", {"alpha": 0.5}),
     (testing.check_optimizer, "my_parts:SignSGD", {}),
+    (testing.check_stage, "my_data:stretched", {}),
     (testing.check_model, "my_net:TinyNet", {"num_blocks": 3}),
 ]
 
@@ -70,6 +72,17 @@ def test_every_component_of_ours_keeps_its_contract(check: Check, name: str, mor
 @pytest.mark.parametrize(("check", "name", "arguments"), OWN, ids=[name for _, name, _ in OWN])
 def test_the_examples_and_libraries_keep_their_contract(check: Check, name: str, arguments: dict[str, Any]) -> None:
     check(name, **arguments)
+
+
+def test_every_kind_has_an_example_that_keeps_its_contract_and_is_of_at_most_twenty_lines() -> None:
+    kinds = {check for check, _, _ in OWN} | {testing.check_dataset, testing.check_recipe}  # test_own_set, test_own
+    assert kinds == {getattr(testing, name) for name in testing.__all__}
+    told = (EXAMPLES / "README.md").read_text()
+    assert [name for name in testing.__all__ if name not in told] == ["check_recipe"]
+    for file in EXAMPLES.glob("*.py"):
+        for part in ast.parse(file.read_text()).body:
+            if isinstance(part, (ast.ClassDef, ast.FunctionDef)):
+                assert part.end_lineno - part.lineno < 20, f"{file.name}: {part.name}"  # type: ignore[operator]
 
 
 _HEAD = "import random\nimport numpy as np\nimport torch\nfrom torch import nn\nfrom torch.nn import functional as F\n"
@@ -189,6 +202,22 @@ FAULTS: dict[str, tuple[Check, str, str]] = {
         "        super().__init__(params, {'lr': lr}); self.n = 0\n    @torch.no_grad()\n    def step(self):\n"
         "        self.n += 1\n        [p.sub_(self.n * p.grad) for g in self.param_groups for p in g['params']]",
         "goes on otherwise from its state_dict",
+    ),
+    "a stage that draws": (
+        testing.check_stage,
+        "def Part(sample): return {**sample, 'image': sample['image'] // (1 + np.random.randint(3))}",
+        "from a global generator",
+    ),
+    "a stage that remembers": (
+        testing.check_stage,
+        "seen = set()\ndef Part(sample):\n    new = sample['__key__'] not in seen\n    seen.add(sample['__key__'])\n"
+        "    return {**sample, 'image': sample['image'] // (1 + (new and len(seen) > 9))}",
+        "it may keep nothing from sample to sample",
+    ),
+    "a stage of classes": (
+        testing.check_stage,
+        "def Part(sample): return {**sample, 'cls': 0}",
+        "changed the key or the class",
     ),
     "negative": (testing.check_schedule, "def Part(done): return -done", "a factor is 0 or more"),
     "logits": (

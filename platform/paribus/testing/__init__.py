@@ -24,6 +24,7 @@ from paribus.testing.components import (
 from paribus.testing.dataset import check_dataset
 from paribus.testing.metric import check_metric
 from paribus.testing.recipe import check_recipe
+from paribus.testing.stage import check_stage
 
 __all__ = [
     "check_activation",
@@ -39,4 +40,5 @@ __all__ = [
     "check_optimizer",
     "check_recipe",
     "check_schedule",
+    "check_stage",
 ]

@@ -54,6 +54,7 @@ import ray
 from paribus.execution.workers import feed_reader
 from paribus.data import open_feed
 from paribus.recipe import preset
+from paribus.recipe.code import feed_code_of
 from pathlib import Path
 
 ray.init("auto", namespace="elsewhere", log_to_driver=False)
@@ -66,17 +67,17 @@ recipe = preset("synthetic").replace({{"data.cache": "never", "resources.cpus": 
 def train(number):
     feed_reader.IDLE_S = 1.0
     feed = open_feed(recipe, home)
-    consumer = feed.shared = feed_reader.consumer_of(feed, recipe, home, "code of this test")
+    client = feed.shared = feed_reader.client_of(feed, recipe, home)
     keys = [[key for batch in feed.batches(1, 2, epoch) for key in batch.keys] for epoch in range(3)]
-    told = feed_reader.sharing_told(consumer)
-    consumer.close()
+    told = feed_reader.sharing_told(client)
+    client.close()
     return keys, told
 
 
 (keys, told), (other_keys, other_told) = ray.get([train.remote(number) for number in range(2)])
 assert keys == other_keys
 print(told, other_told, sep="|")
-name = feed_reader.reader_name("code of this test", ray.nodes()[0]["NodeID"])
+name = feed_reader.reader_name(feed_code_of(recipe), ray.nodes()[0]["NodeID"])
 actor = ray.get_actor(name, namespace="paribus")
 print(ray.get(actor.counts.remote())["batches"])
 for _ in range(200):
@@ -87,7 +88,7 @@ for _ in range(200):
         break
     time.sleep(0.1)
 whole = recipe.replace({{"resources.cpus": 2.0}})
-print(feed_reader.consumer_of(open_feed(whole, home), whole, home, "code of this test") is None)
+print(feed_reader.client_of(open_feed(whole, home), whole, home) is None)
 """
 
 

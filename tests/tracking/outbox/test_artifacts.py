@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ import pandas as pd
 import pytest
 from packed import packed
 
+from paribus.analysis.exploratory.flips import flips
 from paribus.metrics.examples import COLUMNS, Examples
+from paribus.metrics.known import METRICS
+from paribus.metrics.per_class import per_class
 from paribus.tracking.environment import environment
 from paribus.tracking.history import Point, cut
 from paribus.tracking.outbox.artifacts import (
@@ -72,6 +76,24 @@ def drawn(count: int) -> Examples:
         **{name: draw.random(count).astype(np.float32) for name in floats},
         keys=[f"n{number:08d}/ILSVRC2012_val_{number:08d}" for number in range(count)],
     )
+
+
+def test_two_files_alone_tell_classes_calibration_and_which_images_flip() -> None:
+    """Read by pandas: whoever has the files needs neither us nor the ledger nor the shards."""
+    baseline = drawn(397)
+    label, predicted = baseline.column("label"), baseline.column("predicted")
+    arm = replace(baseline, predicted=np.where(np.arange(397) % 2, label, np.roll(predicted, 1)))
+    arm = replace(arm, correct=arm.column("predicted") == arm.column("label"))
+    one, other = (pd.read_parquet(io.BytesIO(encode_examples(each))).set_index("key") for each in (baseline, arm))
+    shares = one.assign(right=one.predicted == one.label).groupby("label").right.agg(["sum", "size"])
+    assert [(row.label, row.right, row.n) for row in per_class(baseline)] == list(shares.itertuples(name=None))
+    bins = np.ceil(one.top_probability.astype(float) * 15).clip(1)
+    gaps = (one.correct - one.top_probability.astype(float)).groupby(bins).sum()
+    assert 100 * gaps.abs().sum() / 397 == pytest.approx(METRICS["ece"].of(baseline))
+    found = flips([(arm, baseline)] * 3)
+    for sign, flipped in ((1, found.gained), (-1, found.lost)):
+        keys = one.index[other.correct.astype(int) - one.correct.astype(int) == sign]
+        assert sorted(baseline.keys[each.place] for each in flipped) == sorted(keys) != []
 
 
 def test_fifty_thousand_examples_take_a_few_bytes_each() -> None:

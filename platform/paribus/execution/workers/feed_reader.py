@@ -13,6 +13,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from paribus.plugins import feed_sources_of
+from paribus.recipe.code import feed_code_of
 from paribus.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -39,11 +41,11 @@ class FeedReader:
         self._serving = Lock()
 
     def address(self) -> str:
-        """Where consumers of this node find it."""
+        """Where clients of this node find it."""
         return self._reader.address
 
     def counts(self) -> dict[str, int]:
-        """Batches and samples drawn so far, and consumers connected."""
+        """Batches and samples drawn so far, and clients connected."""
         return self._reader.counts
 
     def serve(self, idle_s: float) -> None:
@@ -118,7 +120,7 @@ class ReaderAddress:
         return finding.result()
 
 
-def consumer_of(feed: Feed, recipe: Recipe, home: Path, code: str) -> Client | None:
+def client_of(feed: Feed, recipe: Recipe, home: Path) -> Client | None:
     """A trial's access to its node's reader, or None where nothing can be shared.
 
     That is where the recipe says so, where the training pixels stay decoded and are mapped by all, on several ranks,
@@ -130,6 +132,7 @@ def consumer_of(feed: Feed, recipe: Recipe, home: Path, code: str) -> Client | N
     streamed = feed.cache_choice[recipe.data.train_split].kind == "stream"
     if recipe.data.sharing == "never" or not streamed or recipe.resources.gpus > 1 or not _has_room(recipe):
         return None
+    code = feed_code_of(recipe, feed_sources_of(recipe))
     return Client(stream_of(recipe, feed, home), ReaderAddress(code))
 
 

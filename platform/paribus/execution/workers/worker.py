@@ -17,13 +17,11 @@ from paribus.engine.code_digest import OtherCodeError, check_node
 from paribus.execution.telemetry import WorkerMetrics
 from paribus.execution.workers import crashes
 from paribus.execution.workers.failures import classify, reason
-from paribus.execution.workers.feed_reader import consumer_of, sharing_faults, sharing_told
+from paribus.execution.workers.feed_reader import client_of, sharing_faults, sharing_told
 from paribus.execution.workers.printed import Printed
 from paribus.execution.workers.trial_spec import Context, decode, record_of
 from paribus.metrics.known import METRICS
-from paribus.plugins import feed_sources_of
 from paribus.recipe import trial_id
-from paribus.recipe.code import feed_code_of
 from paribus.study.own_metrics import own_values
 from paribus.study.plan import Trial
 from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK, crash_file
@@ -158,9 +156,7 @@ class TrialWorker(tune.Trainable):
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         feed = self._feed(trial)
         check_data(trial, feed.digest)
-        feed.shared = self._shared = consumer_of(
-            feed, trial.recipe, self._home, feed_code_of(trial.recipe, feed_sources_of(trial.recipe))
-        )
+        feed.shared = self._shared = client_of(feed, trial.recipe, self._home)
         if self._step.until:
             checkpoints.pause_step = StepCounts.of(trial.recipe, feed).span(self._step.until - 1)[1]
         return epochs(trial.recipe, trial.seeds, feed, checkpoint=checkpoints)
