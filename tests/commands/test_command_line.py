@@ -95,7 +95,7 @@ def test_help_and_plan_import_nothing_heavy(words: list[str], write: Write) -> N
         "from paribus.commands.main import main\n"
         f"try:\n    main({words})\n"
         "except SystemExit:\n    pass\n"
-        "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'sklearn', 'plotly', 'scipy.stats'} & set(sys.modules)\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'pandas', 'sklearn', 'plotly', 'scipy.stats', 'httpx'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

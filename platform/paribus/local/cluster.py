@@ -8,8 +8,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
-
 from paribus.host.ray_access import TOKEN, AccessError, joining, read_token
 from paribus.local import parts as stack_parts
 from paribus.local import record as stack_record
@@ -76,6 +74,8 @@ def refusal(entry: stack_record.Entry) -> str:
     """Why the stack's Ray does not take the token that lies where its was, in words; "" where it does, or is silent."""
     if not entry.token_file:
         return ""
+    import httpx
+
     try:
         code = httpx.get(f"{entry.url}/api/version", headers=_headers(entry), timeout=1.0, trust_env=False).status_code
     except AccessError as error:
@@ -102,6 +102,8 @@ def nodes_of(
     if entry is None:
         gpus = _num_gpus(env) if needs_gpus else 0
         return [] if gpus is None else [{"CPU": float(num_cpus or os.cpu_count() or 1), "GPU": float(gpus)}]
+    import httpx  # only where a stack is up: it takes as long to load as half of a plan
+
     try:
         url, headers = f"{entry.url}/api/v0/nodes", _headers(entry)
         answer = httpx.get(url, headers=headers, timeout=_PATIENCE_S, trust_env=False).json()

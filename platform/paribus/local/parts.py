@@ -5,8 +5,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
-
 from paribus.host import process_family as stack_process
 from paribus.host.child_environment import child_environment
 from paribus.local import ray_head as stack_ray
@@ -71,6 +69,8 @@ def fault(name: str, entry: Entry) -> str:
 
 def answers(name: str, url: str, timeout_s: float = 1.0) -> bool:
     """True if the part serves requests at `url`."""
+    import httpx  # half as long to load as all the rest of a plan
+
     try:
         # No proxy is asked for the loopback address, whatever the environment says.
         response = httpx.get(url + _HEALTH[name], timeout=timeout_s, trust_env=False)

@@ -54,6 +54,8 @@ class Walk:
         self._standing = self._stood()
         # Kept beside `tried`, which may be of ten thousand: what the sampler is told, and who is in which state.
         self._told: dict[int, Told] = {}
+        # The same as a list, as long as none is missing: to make one for each of ten thousand proposals takes seconds.
+        self._in_order: list[Told] = []
         # What it learns from beside its own trials, and never counts among them.
         self.past = told_of(search)
         self._free = 0
@@ -253,8 +255,8 @@ class Walk:
         if number < len(self.search.first):
             return Proposal(self.search.first[number])
         # Where a driver was killed, one that it had proposed may be missing among later ones: it is proposed again.
-        if number == len(self._told):
-            return self.sampler.propose(number, [*self.past, *self._told.values()])
+        if number == len(self._told) == len(self._in_order):
+            return self.sampler.propose(number, [*self.past, *self._in_order] if self.past else self._in_order)
         return self.sampler.propose(number, [*self.past, *(each for each in self.told() if each.number < number)])
 
     def _go(self, number: int, *, is_new: bool) -> Go:
@@ -350,7 +352,11 @@ class Walk:
             self._in[before.state].discard(each.number)
         self.tried[each.number] = each
         self._in[each.state].add(each.number)
-        self._told[each.number] = self._as_told(each)
+        told = self._told[each.number] = self._as_told(each)
+        if each.number < len(self._in_order):
+            self._in_order[each.number] = told
+        elif each.number == len(self._in_order):
+            self._in_order.append(told)
 
     def _as_told(self, each: Tried) -> Told:
         whole = each.state == "finished"
