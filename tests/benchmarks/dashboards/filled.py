@@ -29,7 +29,7 @@ NUM_EVAL = 397
 STEPS = 11
 # MLflow's own limit for a batch.
 _MOST_POINTS = 1000
-MOST_BY_CLIENT = 1000
+MOST_BY_CLIENT = 200
 
 
 def study_of(num_trials: int) -> Study:

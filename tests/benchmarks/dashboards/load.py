@@ -36,21 +36,33 @@ import psutil
 from filled import fill
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from paribus.tracking.mlflow.server import start_server
+from paribus.tracking.errors import LedgerError
+from paribus.tracking.mlflow.server import ServerProcess, start_server
 from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
 
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 180_000
+# Its storage takes a second for ten trials of 100 values: those beyond the first hundred are rows again, as ours are.
 STUDY_OF_OPTUNA = """
-import datetime, sys, optuna
+import sqlite3, sys, optuna
 from optuna.trial import create_trial
-storage, trials, values = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, trials, values = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+storage = "sqlite:///" + path
 study = optuna.create_study(storage=storage, study_name="load", direction="maximize", load_if_exists=True)
 space = {"width": optuna.distributions.FloatDistribution(1, 4), "depth": optuna.distributions.IntDistribution(10, 28)}
-if not study.trials:
+if not study.get_trials(deepcopy=False):
     curve = {e: 95 - 80 / (1 + e) for e in range(values)}
+    first = min(trials, 100)
     study.add_trials([create_trial(params={"width": 1 + 3 * (i % 50) / 50, "depth": 10 + i % 19}, distributions=space,
-        value=95 + i % 7 / 7, intermediate_values=curve) for i in range(trials)])
+        value=95 + i % 7 / 7, intermediate_values=curve) for i in range(first)])
+    with sqlite3.connect(path) as base:
+        base.execute("CREATE TEMP TABLE again (old INT, new INT)")
+        base.executemany("INSERT INTO again VALUES (?, ?)", [(1 + i % first, i + 1) for i in range(first, trials)])
+        for table in ("trials", "trial_params", "trial_values", "trial_intermediate_values"):
+            columns = [row[1] for row in base.execute(f"PRAGMA table_info({table})") if row[1] == "trial_id" or not row[5]]
+            made = {"trial_id": "new", "number": "new - 1"}
+            told = ", ".join(made.get(each, f"{table}.{each}") for each in columns)
+            base.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {told} FROM {table} JOIN again ON trial_id = old")
 """
 
 
@@ -144,7 +156,7 @@ def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iter
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 900
         while True:
             with suppress(OSError):
                 urllib.request.urlopen(url, timeout=5).close()
@@ -156,6 +168,14 @@ def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iter
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def patiently(folder: Path) -> ServerProcess:
+    """MLflow's server, which on a machine that others use does not always come up within its two minutes."""
+    for _ in range(4):
+        with suppress(LedgerError):
+            return start_server(folder)
+    return start_server(folder)
 
 
 def free_port() -> int:
@@ -210,7 +230,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
     """Fill, serve, visit and report."""
     filled = folder / "filled.json"
     folder.mkdir(parents=True, exist_ok=True)
-    server = start_server(folder)
+    server = patiently(folder)
     try:
         if not filled.exists():
             start = time.perf_counter()
@@ -245,9 +265,10 @@ def optuna(args: argparse.Namespace, folder: Path) -> Iterator[list[Shown]]:
     if args.optuna is None:
         yield []
         return
-    storage = f"sqlite:///{folder / 'optuna.db'}"
+    base = str(folder / "optuna.db")
+    storage = f"sqlite:///{base}"
     python = str(args.optuna / "bin" / "python")
-    subprocess.run([python, "-c", STUDY_OF_OPTUNA, storage, str(args.trials), str(args.epochs)], check=True)
+    subprocess.run([python, "-c", STUDY_OF_OPTUNA, base, str(args.trials), str(args.epochs)], check=True)
     url = f"http://127.0.0.1:{free_port()}"
     command = [str(args.optuna / "bin" / "optuna-dashboard"), storage, "--port", url.rpartition(":")[2]]
     with served(command, url, dict(os.environ), folder / "optuna.log") as pid:
