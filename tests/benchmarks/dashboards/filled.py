@@ -73,6 +73,12 @@ def fill(uri: str, folder: Path, num_trials: int, num_epochs: int) -> None:
         run.finish("FINISHED", {"finished": len(places)})
 
 
+def fill_another(uri: str) -> None:
+    """A second study, which has not begun: over one alone, Home has nothing to search."""
+    with MlflowRest(uri) as rest:
+        open_study_run(rest, StudyHeader(name="another", question="Is there another one?")).finish("KILLED")
+
+
 def _id(arm: Arm, replicate: int) -> str:
     return hashlib.sha256(f"{arm.name} {replicate}".encode()).hexdigest()
 

@@ -33,7 +33,7 @@ from pathlib import Path
 from statistics import median
 
 import psutil
-from filled import fill
+from filled import fill, fill_another
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from paribus.tracking.errors import LedgerError
@@ -59,10 +59,12 @@ if not study.get_trials(deepcopy=False):
         base.execute("CREATE TEMP TABLE again (old INT, new INT)")
         base.executemany("INSERT INTO again VALUES (?, ?)", [(1 + i % first, i + 1) for i in range(first, trials)])
         for table in ("trials", "trial_params", "trial_values", "trial_intermediate_values"):
-            columns = [row[1] for row in base.execute(f"PRAGMA table_info({table})") if row[1] == "trial_id" or not row[5]]
+            told = base.execute(f"PRAGMA table_info({table})")
+            columns = [row[1] for row in told if row[1] == "trial_id" or not row[5]]
             made = {"trial_id": "new", "number": "new - 1"}
             told = ", ".join(made.get(each, f"{table}.{each}") for each in columns)
-            base.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {told} FROM {table} JOIN again ON trial_id = old")
+            what = f"SELECT {told} FROM {table} JOIN again ON trial_id = old"
+            base.execute(f"INSERT INTO {table} ({', '.join(columns)}) {what}")
 """
 
 
@@ -236,6 +238,7 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
             start = time.perf_counter()
             fill(server.uri, folder, args.trials, args.epochs)
             filled.write_text(json.dumps({"seconds": time.perf_counter() - start}))
+        fill_another(server.uri)
         ours = f"http://127.0.0.1:{free_port()}"
         command = [sys.executable, "-m", "streamlit", "run", "dashboards/home.py", "--server.headless", "true"]
         command += ["--server.address", "127.0.0.1", "--server.port", ours.rpartition(":")[2]]

@@ -61,7 +61,7 @@ def _size(effect: Effect) -> str:
 def _robust(effect: Effect) -> str:
     if effect.robust is None:
         return "-"
-    return with_interval(effect.robust_mean, effect.robust, '+.3g')
+    return with_interval(effect.robust_mean, effect.robust, "+.3g")
 
 
 def effects_as_markdown(analysis: StudyAnalysis) -> str:
