@@ -148,8 +148,8 @@ def search_home(page: Page) -> None:
 
 def other_metric(page: Page) -> None:
     """The effects on another metric."""
-    page.get_by_text("log-likelihood (secondary)").click()
-    page.get_by_label("Effects on log-likelihood with intervals, one row an arm").wait_for(timeout=WAIT_MS)
+    page.get_by_text("mean log-likelihood (secondary)").click()
+    page.get_by_label("Effects on mean log-likelihood with intervals, one row an arm").wait_for(timeout=WAIT_MS)
 
 
 @contextmanager
