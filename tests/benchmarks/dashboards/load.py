@@ -41,7 +41,7 @@ from paribus.tracking.mlflow.server import ServerProcess, start_server
 from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
 
 ROOT = Path(__file__).resolve().parents[3]
-WAIT_MS = 180_000
+WAIT_MS = 600_000
 # Its storage takes a second for ten trials of 100 values: those beyond the first hundred are rows again, as ours are.
 STUDY_OF_OPTUNA = """
 import sqlite3, sys, optuna
@@ -169,7 +169,7 @@ def served(command: list[str], url: str, env: dict[str, str], log: Path) -> Iter
         yield process.pid
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 def patiently(folder: Path) -> ServerProcess:
