@@ -162,7 +162,7 @@ def _verdict_rows(
         verdict = row.pop("verdict")
         sides = {contrast.arm, contrast.baseline}
         runs = [row for row in view.report.begun if row.arm in sides and row.replicate in contrast.replicates]
-        link = reader(uri).compare_url(runs, view.record, contrast.metric.name) if runs else None
+        link = reader(uri).compare_url(runs, view.record) if runs else None
         rows.append({"verdict": verdict, **row, "MLflow": link})
     return rows
 

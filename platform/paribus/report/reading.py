@@ -33,9 +33,9 @@ from paribus.study.plan import Place
 from paribus.tracking.address import folder_of
 from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachable
 from paribus.tracking.ledger import Ledger
-from paribus.tracking.mlflow.runs import get_run
+from paribus.tracking.mlflow.runs import FOR_TRAINING, get_run
 from paribus.tracking.mlflow.server import running_server
-from paribus.tracking.mlflow.view import metric_url, runs_url
+from paribus.tracking.mlflow.view import runs_url
 from paribus.tracking.notes import keep_note, note_of
 from paribus.tracking.studies.choice import STUDY_FILE
 from paribus.tracking.studies.record import StudyRecord
@@ -293,12 +293,13 @@ class LedgerReader:
         """Note that on it instead, in MLflow; raises LedgerError where it is too long, or MLflow does not take it."""
         keep_note(self._ledger.rest, run_id, note)
 
-    def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord, metric: str) -> str:
-        """MLflow's page of a metric of these trials side by side; of many trials its charts of the whole study."""
+    def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
+        """MLflow's page that compares the trials' runs side by side; of many its charts of the whole study."""
         runs = [row.record.run_id for row in rows if row.record]
         if len(runs) > MOST_COMPARED:
             return runs_url(self.address, record.experiment_id, record.run_id, charts=True)
-        return metric_url(self.address, record.experiment_id, runs, f"final/{metric}")
+        named = ",".join(f'"{run_id}"' for run_id in runs)
+        return f'{self.address}/#/compare-runs?runs=[{named}]&experiments=["{record.experiment_id}"]&{FOR_TRAINING}'
 
     def _places(self, run_id: str, study: Study | None, all_of: Mapping[str, Place]) -> Mapping[str, Place]:
         """Where the study's own trials stand, as its driver wrote it down; as each says itself where none did."""

@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from paribus.tracking import tags as words
 from paribus.tracking.mlflow.rest import MlflowRest
@@ -78,24 +77,6 @@ def runs_url(uri: str, experiment_id: str, run_id: str, *, charts: bool = False)
     """The address of MLflow's page of a study's trials, as a table or as charts, opened as `keep_view` has it."""
     mode = "&compareRunsMode=CHART" if charts else ""
     return f"{uri}/#/experiments/{experiment_id}/runs?viewStateShareKey={_key(run_id)}&{FOR_TRAINING}{mode}"
-
-
-def metric_url(uri: str, experiment_id: str, run_ids: Sequence[str], metric: str) -> str:
-    """The address of MLflow's page of one metric over these runs: what its page of compared runs does not open on.
-
-    Its words are those of MLflow's own links to it (mlflow 3.17, `server/js`: getMetricPageRoute).
-    """
-    asked = {
-        "runs": list(run_ids),
-        "metric": metric,
-        "experiments": [experiment_id],
-        "plot_metric_keys": [metric],
-        "plot_layout": {"autosize": True},
-        "deselected_curves": [],
-        "last_linear_y_axis_range": [],
-    }
-    told = "&".join(f"{word}={quote(json.dumps(value, separators=(',', ':')))}" for word, value in asked.items())
-    return f"{uri}/#/metric?{told}&x_axis=step&y_axis_scale=linear&line_smoothness=1&show_point=false&{FOR_TRAINING}"
 
 
 def keep_view(rest: MlflowRest, experiment_id: str, run_id: str, view: RunsView) -> None:
