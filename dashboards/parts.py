@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,9 +13,6 @@ from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.searches.search_reading import is_search
 from paribus.report.texts import first_steps
 from paribus_dashboards.address import address_of
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 # Colour is never alone: each word comes with a sign. The colours are those of the figures.
 SIGNS = {
@@ -133,15 +129,6 @@ def show_progress(progress: Progress) -> None:
         st.caption(progress.sentence())
     else:
         st.progress(progress.share, text=progress.sentence())
-
-
-def show_figure(figure: go.Figure, key: str) -> None:
-    """A figure with its title above it, where no legend runs into it on a narrow screen."""
-    title, axes = figure.layout.title.text, (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text)
-    says = [f"{side}: {text}" for side, text in zip(("across", "upwards"), axes, strict=True) if text]
-    st.markdown(f"**{title}**")
-    figure.update_layout(title=None, margin_t=40)
-    st.plotly_chart(figure, key=key, alt="; ".join([f"Figure: {title}", *says]))
 
 
 def say_down(error: LedgerError, uri: str, kept: str = "") -> None:

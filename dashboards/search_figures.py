@@ -12,7 +12,8 @@ from paribus.report.searches.search_importance import EXPLORATORY, Method, impor
 from paribus.report.searches.search_reading import SearchReport
 from paribus_dashboards.address import choose
 from paribus_dashboards.ledger_view import importance_of
-from paribus_dashboards.parts import plain, sentence, show_figure
+from paribus_dashboards.parts import plain, sentence
+from paribus_dashboards.picture import show_still
 from paribus_dashboards.shown_table import show_table
 
 
@@ -25,7 +26,7 @@ def show_front(report: SearchReport) -> None:
         st.info("No setting was trained to its end and keeps the constraints, so that there is no front yet.")
         return
     against = choose(st.segmented_control, "Against", list(report.search.against), key="against", required=True)
-    show_figure(front_figure(report, against), f"front-{against}")
+    show_still(front_figure(report, against), f"front-{against}")
     st.caption("One run of each setting: what is on the front by luck shows when the search's confirmation is judged.")
 
 
@@ -39,7 +40,7 @@ def show_importance(record: StudyRecord, report: SearchReport) -> None:
     _show_method(record, report, "PED-ANOVA")
     told = [each.path for each in found.fields if each.value is not None]
     if len(told) > 1 and (figure := map_figure(report, told[0], told[1])) is not None:
-        show_figure(figure, "map")
+        show_still(figure, "map")
         st.caption("Where no setting is near, nothing is drawn; the colour between points is a mean of those around.")
     if st.toggle(
         "fANOVA too", key="fanova", help="A forest for each of 80 resamples: up to half a minute; once for all who look"
@@ -55,7 +56,7 @@ def _show_method(record: StudyRecord, report: SearchReport, method: Method) -> N
         st.info(plain(f"{method} can't be told: {sentence(found.refused)}"))
         return
     if (figure := importance_figure(report, found)) is not None:
-        show_figure(figure, f"importance-{method}")
+        show_still(figure, f"importance-{method}")
     show_table(
         importance_rows(report, found),
         f"importance-{method}",
@@ -74,4 +75,4 @@ def show_timeline(record: StudyRecord, report: SearchReport) -> None:
     now_ms = int(time.time() * 1000) if record.live else record.updated_ms
     if (figure := timeline_figure(report, now_ms)) is not None:
         st.header("Timeline")
-        show_figure(figure, "timeline")
+        show_still(figure, "timeline")

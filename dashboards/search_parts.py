@@ -11,7 +11,7 @@ from paribus.report.drawing.figures.search_figures import (
     history_figure,
     parallel_figure,
     rungs_figure,
-    slices_figure,
+    slice_figures,
     tuning_figure,
 )
 from paribus.report.drawing.search_tables import (
@@ -35,12 +35,14 @@ from paribus.report.searches.search_reading import (
 from paribus.report.searches.search_texts import chosen_line
 from paribus.report.searches.tuning_texts import budgets_text, tuned_lines
 from paribus_dashboards.ledger_view import StudyView, confirmed, search_of, search_report, studies
-from paribus_dashboards.parts import HEX, link, plain, sentence, show_figure, sign_of, signed
+from paribus_dashboards.parts import HEX, link, plain, sentence, sign_of, signed
+from paribus_dashboards.picture import show_still
 
 EXPLORATORY = (
     "Exploratory: one run of each setting, on held-out data, and the best was chosen because it came out best, so that "
     "its value is too high by its luck. What is better is said by the confirmation alone."
 )
+_COLUMNS = 3
 _LINK = {"MLflow": st.column_config.LinkColumn(display_text="run")}
 
 
@@ -103,10 +105,14 @@ def show_figures(report: SearchReport) -> None:
     if not report.tried:
         st.info("No setting has been tried yet.")
         return
-    show_figure(history_figure(report), "history")
+    show_still(history_figure(report), "history")
     if (figure := parallel_figure(report)) is not None:
-        show_figure(figure, "parallel")
-    show_figure(slices_figure(report), "slices")
+        show_still(figure, "parallel")
+    slices = list(slice_figures(report).items())
+    for start in range(0, len(slices), _COLUMNS):
+        for place, (path, slice_) in zip(st.columns(_COLUMNS), slices[start : start + _COLUMNS], strict=False):
+            with place:
+                show_still(slice_, f"slice-{path}")
 
 
 def show_rungs(report: SearchReport) -> None:
@@ -115,7 +121,7 @@ def show_rungs(report: SearchReport) -> None:
         return
     st.header("Rungs")
     if (figure := rungs_figure(report)) is not None:
-        show_figure(figure, "rungs")
+        show_still(figure, "rungs")
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="rungs-table")
 
 
@@ -180,7 +186,7 @@ def show_tuning(uri: str, view: StudyView, runs: Sequence[StudyRecord]) -> None:
     if found:
         st.markdown(plain(sentence(budgets_text(found))))
     st.markdown("\n".join(f"- {plain(line.strip())}" for line in tuned_lines(found)))
-    show_figure(tuning_figure(found), "tuning")
+    show_still(tuning_figure(found), "tuning")
     with st.container(horizontal=True):
         for record in runs:
             link(record, f"tuning of {record.settings.name}")

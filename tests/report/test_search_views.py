@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,9 @@ from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.population import walk_of
 from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.tried import Tried
+from paribus.report.drawing.figures.search_figures import history_figure, parallel_figure, rungs_figure, slice_figures
 from paribus.report.drawing.figures.search_views import front_figure, importance_figure, map_figure, timeline_figure
+from paribus.report.drawing.figures.still import still
 from paribus.report.searches.search_importance import (
     importance_data,
     importance_lines,
@@ -152,9 +155,44 @@ def test_the_timeline_has_a_bar_for_each_attempt_and_what_runs_ends_now() -> Non
     (bars,) = figure.data
     assert list(bars.x) == [0, 2, None, 5, 6, None, 1, 10, None]
     assert list(bars.y) == [0, 0, None, 0, 0, None, 1, 1, None]
+    drawn = ET.fromstring(still(figure)).iter("polyline")
+    assert [len(str(each.get("points")).split(" ")) for each in drawn] == [2, 2, 2], "and no line leads across a pause"
     assert timeline_figure(searched(9), 0) is None
     cut = record((10, 12), (30, 30))
     closed = replace(cut.attempts[2], outcome="stopped")
     late = searched(9, {8: replace(cut, attempts={1: cut.attempts[1], 10: closed})})
     (bars,) = timeline_figure(late, 40 * MINUTE).data  # type: ignore[union-attr]
     assert list(bars.x) == [0, 2, None], "who is cut while it waits is written down later, and trains nothing then"
+
+
+def test_every_figure_of_a_search_is_drawn_without_a_library() -> None:
+    """As the page draws them: each setting has its mark, on lines and maps too, and colours follow the metric."""
+    report = searched(against=("num_params",))
+    whole = report.preview.walk.ranked()
+    lines, colours = parallel_figure(report), map_figure(report, RATE, WAY)
+    rungs = rungs_figure(report)
+    assert lines is not None
+    assert colours is not None
+    assert rungs is not None
+    drawn = {
+        name: ET.fromstring(still(figure))
+        for name, figure in {
+            "history": history_figure(report),
+            "parallel": lines,
+            "rungs": rungs,
+            "map": colours,
+            "front": front_figure(report, "num_params"),
+            **slice_figures(report),
+        }.items()
+    }
+    told = {name: [each.text or "" for each in page.iter("title")] for name, page in drawn.items()}
+    for name in ("history", RATE, WAY):
+        assert {text.split(" ")[0] for text in told[name]} >= {f"#{number}" for number in range(24)}, name
+    assert len(told["parallel"]) == len(told["map"]) == len(whole) == 22
+    assert len(list(drawn["parallel"].iter("polyline"))) == 22
+    marked = [each.text for each in drawn["parallel"].iter("text")]
+    assert {"lr", "0.001", "1", "nesterov", "yes", "no", "top-1"} <= set(marked)
+    # The best setting's line comes last, over the others, and is the brightest of the scale.
+    assert [each.get("stroke") for each in drawn["parallel"].iter("polyline")][-1] == "rgb(253, 231, 37)"
+    assert len(list(drawn["map"].iter("rect"))) == np.isfinite(np.array(colours.data[0].z, dtype=float)).sum() > 0
+    assert "Pareto front" in "".join(drawn["front"].itertext())

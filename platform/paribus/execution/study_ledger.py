@@ -14,6 +14,7 @@ from paribus.engine.preview import Preview
 from paribus.execution.run_ledger import RunLedger, view_of
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.drawing.markup import as_plain_markdown
+from paribus.report.fixed import fixed_line
 from paribus.shards.catalog import data_digest
 from paribus.study.document import write_places, write_study
 from paribus.study.plan import places
@@ -126,7 +127,7 @@ def _header(preview: Preview) -> StudyHeader:
         num_planned=_num_asked(preview),
         code=" ".join(sorted({step.code for step in preview.plan.steps})),
         note=f"**{as_plain_markdown(study.question)}**\n\n"
-        f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet",
+        f"{len(study.arms)} arms x {study.replicates} replicates; not judged yet\n\n{fixed_line(study.caveats())}",
         source=sys.argv[0],
         commit=str((environment().get("git") or {}).get("commit", "")),
         settings=preview.settings,

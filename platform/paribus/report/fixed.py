@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paribus.host.secrets import without_secrets
+from paribus.report.drawing.markup import as_plain_markdown
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport
@@ -35,6 +36,12 @@ def fixed_in(report: StudyReport) -> Fixed:
         own=tuple(_line(path, value) for path, value in chosen.items()),
         preset={part: tuple(lines) for part, lines in preset.items()},
     )
+
+
+def fixed_line(caveats: Mapping[str, Any]) -> str:
+    """All that is fixed as a line of Markdown; "" where nothing is."""
+    told = ", ".join(f"`{path}` {as_plain_markdown(str(value))}" for path, value in caveats.items())
+    return without_secrets(f"Fixed in every arm: {told}") if told else ""
 
 
 def _line(name: str, value: Any) -> str:

@@ -35,6 +35,7 @@ from paribus.tracking.errors import LedgerDamaged, LedgerError, LedgerUnreachabl
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import FOR_TRAINING, get_run
 from paribus.tracking.mlflow.server import running_server
+from paribus.tracking.mlflow.view import runs_url
 from paribus.tracking.notes import keep_note, note_of
 from paribus.tracking.studies.choice import STUDY_FILE
 from paribus.tracking.studies.record import StudyRecord
@@ -65,6 +66,8 @@ _TRIAL_ID = re.compile("[0-9a-f]{8,64}")
 # Per-example arrays cost one request a trial; of studies with more trials the pages do without the interval that needs
 # them.
 MAX_PER_EXAMPLE = 200
+# An address that names more runs is longer than a page of MLflow is of use.
+MOST_COMPARED = 100
 
 
 def usual_address() -> str:
@@ -291,9 +294,12 @@ class LedgerReader:
         keep_note(self._ledger.rest, run_id, note)
 
     def compare_url(self, rows: Sequence[TrialRow], record: StudyRecord) -> str:
-        """MLflow's page that compares the trials' runs side by side."""
-        runs = ",".join(f'"{row.record.run_id}"' for row in rows if row.record)
-        return f'{self.address}/#/compare-runs?runs=[{runs}]&experiments=["{record.experiment_id}"]&{FOR_TRAINING}'
+        """MLflow's page that compares the trials' runs side by side; of many its charts of the whole study."""
+        runs = [row.record.run_id for row in rows if row.record]
+        if len(runs) > MOST_COMPARED:
+            return runs_url(self.address, record.experiment_id, record.run_id, charts=True)
+        named = ",".join(f'"{run_id}"' for run_id in runs)
+        return f'{self.address}/#/compare-runs?runs=[{named}]&experiments=["{record.experiment_id}"]&{FOR_TRAINING}'
 
     def _places(self, run_id: str, study: Study | None, all_of: Mapping[str, Place]) -> Mapping[str, Place]:
         """Where the study's own trials stand, as its driver wrote it down; as each says itself where none did."""

@@ -29,7 +29,7 @@ NUM_EVAL = 397
 STEPS = 11
 # MLflow's own limit for a batch.
 _MOST_POINTS = 1000
-MOST_BY_CLIENT = 1000
+MOST_BY_CLIENT = 200
 
 
 def study_of(num_trials: int) -> Study:
@@ -71,6 +71,12 @@ def fill(uri: str, folder: Path, num_trials: int, num_epochs: int) -> None:
         _multiply(folder, places)
         run.artifact(VERDICTS_FILE, _judged(uri, study.name))
         run.finish("FINISHED", {"finished": len(places)})
+
+
+def fill_another(uri: str) -> None:
+    """A second study, which has not begun: over one alone, Home has nothing to search."""
+    with MlflowRest(uri) as rest:
+        open_study_run(rest, StudyHeader(name="another", question="Is there another one?")).finish("KILLED")
 
 
 def _id(arm: Arm, replicate: int) -> str:

@@ -4,7 +4,8 @@
     tests/benchmarks/dashboards/look.py FOLDER [--url URL] [--study NAME] [--search NAME] [--trial ID] [--only WORD ...]
 
 Writes `FOLDER/page-width-scheme.png`, each page whole, and prints a line for each page that is cut off, has an error or
-a serious fault of access. Which state is seen (running, ended, failed, empty, a large ledger, a server that is away) is
+a serious fault of access. A study, search or trial that is not named is the latest of the ledger that
+MLFLOW_TRACKING_URI names. Which state is seen (running, ended, failed, empty, a large ledger, a server that is away) is
 that of the ledger that the dashboard reads.
 """
 
@@ -12,12 +13,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
+from paribus.report.reading import LedgerError, LedgerReader, usual_address
+from paribus.report.searches.search_reading import is_search
 from paribus_dashboards.frame import STUDY_PAGES
 from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium, drawn
 
@@ -33,6 +37,19 @@ def addresses(args: argparse.Namespace) -> Iterator[tuple[str, str]]:
         yield "search", f"search?search={quote(args.search)}"
     if args.trial:
         yield "trial", f"trial?trial={args.trial}"
+
+
+def find(args: argparse.Namespace) -> None:
+    """Name the ledger's latest study, search and trial where none is named; none where there is none, or no ledger."""
+    reader = LedgerReader(usual_address(), budget_s=5)
+    with suppress(LedgerError):
+        records = reader.studies()
+        studies = [record for record in records if not is_search(record)]
+        args.study = args.study or next((each.name for each in studies), None)
+        args.search = args.search or next((each.name for each in records if is_search(each)), None)
+        begun = (trial.trial_id for each in studies[:1] for trial in reader.trials(each).everything)
+        args.trial = args.trial or next(begun, None)
+    reader.close()
 
 
 def faults_of(page: Page) -> list[str]:
@@ -59,6 +76,7 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS)
     parser.add_argument("--schemes", nargs="*", default=("light", "dark"))
     args = parser.parse_args()
+    find(args)
     args.folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_ARGS)

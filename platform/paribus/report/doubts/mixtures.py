@@ -42,13 +42,14 @@ def made_with(record: TrialRecord) -> dict[str, str]:
 def _sentence(
     name: str, values: Mapping[str, str], records: Sequence[TrialRecord], compared: Mapping[Arm, Arm]
 ) -> str | None:
-    at = {(record.arm, record.replicate): values[record.trial_id] for record in records}
+    at: dict[Arm, dict[int, str]] = {}
+    for record in records:
+        at.setdefault(record.arm, {})[record.replicate] = values[record.trial_id]
     mixed, pairs = 0, 0
     for arm, baseline in compared.items():
-        sides = [value for (of, _), value in at.items() if of in (arm, baseline)]
-        mixed += len(set(sides)) > 1
-        theirs = ((value, at.get((baseline, replicate))) for (of, replicate), value in at.items() if of == arm)
-        pairs += sum(other is not None and other != own for own, other in theirs)
+        own, theirs = at.get(arm, {}), at.get(baseline, {})
+        mixed += len({*own.values(), *theirs.values()}) > 1
+        pairs += sum(theirs.get(replicate, value) != value for replicate, value in own.items())
     if not mixed:
         return None
     which = f"{mixed} of {len(compared)} contrasts" if len(compared) > 1 else "the contrast"

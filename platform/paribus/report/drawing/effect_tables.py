@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from paribus.analysis.effects import Effect
 from paribus.analysis.study_analysis import StudyAnalysis
-from paribus.report.drawing.tables import markdown_table, show_interval, show_p
-from paribus.report.numbers import show_number
+from paribus.report.drawing.tables import markdown_table, show_p
+from paribus.report.numbers import show_number, with_interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,18 +50,18 @@ def effect_display_rows(analysis: StudyAnalysis) -> list[dict[str, str]]:
 def _size(effect: Effect) -> str:
     if effect.note:
         return effect.note
-    unit = f"{effect.metric.unit} {effect.metric.name}"
+    unit = f"{effect.metric.unit} {effect.metric.short}".strip()
     if effect.interval is None:
         return (
             f"{show_number(effect.mean, '+.3g')} {unit}, no interval" if effect.n else "no replicate has every cell yet"
         )
-    return f"{show_number(effect.mean, '+.3g')} {show_interval(effect.interval)} {unit}"
+    return f"{with_interval(effect.mean, effect.interval, '+.3g')} {unit}"
 
 
 def _robust(effect: Effect) -> str:
     if effect.robust is None:
         return "-"
-    return f"{show_number(effect.robust_mean, '+.3g')} {show_interval(effect.robust)}"
+    return with_interval(effect.robust_mean, effect.robust, "+.3g")
 
 
 def effects_as_markdown(analysis: StudyAnalysis) -> str:

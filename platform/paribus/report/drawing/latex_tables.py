@@ -34,7 +34,8 @@ def latex_tables(report: StudyReport) -> str:
         ("What each conclusion cost.", cost_display_rows(report.cost)),
     )
     title = latex_text(_plain(f"{report.title}: {found.question}"))
-    whole = [latex_table([_told(row) for row in rows], _plain(caption)) for caption, rows in tables if rows]
+    unit_of = f" {f'{unit} {found.metric.short}'.strip()}"
+    whole = [latex_table([_told(row, unit_of) for row in rows], _plain(caption)) for caption, rows in tables if rows]
     return "\n".join([f"% {title}\n% \\usepackage{{booktabs}}\n", *whole])
 
 
@@ -43,8 +44,9 @@ def write_latex(report: StudyReport, path: Path) -> Path:
     return write_whole(path, latex_tables(report))
 
 
-def _told(row: Mapping[str, str]) -> dict[str, str]:
-    return {_plain(head): _plain(cell) for head, cell in row.items()}
+def _told(row: Mapping[str, str], unit: str) -> dict[str, str]:
+    """A row without the unit, which the caption says: a column of a paper is narrow."""
+    return {_plain(head): _plain(cell.removesuffix(unit)) for head, cell in row.items()}
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,7 @@ from paribus.report.drawing.markup import as_plain_markdown as plain
 from paribus.report.drawing.node_tables import nodes_as_markdown
 from paribus.report.drawing.tables import arms_as_markdown, as_markdown
 from paribus.report.files import write_whole
+from paribus.report.fixed import fixed_line
 from paribus.report.headline import headline
 from paribus.report.study_report import StudyReport
 
@@ -23,14 +24,13 @@ def markdown(report: StudyReport, *, folded: bool = False) -> str:
     if report.settings.name:
         lines += [f"At other settings than the study's file: {plain(report.settings.name)}", ""]
     lines += [as_markdown(found), ""]
-    fixed = ", ".join(f"`{path}` {plain(str(value))}" for path, value in found.caveats.items())
     parts = [
         ("Effects of factors", effects_as_markdown(found) if found.effects else ""),
         ("Arms", arms_as_markdown(found, report.arms)),
         ("What each conclusion cost", costs_as_markdown(report.cost) if report.cost.rows else ""),
         ("Trials by the kind of node", nodes_as_markdown(report.study, report.records)),
         ("Notes", "".join(f"- {plain(line.strip())}\n" for line in report.lines())),
-        ("Fixed in every arm", f"Fixed: {fixed}\n"),
+        ("Fixed in every arm", f"{fixed_line(found.caveats)}\n"),
     ]
     for head, part in parts:
         if part:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from paribus.analysis.contrasts import Contrast
 from paribus.analysis.statistics.intervals import MIN_PAIRS, Interval
 from paribus.analysis.study_analysis import StudyAnalysis
+from paribus.metrics.metric import Metric
 from paribus.report.drawing.columns import aligned
 from paribus.report.drawing.markup import as_markdown_cell
 from paribus.report.export import rows_as_csv
-from paribus.report.numbers import amount, show_number
+from paribus.report.numbers import amount, decimals_for, show_number, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,13 +115,23 @@ def _no_verdict(contrast: Contrast) -> str:
 
 
 def show_effect(contrast: Contrast) -> str:
-    """`+0.52 [+0.11, +0.93] points top1`, or why there is no such number."""
+    """`+0.52 [+0.11, +0.93] points top-1`, or why there is no such number."""
     if contrast.n == 0:
-        return f"no pairs ({contrast.metric.name})"
-    unit = f"{contrast.metric.unit} {contrast.metric.name}"
-    if contrast.interval is None:
-        return f"{show_number(contrast.mean, '+.3g')} {unit}, no interval"
-    return f"{show_number(contrast.mean, '+.3g')} {show_interval(contrast.interval)} {unit}"
+        return f"no pairs ({contrast.metric.short})"
+    return sized(contrast.mean, contrast.interval, contrast.metric)
+
+
+def sized(mean: float, interval: Interval | None, metric: Metric) -> str:
+    """A mean of differences of a metric, with as many digits as its interval bears, and what it is counted in."""
+    unit = f"{metric.unit} {metric.short}".strip()
+    if interval is None:
+        return f"{show_number(mean, '+.3g')} {unit}, no interval"
+    return f"{with_interval(mean, interval, as_borne(interval))} {unit}"
+
+
+def as_borne(interval: Interval) -> str:
+    """The format of numbers that have this interval."""
+    return f"+.{decimals_for(interval.half_width)}f"
 
 
 def show_p(p: float) -> str:
@@ -280,4 +291,5 @@ def _other_intervals(contrast: Contrast) -> list[str]:
 
 def show_interval(interval: Interval) -> str:
     """`[+0.11, +0.93]`."""
-    return f"[{show_number(interval.low, '+.3g')}, {show_number(interval.high, '+.3g')}]"
+    form = as_borne(interval)
+    return f"[{show_number(interval.low, form)}, {show_number(interval.high, form)}]"

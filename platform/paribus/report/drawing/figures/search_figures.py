@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+from plotly.colors import sample_colorscale
 
 from paribus.engine.searches.tried import Tried
 from paribus.engine.searches.tuning import ArmTuning
+from paribus.metrics.metric import Metric
 from paribus.report.drawing.figures.look import BAD, COLOURS, QUIET, as_plotly, look_of
 from paribus.report.drawing.search_tables import GROUPS, group_of, value_of
 from paribus.report.searches.search_report import SearchReport
@@ -39,8 +40,7 @@ _VALUES: Final[Mapping[str, str]] = {
     "did not train": "(no value)",
     "no result": "(no value)",
 }
-_COLUMNS = 3
-_NOT_ASKED = "not asked"
+_NOT_ASKED, _BELOW = "not asked", -0.15
 _MOST_LINES = 500
 
 
@@ -76,64 +76,84 @@ def parallel_figure(report: SearchReport) -> go.Figure | None:
     whole = report.preview.walk.ranked()[:_MOST_LINES]
     if len(whole) < 2:
         return None
-    values = [each.metrics[search.metric] for each in whole]
     low, high = _range(report)
-    shown = [min(max(value, low), high) for value in values]
+    values = [min(max(each.metrics[search.metric], low), high) for each in whole]
+    least, most = min(values), max(values)
+    shares = [(value - least) / ((most - least) or 1.0) for value in values]
     names = search.domains.names()
-    dimensions = [
-        _dimension(names[path], domain, [each.levels.get(path) for each in whole]) for path, domain in search.domains
+    axes = [
+        (as_plotly(names[path]), *_parallel_axis(domain, [each.levels.get(path) for each in whole]))
+        for path, domain in search.domains
     ]
-    dimensions.append(
-        {
-            "label": search.primary.short,
-            "values": shown,
-            "range": [min(shown), max(shown)] if min(shown) < max(shown) else [low, high],
-        }
-    )
-    figure = go.Figure(
-        go.Parcoords(
-            line={
-                "color": shown,
-                "colorscale": "Viridis",
-                "reversescale": search.primary.sign < 0,
-                "showscale": True,
-                "colorbar": {"title": search.primary.short, "thickness": 12},
-            },
-            dimensions=dimensions,
-            labelfont={"size": 13},
+    ends = [(0.0, search.primary.show(least)), (1.0, search.primary.show(most))]
+    axes.append((as_plotly(search.primary.short), shares, ends))
+    marks = _viridis(least, most, search.primary)
+    figure = go.Figure()
+    for at, share in reversed(list(enumerate(shares))):  # the best on top
+        places = [axis[1][at] for axis in axes]
+        colour = sample_colorscale("Viridis", [1 - share if search.primary.sign < 0 else share])[0]
+        figure.add_scatter(
+            x=list(range(len(axes))),
+            y=places,
+            mode="lines",
+            line={"color": colour, "width": 1.5},
+            showlegend=False,
+            name=f"#{whole[at].number}",
         )
+    figure.add_scatter(
+        x=[len(axes) - 1] * len(whole),
+        y=shares,
+        mode="markers",
+        marker={**marks, "color": values, "size": 8},
+        text=[_told(each, report) for each in whole],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
     )
-    _lay_out(figure, "Parallel coordinates of the settings that were trained to their end", 380)
-    return figure.update_layout(margin={"l": 70, "r": 40, "t": 70, "b": 30})
+    for place, (_, _, ticks) in enumerate(axes):
+        figure.add_vline(x=place)
+        figure.add_scatter(
+            x=[place] * len(ticks), y=[tick for tick, _ in ticks], mode="text", text=[text for _, text in ticks]
+        ).data[-1].showlegend = False
+    _lay_out(figure, "Parallel coordinates of the settings that were trained to their end", 400)
+    figure.update_xaxes(
+        tickvals=list(range(len(axes))), ticktext=[name for name, *_ in axes], range=[-0.1, len(axes) - 0.65]
+    )
+    return figure.update_yaxes(range=[-0.2, 1.08], tickvals=[2.0], ticktext=[""])
 
 
-def slices_figure(report: SearchReport) -> go.Figure:
-    """One plot per field: its level and the setting's value, over all else that varied with it."""
-    search = report.search
-    names = search.domains.names()
-    count = len(names)
-    columns = min(_COLUMNS, count)
-    rows = math.ceil(count / columns)
-    figure = make_subplots(rows=rows, cols=columns, shared_yaxes=True, vertical_spacing=0.28 / rows)
+def _viridis(low: float, high: float, metric: Metric) -> dict[str, Any]:
+    """What makes marks take their colour from the metric, the better the brighter."""
+    return {
+        "colorscale": "Viridis",
+        "reversescale": metric.sign < 0,
+        "cmin": low,
+        "cmax": high,
+        "colorbar": {"title": metric.short, "thickness": 12},
+    }
+
+
+def slice_figures(report: SearchReport) -> dict[str, go.Figure]:
+    """By field, its level and each setting's value, over all else that varied with it."""
+    search, names = report.search, report.search.domains.names()
     low, high = _range(report)
     edge = low if search.primary.sign > 0 else high
-    for at, (path, domain) in enumerate(search.domains):
-        place = {"row": at // columns + 1, "col": at % columns + 1}
+    found = {}
+    for path, domain in search.domains:
+        figure = go.Figure()
         for group, everything in _grouped(report).items():
             own = [each for each in everything if path in each.levels]
             figure.add_scatter(
                 x=[_axis_value(domain, each.levels[path]) for each in own],
                 y=[_inside(value_of(each, search), low, high, edge) for each in own],
-                **{**_points(group, own, report), "showlegend": at == 0},
-                **place,
+                **_points(group, own, report),
             )
         axis: dict[str, Any] = {"type": "log", "tickformat": "~g"} if _is_log(domain) else {}
         if isinstance(domain, Choice):
             axis = {"type": "category", "categoryarray": [label(level) for level in domain.options]}
-        figure.update_xaxes(title=as_plotly(names[path]), **axis, **place)
-        figure.update_yaxes(range=_padded(low, high), title=_held_out(report) if place["col"] == 1 else None, **place)
-    _lay_out(figure, "Each field by itself", 90 + 290 * rows)
-    return figure
+        _lay_out(figure, as_plotly(names[path]), 320)
+        figure.update_xaxes(**axis)
+        found[path] = figure.update_yaxes(range=_padded(low, high), title=_held_out(report))
+    return found
 
 
 def rungs_figure(report: SearchReport) -> go.Figure | None:
@@ -250,25 +270,28 @@ def _axis_value(domain: Domain, level: Level) -> object:
     return label(level) if isinstance(domain, Choice) else level
 
 
-def _dimension(name: str, domain: Domain, levels: Sequence[Level]) -> dict[str, object]:
-    """One axis of parallel coordinates; a setting that does not have the field is below its range."""
+def _parallel_axis(domain: Domain, levels: Sequence[Level]) -> tuple[list[float], list[tuple[float, str]]]:
+    """Where levels lie on an axis from 0 to 1, and what is marked; a setting without the field lies below."""
     if isinstance(domain, Choice):
         labels = [label(option) for option in domain.options]
-        values = [
-            -1 if level is None and None not in domain.options else labels.index(label(level)) for level in levels
+        step = 1 / max(1, len(labels) - 1)
+        ticks = [(at * step, as_plotly(text)) for at, text in enumerate(labels)]
+        places = [
+            _BELOW if level is None and None not in domain.options else labels.index(label(level)) * step
+            for level in levels
         ]
-        ticks, texts = list(range(len(labels))), labels
-        below = -1.0
     else:
-        ends = (math.log10(domain.low), math.log10(domain.high)) if domain.log else (domain.low, domain.high)
-        below = ends[0] - 0.15 * (ends[1] - ends[0])
-        values = [below if level is None else math.log10(level) if domain.log else level for level in levels]  # type: ignore[arg-type, misc]
-        ticks = [ends[0] + share * (ends[1] - ends[0]) for share in (0, 0.25, 0.5, 0.75, 1)]  # type: ignore[misc]
-        texts = [f"{10**tick if domain.log else tick:.2g}" for tick in ticks]
-    lowest = ticks[0]
-    if below in values:
-        ticks, texts, lowest = [below, *ticks], [_NOT_ASKED, *texts], below  # type: ignore[list-item, assignment]
-    return {"label": name, "values": values, "tickvals": ticks, "ticktext": texts, "range": [lowest, ticks[-1] or 0]}
+        low, high = (math.log10(domain.low), math.log10(domain.high)) if domain.log else (domain.low, domain.high)
+        ticks = []
+        for share in (0, 0.25, 0.5, 0.75, 1):
+            value = low + share * (high - low)
+            ticks.append((float(share), f"{10**value if domain.log else value:.2g}"))
+        numbers = [None if level is None else float(str(level)) for level in levels]
+        places = [
+            _BELOW if one is None else ((math.log10(one) if domain.log else one) - low) / ((high - low) or 1.0)
+            for one in numbers
+        ]
+    return places, [(_BELOW, _NOT_ASKED), *ticks] if _BELOW in places else ticks
 
 
 def _lay_out(figure: go.Figure, title: str, height: int) -> None:

@@ -126,10 +126,12 @@ def map_figure(report: SearchReport, first: str, second: str) -> go.Figure | Non
     )
     names = search.domains.names()
     lay_out(figure, f"{search.primary.label} over {as_plotly(names[first])} and {as_plotly(names[second])}", 420)
-    for axis, path, (_, ticks, texts, _) in zip(
+    for axis, path, (grid, ticks, texts, _) in zip(
         (figure.update_xaxes, figure.update_yaxes), (first, second), axes, strict=True
     ):
-        axis(title=as_plotly(names[path]), tickvals=ticks, ticktext=texts, showgrid=False)
+        half = (float(grid[1] - grid[0]) if len(grid) > 1 else 1.0) / 2
+        around = [float(grid[0]) - half, float(grid[-1]) + half]
+        axis(title=as_plotly(names[path]), tickvals=ticks, ticktext=texts, showgrid=False, range=around)
     return figure
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from paribus.report.drawing.figures.still_axes import Scale, scale_of, whiskers
 from paribus.report.drawing.figures.still_marks import DASHES, heat, hover, lines_of, mark, numbered
 from paribus.report.drawing.html_parts import shown
+from paribus.report.numbers import show_number
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # A character of 12 px in pixels, about, and what y labels take at most.
 _CHARACTER_PX, _MOST_LABEL_PX = 6.4, 190
 _BOX = 1000
+# Text that lines run through is legible over them.
+_HALO = 'style="paint-order: stroke; stroke: var(--paper); stroke-width: 4px"'
 
 
 def still(figure: go.Figure) -> str:
@@ -42,7 +45,7 @@ def still(figure: go.Figure) -> str:
     below = f"{_below(across)}" + (f'<div class="mid">{shown(_text(layout.xaxis.title.text))}</div>')
     head = f"<b>{shown(_text(title))}</b>" + (f'<div class="quiet">{shown(y_title)}</div>' if y_title else "")
     return (
-        f'<figure class="still whole">{head}{_key(figure)}'
+        f'<figure class="still whole">{head}{_key(figure)}{_colours(figure)}'
         f'<div style="display: grid; grid-template-columns: {gutter}px 1fr; padding-top: 8px">'
         f'{labels}{plot}<span></span><div class="quiet">{below}</div></div></figure>'
     )
@@ -112,6 +115,12 @@ def _marks(trace: Any, across: Scale, up: Scale) -> str:
             parts += [_whisker(trace, at, axis, ends[at], (across, up)) for at, _, _ in numbered(trace)]
     if "markers" in str(trace.mode):
         parts += [mark(trace, at, across.at(x), 100 - up.at(y)) for at, x, y in numbered(trace)]
+    if "text" in str(trace.mode):
+        parts += [
+            f'<text x="{across.at(x)}%" y="{100 - up.at(y):.2f}%" dy="4" dx="4" {_HALO}>'
+            f"{shown(_text(trace.text[at]))}</text>"
+            for at, x, y in numbered(trace)
+        ]
     return "".join(parts)
 
 
@@ -165,6 +174,20 @@ def _key(figure: go.Figure) -> str:
     if not named or (len(named) == 1 and named[0].showlegend is None):
         return ""
     return f'<ul class="key">{"".join(f"<li>{_sample(trace)} {shown(_text(trace.name))}</li>" for trace in named)}</ul>'
+
+
+def _colours(figure: go.Figure) -> str:
+    """What the colours of a heatmap or of lines mean, where they have a title."""
+    for trace in figure.data:
+        of = trace if trace.type == "heatmap" else trace.marker
+        if (title := of.colorbar.title.text) and of.colorscale:
+            low, high = (of.zmin, of.zmax) if trace.type == "heatmap" else (of.cmin, of.cmax)
+            stops = [colour for _, colour in of.colorscale]
+            bar = f"linear-gradient(to right, {', '.join(reversed(stops) if of.reversescale else stops)})"
+            strip = f'<span style="display: inline-block; width: 9rem; height: .7em; background: {bar}"></span>'
+            ends = show_number(low, ".4g"), show_number(high, ".4g")
+            return f'<div class="quiet">{shown(_text(title))} {ends[0]} {strip} {ends[1]}</div>'
+    return ""
 
 
 def _sample(trace: Any) -> str:

@@ -38,7 +38,8 @@ class Scale:
             powers = range(math.floor(self.axis.low), math.ceil(self.axis.high) + 1)
             values = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
             return [(value, amount(value)) for value in values if 0 <= self.at(value) <= 100]
-        ticks = self.axis.ticks()
+        low, high = sorted((self.axis.low, self.axis.high))
+        ticks = Axis(low, high).ticks()
         return [(tick, show_number(tick, "g") if abs(tick) < 10_000 else amount(tick)) for tick in ticks]
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from paribus.report.drawing.figures.still_axes import Scale
 from paribus.report.drawing.html_parts import shown
+from paribus.report.numbers import amount
 
 DASHES: Final[Mapping[str, str]] = {
     "dash": 'stroke-dasharray="6 4"',
@@ -27,7 +28,9 @@ _SHAPES: Final[Mapping[str, str]] = {
     "cross": "M-.35-1.1H.35V-.35H1.1V.35H.35V1.1H-.35V.35H-1.1V-.35H-.35Z",
     "hexagon": "M-1 0L-.5-.9H.5L1 0L.5.9H-.5Z",
     "line-ns": "M0-1V1",
+    "line-ew": "M-1 0H1",
 }
+_STROKES: Final = ("line-ns", "line-ew")
 _ASKED = re.compile(r"%\{(\w+)(?:\[(\d+)\])?(?::([^}]*))?\}")
 _COLOUR = re.compile(r"[\d.]+")
 
@@ -55,7 +58,9 @@ def _filled(template: str | None, value: Callable[[str], Any]) -> str:
     def told(found: re.Match[str]) -> str:
         name, place, form = found.groups()
         one = value(name) if place is None else value(name)[int(place)]
-        return format(one, form) if form and not isinstance(one, str) else str(one)
+        if not form or isinstance(one, str):
+            return str(one)
+        return amount(float(one)) if form.endswith("s") else format(one, form)
 
     text = _ASKED.sub(told, (template or "").partition("<extra>")[0])
     return html.unescape(re.sub("<br ?/?>", "\n", text))
@@ -65,12 +70,16 @@ def mark(trace: Any, at: int, x: float, y: float, *, hovered: bool = True) -> st
     """The mark of one point, at per cent of the sides."""
     marker = trace.marker
     symbol, colour, size = (_at(value, at) for value in (marker.symbol, marker.color, marker.size))
+    if colour is None:
+        colour = trace.line.color
+    is_shaded = not isinstance(colour, str)
+    if is_shaded:
+        colour = _shaded(marker, (float(colour) - marker.cmin) / ((marker.cmax - marker.cmin) or 1.0))
     name = str(symbol or "circle").removesuffix("-open")
     radius = float(size or 8) / 2
-    hollow = str(symbol or "").endswith("-open") and name != "line-ns"
-    style = (
-        f'fill="{"var(--paper)" if hollow else colour}" stroke="{colour if hollow or name == "line-ns" else "none"}"'
-    )
+    hollow = str(symbol or "").endswith("-open") and name not in _STROKES
+    ring = "var(--paper)" if is_shaded else "none"  # it lies on its own colour
+    style = f'fill="{"var(--paper)" if hollow else colour}" stroke="{colour if hollow or name in _STROKES else ring}"'
     title = f"<title>{shown(hover(trace, at))}</title>" if hovered and trace.hovertemplate else ""
     if name not in _SHAPES:
         return f'<circle cx="{x:.2f}%" cy="{y:.2f}%" r="{radius:g}" {style} stroke-width="1.5">{title}</circle>'
@@ -79,7 +88,7 @@ def mark(trace: Any, at: int, x: float, y: float, *, hovered: bool = True) -> st
 
 
 def _at(value: Any, at: int) -> Any:
-    return value[at] if isinstance(value, (list, tuple)) else value
+    return value if value is None or isinstance(value, (str, int, float)) else value[at]
 
 
 def lines_of(traces: Sequence[Any], across: Scale, up: Scale, box: int) -> str:
@@ -88,44 +97,78 @@ def lines_of(traces: Sequence[Any], across: Scale, up: Scale, box: int) -> str:
     for trace in traces:
         if trace.type != "scatter" or "lines" not in str(trace.mode):
             continue
-        points = [(across.at(x), 100 - up.at(y)) for _, x, y in numbered(trace)]
-        if trace.line.shape == "hv":
-            points = [point for pair in _stairs(points) for point in pair]
-        way = " ".join(f"{x * box / 100:.0f},{y * box / 100:.0f}" for x, y in points)
+        pieces = [_stepped(trace.line.shape, piece) for piece in _pieces(trace, across, up)]
+        ways = [" ".join(f"{x * box / 100:.0f},{y * box / 100:.0f}" for x, y in piece) for piece in pieces]
+        way = " ".join(ways)
         if trace.fill == "tonexty":
             back = " ".join(reversed(way.split(" ")))
             parts.append(f'<polygon points="{before} {back}" fill="{trace.fillcolor}"/>')
         before = way
-        if trace.line.width != 0 and points:
-            dash = DASHES.get(trace.line.dash, "")
-            parts.append(
-                f'<polyline points="{way}" fill="none" stroke="{trace.line.color}" '
-                f'stroke-width="{trace.line.width or 2}" {dash} vector-effect="non-scaling-stroke"/>'
+        if trace.line.width != 0:
+            look = (
+                f'stroke="{trace.line.color}" stroke-width="{trace.line.width or 2}" {DASHES.get(trace.line.dash, "")}'
             )
+            seen = "" if trace.opacity is None else f' opacity="{trace.opacity:g}"'
+            parts += [
+                f'<polyline points="{each}" fill="none" {look}{seen} vector-effect="non-scaling-stroke"/>'
+                for each in ways
+            ]
     return "".join(parts)
 
 
-def _stairs(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
-    """First along, then up."""
-    for at, (x, y) in enumerate(points):
-        yield [(x, points[at - 1][1]), (x, y)] if at else [(x, y)]
+def _pieces(trace: Any, across: Scale, up: Scale) -> list[list[tuple[float, float]]]:
+    """The trace's points in per cent; a point that is none ends a piece."""
+    pieces: list[list[tuple[float, float]]] = []
+    last = -2
+    for at, x, y in numbered(trace):
+        if at != last + 1:
+            pieces.append([])
+        pieces[-1].append((across.at(x), 100 - up.at(y)))
+        last = at
+    return pieces
+
+
+def _stepped(shape: str | None, points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """`hv`: first along, then up; `vh`: first up; else straight from point to point."""
+    if shape not in ("hv", "vh") or not points:
+        return points
+    found = [points[0]]
+    for (x, y), (next_x, next_y) in pairwise(points):
+        found += [(next_x, y) if shape == "hv" else (x, next_y), (next_x, next_y)]
+    return found
 
 
 def heat(trace: Any, across: Scale, up: Scale) -> str:
-    """The cells of a heatmap, and what its colours mean."""
-    wide, high = (100 / len(scale.words) for scale in (across, up))
+    """The cells of a heatmap that have a value."""
+    wide, high = _cell_size(trace.x, across), _cell_size(trace.y, up)
+    seen = "" if trace.opacity is None else f' opacity="{trace.opacity:g}"'
     parts = []
     for row, y in enumerate(trace.y):
         for column, x in enumerate(trace.x):
             value = float(trace.z[row][column])
-            told = shown(_cell_told(trace, row, column))
-            share = (value - trace.zmin) / (trace.zmax - trace.zmin)
+            if not math.isfinite(value):
+                continue
+            told = f"<title>{shown(_cell_told(trace, row, column))}</title>" if trace.hovertemplate else ""
+            share = (value - trace.zmin) / ((trace.zmax - trace.zmin) or 1.0)
             parts.append(
-                f'<rect x="{across.at(str(x)) - wide / 2:.2f}%" y="{100 - up.at(str(y)) - high / 2:.2f}%" '
-                f'width="{wide:.2f}%" height="{high:.2f}%" fill="{_coloured(trace.colorscale, share)}">'
-                f"<title>{told}</title></rect>"
+                f'<rect x="{across.at(x) - wide / 2:.2f}%" y="{100 - up.at(y) - high / 2:.2f}%" '
+                f'width="{wide:.2f}%" height="{high:.2f}%" fill="{_shaded(trace, share)}"{seen} '
+                f'shape-rendering="crispEdges">{told}</rect>'
             )
     return "".join(parts)
+
+
+def _cell_size(places: Sequence[Any], scale: Scale) -> float:
+    """How much of a side a cell takes, in per cent."""
+    if scale.words:
+        return 100 / len(scale.words)
+    return abs(scale.at(places[1]) - scale.at(places[0])) if len(places) > 1 else 100.0
+
+
+def _shaded(scaled: Any, share: float) -> str:
+    """The colour at a share of the scale of a heatmap or of a trace's marks."""
+    share = min(max(share, 0.0), 1.0)
+    return _coloured(scaled.colorscale, 1 - share if scaled.reversescale else share)
 
 
 def _cell_told(trace: Any, row: int, column: int) -> str:
