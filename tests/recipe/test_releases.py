@@ -33,6 +33,15 @@ def test_another_familys_code_or_an_unknown_one_leads_nowhere() -> None:
     assert code_then("0" * 16, of_family("wide_resnet")) is None
 
 
+def test_what_was_trained_on_several_cores_before_all_trials_had_them_leads_nowhere() -> None:
+    recipe = of_family("wide_resnet").replace({"resources.cpus": 2.0})
+    assert code_then(AT_F3CE7C5["wide_resnet"], recipe) is None
+    last = code_then(AT_5885A4D, of_family("wide_resnet"))
+    assert last is not None
+    assert code_then(last, recipe) == last
+    assert code_then(AT_5885A4D, recipe.replace({"resources.gpus": 1.0})) == last
+
+
 CHANGES = [
     {"model.activation": {"kind": "leaky_relu", "negative_slope": 0.2}, "augment.flip": True, "data.batch_size": 32},
     {"loss": {"kind": "focal", "gamma": 3.0}, "augment.policy": "rand_augment", "augment.mix": "mixup"},
