@@ -45,21 +45,6 @@ def written(office: Sandbox, name: str, margin: float) -> Path:
     return office.write(name, STUDY.format(name=name, margin=margin, fixed=LEARNS))
 
 
-def test_a_study_that_is_resolved_at_its_first_look_asks_for_no_more(office: Sandbox) -> None:
-    study = written(office, "resolved-early", margin=70.0)
-    plan = json.loads(office.run("paribus", "plan", study, "--json").stdout)
-    assert plan["counts"] == {"start": 6, "later": 6}
-    done = office.run(study)
-    assert done.returncode == 0, done.stderr
-    assert "a look:" not in done.stdout
-    assert "equivalent" in done.stdout
-    assert "judged at the look at 3 replicates" in done.stdout
-    assert len(office.trials(study)) == 6
-    again = office.run(study)
-    assert "6 done, skipped" in again.stdout
-    assert len(office.trials(study)) == 6
-
-
 def test_a_driver_that_is_killed_between_looks_goes_on_to_the_same_trials(office: Sandbox) -> None:
     whole, study = (written(office, name, margin=8.0) for name in ("undisturbed", "killed-between"))
     undisturbed = office.run(whole)
@@ -115,8 +100,12 @@ def test_a_trial_that_fails_holds_up_no_look_and_is_tried_again_by_the_same_comm
     assert all(after[name].attempt == 1 for name in before if name != failed.trial_id)
 
 
-def test_an_mlflow_that_is_away_at_a_look_delays_it_and_nothing_trains_twice(office: Sandbox, stack: Stack) -> None:
+def test_a_study_that_is_resolved_at_its_first_look_asks_for_no_more_and_an_mlflow_that_is_away_then_delays_it(
+    office: Sandbox, stack: Stack
+) -> None:
     study, results = written(office, "late-look", margin=70.0), list[str]()
+    plan = json.loads(office.run("paribus", "plan", study, "--json").stdout)
+    assert plan["counts"] == {"start": 6, "later": 6}
 
     def away_after_the_last_result(method: str, path: str, body: bytes) -> Answer | None:
         if len(results) == 6:
@@ -135,8 +124,11 @@ def test_an_mlflow_that_is_away_at_a_look_delays_it_and_nothing_trains_twice(off
     done = office.run(study)
     assert done.returncode == 0, done.stderr
     assert "6 done, skipped" in done.stdout
+    assert "a look:" not in done.stdout
+    assert "equivalent" in done.stdout
     assert "judged at the look at 3 replicates" in done.stdout
     assert [(trial.outcome, trial.attempt) for trial in office.trials(study)] == [("finished", 1)] * 6
+    assert "6 done, skipped" in office.run(study).stdout, "and the same command asks for no more either"
 
 
 def test_a_retry_goes_to_no_further_look(office: Sandbox) -> None:

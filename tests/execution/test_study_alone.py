@@ -2,55 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-
-import psutil
 import pytest
-from sandbox import HOSTILE, LEARNS, LONG, STUDY, Sandbox, Stack, at_home, listening, wait_for
+from sandbox import HOSTILE, LEARNS, STUDY, Sandbox, Stack, at_home
 
 from paribus.tracking.ledger import Ledger
 
 pytestmark = pytest.mark.cluster
-# Replicates of seconds each, so that no crowd on the machine lets a study end before its signal comes; its first one is
-# the whole study of one replicate.
-ENDLESS = ("--replicates", "200")
-
-
-def test_a_study_alone_is_interrupted_then_killed_then_completed_and_leaves_nothing_running(
-    lone_sandbox: Sandbox,
-) -> None:
-    """Its Ray dies with it. The ledger's server outlives a kill, serves the next command and ends with that one."""
-    study = lone_sandbox.study(replicates=1, **LONG)
-    interrupted = lone_sandbox.start(study, *ENDLESS, PARIBUS_CHECKPOINT_S="0.2")
-    wait_for(lambda: lone_sandbox.checkpoints(study), "a checkpoint")
-    family = psutil.Process(interrupted.pid).children(recursive=True)
-    assert {host for host, _ in listening(family)} == {"127.0.0.1"}
-    assert {each.environ().get("RAY_AUTH_MODE") for each in family if each.name() == "raylet"} == {"token"}
-    os.killpg(interrupted.pid, signal.SIGINT)
-    out, err = interrupted.communicate(timeout=60)
-    assert interrupted.returncode == 130, out + err
-    assert "the same command goes on from here" in err
-    assert "Traceback" not in out + err
-    assert at_home(lone_sandbox.home) == []
-
-    begun = lone_sandbox.checkpoints(study)
-    killed = lone_sandbox.start(study, *ENDLESS, PARIBUS_CHECKPOINT_S="0.2")
-    wait_for(lambda: set(lone_sandbox.checkpoints(study)) - set(begun), "another checkpoint")
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert killed.returncode == -signal.SIGKILL, "it had ended by itself"
-    assert killed.stdout is not None
-    # What is there by now, and not to its end: the ledger's server lives on.
-    assert "to resume" in os.read(killed.stdout.fileno(), 1 << 16).decode()
-    assert any("mlflow" in line for line in at_home(lone_sandbox.home))
-    last = lone_sandbox.run(study)
-    assert last.returncode == 0, last.stdout + last.stderr
-    deadline = time.monotonic() + 90
-    while (left := at_home(lone_sandbox.home)) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert left == []
 
 
 def test_the_command_as_the_user_types_it(stack: Stack, lone_sandbox: Sandbox) -> None:

@@ -1,5 +1,6 @@
-"""SIGTERM, SIGINT or SIGHUP at any moment, to a command or to its whole group as schedulers send it: the command ends
-within ten seconds and says how to go on, nothing that it started lives on, and the same command completes the study."""
+"""SIGTERM, SIGINT or SIGHUP at any moment, to a command or to its whole group as schedulers send it, or a kill: the
+command ends within ten seconds and says how to go on, nothing that it started lives on, and the same command completes
+the study."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sandbox import HANGS_S, PORTS, Sandbox, at_home, environment, free_ports, wait_for, words_of
+from sandbox import HANGS_S, PORTS, Sandbox, at_home, environment, free_ports, listening, wait_for, words_of
 
 from paribus.local import record as stack_record
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.cluster
 LIMIT_S = 10.0
 LOGS = "paribus-study-*/ray/session_*/logs"
 SHORT = {"budget": "40 steps", "resources.cpus": 1.0}
+LASTING = ("--set", "budget=4000 steps")  # so that no crowd on the machine lets it end before its signal comes
 # Blocked in C, with SIGTERM's handler never reached; one child in the session, one in its own with a last resort.
 HANGS = """
 import ctypes, subprocess, sys
@@ -78,7 +80,10 @@ def stopped(command: subprocess.Popen[str], number: signal.Signals, *, group: bo
     return err, took
 
 
-def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_sandbox: Sandbox, checkout: Path) -> None:
+def test_a_study_alone_is_stopped_at_any_moment_killed_and_then_completed_and_leaves_nothing_running(
+    lone_sandbox: Sandbox, checkout: Path
+) -> None:
+    """Its Ray dies with it. The ledger's server outlives a kill, serves the next command and ends with that one."""
     study = lone_sandbox.study(replicates=1, **SHORT)
     log = lone_sandbox.home / "mlflow" / "mlflow.log"
     before = set(checkout.glob(LOGS))
@@ -94,12 +99,26 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_sandbox:
     times["Ray starts"] = stopped(starting, signal.SIGHUP, group=False)[1]
     assert at_home(lone_sandbox.home) == []
 
-    training = lone_sandbox.start(study, "--set", "budget=4000 steps", PARIBUS_CHECKPOINT_S="0.2")
+    training = lone_sandbox.start(study, *LASTING, PARIBUS_CHECKPOINT_S="0.2")
     wait_for(lambda: lone_sandbox.checkpoints(study), "a checkpoint")
-    err, times["training"] = stopped(training, signal.SIGTERM, group=True)
+    family = descendants(training.pid)
+    assert {host for host, _ in listening(family)} == {"127.0.0.1"}
+    assert {each.environ().get("RAY_AUTH_MODE") for each in family if each.name() == "raylet"} == {"token"}
+    err, times["training"] = stopped(training, signal.SIGINT, group=True)
     assert "with 2 trials to go" in err
     assert at_home(lone_sandbox.home) == []
     assert max(times.values()) < LIMIT_S, times
+
+    begun = set(lone_sandbox.checkpoints(study))
+    killed = lone_sandbox.start(study, *LASTING, PARIBUS_CHECKPOINT_S="0.2")
+    wait_for(lambda: set(lone_sandbox.checkpoints(study)) - begun, "another checkpoint")
+    killed.kill()
+    killed.wait()
+    assert killed.returncode == -signal.SIGKILL, "it had ended by itself"
+    assert killed.stdout is not None
+    # What is there by now, and not to its end: the ledger's server lives on.
+    assert "to resume" in os.read(killed.stdout.fileno(), 1 << 16).decode()
+    assert any("mlflow" in line for line in at_home(lone_sandbox.home))
 
     last = lone_sandbox.start(study)
     # As a time-out on a crowded machine, or the system short of memory, would end it.
@@ -109,6 +128,10 @@ def test_a_study_alone_is_stopped_at_any_moment_and_then_completed(lone_sandbox:
     assert last.returncode == 0, out + err
     assert "Ray did not start (it ended without a word): trying once more" in err
     assert "[2/2]" in out
+    deadline = time.monotonic() + 90
+    while (left := at_home(lone_sandbox.home)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert left == []
 
 
 def test_an_up_that_is_stopped_in_the_middle_leaves_nothing_that_down_does_not_end(
