@@ -208,6 +208,14 @@ class Sandbox:
         with Ledger(self.env["MLFLOW_TRACKING_URI"]) as ledger:
             return sorted(ledger.trials(study.stem), key=lambda trial: (trial.replicate, trial.arm_name))
 
+    def num_runs(self, study: Path) -> int:
+        """The runs of the study's experiment: one per trial, and its own."""
+        with Ledger(self.env["MLFLOW_TRACKING_URI"]) as ledger:
+            parent = ledger.study(study.stem)
+            assert parent is not None
+            body = {"experiment_ids": [parent.experiment_id], "max_results": 1000}
+            return len(ledger.rest.post("runs/search", body)["runs"])
+
     def checkpoints(self, study: Path) -> list[Path]:
         """The study's checkpoints: there are some only while trials are in their middle."""
         return list((self.home / "checkpoints" / study.stem).glob("*/step-*.pt"))

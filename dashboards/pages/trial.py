@@ -13,7 +13,7 @@ from paribus.report.reading import LedgerError
 from paribus.report.searches.search_reading import is_search
 from paribus.report.study_report import TrialRow, state_of
 from paribus.report.views.curves import CURVES
-from paribus.report.views.trial_detail import attempt_rows, baseline_of, crash_logs, facts, recipe_lines
+from paribus.report.views.trial_detail import PRINTED_FILES, attempt_rows, baseline_of, crash_logs, facts, recipe_lines
 from paribus_dashboards.address import address_of, choose
 from paribus_dashboards.frame import show_row
 from paribus_dashboards.ledger_view import StudyView, reader, studies, study_view, tracking_uri, trial_of
@@ -75,6 +75,7 @@ def show_parts(uri: str, record: TrialRecord, view: StudyView | None, row: Trial
         show_curve(uri, row)
     show_recipe(record, baseline_of(row, view.report) if row and view else None)
     show_attempts(record)
+    show_printed(uri, record)
     st.header("Notes")
     show_note(uri, record.run_id)
 
@@ -87,6 +88,15 @@ def show_log(uri: str, record: TrialRecord) -> None:
         st.code(text, language=None, wrap_lines=True)
     else:
         st.caption("It left no log of a failure in the ledger.")
+
+
+def show_printed(uri: str, record: TrialRecord) -> None:
+    """What its process printed, its end first: parts of the user's may have, and libraries that warn."""
+    name, text = reader(uri).text_of(record.run_id, PRINTED_FILES)
+    if text:
+        st.header("Printed")
+        st.caption(plain(name))
+        st.code(text, language=None, wrap_lines=True)
 
 
 def show_curve(uri: str, row: TrialRow) -> None:

@@ -221,6 +221,7 @@ def test_a_trial_has_a_page_with_why_it_failed_its_recipe_beside_its_baselines_a
         failed = next(trial for trial in ledger.trials(study.name) if trial.outcome == "failed")
         put = get_run(rest, failed.run_id).artifact_uri
         rest.put_artifact(put, "traceback.txt", b"RuntimeError: of http://user:hunter2@host/data")
+        rest.put_artifact(put, "printed.txt", b"UserWarning: said by a library to http://user:hunter2@host")
     app = open_home(mlflow_server.uri)
     app.switch_page("pages/trial.py")
     app.query_params["trial"] = failed.trial_id
@@ -229,8 +230,9 @@ def test_a_trial_has_a_page_with_why_it_failed_its_recipe_beside_its_baselines_a
     assert "oom: the worker was killed" in text
     assert f"runs/{failed.run_id}/artifacts?workflowType=machine_learning)" in text
     assert "In what it differs from depth=16" in text
-    (code,) = app.code
-    assert "RuntimeError: of http://***@host/data" in code.value
+    log, printed = app.code
+    assert "RuntimeError: of http://***@host/data" in log.value
+    assert "UserWarning: said by a library to http://***@host" in printed.value
     differs = table(app, "baseline")
     assert (differs["field"][0], differs["here"][0], differs["baseline"][0]) == ("model.depth", "22", "16")
     assert list(table(app, "from step")["attempt"]) == ["1"]

@@ -54,7 +54,7 @@ def test_a_trial_on_two_ranks_outlives_either_and_is_the_trial_on_one(sandbox: S
 
     out, err = driver.communicate(timeout=HANGS_S)
     assert driver.returncode == 0, out + err
-    assert out.count("its worker was lost; it goes on from its last checkpoint") == 2
+    assert out.count("its worker was lost; it is taken up again") == 2
     assert "Traceback" not in out + err
     trials = sandbox.trials(study)
     assert sorted(trial.attempt for trial in trials) == [1, 3]

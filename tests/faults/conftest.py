@@ -70,7 +70,7 @@ def assert_completed(undisturbed: Numbers) -> Callable[[Sandbox, Path], None]:
             parent = ledger.study(study.stem)
         assert parent is not None
         assert (parent.status, parent.live, sum(parent.counts.values())) == ("FINISHED", False, 4)
-        assert num_runs(sandbox, study) == len(undisturbed) + 1, "one run per trial, and the study's own"
+        assert sandbox.num_runs(study) == len(undisturbed) + 1, "one run per trial, and the study's own"
         for trial_id, (final, log_likelihood, loss) in numbers_of(sandbox, study).items():
             expected = undisturbed[trial_id]
             assert final == expected[0]
@@ -79,11 +79,3 @@ def assert_completed(undisturbed: Numbers) -> Callable[[Sandbox, Path], None]:
         assert not sandbox.checkpoints(study)
 
     return check
-
-
-def num_runs(sandbox: Sandbox, study: Path) -> int:
-    with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
-        parent = ledger.study(study.stem)
-        assert parent is not None
-        body = {"experiment_ids": [parent.experiment_id], "max_results": 1000}
-        return len(ledger.rest.post("runs/search", body)["runs"])

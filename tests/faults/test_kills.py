@@ -48,7 +48,7 @@ def test_a_killed_worker_is_replaced_and_ctrl_c_ends_in_order(sandbox: Sandbox, 
     os.killpg(driver.pid, signal.SIGINT)
     out, err = driver.communicate(timeout=60)
     assert driver.returncode == 130, out + err
-    assert "its worker was lost; it goes on from its last checkpoint" in out
+    assert "attempt 2 goes on from step " in out
     assert "the same command goes on from here" in err
     assert "Traceback" not in out + err
     assert running(sandbox, study) == []

@@ -308,6 +308,8 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
         return options
     from paribus.execution.room import check_room
     from paribus.host.home import home
+    from paribus.host.say import warn
+    from paribus.host.storage import STORAGE
     from paribus.local.cluster import nodes_of, settle_access, to_join
 
     if verb == "plan":
@@ -315,6 +317,12 @@ def _placed(options: Options, verb: str, study: Study | Search) -> Options:
         needs_gpus = any(recipe.resources.gpus for recipe in recipes)
         if nodes := nodes_of(home(), options.cpus, needs_gpus=needs_gpus):
             check_room(recipes, nodes)
+        if len(nodes) > 1 and not os.environ.get(STORAGE):
+            warn(
+                f"note: the cluster has {len(nodes)} nodes, and {STORAGE} names no folder that all of them have: on a "
+                f"node without {home()} checkpoints stay there, so that a trial whose node is lost begins again from "
+                "step 0 on another one. `run` asks each node"
+            )
         return options
     stack = to_join(home(), options.cpus)
     if stack:

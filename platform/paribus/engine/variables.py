@@ -73,8 +73,10 @@ def seconds(variable: str, default: float) -> float:
 
 def check_variables() -> None:
     """Refuse now what would be refused in the middle of a study, or by its workers."""
+    from paribus.host.storage import check_storage
     from paribus.shards.storage.node_cache import cache_limit
 
+    check_storage()
     for variable, default in (CHECKPOINT_S, DRAIN_S):
         seconds(variable, default)
     prices()

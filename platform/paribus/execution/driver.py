@@ -17,6 +17,7 @@ from paribus.execution.study_ledger import StudyLedger
 from paribus.execution.workers.trial_spec import context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
+from paribus.host.storage import storage
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.plan_outlook import pilot_text
 from paribus.report.texts import plan_text, stale_text
@@ -42,7 +43,7 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         check_fresh(study)  # before hours of training end in it
     folder = home()
     settings = settings_of(study, options.declared)
-    ledger = StudyLedger(study, uri, outbox_of(folder, study.name, settings), folder)
+    ledger = StudyLedger(study, uri, outbox_of(storage(), study.name, settings), folder)
     try:
         records = ledger.known()
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
@@ -107,7 +108,8 @@ def _train(
             say(f"\ntraining {len(preview.plan.todo)} trials on {where}; MLflow: {ledger.uri}")
             try:
                 beat = partial(_beat, ledger, ended, now)
-                execute(preview.plan, context, [Progress(preview.plan, now, beat=beat, lost=ledger.record_lost)])
+                told = Progress(preview.plan, now, beat=beat, lost=ledger.record_lost, aside=ledger.put_aside)
+                execute(preview.plan, context, [told])
             finally:
                 ended.update(now)
             if not by_looks or len(now) < len(preview.plan.todo):

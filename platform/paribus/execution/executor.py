@@ -9,13 +9,16 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from paribus.execution.nodes import Nodes, apart_text, look_at_nodes
 from paribus.execution.own_ray import TRIES, RayStartError, guard, own_ray
 from paribus.execution.room import ClusterError as ClusterError
 from paribus.execution.room import check_room, first_line, request_of
-from paribus.execution.workers.failures import MAX_NODE_RETRIES
+from paribus.execution.workers.failures import MAX_MOVES, MAX_NODE_RETRIES
+from paribus.execution.workers.node_look import alive
 from paribus.execution.workers.own_files import check_nodes, packed, references
 from paribus.execution.workers.trial_spec import Context, encode
 from paribus.host.child_environment import child_environment
@@ -26,8 +29,7 @@ from paribus.recipe import Recipe
 from paribus.study.plan import Plan, Step
 
 if TYPE_CHECKING:
-    from ray.tune import Callback
-
+    from paribus.execution.run_progress import RunProgress
     from paribus.execution.searches.proposals import NextStep, Proposals
 
 # Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
@@ -40,6 +42,7 @@ _TUNE_SETTINGS = {
 }
 
 _SCRATCH = "paribus-tune-"
+_LEAST_PENDING = 4
 # What each worker calls as it starts, where files of the user's travel.
 _SETUP = "paribus.execution.workers.own_files.stand_where_they_lie"
 
@@ -179,7 +182,7 @@ def _why_not(place: Path, error: RayStartError) -> str:
     )
 
 
-def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
+def execute(plan: Plan, context: Context, callbacks: list[RunProgress]) -> None:
     """Train every step that is to do, in the order of the plan's queue; returns when all are done or it is interrupted.
 
     Raises:
@@ -189,10 +192,11 @@ def execute(plan: Plan, context: Context, callbacks: list[Callback]) -> None:
         return
     _check_resources(plan.todo)
     resources = {encode(step): request_of(step.trial.recipe) for step in plan.queue}
-    _fit(context, callbacks, list(resources), lambda text: resources[text])
+    nodes = look_at_nodes(plan.queue, context)
+    _fit(context, callbacks, list(resources), lambda text: resources[text], nodes)
 
 
-def execute_proposed(next_step: NextStep, sample: Step, context: Context, callbacks: list[Callback]) -> None:
+def execute_proposed(next_step: NextStep, sample: Step, context: Context, callbacks: list[RunProgress]) -> None:
     """Train what `next_step` hands out, one step whenever there is room, until it has no more.
 
     Args:
@@ -205,28 +209,42 @@ def execute_proposed(next_step: NextStep, sample: Step, context: Context, callba
 
     _check_resources((sample,))
     request = request_of(sample.trial.recipe)
-    _fit(context, callbacks, Proposals(next_step), lambda text: request)
+    _fit(context, callbacks, Proposals(next_step), lambda text: request, look_at_nodes((sample,), context))
 
 
 def _fit(
     context: Context,
-    callbacks: list[Callback],
+    callbacks: list[RunProgress],
     steps: list[str] | Proposals,
     request: Callable[[str], dict[str, float]],
+    nodes: Nodes,
 ) -> None:
     """Ray Tune over encoded steps: all of a list, or what a searcher hands out."""
     from ray import tune
 
+    from paribus.execution.aside import NodesAside, NodesLeft
+    from paribus.execution.handed import HandedRecords
     from paribus.execution.telemetry import DriverMetrics
     from paribus.execution.workers.worker import TrialWorker
+
+    def put_aside(name: str, fault: str) -> None:
+        for callback in callbacks:
+            callback.put_aside(name, fault)
+
+    for callback in callbacks:
+        callback.learn(apart_text(nodes, context))
+    scheduler = NodesAside(nodes, lambda config: request(config["trial"]), put_aside)
+    context = replace(context, movable=not nodes.everywhere)
 
     # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     worker = tune.with_parameters(TrialWorker, context=context)
     if isinstance(steps, list):
-        space, config = {"trial": tune.grid_search(steps)}, tune.TuneConfig(reuse_actors=True)
+        space = {"trial": tune.grid_search(steps)}
+        config = tune.TuneConfig(reuse_actors=True, scheduler=scheduler)
     else:
-        space, config = {}, tune.TuneConfig(reuse_actors=True, search_alg=steps, num_samples=-1)
+        space = {}
+        config = tune.TuneConfig(reuse_actors=True, scheduler=scheduler, search_alg=steps, num_samples=-1)
     scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
     try:
         tuner = tune.Tuner(
@@ -237,20 +255,37 @@ def _fit(
                 name=context.study,
                 storage_path=str(scratch.path),
                 verbose=0,
-                callbacks=[*callbacks, DriverMetrics(context)],
+                callbacks=[
+                    HandedRecords(context.outbox),
+                    *callbacks,
+                    NodesLeft(scheduler.check),
+                    DriverMetrics(context),
+                ],
                 # Our own checkpoints resume a trial to the bit; Tune's would only add a copy at the end of each.
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False, checkpoint_frequency=0),
-                failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES),
+                failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES + MAX_MOVES * (len(nodes.names) > 1)),
             ),
         )
-        with tune_running():
+        with tune_running(), _few_pending(nodes.slots if isinstance(steps, list) and len(nodes.names) > 1 else 0):
             tuner.fit()
     finally:
         scratch.release(remove=True)
 
 
-def _check_resources(steps: tuple[Step, ...]) -> None:
-    import ray
+@contextmanager
+def _few_pending(slots: int) -> Iterator[None]:
+    """Within the block Tune asks for no more places ahead than the cluster has: what it asked for before a node is put
+    aside may come there yet. 0: as many as it wants to."""
+    name, most = "TUNE_MAX_PENDING_TRIALS_PG", str(max(slots, _LEAST_PENDING))
+    if not slots or name in os.environ:
+        yield
+        return
+    os.environ[name] = most
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
 
-    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    check_room((step.trial.recipe for step in steps), [node["Resources"] for node in listed if node["Alive"]])
+
+def _check_resources(steps: tuple[Step, ...]) -> None:
+    check_room((step.trial.recipe for step in steps), [node["Resources"] for node in alive()])

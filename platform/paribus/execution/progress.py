@@ -23,6 +23,7 @@ class Progress(RunProgress):
         ended: receives the outcome of each trial that ends, by its id.
         beat: called about every ten seconds while Tune is alive.
         lost: called with a step and a reason when Ray gave a trial up because its workers kept dying.
+        aside: called with a node's name and what is amiss with it when it is put aside.
     """
 
     def __init__(
@@ -31,11 +32,12 @@ class Progress(RunProgress):
         ended: dict[str, str],
         beat: Callable[[], None],
         lost: Callable[[Step, str], None],
+        aside: Callable[[str, str], None],
         out: TextIO | None = None,
     ) -> None:
         super().__init__(out)
         self._steps = {step.trial.id: step for step in plan.todo}
-        self._told_beat, self._told_lost = beat, lost
+        self._told_beat, self._told_lost, self._told_aside = beat, lost, aside
         self._study = plan.study
         self._num_total = len(self._steps)
         self._epochs: dict[str, str] = {}
@@ -46,6 +48,8 @@ class Progress(RunProgress):
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
         """Note an epoch, or print the line of a trial that ended."""
+        if self._told_of_node(trial, result):
+            return
         step = self._steps[result["trial_key"]]
         if "outcome" not in result:
             done = f"{100 * result['trained_steps'] / result['num_steps']:.0f} %"
@@ -58,6 +62,9 @@ class Progress(RunProgress):
 
     def _beat(self) -> None:
         self._told_beat()
+
+    def _note_aside(self, name: str, fault: str) -> None:
+        self._told_aside(name, fault)
 
     def _still(self) -> str:
         running = ", ".join(self._epochs.values()) or "starting workers"

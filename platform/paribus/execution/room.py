@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from paribus.recipe import Recipe
 
@@ -20,6 +21,12 @@ def request_of(recipe: Recipe) -> dict[str, float]:
     """What one trial asks of one node, by Ray's names."""
     asked = recipe.resources
     return {"CPU": asked.cpus} | ({"GPU": asked.gpus} if asked.gpus else {})
+
+
+def fits(node: Mapping[str, Any], request: Mapping[str, float]) -> int:
+    """How many such requests one of `ray.nodes()` has room for, with nothing else on it."""
+    there = node["Resources"]
+    return int(min(there.get(name, 0) / amount for name, amount in request.items() if amount))
 
 
 def check_room(recipes: Iterable[Recipe], nodes: Sequence[Mapping[str, float]]) -> None:

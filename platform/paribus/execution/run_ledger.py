@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from paribus.execution.workers.failures import MAX_NODE_RETRIES
+from paribus.execution.workers.failures import BEYOND_ATTEMPTS
 from paribus.execution.workers.trial_spec import record_of
 from paribus.host.say import warn
 from paribus.report.doubts.chance import judged_when_read
@@ -78,6 +78,7 @@ class RunLedger(ABC):
         self._beating: threading.Thread | None = None
         self._taken: LeaseHeld | None = None
         self._trouble = ""
+        self._aside: dict[str, str] = {}
 
     @abstractmethod
     def _header(self) -> StudyHeader:
@@ -171,19 +172,24 @@ class RunLedger(ABC):
     def _opened(self) -> StudyRun:
         """The study's run, with our lease on it; opened late where MLflow was away at the start."""
         if self._run is None:
-            self._run = open_study(self._rest, self._header())
+            self._run = open_study(self._rest, replace(self._header(), nodes_aside=self._aside))
         if not self._claimed:
             self._run.claim_lease()
             self._run.heartbeat(self._done)
             self._claimed = True
         return self._run
 
+    def put_aside(self, node: str, fault: str) -> None:
+        """Let `status` and the study's page name a node that gets no more trials, and why."""
+        self._aside[node] = fault
+        self._try(lambda run: run.note_aside(self._aside))
+
     def record_lost(self, step: Step, reason: str) -> None:
         """Write down a trial whose workers died too often to say so themselves."""
         with Recorder(self.outbox, self.uri) as recorder:
             log = recorder.trial(
                 # After every attempt that a worker has begun.
-                record_of(step, self.name).begun(step.attempt + MAX_NODE_RETRIES + 1),
+                record_of(step, self.name).begun(step.attempt + BEYOND_ATTEMPTS),
                 settings=self.settings,
             )
             log.finish("failed", {}, replace(log.record, reason=reason, failure="node"))

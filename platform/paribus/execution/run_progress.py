@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from ray import tune
 
+from paribus.execution.workers.trial_spec import BEGAN, FAULT
 from paribus.host.say import say
 from paribus.host.time_left import duration, rest_of
 
@@ -30,6 +31,7 @@ class RunProgress(tune.Callback, ABC):
         self._out = out or sys.stdout
         self._started = self._beaten = self._spoken = time.monotonic()
         self._begun: dict[str, float] = {}
+        self._moved = set[str]()
 
     @abstractmethod
     def _beat(self) -> None:
@@ -46,6 +48,29 @@ class RunProgress(tune.Callback, ABC):
     @abstractmethod
     def _lost(self, trial_id: str, reason: str) -> None:
         """Note and print that Ray gave the trial up because its workers kept dying."""
+
+    @abstractmethod
+    def _note_aside(self, name: str, fault: str) -> None:
+        """Tell the ledger that a node is put aside."""
+
+    def learn(self, apart: str) -> None:
+        """What is to be known before anything trains: that nodes have a storage of their own, if they have."""
+        if apart:
+            self._say(apart)
+
+    def put_aside(self, name: str, fault: str) -> None:
+        """Say that a node gets no more trials, and why; those that it had go elsewhere."""
+        self._say(f"node {name} is put aside: {fault[:MOST_REASON]}. Its trials run elsewhere")
+        self._note_aside(name, fault)
+
+    def _told_of_node(self, trial: TuneTrial, result: dict[str, Any]) -> bool:
+        """Whether a report is about its node alone; what a trial says that was taken up again, is said."""
+        if FAULT in result:
+            self._moved.add(trial.trial_id)
+            return True
+        if began := result.get(BEGAN):
+            self._say(f"        {self._name(_id_of(trial))}: {began}")
+        return False
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""
@@ -74,8 +99,12 @@ class RunProgress(tune.Callback, ABC):
         return f"{num_left} to go" if left_s is None else f"about {duration(left_s)} left"
 
     def on_trial_recover(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        """Ray starts a trial again whose worker was lost."""
-        self._say(f"        {self._name(_id_of(trial))}: its worker was lost; it goes on from its last checkpoint")
+        """Ray starts a trial again whose worker was lost, or whose node is put aside."""
+        if trial.trial_id in self._moved:
+            self._moved.discard(trial.trial_id)
+            return
+        # From which step, its next worker says: only that one knows what lies on its node.
+        self._say(f"        {self._name(_id_of(trial))}: its worker was lost; it is taken up again")
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave the trial up."""

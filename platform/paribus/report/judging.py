@@ -18,7 +18,7 @@ from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.reading import curves_in, standing_of_rows
 from paribus.report.searches.search_reading import before
 from paribus.report.study_report import Basis, StudyReport, arm_rows, trial_rows
-from paribus.report.texts import noted_lines, record_notes
+from paribus.report.texts import aside_notes, noted_lines, record_notes
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.document import RecordedStudy, read_places
@@ -65,7 +65,7 @@ def judge(study: Study, uri: str, home: Path, settings: Settings | None = None, 
         trials=asked_for(study, rows, analysis.asked),
         analysis=analysis,
         arms=arm_rows(analysis, rows),
-        notes=(*noted_lines(parent), *record_notes(study, records, broken), *notes, *doubts),
+        notes=(*aside_notes(parent), *noted_lines(parent), *record_notes(study, records, broken), *notes, *doubts),
         curves=curves,
         settings=settings,
         num_foreign=len(everything) - len(records),
@@ -82,7 +82,8 @@ def standing(study: Study, uri: str, home: Path, settings: Settings | None = Non
         planned = _own_places(ledger, parent, study, partial(data_digest, home=home))
     rows = trial_rows(everything, planned, parent.live if parent else None)
     url = parent.url if parent else without_secrets(uri)
-    return standing_of_rows(study.name, url, study, rows, len(everything), settings, home)
+    noted = aside_notes(parent)
+    return standing_of_rows(study.name, url, study, rows, len(everything), settings, home, noted)
 
 
 def _own_places(

@@ -24,7 +24,7 @@ from paribus.report.headline import counts_headline, headline
 from paribus.report.searches.search_reading import before, best_written, read_search_report
 from paribus.report.searches.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
-from paribus.report.texts import lost_notes, mixed_notes, noted_lines, record_notes
+from paribus.report.texts import aside_notes, lost_notes, mixed_notes, noted_lines, record_notes
 from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
@@ -167,12 +167,12 @@ class LedgerReader:
 
         study, analysis, cost, trouble = trials.study, None, StudyCost(), trials.trouble
         basis = None
-        notes: tuple[str, ...] = ()
+        notes = aside_notes(record)
         records = [row.record for row in trials.rows if row.record]
         if study is not None:
             known = record.replication
             broken = stream_notes(study, records)
-            notes = (*record_notes(study, records, broken), *self._held(study, trials, known))
+            notes = (*notes, *record_notes(study, records, broken), *self._held(study, trials, known))
             if not trouble:
                 try:
                     results, num_eval = self._results(records, examples or self.examples)
@@ -211,7 +211,7 @@ class LedgerReader:
             len(trials.everything),
             record.settings,
             self._home,
-            troubles,
+            (*aside_notes(record), *troubles),
         )
 
     def search(self, record: StudyRecord) -> SearchReport:

@@ -143,6 +143,14 @@ def lost_notes(records: Sequence[TrialRecord]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def aside_notes(record: StudyRecord | None) -> tuple[str, ...]:
+    """A sentence for each node that the study's last run sent no more trials to."""
+    return tuple(
+        f"node {name} was put aside, and its trials ran elsewhere: {why}"
+        for name, why in (record.nodes_aside if record else {}).items()
+    )
+
+
 def first_steps() -> str:
     """What to type where the ledger holds no study yet, in Markdown."""
     return _IN_A_CHECKOUT if checkout() else _ELSEWHERE

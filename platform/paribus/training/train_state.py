@@ -51,8 +51,8 @@ def use_cpus(recipe: Recipe, ranks: Ranks = ALONE) -> None:
     """As many threads of torch as the recipe has CPUs, shared by the ranks: more than idle cores make nets of small
     images many times slower, not faster."""
     torch.set_num_threads(max(1, int(recipe.resources.cpus / ranks.size)))
-    # A thread that has not computed yet takes its number when it first does, and by then a thread of the feed may have
-    # set another: so the first trial of a process would train on one core, and not be the same to the bit as a later one.
+    # A thread that has not computed yet takes its number when it first does, and by then the feed's threads have set
+    # theirs: so the first trial of a process would train on one core, and not be to the bit what a later one is.
     torch.get_num_threads()
 
 

@@ -53,6 +53,7 @@ def register(subparsers: Any) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from paribus.host.home import home
+    from paribus.host.storage import storage
     from paribus.tracking import replay
     from paribus.tracking.address import ledger_at
 
@@ -70,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
         raise RecipeError(f"--port goes with `paribus ledger metrics`, and this is `paribus ledger {args.action}`")
     if args.action in STORED:
         return run_stored(home(), args.action, args.studies, args.ledger)
-    outboxes = _outboxes(home() / "spool", args.studies)
+    outboxes = _outboxes(storage() / "spool", args.studies)
     for outbox in outboxes:
         say("\n".join(waiting_lines(outbox)))
     if not outboxes:

@@ -15,6 +15,7 @@ from paribus.engine.searches.search_preview import SearchPreview, make_search_pr
 from paribus.execution.workers.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say
+from paribus.host.storage import storage
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.searches.search_report import SearchReport, search_report
 from paribus.report.searches.search_texts import chosen_line, confirmed_lines, found_text, search_plan_text
@@ -177,4 +178,4 @@ def _confirmation(preview: SearchPreview, options: Options) -> StudyReport | Non
 
 
 def _unsent(search: Search, options: Options) -> list[str]:
-    return unsent_lines(outbox_of(home(), search.name, settings_of(search, options.declared)))
+    return unsent_lines(outbox_of(storage(), search.name, settings_of(search, options.declared)))

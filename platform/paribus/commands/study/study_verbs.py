@@ -18,6 +18,7 @@ from paribus.engine.preview import Preview, make_preview
 from paribus.execution.workers.trial_spec import outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
+from paribus.host.storage import storage
 from paribus.report.texts import plan_text
 from paribus.study.designs.arms import StudyError
 from paribus.study.plan import Action
@@ -176,7 +177,7 @@ def check_places(options: Options) -> None:
 
 def _unsent(study: Study, options: Options) -> list[str]:
     """What of the study, at the settings that were asked for, waits on disk."""
-    return unsent_lines(outbox_of(home(), study.name, settings_of(study, options.declared)))
+    return unsent_lines(outbox_of(storage(), study.name, settings_of(study, options.declared)))
 
 
 def printed(answer: Answer, options: Options) -> int:

@@ -22,6 +22,7 @@ from paribus.execution.searches.search_ledger import SearchLedger
 from paribus.execution.workers.trial_spec import Context, context_of, outbox_of
 from paribus.host.home import home
 from paribus.host.say import say, warn
+from paribus.host.storage import storage
 from paribus.report.searches.search_report import search_report
 from paribus.report.searches.search_texts import found_text, search_plan_text, stale_search_text
 from paribus.study.designs.arms import StudyError
@@ -49,7 +50,7 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
     guard(joins=bool(options.stack))  # a scheduler of Tune's own loads Ray
     design = TUNING_DESIGN if settings else DESIGN
     folder, settings = home(), settings or settings_of(search, options.declared)
-    ledger = SearchLedger(search, uri, outbox_of(folder, search.name, settings), folder, settings, design)
+    ledger = SearchLedger(search, uri, outbox_of(storage(), search.name, settings), folder, settings, design)
     try:
         records = ledger.known()
         if records is None:

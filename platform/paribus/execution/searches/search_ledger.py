@@ -14,7 +14,7 @@ from paribus.engine.searches.search_preview import SearchPreview
 from paribus.engine.searches.search_records import Curves
 from paribus.engine.searches.tried import is_lost
 from paribus.execution.run_ledger import RunLedger, view_of
-from paribus.execution.workers.failures import MAX_NODE_RETRIES
+from paribus.execution.workers.failures import BEYOND_ATTEMPTS
 from paribus.execution.workers.trial_spec import record_of
 from paribus.report.drawing.markup import as_plain_markdown
 from paribus.report.searches.search_report import RESULT_FILE, SearchReport, search_markdown
@@ -69,7 +69,7 @@ class SearchLedger(RunLedger):
         if self._recorder is None:
             self._recorder = Recorder(self.outbox, self.uri)
         # After every attempt that a worker has begun, and from where the last one was: its curve stays.
-        record = record_of(step, self.name).begun(step.attempt + MAX_NODE_RETRIES + 1, steps_done)
+        record = record_of(step, self.name).begun(step.attempt + BEYOND_ATTEMPTS, steps_done)
         log = self._recorder.trial(record, settings=self.settings)
         log.finish("stopped", {}, replace(log.record, reason=reason))
 

@@ -36,6 +36,8 @@ class SearchProgress(RunProgress):
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
         """Tell the walk; print where a trial pauses or ends."""
+        if self._told_of_node(trial, result):
+            return
         driven, number = self._driven, self._driven.number_of(result["trial_key"])
         if "outcome" in result or result.get("paused"):
             self._begun.pop(result["trial_key"], None)
@@ -50,6 +52,9 @@ class SearchProgress(RunProgress):
 
     def _beat(self) -> None:
         self._driven.ledger.beat(self._driven.ended)
+
+    def _note_aside(self, name: str, fault: str) -> None:
+        self._driven.ledger.put_aside(name, fault)
 
     def _still(self) -> str:
         running = [f"#{number}" for number, each in self._walk.tried.items() if each.state == "running"]

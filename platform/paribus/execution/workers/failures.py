@@ -6,6 +6,10 @@ from paribus.study.words import FailureClass
 
 # How often Ray Tune starts a trial again after its worker's process or node was lost, which is no fault of the trial.
 MAX_NODE_RETRIES = 8
+# How often a trial is sent on from nodes with something amiss, which costs it none of those; after that it fails.
+MAX_MOVES = 3
+# One more than the attempts that a worker may have begun in one run.
+BEYOND_ATTEMPTS = MAX_NODE_RETRIES + MAX_MOVES + 1
 
 
 def classify(error: BaseException) -> FailureClass:

@@ -1,13 +1,16 @@
 """What the driver hands to a worker: one trial as plain text, and what all trials of a study share."""
 
+from __future__ import annotations
+
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from paribus.engine.code_digest import versions
 from paribus.engine.variables import CHECKPOINT_S, seconds
+from paribus.host.storage import identity, is_same, storage
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
 from paribus.shards.storage.locations import ShardLocation
@@ -17,17 +20,30 @@ from paribus.study.settings import Settings
 from paribus.study.words import arm_as_json, arm_from_json
 from paribus.tracking.trials.record import TrialRecord
 
+# In a worker's report: that its trial fails by its node's fault, of which the worker dies when it is called next; the
+# node's id and name; how a trial began that was taken up again; and records that the ledger did not take from a node.
+FAULT, NODE, BEGAN, RECORDS = "node_fault", "node", "began", "records"
+# In a trial's configuration: how often it was taken up again, and how often of those for what is amiss with a node.
+RESTARTS, MOVES = "restarts", "moves"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What all trials of one run of a study share; `uri` is None where there is no ledger to send to.
 
     `checkpoint_s` are the seconds between a trial's checkpoints, `versions` those of the driver's libraries.
+    Checkpoints and records lie in `storage` ("": in the home). `known` is the identity of both folders, by which a node
+    sees whether it has the driver's. Where it is `apart`, it has a storage of its own. `movable` says that no fault was
+    found that all nodes share, so that a trial may be sent away from one with something amiss.
     """
 
     study: str
     home: str
     uri: str | None
+    storage: str = ""
+    known: tuple[str, str] = ("", "")
+    apart: bool = False
+    movable: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     checkpoint_s: float = 30.0
     settings: Settings = field(default_factory=Settings)
@@ -35,7 +51,7 @@ class Context:
     @property
     def outbox(self) -> Path:
         """Where the workers' records wait for the ledger."""
-        return outbox_of(Path(self.home), self.study, self.settings)
+        return outbox_of(Path(self.storage or self.home), self.study, self.settings)
 
     def folder_of(self, step: Step) -> Path:
         """Where a trial's checkpoints and its crash log lie.
@@ -46,7 +62,15 @@ class Context:
 
     def folder(self, trial_id: str, code: str) -> Path:
         """`folder_of` a trial by its id and its code."""
-        return Path(self.home) / "checkpoints" / self.study / f"{trial_id}-{code}"
+        return Path(self.storage or self.home) / "checkpoints" / self.study / f"{trial_id}-{code}"
+
+    def here(self) -> Context:
+        """The same on this node: with folders of its own for those of the driver's that it does not have."""
+        home, storage = self.home, self.storage or self.home
+        if not is_same(Path(home), self.known[0]):
+            home = str(Path(os.environ.get("PARIBUS_HOME") or home).expanduser().absolute())
+        apart = not is_same(Path(storage), self.known[1])
+        return replace(self, home=home, storage=home if apart else storage, apart=apart)
 
 
 def context_of(study: str, home: Path, uri: str, settings: Settings) -> Context:
@@ -55,15 +79,17 @@ def context_of(study: str, home: Path, uri: str, settings: Settings) -> Context:
         study=study,
         home=str(home),
         uri=uri,
+        storage=str(storage(home)),
+        known=(identity(home), identity(storage(home))),
         versions=versions(),
         checkpoint_s=seconds(*CHECKPOINT_S),
         settings=settings,
     )
 
 
-def outbox_of(home: Path, study: str, settings: Settings) -> Path:
+def outbox_of(storage: Path, study: str, settings: Settings) -> Path:
     """A folder of its own at each settings: two drivers of one study neither wait for nor send each other's records."""
-    return home / "spool" / (study if settings.declared else f"{study}.{settings.digest}")
+    return storage / "spool" / (study if settings.declared else f"{study}.{settings.digest}")
 
 
 def study_of(outbox: Path) -> str:

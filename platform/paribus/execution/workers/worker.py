@@ -11,17 +11,30 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import tune
 
 from paribus.engine.code_digest import OtherCodeError, check_node
+from paribus.execution.room import request_of
 from paribus.execution.telemetry import WorkerMetrics
 from paribus.execution.workers import crashes
-from paribus.execution.workers.failures import classify, reason
+from paribus.execution.workers.failures import MAX_MOVES, classify, reason
 from paribus.execution.workers.feed_reader import client_of, sharing_faults, sharing_told
+from paribus.execution.workers.node_look import check_data, has_others, is_of_node
 from paribus.execution.workers.printed import Printed
-from paribus.execution.workers.trial_spec import Context, decode, record_of
+from paribus.execution.workers.trial_spec import (
+    BEGAN,
+    FAULT,
+    MOVES,
+    NODE,
+    RECORDS,
+    RESTARTS,
+    Context,
+    decode,
+    record_of,
+)
+from paribus.host.secrets import without_secrets
 from paribus.metrics.known import METRICS
-from paribus.recipe import trial_id
 from paribus.study.own_metrics import own_values
 from paribus.study.plan import Trial
 from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK, crash_file
@@ -49,18 +62,6 @@ if TYPE_CHECKING:
     from paribus.training import Epoch, Result
 
 
-def check_data(trial: Trial, digest: str) -> None:
-    """Raise DataError where the data here, `digest`, are not those that the trial was named by."""
-    from paribus.data import DataError
-
-    if trial.id != trial_id(trial.recipe, trial.seeds, digest):
-        data = trial.recipe.data
-        raise DataError(
-            f"the shards of {data.shards or data.name} on {platform.node()} have the digest {digest[:12]}, and the "
-            "study was planned with others: give every node the same shards, then start the study again"
-        )
-
-
 class TrialWorker(tune.Trainable):
     """One Ray actor that stays warm: torch, the data and the ledger's connection outlive a trial.
 
@@ -73,9 +74,10 @@ class TrialWorker(tune.Trainable):
         from paribus.tracking import Recorder
 
         assert context is not None, "the executor passes the context with tune.with_parameters"
-        self._context = context
+        self._context = context = context.here()
         self._home = Path(context.home)
         self._recorder = Recorder(context.outbox, context.uri)
+        self._lost_node: Exception | None = None
         self._feeds: dict[str, Feed] = {}
         self._sizes: dict[tuple[object, ...], dict[str, int]] = {}
         self._shared: Client | None = None
@@ -88,6 +90,9 @@ class TrialWorker(tune.Trainable):
         """Take the next trial without a new process."""
         self._end_sharing()
         self._step = decode(new_config["trial"])
+        self._restarts = int(new_config.get(RESTARTS, 0))
+        self._may_move = self._context.movable and int(new_config.get(MOVES, 0)) < MAX_MOVES
+        self._has_data = self._told_began = False
         self._epochs: Generator[Epoch, None, Result] | None = None
         self._log: TrialLog | None = None
         self._begun_s = time.monotonic()
@@ -96,6 +101,8 @@ class TrialWorker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train one epoch, or finish; `outcome` is in the last result of a trial."""
+        if self._lost_node is not None:
+            raise self._lost_node  # as if the worker were lost: Tune takes the trial up again, elsewhere
         try:
             if self._epochs is None:
                 self._begun_s = time.monotonic()
@@ -117,7 +124,7 @@ class TrialWorker(tune.Trainable):
         if epoch.warnings:
             self._log.update(replace(self._log.record, warnings="\n".join(epoch.warnings)[:_MOST_TEXT]))
         progress: dict[str, Any] = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
-        progress |= {"trial_key": self._step.trial.id, "metrics": epoch.metrics}
+        progress |= {"trial_key": self._step.trial.id, "metrics": epoch.metrics, BEGAN: self._began()}
         if epoch.epoch == self._step.until and epoch.step < epoch.num_steps:
             self._pause()
             return {**progress, "paused": True, "spent_s": time.monotonic() - self._begun_s, "done": True}
@@ -133,7 +140,7 @@ class TrialWorker(tune.Trainable):
         trial = self._step.trial
         check_node(trial.recipe, self._step.code, self._context.versions)
         folder = self._context.folder_of(self._step)
-        attempt = _next_attempt(folder, self._step.attempt)
+        attempt = _next_attempt(folder, self._step.attempt + self._restarts)
         # Before torch is loaded: on a processor that it was not built for, that alone may kill the process.
         self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
         from paribus.execution.workers.watched_checkpoints import WatchedCheckpoints
@@ -156,6 +163,7 @@ class TrialWorker(tune.Trainable):
         self._log.artifact("recipe.json", trial.recipe.model_dump_json(indent=2).encode())
         feed = self._feed(trial)
         check_data(trial, feed.digest)
+        self._has_data = True
         feed.shared = self._shared = client_of(feed, trial.recipe, self._home)
         if self._step.until:
             checkpoints.pause_step = StepCounts.of(trial.recipe, feed).span(self._step.until - 1)[1]
@@ -301,10 +309,13 @@ class TrialWorker(tune.Trainable):
         if self._crash_log is not None and (signal := getattr(error, "signal", "")):
             self._crash_log.killed(signal, "".join(traceback.format_exception_only(error)))
         self._end_crash_log()
-        # A node with another program stays so: another try there ends as this one does, at once.
+        # A node with another program stays so: where there is no other, another try ends as this one does, at once.
         if kind == "node" and not isinstance(error, OtherCodeError):
             # As if the worker itself were lost: Tune starts the trial again, and it goes on from its checkpoint.
             raise error
+        may_move = self._may_move and is_of_node(error, opened=self._has_data)
+        if may_move and has_others(request_of(self._step.trial.recipe)):
+            return self._leave_node(error)
         text = reason(kind, error)
         if self._log is None:  # it failed before its log was open: say so all the same
             self._log = self._begin_log(self._step.attempt, 0)
@@ -316,7 +327,29 @@ class TrialWorker(tune.Trainable):
     def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
         last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}
         last["spent_s"] = time.monotonic() - self._begun_s
+        if self._context.apart and self._log is not None:
+            # A node may be lost at any time, and what lies on its disk with it.
+            last[RECORDS] = self._recorder.hand_over(self._log, timeout_s=_FLUSH_S)
         return {**last, **more, "done": True}
+
+    def _leave_node(self, error: Exception) -> dict[str, Any]:
+        """Say what is amiss with the node, and die when called next: the trial is for another one."""
+        self._lost_node = error
+        if self._log is not None:
+            self._log.finish(INTERRUPTED, {}, self._log.record)
+        node = ray.get_runtime_context().get_node_id()
+        text = without_secrets(" ".join(str(error).split()))[:1000]
+        return {"trial_key": self._step.trial.id, NODE: (node, platform.node()), FAULT: text, "done": False}
+
+    def _began(self) -> str:
+        """How an attempt began that was taken up again, once: what the driver cannot know of where it went."""
+        if not self._restarts or self._log is None or self._told_began:
+            return ""
+        self._told_began = True
+        record = self._log.record
+        step = record.attempts[record.attempt].resumed_step
+        how = f"goes on from step {step}" if step else "begins again from step 0"
+        return f"attempt {record.attempt} {how} on {platform.node()}"
 
 
 def _next_attempt(folder: Path, planned: int) -> int:

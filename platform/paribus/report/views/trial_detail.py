@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paribus.host.secrets import without_secrets
 from paribus.host.time_left import duration
 from paribus.report.doubts.mixtures import made_with
-from paribus.tracking.outbox.artifacts import TRACEBACK, crash_file
+from paribus.tracking.outbox.artifacts import PRINTED, TRACEBACK, crash_file
 
 if TYPE_CHECKING:
     from paribus.report.study_report import StudyReport, TrialRecord, TrialRow
+
+# Where what its process printed is kept.
+PRINTED_FILES: Final = (PRINTED,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -211,6 +211,10 @@ class Outbox:
         except OSError as error:
             self._warn(error)  # sending it again later is harmless
 
+    def files(self) -> dict[str, bytes]:
+        """All that is on disk, by name: what another machine needs to go on with it."""
+        return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+
     def close(self) -> None:
         """Give the folder up; what it holds stays for a replay."""
         if self._fd >= 0:

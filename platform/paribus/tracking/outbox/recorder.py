@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -36,24 +37,24 @@ class TrialLog:
 
     def __init__(self, record: TrialRecord, outbox: Outbox, ended: threading.Event) -> None:
         self.record = record
-        self._outbox = outbox
+        self.outbox = outbox
         self._ended = ended
 
     def metrics(self, values: Mapping[str, float], step: int, epoch: int, when: float | None = None) -> None:
         """Record `values` after `step` steps and `epoch` epochs; `when` in seconds since 1970 (None: now)."""
         time_ms = now_ms() if when is None else int(when * 1000)
         numbers = {key: float(value) for key, value in values.items()}
-        self._outbox.write(
+        self.outbox.write(
             {"kind": "metrics", "step": int(step), "epoch": int(epoch), "time_ms": time_ms, "metrics": numbers}
         )
 
     def artifact(self, name: str, data: bytes) -> None:
         """Record a file: `name` is its path in the run, such as `curves.parquet`."""
-        self._outbox.write_artifact(name, data)
+        self.outbox.write_artifact(name, data)
 
     def update(self, now: TrialRecord) -> None:
         """Record what is known of the trial by now: `record` with other values in some fields."""
-        self._outbox.write({"kind": "tags", "tags": changes(self.record, now)})
+        self.outbox.write({"kind": "tags", "tags": changes(self.record, now)})
         self.record = now
 
     def finish(self, outcome: str, metrics: Mapping[str, float] | None = None, now: TrialRecord | None = None) -> None:
@@ -67,7 +68,7 @@ class TrialLog:
         numbers = {key: float(value) for key, value in (metrics or {}).items()}
         tags = changes(self.record, now or self.record)
         record = {"kind": "end", "outcome": outcome, "time_ms": now_ms(), "metrics": numbers, "tags": tags}
-        self._outbox.write(record)
+        self.outbox.write(record)
         self._ended.set()
 
 
@@ -86,6 +87,7 @@ class Recorder:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
+        self._sending = threading.Lock()  # while one outbox is being sent, before `_lock` where both are held
         self._given_up = threading.Event()
         self._unsent: list[Outbox] = []
         self._left_behind = False
@@ -114,6 +116,32 @@ class Recorder:
                 self._senders.append(Sender(outbox, self._studies))
                 self._start()
         return TrialLog(record, outbox, self._wake)
+
+    def hand_over(self, log: TrialLog, timeout_s: float) -> dict[str, dict[str, bytes]]:
+        """Wait until the server has all of a trial that has ended; {} then.
+
+        What it does not have after `timeout_s`, or where it is known to be away, is given to the caller, by the
+        attempt's folder below the outbox and its files, and is this recorder's no more. Nothing is given where the disk
+        did not take it: it is sent from memory, as long as this process lives.
+        """
+        outbox, deadline = log.outbox, time.monotonic() + timeout_s
+        self._wake.set()
+        while self._has(outbox) and not self.trouble and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with self._sending, self._lock:
+            mine = [sender for sender in self._senders if sender.outbox is outbox]
+            if not (mine or outbox in self._unsent) or not outbox.settle():
+                return {}
+            self._senders = [sender for sender in self._senders if sender not in mine]
+            self._unsent = [each for each in self._unsent if each is not outbox]
+            files = outbox.files()
+            name = str(outbox.folder.relative_to(self.outbox))
+            outbox.discard()
+        return {name: files}
+
+    def _has(self, outbox: Outbox) -> bool:
+        with self._lock:
+            return any(sender.outbox is outbox for sender in self._senders)
 
     def close(self, timeout_s: float = 30.0) -> bool:
         """Send what is left for at most `timeout_s` seconds; whether the server has everything.
@@ -186,7 +214,14 @@ class Recorder:
         trouble = ""
         for sender in senders:
             try:
-                over = deliver(sender)
+                with self._sending:
+                    if not self._has(sender.outbox):
+                        continue  # it was handed over meanwhile
+                    over = deliver(sender)
+                    if over:
+                        self._left_behind = self._left_behind or bool(sender.lost or sender.rejected)
+                        with self._lock:
+                            self._senders.remove(sender)
             except (LedgerUnreachable, LedgerBarred) as error:
                 trouble = str(error)
                 if not self.trouble:
@@ -195,10 +230,6 @@ class Recorder:
                 if error.status:
                     continue  # it answers, and may take the other trials'
                 return False
-            if over:
-                self._left_behind = self._left_behind or bool(sender.lost or sender.rejected)
-                with self._lock:
-                    self._senders.remove(sender)
         if self.trouble and not trouble:
             log.warning("The MLflow server is back; everything recorded meanwhile has been sent.")
         self.trouble = trouble

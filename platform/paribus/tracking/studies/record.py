@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
-    """A study's parent run. `counts` are trials by outcome at the driver's last heartbeat; times in ms since 1970."""
+    """A study's parent run. `counts` are trials by outcome at the driver's last heartbeat; times in ms since 1970.
+
+    `nodes_aside` are the nodes that its last run sent no more trials to, each with what was amiss.
+    """
 
     name: str
     run_id: str
@@ -38,6 +41,7 @@ class StudyRecord:
     replication: Replication
     settings: Settings
     code: str = ""
+    nodes_aside: Mapping[str, str] = field(default_factory=dict)
     note: str = field(default="", repr=False)
 
     @property
@@ -86,5 +90,6 @@ def study_record(run: Run, uri: str) -> StudyRecord:
         # No digest where an earlier release kept none.
         settings=Settings(digest=tags.get(words.SETTINGS, ""), name=tags.get(words.SETTINGS_NAME, "")),
         code=tags.get(words.CODE, ""),
+        nodes_aside={str(name): str(why) for name, why in values.json(words.NODES_ASIDE, {}, dict).items()},
         note=tags.get(words.NOTE, ""),
     )

@@ -41,7 +41,8 @@ Status = Literal["FINISHED", "KILLED", "FAILED"]
 class StudyHeader:
     """What the ledger says of a study: `claim` is any JSON object, `caveats` the fixed factors in words,
     `note` the Markdown that MLflow shows as the run's description, `num_planned` the number of its trials, `settings`
-    those that tell this run from the study's others, `view` how MLflow's page of its trials opens."""
+    those that tell this run from the study's others, `view` how MLflow's page of its trials opens, `nodes_aside` the
+    nodes that get no trials, with the reasons."""
 
     name: str
     question: str = ""
@@ -56,6 +57,7 @@ class StudyHeader:
     tags: Mapping[str, str] = field(default_factory=dict)
     settings: Settings | None = None
     view: RunsView | None = None
+    nodes_aside: Mapping[str, str] = field(default_factory=dict)
 
     def as_tags(self) -> dict[str, str]:
         """The tags of the study's run; what is not known is left out."""
@@ -70,7 +72,9 @@ class StudyHeader:
             words.SOURCE: self.source,
             words.COMMIT: self.commit,
         }
-        return {**{key: value for key, value in named.items() if value}, **self.tags}
+        # Those of an earlier run may be mended, and are written over.
+        aside = {words.NODES_ASIDE: json.dumps(dict(self.nodes_aside)) if self.nodes_aside else ""}
+        return {**{key: value for key, value in named.items() if value}, **aside, **self.tags}
 
 
 class StudyRun:
@@ -142,6 +146,10 @@ class StudyRun:
     def keep_replication(self, known: Replication) -> None:
         """Write down the replicates that were asked for, and the looks in between."""
         log_batch(self.rest, self.run_id, tags={words.REPLICATION: known.as_tag()})
+
+    def note_aside(self, nodes: Mapping[str, str]) -> None:
+        """Write down which nodes are put aside, and why."""
+        log_batch(self.rest, self.run_id, tags={words.NODES_ASIDE: json.dumps(dict(nodes))})
 
     def artifact(self, name: str, data: bytes) -> None:
         """Store a file with the study, such as `verdicts.json`."""
