@@ -6,6 +6,7 @@ The numbers are drawn from a seeded generator; everything that they pass through
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import socket
 import threading
@@ -300,6 +301,30 @@ def wire(mlflow_server: ServerProcess) -> Iterator[Wire]:
     line = Wire(mlflow_server.uri)
     yield line
     line.cut()
+
+
+class Package:
+    """An installed distribution whose metadata is parsed once and not each time that it is asked for."""
+
+    def __init__(self, found: importlib.metadata.Distribution) -> None:
+        self._found, self.name, self.metadata = found, found.name, found.metadata
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found, name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_read_once() -> Iterator[None]:
+    """Streamlit looks through all packages for components whenever an app starts: a second of a core, for each test."""
+    distributions = importlib.metadata.distributions
+    packages = [Package(found) for found in distributions()]
+
+    def known(**context: Any) -> Iterable[Any]:
+        return distributions(**context) if context else packages
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.metadata, "distributions", known)
+        yield
 
 
 @pytest.fixture(autouse=True)

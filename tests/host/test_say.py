@@ -32,7 +32,9 @@ def test_lines_and_warnings_while_it_trains_show_no_secret() -> None:
     study = Study(name="s", base="digits", factors={"model.width": (1.0, 2.0)}, replicates=1)
     plan = make_plan(study, trials(study, lambda recipe: "d"), None, code=lambda recipe: "c")
     out = io.StringIO()
-    progress = Progress(plan, {}, beat=lambda: None, lost=lambda step, reason: None, out=out)
+    progress = Progress(
+        plan, {}, beat=lambda: None, lost=lambda step, reason: None, aside=lambda node, fault: None, out=out
+    )
     result = {"trial_key": plan.steps[0].trial.id, "outcome": "failed", "reason": f"data: {ADDRESS}", "spent_s": 1.0}
     progress.on_trial_result(0, [], None, {**result, "warnings": [f"slow: {ADDRESS}"]})  # type: ignore[arg-type]
     assert out.getvalue().count("https://***@host") == 2

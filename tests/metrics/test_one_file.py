@@ -113,7 +113,7 @@ def test_a_study_lives_from_plan_to_verdict_on_a_metric_that_is_one_file(checkou
     assert len(set(found["kept"])) == 6
     low, high = sum(found["kept"][:3]) / 3, sum(found["kept"][3:]) / 3
     assert found["delta"] == pytest.approx(high - low)
-    for word in ("median nats median_nats", "points balanced_accuracy", "points ece", "squared probability brier"):
+    for word in ("median nats median", "points balanced accuracy", "points ECE", "squared probability Brier score"):
         assert word in found["table"]
     assert "median nats" in found["text"]
     assert found["evaluated"] == found["kept"][-1]

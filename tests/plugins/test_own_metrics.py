@@ -88,7 +88,7 @@ def test_a_study_is_judged_on_its_own_metric_with_its_own_sign_and_unit() -> Non
     assert found.contrasts[0].mean == pytest.approx(-0.2, abs=0.02)
     assert found.claim is not None
     assert found.claim.outcome == "reproduced"
-    assert "shares mine:shortfall" in _shown(found)
+    assert "shares shortfall" in _shown(found)
     with pytest.raises(StudyError, match=r"state the smallest effect of interest, such as margin=0\.01"):
         Study(name="a", factors={"model.width": (0.25, 0.5)}, metric="mine:shortfall")
 

@@ -61,7 +61,9 @@ def test_the_terminal_and_the_page_tell_one_estimate(monkeypatch: pytest.MonkeyP
     study = Study(name="s", base="digits", factors={"model.width": (1.0, 2.0)}, replicates=5)
     plan = make_plan(study, trials(study, lambda recipe: "d"), None, code=lambda recipe: "c")
     ids, out = [step.trial.id for step in plan.steps], io.StringIO()
-    terminal = Progress(plan, {}, beat=lambda: None, lost=lambda step, reason: None, out=out)
+    terminal = Progress(
+        plan, {}, beat=lambda: None, lost=lambda step, reason: None, aside=lambda node, fault: None, out=out
+    )
 
     def begins(index: int, at_s: float) -> None:
         now_s[0] = at_s
