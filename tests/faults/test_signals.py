@@ -29,11 +29,12 @@ from paribus.host import interruption
 interruption.LIMIT_S = 1.0
 child = subprocess.Popen(["sleep", "300"])
 apart = subprocess.Popen(["sleep", "300"], start_new_session=True)
+lock = ctypes.create_string_buffer(64)  # a mutex that is locked twice waits for ever, whatever signal comes
+lock_it = ctypes.CDLL(None).pthread_mutex_lock
+lock_it(lock)
 with interruption.stoppable("hangs"), interruption.last_resort(apart.kill):
     print(child.pid, apart.pid, flush=True)
-    lock = ctypes.create_string_buffer(64)  # a mutex that is locked twice waits for ever, whatever signal comes
-    ctypes.CDLL(None).pthread_mutex_lock(lock)
-    ctypes.CDLL(None).pthread_mutex_lock(lock)
+    lock_it(lock)
 """
 SLEEPS = """
 import sys, time
@@ -167,6 +168,8 @@ def test_a_command_that_hangs_where_no_handler_runs_is_ended_with_what_it_starte
     )
     assert command.stdout is not None
     child, apart = (psutil.Process(int(pid)) for pid in command.stdout.readline().split())
+    # After its line it sleeps nowhere but in that call; a signal before it would find Python's handler.
+    wait_for(lambda: psutil.Process(command.pid).status() == psutil.STATUS_SLEEPING, "the call that never returns")
     _, err = ended(command, signal.SIGTERM)
     assert command.returncode == 143
     assert err.strip().splitlines()[-1] == "hangs: interrupted; the same command goes on from here"

@@ -80,7 +80,7 @@ print(told, other_told, sep="|")
 name = feed_reader.reader_name(feed_code_of(recipe), ray.nodes()[0]["NodeID"])
 actor = ray.get_actor(name, namespace="paribus")
 print(ray.get(actor.counts.remote())["batches"])
-for _ in range(200):
+for _ in range(900):  # a crowd delays its end, too
     try:
         ray.get_actor(name, namespace="paribus")
     except ValueError:
