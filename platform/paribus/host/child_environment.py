@@ -13,9 +13,14 @@ import os
 from collections.abc import Mapping
 
 _FAMILIES = ("MLFLOW_", "_MLFLOW_", "STREAMLIT_", "UVICORN_", "GUNICORN_", "FLASK_", "RAY_", "__RAY_")
-# Single variables that change what a Python or a web server does: workers, whom to believe, what to do at the end.
+# Single variables that change what a Python or a web server does: workers, whom to believe, what to do at the end. An
+# environment without bytecode in which none may be written has each of Ray's many processes compile all that it
+# imports: four times the work, and on a busy machine more than the 30 s after which Ray gives up.
 _SINGLE = frozenset(
-    ("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONOPTIMIZE")
+    (
+        *("WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "PYTHONWARNINGS", "PYTHONINSPECT", "PYTHONSTARTUP"),
+        *("PYTHONOPTIMIZE", "PYTHONDONTWRITEBYTECODE"),
+    )
 )
 # Clients in our servers' workers log in with these; stores of artifacts are reached with the last two.
 _MLFLOW = (

@@ -41,6 +41,7 @@ def test_a_server_has_its_own_artifacts_database_and_hosts_whatever_the_shell_sa
     kept = {"AWS_SECRET_ACCESS_KEY": "x", "MLFLOW_S3_ENDPOINT_URL": "http://store", "RAY_memory_usage_threshold": "0.9"}
     assert child_environment(base={**kept, **HOSTILE}).items() >= kept.items()
     assert "127.0.0.1" in child_environment(base={"no_proxy": "intranet"})["NO_PROXY"].split(",")
+    assert "PYTHONDONTWRITEBYTECODE" not in child_environment(base={"PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def test_a_running_server_is_found_by_its_folder(mlflow_server: ServerProcess, tmp_path: Path) -> None:
