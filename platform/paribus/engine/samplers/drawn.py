@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import qmc
-
 from paribus.engine.samplers.sampler import Proposal, Told
 from paribus.recipe.seeds import key
 from paribus.study.designs.arms import StudyError
@@ -36,6 +34,8 @@ class Sobol:
 
     def propose(self, number: int, told: Sequence[Told]) -> Proposal:
         """The sequence's point of that number."""
+        from scipy.stats import qmc  # as long to load as all else that a report needs
+
         points = qmc.Sobol(len(self.space.domains), scramble=True, rng=key("sobol", self.seed) % 2**32)
         if number:
             points.fast_forward(number)
