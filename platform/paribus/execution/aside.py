@@ -15,6 +15,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 from paribus.execution.nodes import Nodes
 from paribus.execution.room import ClusterError, fits
+from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.node_look import alive
 from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, RESTARTS
 
@@ -27,7 +28,7 @@ _ASK_S = 2.0
 _LABEL = "ray.io/node-id"
 
 
-class NodesAside(FIFOScheduler):
+class NodesAside(Unrestored, FIFOScheduler):
     """First come, first served, and nothing on nodes that are put aside.
 
     Args:
@@ -43,10 +44,6 @@ class NodesAside(FIFOScheduler):
         self._aside: dict[str, str] = {}
         for node, fault in nodes.faults.items():
             self._put_aside(node, nodes.names[node], fault)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its scheduler for a restore, which is never asked of it here."""
-        return {}
 
     def place(self, config: dict[str, Any]) -> PlacementGroupFactory:
         """Where a trial may train."""
@@ -81,7 +78,7 @@ class NodesAside(FIFOScheduler):
         if not self._aside:
             return
         left = [node for node in alive() if node["NodeID"] not in self._aside]
-        if not any(fits(node, request) for node in left for request in self._nodes.requests):
+        if not any(fits(node["Resources"], request) for node in left for request in self._nodes.requests):
             raise ClusterError(
                 "every node is put aside, the last for "
                 f"{list(self._aside.values())[-1]}; mend what the lines above name, and the same command goes on"
@@ -93,15 +90,11 @@ class NodesAside(FIFOScheduler):
             self._told(name, fault)
 
 
-class NodesLeft(tune.Callback):
+class NodesLeft(Unrestored, tune.Callback):
     """Asks `check` now and then, which raises where no node is left: Tune would wait for one for ever."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check, self._asked = check, 0.0
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing, as `NodesAside`."""
-        return {}
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Between events."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.trial_spec import RECORDS
 from paribus.host.say import warn
 from paribus.tracking.outbox.outbox import free_folder
@@ -16,15 +17,11 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
 
 
-class HandedRecords(tune.Callback):
+class HandedRecords(Unrestored, tune.Callback):
     """Writes what trials hand over into `outbox`, from where the driver sends it as it sends its own."""
 
     def __init__(self, outbox: Path) -> None:
         self._outbox = outbox
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""
-        return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any

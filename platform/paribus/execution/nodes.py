@@ -35,11 +35,9 @@ def look_at_nodes(steps: Sequence[Step], context: Context) -> Nodes:
     """Ask each node that has room for a trial of `steps`; a cluster of one is not asked, for its trials tell it."""
     kinds = _kinds(steps)
     requests = tuple(request_of(step.trial.recipe) for step in kinds)
-    rooms = {node["NodeID"]: sum(fits(node, request) for request in requests[:1]) for node in alive()}
-    names = {
-        node["NodeID"]: node["NodeManagerHostname"] for node in alive() if any(fits(node, each) for each in requests)
-    }
-    slots = sum(rooms.get(node, 0) for node in names)
+    nodes = [node for node in alive() if any(fits(node["Resources"], each) for each in requests)]
+    names = {node["NodeID"]: node["NodeManagerHostname"] for node in nodes}
+    slots = sum(fits(node["Resources"], requests[0]) for node in nodes)
     if len(names) < 2:
         return Nodes(names=names, slots=slots, requests=requests)
     found = _looks(list(names), context, [encode(step) for step in kinds])

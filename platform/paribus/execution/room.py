@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from paribus.recipe import Recipe
 
@@ -23,16 +22,15 @@ def request_of(recipe: Recipe) -> dict[str, float]:
     return {"CPU": asked.cpus} | ({"GPU": asked.gpus} if asked.gpus else {})
 
 
-def fits(node: Mapping[str, Any], request: Mapping[str, float]) -> int:
-    """How many such requests one of `ray.nodes()` has room for, with nothing else on it."""
-    there = node["Resources"]
+def fits(there: Mapping[str, float], request: Mapping[str, float]) -> int:
+    """How many such requests a node with these resources has room for, with nothing else on it."""
     return int(min(there.get(name, 0) / amount for name, amount in request.items() if amount))
 
 
 def check_room(recipes: Iterable[Recipe], nodes: Sequence[Mapping[str, float]]) -> None:
     """Raise ClusterError where a trial asks for more than any of the nodes has, each by Ray's names."""
     for request in {tuple(request_of(recipe).items()) for recipe in recipes}:
-        if any(all(node.get(name, 0) >= amount for name, amount in request) for node in nodes):
+        if any(fits(node, dict(request)) for node in nodes):
             continue
         largest = {name: max((node.get(name, 0) for node in nodes), default=0) for name, _ in request}
         asked = ", ".join(f"{amount:g} {name}" for name, amount in request)

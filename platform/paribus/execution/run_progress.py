@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from ray import tune
 
+from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.trial_spec import BEGAN, FAULT
 from paribus.host.say import say
 from paribus.host.time_left import duration, rest_of
@@ -24,7 +25,7 @@ _STILL_S = 30.0
 MOST_REASON: Final = 500
 
 
-class RunProgress(tune.Callback, ABC):
+class RunProgress(Unrestored, tune.Callback, ABC):
     """Ray Tune's callback that keeps the driver's lease alive and says now and then that all is well."""
 
     def __init__(self, out: TextIO | None) -> None:
@@ -71,10 +72,6 @@ class RunProgress(tune.Callback, ABC):
         if began := result.get(BEGAN):
             self._say(f"        {self._name(_id_of(trial))}: {began}")
         return False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""
-        return {}
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Between events: keep the lease, and say now and then that all is well."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ray import tune
 from ray.util.metrics import Counter, Gauge
 
+from paribus.execution.unrestored import Unrestored
 from paribus.tracking import waiting
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _STUDY = ("study",)
 _WAITING = {"PENDING": "waiting", "PAUSED": "waiting", "RUNNING": "running"}
 
 
-class DriverMetrics(tune.Callback):
+class DriverMetrics(Unrestored, tune.Callback):
     """What the driver knows: trials by state, its own life, and what waits on its disk for the ledger."""
 
     def __init__(self, context: Context) -> None:
@@ -43,10 +44,6 @@ class DriverMetrics(tune.Callback):
         self._unsent = Gauge("paribus_outbox_attempts", "Attempts whose records are not in the ledger", _STUDY)
         self._refused = Gauge("paribus_outbox_refused", "Attempts whose records the ledger refused", _STUDY)
         self._bytes = Gauge("paribus_outbox_bytes", "What waits on the driver's disk for the ledger", _STUDY)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks for a restore, which is never asked of it here."""
-        return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any

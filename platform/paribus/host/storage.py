@@ -9,9 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from paribus.host.home import HomeError, home
 from paribus.host.plain_files import open_plain
@@ -49,13 +50,8 @@ def check_storage() -> None:
     if not os.environ.get(STORAGE):
         return
     folder = storage()
-    probe = folder / f".probe-{uuid.uuid4().hex}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with probe.open("wb") as opened:
-            opened.write(bytes(_PROBE_BYTES))
-            opened.flush()
-            os.fsync(opened.fileno())
+        with written(folder, _PROBE_BYTES) as opened:
             try:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -68,9 +64,22 @@ def check_storage() -> None:
             f"{STORAGE}={folder} cannot be written to ({error.strerror}): name a folder of yours with some room, or "
             "unset it"
         ) from None
+
+
+@contextmanager
+def written(folder: Path, num_bytes: int) -> Iterator[BinaryIO]:
+    """Within the block a file of so many bytes lies in `folder`, on its disk. Raises OSError where it takes none."""
+    file = folder / f".room-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as opened:
+            opened.write(bytes(num_bytes))
+            opened.flush()
+            os.fsync(opened.fileno())
+            yield opened
     finally:
         with suppress(OSError):
-            probe.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
 
 def identity(folder: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from ray.tune.search import Searcher
 
+from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.trial_spec import encode
 from paribus.study.plan import Step
 
@@ -14,7 +15,7 @@ from paribus.study.plan import Step
 NextStep = Callable[[], Step | Literal["over"] | None]
 
 
-class Proposals(Searcher):
+class Proposals(Unrestored, Searcher):
     """What `next_step` hands out. It learns nothing from Tune: the driver's callback tells our engine."""
 
     def __init__(self, next_step: NextStep) -> None:
@@ -40,7 +41,3 @@ class Proposals(Searcher):
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Tune's own search space and metric, of which there are none."""
         return True
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its searcher for a restore, which is never asked of it here."""
-        return {}

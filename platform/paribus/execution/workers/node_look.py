@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from paribus.errors import DataError
 from paribus.execution.room import fits
 from paribus.execution.workers.trial_spec import Context, decode
 from paribus.host.secrets import without_secrets
+from paribus.host.storage import written
 from paribus.recipe import RecipeError, trial_id
 from paribus.shards.catalog import check_inputs, data_digest
 from paribus.study.plan import Step, Trial
@@ -65,7 +63,7 @@ def has_others(request: Mapping[str, float]) -> bool:
     import ray
 
     here = ray.get_runtime_context().get_node_id()
-    return any(node["NodeID"] != here and fits(node, request) for node in alive())
+    return any(node["NodeID"] != here and fits(node["Resources"], request) for node in alive())
 
 
 def look(context: Context, steps: Sequence[str]) -> Look:
@@ -133,18 +131,11 @@ def is_of_node(error: BaseException, *, opened: bool) -> bool:
 def _check_room(here: Context) -> None:
     """Raise NodeError where what a trial leaves behind cannot be written."""
     folder = Path(here.storage or here.home)
-    file = folder / f".room-{uuid.uuid4().hex}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as opened:
-            opened.write(bytes(_ROOM_BYTES))
-            opened.flush()
-            os.fsync(opened.fileno())
+        with written(folder, _ROOM_BYTES):
+            pass
     except OSError as error:
         raise NodeError(f"checkpoints and records cannot be written to {folder} ({error.strerror})") from None
-    finally:
-        with suppress(OSError):
-            file.unlink(missing_ok=True)
 
 
 def _check_gpus() -> None:
