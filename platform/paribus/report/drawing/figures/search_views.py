@@ -129,9 +129,7 @@ def map_figure(report: SearchReport, first: str, second: str) -> go.Figure | Non
     for axis, path, (grid, ticks, texts, _) in zip(
         (figure.update_xaxes, figure.update_yaxes), (first, second), axes, strict=True
     ):
-        half = (float(grid[1] - grid[0]) if len(grid) > 1 else 1.0) / 2
-        around = [float(grid[0]) - half, float(grid[-1]) + half]
-        axis(title=as_plotly(names[path]), tickvals=ticks, ticktext=texts, showgrid=False, range=around)
+        axis(title=as_plotly(names[path]), tickvals=ticks, ticktext=texts, showgrid=False, range=_ends(grid))
     return figure
 
 
@@ -233,6 +231,12 @@ def _axis(domain: Domain) -> _Axis:
     ticks = [low + share * (high - low) for share in (0, 0.25, 0.5, 0.75, 1)]
     texts = [f"{10**tick if domain.log else tick:.2g}" for tick in ticks]
     return np.linspace(low, high, _GRID), ticks, texts, _REACH * (high - low)
+
+
+def _ends(grid: Floats) -> list[float]:
+    """From where to where an axis goes: its cells are drawn around the points of the grid."""
+    half = (float(grid[1] - grid[0]) if len(grid) > 1 else 1.0) / 2
+    return [float(grid[0]) - half, float(grid[-1]) + half]
 
 
 def _surface(at: Sequence[Floats], values: Floats, axes: Sequence[_Axis]) -> Floats:
