@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from faulty_line import Answer, faulty_line
-from sandbox import LEARNS, Sandbox, Stack, environment
+from sandbox import LEARNS, Sandbox, Stack
 
 pytestmark = pytest.mark.cluster
 
@@ -30,15 +29,6 @@ study = Study(
 if __name__ == "__main__":
     main(study)
 '''
-
-
-@pytest.fixture(scope="module")
-def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    folder = tmp_path_factory.mktemp("adaptive")
-    cluster = stack.joined
-    made = Sandbox(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
-    yield made
-    made.end()
 
 
 def written(office: Sandbox, name: str, margin: float) -> Path:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from sandbox import LEARNS, Sandbox, Stack, environment
+from sandbox import LEARNS, Sandbox
 
 from paribus.commands.main import main
 
@@ -33,13 +31,6 @@ study = Study(
 if __name__ == "__main__":
     main(study)
 '''
-
-
-@pytest.fixture
-def office(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
-    made = Sandbox(folder=tmp_path, env=environment(stack.checkout, tmp_path / "home", **stack.joined))
-    yield made
-    made.end()
 
 
 def test_trials_measure_what_their_arms_were_matched_on(

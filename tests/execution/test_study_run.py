@@ -8,11 +8,10 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox import Sandbox, Stack, environment
+from sandbox import Sandbox, Stack
 
 from paribus.tracking.ledger import Ledger
 
@@ -32,15 +31,6 @@ try:
 finally:
     print(f"manifests opened: {len(opened)}", file=sys.stderr)
 """
-
-
-@pytest.fixture(scope="module")
-def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    folder = tmp_path_factory.mktemp("office")
-    cluster = stack.joined
-    made = Sandbox(folder=folder / "a folder with spaces", env=environment(stack.checkout, folder / "home", **cluster))
-    yield made
-    made.end()
 
 
 @pytest.fixture(scope="module")

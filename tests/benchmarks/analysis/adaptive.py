@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from paribus import Adaptive, Study
 from paribus.analysis.stages import judge_at, stage_of, trials_asked
-from paribus.analysis.study_data import index_results
+from paribus.analysis.study_data import StudyData, index_results
 from paribus.analysis.verdicts import BETTER, EQUIVALENT, SMALL_DIFFERENCE, UNRESOLVED, WORSE, judge
 from paribus.metrics.known import METRICS
 from paribus.study.words import TrialResult
@@ -45,24 +45,29 @@ def draw(rng: np.random.Generator, studies: int, num_contrasts: int, runs: int, 
     return spread / 2**0.5 * rng.standard_normal((studies, num_contrasts + 1, runs))
 
 
+def data_of(made: Study, runs: NDArray[np.float64], effect: float) -> StudyData:
+    """A study's results, of its runs (A + 1, R), baseline first, where every other arm is better by `effect`."""
+    results = [
+        TrialResult(
+            trial_id=f"{index}-{r}",
+            arm=arm,
+            replicate=r + 1,
+            outcome="finished",
+            metrics={"top1": 80 + float(runs[index, r]) + (effect if index else 0.0)},
+            num_steps=1,
+        )
+        for index, arm in enumerate(made.arms)
+        for r in range(made.replicates)
+    ]
+    return index_results(made, results, 10**9)
+
+
 def adaptive(studies: int, num_contrasts: int, effect: float, spread: float) -> Found:
     made = study_of(num_contrasts)
     assert made.adaptive is not None
     rows = []
     for runs in draw(np.random.default_rng(7), studies, num_contrasts, made.replicates, spread):
-        results = [
-            TrialResult(
-                trial_id=f"{index}-{r}",
-                arm=arm,
-                replicate=r + 1,
-                outcome="finished",
-                metrics={"top1": 80 + float(runs[index, r]) + (effect if index else 0.0)},
-                num_steps=1,
-            )
-            for index, arm in enumerate(made.arms)
-            for r in range(made.replicates)
-        ]
-        data = index_results(made, results, 10**9)
+        data = data_of(made, runs, effect)
         stage = stage_of(data, TOP1, made.adaptive)
         judged = judge_at(data, TOP1, stage)[2]
         covered = abs(judged.moments.mean - effect) <= judged.half_width

@@ -12,7 +12,20 @@ import sys
 from dataclasses import dataclass
 
 import numpy as np
-from adaptive import BETTER, EFFECTS, EQUIVALENT, FIXED, MARGIN, SMALL_DIFFERENCE, TOP1, UNRESOLVED, WORSE, draw, judge
+from adaptive import (
+    BETTER,
+    EFFECTS,
+    EQUIVALENT,
+    FIXED,
+    MARGIN,
+    SMALL_DIFFERENCE,
+    TOP1,
+    UNRESOLVED,
+    WORSE,
+    data_of,
+    draw,
+    judge,
+)
 from numpy.typing import NDArray
 from scipy import special
 
@@ -20,9 +33,7 @@ from paribus import Adaptive, Study
 from paribus.analysis.stages import FUTILE, judge_at, stage_of, trials_asked
 from paribus.analysis.statistics import spending
 from paribus.analysis.statistics.spending import PlannedLooks, level_at
-from paribus.analysis.study_data import index_results
 from paribus.analysis.verdicts import Judged
-from paribus.study.words import TrialResult
 
 OLD = (4, 6, 9, 13, 20, 30)
 DENSE = (4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 43, 60)
@@ -100,19 +111,7 @@ def check(runs: NDArray[np.float64], effect: float, looks: tuple[int, ...], foun
     made = Study(name="a", factors={"model.depth": depths}, replicates=Adaptive(looks), margin=MARGIN)
     assert made.adaptive is not None
     for each in range(min(AGREES, len(runs))):
-        results = [
-            TrialResult(
-                trial_id=f"{index}-{r}",
-                arm=arm,
-                replicate=r + 1,
-                outcome="finished",
-                metrics={"top1": 80 + float(runs[each, index, r]) + (effect if index else 0.0)},
-                num_steps=1,
-            )
-            for index, arm in enumerate(made.arms)
-            for r in range(looks[-1])
-        ]
-        data = index_results(made, results, 10**9)
+        data = data_of(made, runs[each], effect)
         stage = stage_of(data, TOP1, made.adaptive)
         codes = judge_at(data, TOP1, stage)[2].codes
         assert trials_asked(data, stage) == found.trials[each], (effect, looks, each)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
-from sandbox import Sandbox, Stack, environment
+from sandbox import Sandbox
 
 from paribus import Search
 from paribus.engine.samplers.known import sampler_of
@@ -45,14 +44,6 @@ search = Search(
 if __name__ == "__main__":
     main(search)
 '''
-
-
-@pytest.fixture
-def office(stack: Stack, tmp_path: Path) -> Iterator[Sandbox]:
-    cluster = stack.joined
-    made = Sandbox(folder=tmp_path, env=environment(stack.checkout, tmp_path / "home", **cluster))
-    yield made
-    made.end()
 
 
 def walked_again(search: Search, values: dict[int, Mapping[int, float]]) -> Population:

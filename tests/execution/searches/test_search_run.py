@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sandbox import Sandbox, Stack, environment
+from sandbox import Sandbox
 
 from paribus.commands.main import main
 from paribus.tracking.ledger import Ledger
@@ -41,15 +40,6 @@ SMALL = {
     "budget": "9 epochs",
 }
 ASHA = {"trials": 9, "scheduler": "asha(eta=3)", "confirm": 3, "top": 2, "sampler": "tpe(n_startup_trials=4)"}
-
-
-@pytest.fixture(scope="module")
-def office(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    folder = tmp_path_factory.mktemp("searches")
-    cluster = stack.joined
-    made = Sandbox(folder=folder, env=environment(stack.checkout, folder / "home", **cluster))
-    yield made
-    made.end()
 
 
 def written(office: Sandbox, name: str, fixed: dict[str, object] | None = None, **more: object) -> Path:
