@@ -73,7 +73,7 @@ test: env ## run every test but those that need a GPU
 check: env ## all that CI runs: format, lint, types, arrows, tables and tests
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "ruff check"; $(BIN)/ruff check .
-	@echo "lint-imports, mypy --strict"; $(BIN)/mypy & types=$$!; \
+	@echo "lint-imports, mypy --strict"; $(BIN)/mypy -n 2 & types=$$!; \
 	  $(BIN)/lint-imports --no-logo; arrows=$$?; wait $$types && exit $$arrows
 	@echo "tests, the README's tables among them"; tests/suite.sh $(PYTEST)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from importlib import invalidate_caches
@@ -105,14 +106,16 @@ def is_installed(path: Path) -> bool:
 
 def _forget(folder: Path) -> None:
     """Drop from Python's table what was imported from under `folder`."""
+    within = f"{folder}{os.sep}"
     # A folder in a folder without __init__.py asks its parent where it is: none goes before all were asked.
-    for name in [name for name, module in sys.modules.items() if _is_of(folder, name, module)]:
+    for name in [name for name, module in sys.modules.items() if _is_of(within, name, module)]:
         del sys.modules[name]
 
 
-def _is_of(folder: Path, name: str, module: object) -> bool:
+def _is_of(within: str, name: str, module: object) -> bool:
     if not isinstance(module, ModuleType) or name == "__main__" or name.partition(".")[0] in _LIBRARIES:
         return False
     file = getattr(module, "__file__", None)
-    places = map(Path, [file] if file else getattr(module, "__path__", ()))
-    return any(folder in place.parents and not is_installed(place) for place in places)
+    # As text: thousands of modules are asked, by paths a hundred times slower.
+    places = [file] if file else getattr(module, "__path__", ())
+    return any(place.startswith(within) and not is_installed(Path(place)) for place in places)
