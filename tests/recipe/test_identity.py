@@ -97,6 +97,7 @@ ADDED = {
     "augment.mix": "mixup",
     "data.stages": ("my_data:clean",),
     "data.holdout": 0.25,
+    "numerics.deterministic": False,
 }
 OF_KIND = {
     "optimizer": {

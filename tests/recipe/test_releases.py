@@ -7,6 +7,8 @@ from paribus.recipe import Recipe, preset
 from paribus.recipe.code import code_of
 from paribus.recipe.code.releases import KNOWN, code_then
 
+# Of Wide ResNets in the generation in which each trial first had the cores that it asked for.
+AT_CORES_ASKED_FOR = "b449fa0c4769ceec"
 AT_5885A4D, AT_F3CE7C5 = "bfdc29694eb4939d", {"wide_resnet": "d88fa42331cce906", "inception_v3": "49ad2afdf798196c"}
 # Families that came after the releases whose codes are known: none of those trained them.
 LATER: frozenset[str] = frozenset()
@@ -39,7 +41,18 @@ def test_what_was_trained_on_several_cores_before_all_trials_had_them_leads_nowh
     last = code_then(AT_5885A4D, of_family("wide_resnet"))
     assert last is not None
     assert code_then(last, recipe) == last
-    assert code_then(AT_5885A4D, recipe.replace({"resources.gpus": 1.0})) == last
+
+
+def test_what_a_gpu_computed_before_it_did_so_as_asked_for_leads_nowhere() -> None:
+    recipe = of_family("wide_resnet").replace({"resources.gpus": 1.0, "resources.cpus": 2.0})
+    last = code_then(AT_5885A4D, of_family("wide_resnet"))
+    assert last is not None
+    for code in (AT_5885A4D, AT_F3CE7C5["wide_resnet"], AT_CORES_ASKED_FOR):
+        assert code_then(code, recipe) is None
+        assert code_then(code, of_family("wide_resnet")) == last
+    assert code_then(last, recipe) == last
+    several = recipe.replace({"resources.gpus": 0.0})
+    assert code_then(AT_CORES_ASKED_FOR, several) == last, "on CPUs that generation's numbers are the last one's"
 
 
 CHANGES = [

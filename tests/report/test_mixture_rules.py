@@ -56,6 +56,17 @@ def test_whole_replicates_that_differ_are_mixed_and_paired() -> None:
     assert found == ("mixed processors in the contrast: B (4 trials), A (2 trials)",)
 
 
+def test_trials_that_a_gpu_trained_without_determinism_are_said_to_be_of_one_time() -> None:
+    free = replace(STUDY, factors={"numerics.deterministic": (True, False)})
+    (found,) = mixtures(free, records(lambda t: {"device": "NVIDIA H200"}, free))
+    assert found == (
+        "3 of 6 trials were trained on a GPU with numerics.deterministic=False: trained again they would give other "
+        "numbers, beside the seeds and the factor"
+    )
+    assert mixtures(free, records(lambda t: {"device": "cpu"}, free)) == ()
+    assert mixtures(STUDY, records(lambda t: {"device": "NVIDIA H200"})) == ()
+
+
 def test_all_alike_or_all_unrecorded_is_no_mixture_and_partly_recorded_is_one() -> None:
     assert mixtures(STUDY, records(lambda t: cpu("A"))) == ()
     assert mixtures(STUDY, records(lambda t: {})) == ()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from shelf import Shelf
 
 from paribus.commands.study import study_verbs as verbs
@@ -16,7 +18,7 @@ from paribus.report.doubts.mixtures import mixtures
 from paribus.report.judging import judge
 from paribus.study import Claim, Study
 from paribus.study.plan import Trial
-from paribus.tracking import Recorder
+from paribus.tracking import Recorder, environment
 from paribus.tracking.environment import processor, versions
 from paribus.tracking.ledger import Ledger
 
@@ -130,3 +132,14 @@ def test_a_claim_is_not_reproduced_on_pairs_that_saw_different_data(shelf: Shelf
 def test_a_worker_knows_processor_and_versions() -> None:
     assert processor()
     assert {"python", "torch", "numpy", "paribus"} <= versions().keys()
+
+
+def test_a_worker_with_a_gpu_knows_its_driver_and_cudnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "version").write_text("580.95.05\n")
+    monkeypatch.setattr(environment, "_DRIVER", tmp_path / "version")
+    environment._gpu_software.cache_clear()
+    added = {name: version for name, version in versions(on_gpu=True).items() if name not in versions()}
+    environment._gpu_software.cache_clear()
+    major, minor, patch = map(int, added["cudnn"].split(".")[:3])
+    assert added == {"nvidia driver": "580.95.05", "cudnn": added["cudnn"]}
+    assert 10_000 * major + 100 * minor + patch == torch.backends.cudnn.version()

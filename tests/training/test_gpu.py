@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from factors import SIBLINGS, Sibling
+from interrupted import assert_same
 
 from paribus.data import open_feed, open_originals
 from paribus.models.build import build
@@ -31,7 +33,24 @@ def test_a_trial_trains_and_resumes(optimizer: str, feed: object, tiny: Recipe, 
     resumed = fit(recipe, seeds, feed, checkpoint=Checkpoints(tmp_path))  # type: ignore[arg-type]
     assert whole.outcome == resumed.outcome == "finished"
     assert whole.device != "cpu"
-    np.testing.assert_allclose(whole.curves["loss"], resumed.curves["loss"], rtol=1e-2)
+    assert_same(whole, resumed)
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16", "float16"])
+def test_a_trial_trained_twice_is_the_same_to_the_bit(precision: str, feed: object, tiny: Recipe, seeds: Seeds) -> None:
+    recipe = tiny.replace({**ALL, "numerics.precision": precision})
+    between = recipe.replace({"numerics.precision": "bfloat16", "numerics.deterministic": False})
+    one, _, other = (fit(each, seeds, feed) for each in (recipe, between, recipe))  # type: ignore[arg-type]
+    assert_same(one, other)
+    assert one.weights == other.weights
+
+
+@pytest.mark.parametrize("sibling", SIBLINGS.values(), ids=lambda sibling: sibling.base.family)
+def test_every_family_has_deterministic_algorithms_alone(sibling: Sibling, seeds: Seeds, tmp_path: Path) -> None:
+    changes = {"model": sibling.busiest.model_dump(), "budget": "3 steps", "resources.gpus": 1.0}
+    recipe = preset("synthetic").replace({**changes, "data.size": max(sibling.size, 32)})
+    one, other = (fit(recipe, seeds, open_feed(recipe, tmp_path)) for _ in range(2))
+    assert_same(one, other)
 
 
 def test_the_step_of_divergence_is_exact_though_it_is_read_late(feed: object, seeds: Seeds) -> None:

@@ -65,6 +65,11 @@ class Recipe(Part):
                 f"augment.mix mixes the images of a whole batch, and resources has {self.resources.num_ranks} ranks, "
                 "each with a share of it: train with one GPU, or leave mix at none"
             )
+        if self.numerics.precision == "tf32" and self.resources.gpus == 0:
+            raise ValueError(
+                "numerics.precision = 'tf32' is a way in which GPUs multiply, and resources.gpus is 0: set "
+                "resources.gpus, or take float32"
+            )
         if size is not None:
             self.model.check_size(size)
         return self

@@ -18,6 +18,9 @@ from paribus.host.secrets import without_secrets_in_code
 from paribus.tracking.errors import LedgerError
 
 _PACKAGES = ("torch", "torchvision", "ray", "mlflow", "webdataset", "numpy", "scipy", "optuna", "pyarrow", "paribus")
+# Of cuDNN, a package for each CUDA.
+_CUDNN = ("nvidia-cudnn-cu13", "nvidia-cudnn-cu12")
+_DRIVER = Path("/sys/module/nvidia/version")
 _LONGEST_DIFF = 500_000
 _KEEP_DIFF = "PARIBUS_KEEP_DIFF"
 _YES, _NO = ("yes", "true", "1", "on", ""), ("no", "false", "0", "off")
@@ -36,10 +39,11 @@ def processor() -> str:
     return str(_machine()["cpu"])
 
 
-def versions() -> dict[str, str]:
-    """What a trial is made with on this machine: the versions of Python and of the libraries."""
+def versions(on_gpu: bool = False) -> dict[str, str]:
+    """What a trial is made with on this machine: the versions of Python and of the libraries, and where a GPU computes
+    of its driver and of cuDNN, whose algorithms round each in their own way."""
     machine = _machine()
-    return {"python": machine["python"], **machine["packages"]}
+    return {"python": machine["python"], **machine["packages"], **(_gpu_software() if on_gpu else {})}
 
 
 @cache
@@ -63,6 +67,14 @@ def _machine() -> dict[str, Any]:
         "num_cpus": os.cpu_count(),
         "packages": {name: version for name in _PACKAGES if (version := version_of(name))},
     }
+
+
+@cache
+def _gpu_software() -> dict[str, str]:
+    """As far as it can be told: a driver outside a container, cuDNN as a Python package."""
+    driver = _DRIVER.read_text().strip() if _DRIVER.exists() else ""
+    cudnn = next(filter(None, map(version_of, _CUDNN)), "")
+    return {name: version for name, version in (("nvidia driver", driver), ("cudnn", cudnn)) if version}
 
 
 @cache

@@ -16,6 +16,7 @@ from paribus.recipe import Recipe, Seeds, trial_id
 from paribus.training.checkpoints.checkpoint import Checkpoints
 from paribus.training.checkpoints.checkpointer import Checkpointer
 from paribus.training.checkpoints.weights import encode_weights
+from paribus.training.device import ready_device, same_each_time
 from paribus.training.errors import TooFewSamplesError
 from paribus.training.evaluation.chance import is_stuck, stuck_reason
 from paribus.training.evaluation.evaluate import evaluate, torch_mean
@@ -25,7 +26,7 @@ from paribus.training.ranks.group import ALONE, Ranks
 from paribus.training.ranks.launch import launch
 from paribus.training.result import Epoch, Result
 from paribus.training.schedules import lr_at
-from paribus.training.train_state import TrainState, ready_device
+from paribus.training.train_state import TrainState
 
 # Steps between looks at the loss. On a GPU a look waits for the device; the step that is recorded is exact either way.
 _CHECK_STEPS = {"cpu": 1, "cuda": 16}
@@ -87,7 +88,7 @@ def train(
         steps = ranks.joined(feed, islice(stream, last - progress.step))
         ready = ((batch, train_state.ready(batch.own)) for batch in steps)
         for batch, images in progress.waiting(ready):
-            with progress.timing("train_s"):
+            with progress.timing("train_s"), same_each_time():
                 lr = lr_at(progress.step, recipe, plan.num_steps, plan.steps_per_epoch)
                 measured = train_state.step(images, batch.own.labels, progress.step, lr, batch.rows)
                 progress.advance(batch.keys, lr, measured)
@@ -100,7 +101,7 @@ def train(
             break
         metrics = progress.training_metrics(first, begun)
         if plan.evaluates_after(progress.epochs_done):
-            with progress.timing("eval_s"), train_state.evaluated_weights():
+            with progress.timing("eval_s"), same_each_time(), train_state.evaluated_weights():
                 evaluated, examples = evaluate(lambda batch: train_state.predict(train_state.ready(batch)), feed, ranks)
             if not math.isfinite(evaluated["eval_loss"]):
                 progress.end("diverged", progress.step)

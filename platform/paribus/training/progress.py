@@ -114,9 +114,12 @@ class Progress:
     def training_metrics(self, first: int, begun: Begun) -> dict[str, float]:
         """Metrics of the epoch that began at 0-based step `first`; its pace since `begun`."""
         curves = self.curves_since(first)
+        norms = curves["grad_norm"]
+        # A step whose gradients float16 cannot hold is not taken: its norm says nothing of those that are.
+        held = norms[np.isfinite(norms)]
         metrics = {
             "train_loss": float(curves["loss"].mean()),
-            "grad_norm": float(curves["grad_norm"].mean()),
+            "grad_norm": float((held if len(held) else norms).mean()),
             "lr": float(curves["lr"][-1]),
         }
         wait_s = self.durations["data_wait_s"] - begun.data_wait_s

@@ -1,7 +1,7 @@
 """What learns: a net, its optimizer and its average, on one device."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,8 +10,7 @@ from torch import Tensor
 from paribus.models.build import build
 from paribus.models.dropout import Rows, dropout_layers, seed_dropout
 from paribus.recipe import Recipe, Seeds
-from paribus.recipe.budget import Numerics
-from paribus.training.errors import TrainingError
+from paribus.training.device import autocast
 from paribus.training.feed_protocol import Batch, Feed
 from paribus.training.flat import parameter_groups
 from paribus.training.functional import average, clip, ema_decay_at, gradient_norm
@@ -20,45 +19,6 @@ from paribus.training.mixing import mixing
 from paribus.training.optimizers import make_optimizer
 from paribus.training.ranks.group import ALONE, Ranks
 from paribus.training.ranks.sync_batch_norm import sync_batch_norms
-
-
-def ready_device(recipe: Recipe, ranks: Ranks = ALONE) -> torch.device:
-    """The device that the recipe asks for, one of its own for each rank, and as many threads as it has CPUs.
-
-    Raises:
-        TrainingError: more GPUs are asked for than torch sees.
-    """
-    use_cpus(recipe, ranks)
-    if recipe.resources.gpus == 0:
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise TrainingError(
-            f"resources.gpus = {recipe.resources.gpus:g}, but torch {torch.__version__} sees no CUDA device here: "
-            "set resources.gpus=0 to train on the CPU, or check the driver with nvidia-smi"
-        )
-    if torch.cuda.device_count() < ranks.size:
-        raise TrainingError(
-            f"resources.gpus = {recipe.resources.gpus:g}, but torch {torch.__version__} sees "
-            f"{torch.cuda.device_count()} CUDA devices here: set resources.gpus to that, or check with nvidia-smi"
-        )
-    if ranks.size > 1:
-        torch.cuda.set_device(ranks.rank)
-    torch.cuda.reset_peak_memory_stats()
-    return torch.device("cuda", torch.cuda.current_device())
-
-
-def use_cpus(recipe: Recipe, ranks: Ranks = ALONE) -> None:
-    """As many threads of torch as the recipe has CPUs, shared by the ranks: more than idle cores make nets of small
-    images many times slower, not faster."""
-    torch.set_num_threads(max(1, int(recipe.resources.cpus / ranks.size)))
-    # A thread that has not computed yet takes its number when it first does, and by then the feed's threads have set
-    # theirs: so the first trial of a process would train on one core, and not be to the bit what a later one is.
-    torch.get_num_threads()
-
-
-def autocast(device: torch.device, numerics: Numerics) -> AbstractContextManager[Any]:
-    """Within the block a net on `device` computes in the precision that the recipe names."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=numerics.precision == "bfloat16")
 
 
 class TrainState:
@@ -77,6 +37,8 @@ class TrainState:
         self.vectors = [vector for vector in (decayed, undecayed) if vector is not None]
         self.gradients = [vector.grad for vector in self.vectors if vector.grad is not None]
         self.optimizer = make_optimizer(recipe.optimizer, decayed, undecayed, self.net)
+        # Gradients of float16 below 6e-8 are zero (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2).
+        self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.numerics.precision == "float16")
         self.loss, self.mix = Loss(recipe), mixing(recipe.augment.mix, feed.num_classes, seeds.augment)
         self.dropouts, self.dropout_seed = dropout_layers(self.net), seeds.dropout
         self.features = torch.compile(self.net.features) if recipe.numerics.compile else self.net.features
@@ -102,15 +64,17 @@ class TrainState:
             images, targets = self.mix(images, targets, step)
         pooled, logits, auxiliary = self._forward(images)
         loss = self._loss(logits, auxiliary, targets, rows)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         for gradient in self.gradients:
             self.ranks.add(gradient)
+        self.scaler.unscale_(self.optimizer)
         norm = gradient_norm(self.gradients)
         if self.training.clip_norm is not None:
             clip(self.gradients, norm, self.training.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         for gradient in self.gradients:
             gradient.zero_()
         if self.training.ema_decay is not None:
@@ -136,12 +100,16 @@ class TrainState:
 
     def state(self) -> dict[str, Any]:
         """Net, optimizer and average, as `torch.load(weights_only=True)` reads them."""
-        return {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.averaged}
+        scaling = {"scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else {}
+        own = {"net": self.net.state_dict(), "optimizer": self.optimizer.state_dict(), "averaged": self.averaged}
+        return own | scaling
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave, bit for bit."""
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
         for mine, saved in zip(self.averaged, state["averaged"], strict=True):
             mine.copy_(saved)
 

@@ -22,7 +22,8 @@ from torch.nn import functional as F
 from paribus.models.build import build
 from paribus.recipe import SGD, Numerics, Recipe, Resources, Seeds
 from paribus.recipe.model import by_name
-from paribus.training.train_state import TrainState, ready_device
+from paribus.training.device import ready_device
+from paribus.training.train_state import TrainState
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.recipe import Recipe, Seeds, WideResNet
+from paribus.training.device import ready_device
 from paribus.training.progress import Progress
 from paribus.training.schedules import lr_at
-from paribus.training.train_state import TrainState, ready_device
+from paribus.training.train_state import TrainState
 
 BATCH, ROUNDS = 64, 15
 

@@ -190,7 +190,10 @@ class TrialWorker(tune.Trainable):
 
         step = self._step
         record = replace(
-            record_of(step, self._context.study), node=platform.node(), cpu=processor(), versions=versions()
+            record_of(step, self._context.study),
+            node=platform.node(),
+            cpu=processor(),
+            versions=versions(on_gpu=step.trial.recipe.resources.gpus > 0),
         )
         return self._recorder.trial(
             record.begun(attempt, resumed_step),

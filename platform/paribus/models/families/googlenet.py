@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from torch import nn
 
 from paribus.models.blocks import Head
+from paribus.models.deterministic import ResponseNorm
 from paribus.models.families.inception_blocks import (
     CBR,
     Auxiliary,
@@ -107,7 +108,7 @@ _SHRINK = Pool("max", 3, 2, "ceil")
 
 def response_norm(model: GoogLeNet) -> nn.Module:
     """Local response normalisation (Krizhevsky et al. 2012, section 3.3) at the settings of the Caffe release."""
-    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0) if model.norm == "lrn" else nn.Identity()
+    return ResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0) if model.norm == "lrn" else nn.Identity()
 
 
 def auxiliary(heads: AuxiliaryHeads, layout: Layout, in_channels: int, num_classes: int) -> Auxiliary:

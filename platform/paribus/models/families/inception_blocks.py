@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.models.blocks import Concat, ConvNet, ConvNormAct, Kernel, Linear, excitation, widened
+from paribus.models.deterministic import AverageTo
 from paribus.models.dropout import dropout
 from paribus.recipe.components.component import Value
 from paribus.recipe.families.family import SqueezeExcite as SqueezeExciteRecipe
@@ -164,10 +165,12 @@ class PoolTo(nn.Module):
     def __init__(self, side: int, *, always: bool = False) -> None:
         super().__init__()
         self.side, self.always = side, always
+        self.average = AverageTo(side)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.always or min(x.shape[2:]) < 5 + 3 * (self.side - 1):
-            return F.adaptive_avg_pool2d(x, self.side)
+            averaged: Tensor = self.average(x)
+            return averaged
         return F.avg_pool2d(x, 5, 3)
 
     def extra_repr(self) -> str:

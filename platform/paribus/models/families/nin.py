@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from paribus.models.blocks import ConvNet, ConvNormAct, Head
+from paribus.models.deterministic import AverageTo
 from paribus.models.dropout import dropout
 from paribus.models.families.inception_blocks import CBR, Branch, Layout, Pool, pool
 from paribus.recipe.families.nin import NIN
@@ -55,7 +56,7 @@ class NetworkInNetwork(ConvNet):
             in_channels = num_classes
         self.grid: nn.Module | None = None
         if model.head == "connected":
-            self.grid = nn.AdaptiveAvgPool2d(_GRID)
+            self.grid = AverageTo(_GRID)
             in_channels *= _GRID**2
         self.head = nn.Identity() if model.head == "average" else Head(in_channels, num_classes, model.head_dropout)
 

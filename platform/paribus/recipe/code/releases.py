@@ -73,25 +73,48 @@ _AT_CORES_ASKED_FOR = {
     "inception_resnet": "f2b854a092883fe8 f2b854a092883fe8 f2b854a092883fe8 f2b854a092883fe8",
     "inception_v3": "8fc558a75a8f6927 8fc558a75a8f6927 8fc558a75a8f6927 8fc558a75a8f6927",
 }
+# Precision and determinism as a recipe asks for them, on GPUs: the sources since then.
+_AT_NUMERICS_ASKED_FOR = {
+    "wide_resnet": "0c338ec5dcb52977 0c338ec5dcb52977 0c338ec5dcb52977 0c338ec5dcb52977",
+    "resnet": "73c759ff4b0709c0 73c759ff4b0709c0 73c759ff4b0709c0 73c759ff4b0709c0",
+    "resnext": "dc443649f313cd86 dc443649f313cd86 dc443649f313cd86 dc443649f313cd86",
+    "senet": "b46660ce385d6840 b46660ce385d6840 b46660ce385d6840 b46660ce385d6840",
+    "nin": "85f01d8308880a7f 85f01d8308880a7f 85f01d8308880a7f 85f01d8308880a7f",
+    "inception_v1": "ac278c7dc4af7abf ac278c7dc4af7abf ac278c7dc4af7abf ac278c7dc4af7abf",
+    "inception_v2": "69587bd111459a4c 69587bd111459a4c 69587bd111459a4c 69587bd111459a4c",
+    "xception": "8575e4fdb76f054b 8575e4fdb76f054b 8575e4fdb76f054b 8575e4fdb76f054b",
+    "inception_v4": "dd5fe994c447f1cb dd5fe994c447f1cb dd5fe994c447f1cb dd5fe994c447f1cb",
+    "inception_resnet": "970b6494edf7b881 970b6494edf7b881 970b6494edf7b881 970b6494edf7b881",
+    "inception_v3": "fd1c9ecdc72b1c34 fd1c9ecdc72b1c34 fd1c9ecdc72b1c34 fd1c9ecdc72b1c34",
+}
 _GENERATIONS: tuple[str | Mapping[str, str], ...] = (
     _AT_5885A4D,
     _AT_F3CE7C5,
     _AT_FEED_OF_SOURCES,
     _AT_HELD_OUT,
     _AT_CORES_ASKED_FOR,
+    _AT_NUMERICS_ASKED_FOR,
 )
+_MANY_CORES_DIFFER, _GPUS_DIFFER = _GENERATIONS[:4], _GENERATIONS[:5]
 
 
 def code_then(code: str, recipe: Recipe) -> str | None:
     """The code of `recipe` in the last generation, where `code` is what it was in one of them; else None.
 
-    None too for what was trained on several CPU cores before the last one: of those trials the first of each process
-    had one core, and numbers that differ by rounding.
+    None too where its numbers were others: of trials on several CPU cores the first of each process once had one core,
+    and on GPUs torch multiplied float32 in TF32 and added in any order.
     """
     last = _code_in(_GENERATIONS[-1], recipe)
-    if code != last and recipe.resources.gpus == 0 and recipe.resources.cpus >= 2:
+    if code != last and any(_code_in(generation, recipe) == code for generation in _differing(recipe)):
         return None
     return last if any(_code_in(generation, recipe) == code for generation in _GENERATIONS) else None
+
+
+def _differing(recipe: Recipe) -> tuple[str | Mapping[str, str], ...]:
+    """The generations in which a trial of `recipe` gave other numbers."""
+    if recipe.resources.gpus > 0:
+        return _GPUS_DIFFER
+    return _MANY_CORES_DIFFER if recipe.resources.cpus >= 2 else ()
 
 
 def _code_in(generation: str | Mapping[str, str], recipe: Recipe) -> str | None:

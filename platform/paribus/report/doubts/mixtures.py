@@ -26,7 +26,7 @@ def mixtures(study: Study, records: Sequence[TrialRecord]) -> tuple[str, ...]:
     compared = {arm: study.baseline_of(arm) for arm in study.trained if arm not in study.baselines}
     facts = {"code": _program(study, judged), **_FACTS}
     found = (_sentence(name, {r.trial_id: told(r) for r in judged}, judged, compared) for name, told in facts.items())
-    return tuple(sentence for sentence in found if sentence)
+    return tuple(sentence for sentence in (*found, _not_twice(study, judged)) if sentence)
 
 
 def made_with(record: TrialRecord) -> dict[str, str]:
@@ -55,6 +55,19 @@ def _sentence(
     which = f"{mixed} of {len(compared)} contrasts" if len(compared) > 1 else "the contrast"
     unpaired = f"; in {pairs} pairs the two sides differ in it, so that their difference is not the factor's alone"
     return f"mixed {name} in {which}: {_counted(values)}{unpaired if pairs else ''}"
+
+
+def _not_twice(study: Study, judged: Sequence[TrialRecord]) -> str | None:
+    """That a GPU trained trials in a way that gives other numbers each time."""
+    on_gpu = Counter(record.arm for record in judged if record.device not in ("", "cpu"))
+    arms = [arm for arm in study.trained if arm in on_gpu and not study.recipe_of(arm).numerics.deterministic]
+    count = sum(on_gpu[arm] for arm in arms)
+    if not count:
+        return None
+    return (
+        f"{count} of {len(judged)} trials were trained on a GPU with numerics.deterministic=False: trained again they "
+        "would give other numbers, beside the seeds and the factor"
+    )
 
 
 def _counted(values: Mapping[str, str]) -> str:

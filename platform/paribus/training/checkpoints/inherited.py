@@ -37,6 +37,7 @@ def form_of(recipe: Recipe, in_channels: int, num_classes: int) -> dict[str, str
         "the optimizer": type(optimizer).__name__,
         "the optimizer's state": str(state_names(optimizer)),
         "the optimizer's groups": str(groups),
+        "the scale of the loss": "kept" if recipe.numerics.precision == "float16" else "none",
         "the average of the weights": "none" if recipe.training.ema_decay is None else "kept",
     }
 

@@ -30,6 +30,7 @@ def fault_of(state: Any, train_state: TrainState, progress: Progress, span: Span
     return (
         _difference("net", saved["net"], mine["net"])
         or _difference("averaged", saved["averaged"], mine["averaged"])
+        or _difference("scaler", saved.get("scaler"), mine.get("scaler"))
         or _optimizer_fault(saved["optimizer"], mine["optimizer"], train_state)
         or _progress_fault(state["progress"], progress, span, num_epochs)
     )

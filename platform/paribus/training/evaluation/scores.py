@@ -14,10 +14,10 @@ from paribus.metrics.examples import Examples
 from paribus.models.build import build
 from paribus.recipe import Recipe
 from paribus.training.checkpoints.weights import decode_weights
+from paribus.training.device import autocast, compute_as, use_cpus
 from paribus.training.errors import TrainingError
 from paribus.training.evaluation.marks import Marks
 from paribus.training.evaluation.views import View, views
-from paribus.training.train_state import autocast, use_cpus
 
 Floats = NDArray[np.float64]
 # One look at an image, (H, W, C) uint8, and its share in the image's mean.
@@ -69,6 +69,7 @@ class Trained:
     def probabilities(self, images: Tensor) -> Tensor:
         """(N, K) float64 on the device, of (N, C, H, W) float32."""
         images = images.to(self.device, memory_format=self.memory_format, non_blocking=True)
+        compute_as(self.recipe.numerics, self.device)  # the net before may have asked for other precision
         with autocast(self.device, self.recipe.numerics):
             logits = self.net.head(self.net.pooled(images)).float()
         found: Tensor = logits.double().softmax(1)
