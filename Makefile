@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 # A study and its servers are a dozen Python processes: without written bytecode each compiles Ray and torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env study up down doctor test check bench dist lock audit sbom browser
+.PHONY: help env study up down doctor test check bench gpu dist lock audit sbom browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +83,9 @@ bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
 	  if grep -q '^def test_' "$$file"; then $(BIN)/python -m pytest -q -s --timeout=1800 "$$file"; \
 	  else $(BIN)/python "$$file"; fi; \
 	done
+
+gpu: env ## check and measure what needs a GPU, in eight minutes, as one table (tests/gpu)
+	@$(BIN)/python tests/gpu/run.py
 
 # setuptools keeps what it built last: a file that is gone from here would still be in the wheel.
 dist: env ## build a wheel in DIST (dist): the package, the dashboard, the lock and infra

@@ -127,7 +127,8 @@ def contestants(pair: Pair, *, gpu: bool) -> dict[str, Step]:
     labels = torch.randint(num_classes, (pair.batch,), generator=generator).to(device)
     if gpu:
         images = images.to(memory_format=torch.channels_last)
-        numerics = Numerics(precision="bfloat16", channels_last=True, compile=True)
+        # Both as fast as they come; what determinism costs is measured by tests/gpu/determinism.py.
+        numerics = Numerics(precision="bfloat16", channels_last=True, compile=True, deterministic=False)
         recipe = recipe.model_copy(update={"numerics": numerics, "resources": Resources(gpus=1.0)})
     return {
         "twin": plain_step(twin, images, labels, gpu=gpu),
