@@ -74,9 +74,9 @@ class Numerics(Part):
 
     `precision` is that of the forward and backward pass, the weights stay in float32: `tf32` multiplies fractions of 10
     bits on a GPU, `float16` scales the loss so that small gradients are not lost, and leaves out the steps in which
-    large ones are (Micikevicius et al. 2018, arXiv 1710.03740). `channels_last` holds maps as (N, H, W, C), which is
-    faster on GPUs and many CPUs. `compile` has torch.compile fuse the net, which takes a minute. `deterministic` is of
-    GPUs: a trial trained twice gives the same bits, by algorithms that may be slower.
+    large ones are. `channels_last` holds maps as (N, H, W, C), which is faster on GPUs and many CPUs. `compile` has
+    torch.compile fuse the net, which takes a minute. `deterministic` is of GPUs: a trial trained twice gives the same
+    bits, by algorithms that may be slower.
     """
 
     precision: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
