@@ -23,6 +23,7 @@ GO_ON = "interrupted; the same command goes on from here"
 
 # What SIGUSR1 did before Ray Tune, which runs now, took it.
 _before_tune: list[Any] = []
+_asked = threading.Event()
 _last_resorts: list[Callable[[], object]] = []
 
 
@@ -48,6 +49,7 @@ class Stop:
         if self.number:
             return
         self.number = number
+        _asked.set()
         if _before_tune and signal.getsignal(signal.SIGUSR1) is not _before_tune[-1]:
             signal.raise_signal(signal.SIGUSR1)  # Tune's way to be asked for an orderly end
         else:
@@ -78,6 +80,7 @@ def stoppable(program: str) -> Iterator[Stop]:
     Outside the main thread Python has no handlers, and nothing is changed.
     """
     stop = Stop(program)
+    _asked.clear()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -101,6 +104,11 @@ def stoppable(program: str) -> Iterator[Stop]:
         os.close(writing)
         watching.join()
         os.close(reading)
+
+
+def end_is_asked() -> bool:
+    """Whether a signal has asked the command to end, in whatever way it was told."""
+    return _asked.is_set()
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""Studies that share a cluster, and a paused one whose driver is killed: all are completed, to the bit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sandbox import LONG, Sandbox, kill, wait_for
+
+from paribus.tracking.ledger import Ledger
+from paribus.tracking.studies.record import StudyRecord
+
+pytestmark = pytest.mark.cluster
+by_hand = pytest.mark.skipif(not os.environ.get("PARIBUS_LONG_FAULTS"), reason="takes minutes: PARIBUS_LONG_FAULTS=1")
+Check = Callable[[Sandbox, Path], None]
+
+SEARCH = '''#!/usr/bin/env python
+"""Which rate tells textures best apart?"""
+
+from paribus import Float, Search, main
+
+search = Search(
+    name={name!r},
+    base="synthetic",
+    space={{"optimizer.lr": Float(0.01, 1.0, log=True)}},
+    metric="log_likelihood",
+    trials=4,
+    sampler="random",
+    scheduler="none",
+    confirm=0,
+    fixed={{"budget": "400 steps", "resources.cpus": 1.0}},
+)
+
+if __name__ == "__main__":
+    main(search)
+'''
+
+
+def record(sandbox: Sandbox, study: Path) -> StudyRecord:
+    with Ledger(sandbox.env["MLFLOW_TRACKING_URI"]) as ledger:
+        found = ledger.study(study.stem)
+    assert found is not None
+    return found
+
+
+def running(sandbox: Sandbox, study: Path) -> int:
+    return sum(trial.running for trial in sandbox.trials(study))
+
+
+@by_hand
+def test_two_studies_share_two_places_one_is_paused_its_driver_dies_and_both_end_as_undisturbed(
+    sandbox: Sandbox, assert_completed: Check
+) -> None:
+    first, second = sandbox.study(**LONG), sandbox.study(**LONG)
+    one = sandbox.start(first, PYTHONUNBUFFERED="1")
+    wait_for(lambda: sandbox.checkpoints(first), "a checkpoint of the first")
+    two = sandbox.start(second, PYTHONUNBUFFERED="1")
+    assert sandbox.run("paribus", "pause", first.stem).returncode == 0
+    wait_for(lambda: record(sandbox, second).live and not running(sandbox, first), "the first to give way")
+    assert sandbox.run("paribus", "studies", "--state", "paused").stdout.count(first.stem) == 1
+    kill(one.pid)
+    one.wait()
+    again = sandbox.start(first)
+    out, err = two.communicate(timeout=200)
+    assert two.returncode == 0, out + err
+    assert_completed(sandbox, second)
+    assert running(sandbox, first) == 0
+    assert again.poll() is None
+    resumed = sandbox.run("paribus", "resume", first.stem)
+    assert "goes on within" in resumed.stdout
+    out, err = again.communicate(timeout=200)
+    assert again.returncode == 0, out + err
+    assert "is paused by" in out
+    assert_completed(sandbox, first)
+    assert max(step for trial in sandbox.trials(first) for step in trial.resumed_steps.values()) > 0
+
+
+@by_hand
+def test_a_search_gives_way_and_its_driver_goes_on_with_the_same_trials(sandbox: Sandbox) -> None:
+    search = sandbox.write("paused-search", SEARCH.format(name="paused-search"))
+    driver = sandbox.start(search, PYTHONUNBUFFERED="1")
+    wait_for(lambda: sandbox.checkpoints(search), "a checkpoint")
+    assert sandbox.run("paribus", "pause", search.stem).returncode == 0
+    wait_for(lambda: not running(sandbox, search), "the search to give way")
+    assert sandbox.run("paribus", "resume", search.stem).returncode == 0
+    out, err = driver.communicate(timeout=200)
+    assert driver.returncode == 0, out + err
+    assert "is to give way" in out
+    trials = sandbox.trials(search)
+    assert [trial.status for trial in trials] == ["FINISHED"] * 4
+    assert sandbox.num_runs(search) == 5
+    assert max(step for trial in trials for step in trial.resumed_steps.values()) > 0
