@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,7 +203,7 @@ def execute(plan: Plan, context: Context, callbacks: list[RunProgress], ledger: 
     requests = [request_of(step.trial.recipe) for step in plan.todo]
     nodes = look_at_nodes(plan.queue, context)
     # What runs next is asked for ahead of its place.
-    with _few_pending(nodes.slots):
+    with _head_watched(ledger), _few_pending(nodes.slots):
         _in_turns(queue, requests, context, callbacks, nodes, ledger)
 
 
@@ -228,7 +228,16 @@ def execute_proposed(
     _check_resources((sample,))
     queue = TrialQueue(next_step, left, ledger.turn)
     nodes = look_at_nodes((sample,), context)
-    _in_turns(queue, [request_of(sample.trial.recipe)], context, callbacks, nodes, ledger)
+    with _head_watched(ledger):
+        _in_turns(queue, [request_of(sample.trial.recipe)], context, callbacks, nodes, ledger)
+
+
+def _head_watched(ledger: RunLedger) -> AbstractContextManager[None]:
+    import ray
+
+    from paribus.execution.head_watch import head_watched
+
+    return head_watched(str(ray.get_runtime_context().gcs_address), ledger.cut_off)
 
 
 def _in_turns(

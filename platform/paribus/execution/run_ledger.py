@@ -170,6 +170,10 @@ class RunLedger(ABC):
         replay(self.outbox, self.uri, budget_s=BUDGET_S)
         self._try(lambda run: run.close_orphans(self._own_ids()))
 
+    def cut_off(self) -> None:
+        """The cluster is lost: end the driver's work as far as it came, from whatever thread."""
+        self.finish("KILLED", self._ended)
+
     def _heartbeat(self, run: StudyRun) -> None:
         if self.turn.places is not None:
             self.turn.hear(run.run_id, run.at_work_on(self.turn.places.cluster))

@@ -64,13 +64,7 @@ class Stop:
                 return
 
     def _leave(self, number: int) -> None:
-        for action in reversed(_last_resorts):
-            with contextlib.suppress(Exception):
-                action()
-        _end_children()
-        with contextlib.suppress(OSError):
-            os.write(2, f"\n{self.program}: {GO_ON}\n".encode())
-        os._exit(128 + (self.number or number))
+        leave(128 + (self.number or number), f"\n{self.program}: {GO_ON}\n")
 
 
 @contextmanager
@@ -104,6 +98,17 @@ def stoppable(program: str) -> Iterator[Stop]:
         os.close(writing)
         watching.join()
         os.close(reading)
+
+
+def leave(code: int, words: str = "") -> None:
+    """End the process now, whatever its main thread waits for, and what it started before that."""
+    for action in reversed(_last_resorts):
+        with contextlib.suppress(Exception):
+            action()
+    _end_children()
+    with contextlib.suppress(OSError):
+        os.write(2, words.encode())
+    os._exit(code)
 
 
 def end_is_asked() -> bool:
