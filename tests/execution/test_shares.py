@@ -44,6 +44,8 @@ def test_places_are_shared_by_weight_and_none_is_left_idle(parts: list[Places], 
 def test_a_place_that_cannot_be_divided_is_kept_for_a_turn() -> None:
     holder = part(alone=1, limit=1, used_s=299.0)
     assert limits({"a": holder, "b": part(alone=1, limit=0)}, TURN_S) == {"a": 1, "b": 0}
+    # So does one that had the cluster for itself.
+    assert limits({"b": replace(holder, limit=None), "a": part(alone=1, limit=0)}, TURN_S) == {"b": 1, "a": 0}
     assert limits({"a": replace(holder, used_s=301.0), "b": part(alone=1, limit=0)}, TURN_S) == {"a": 0, "b": 1}
 
 

@@ -96,6 +96,19 @@ def test_a_later_study_is_owed_nothing_for_the_time_before(shelf: Shelf, cluster
     assert second.turn.places.used_s == 5000.0
 
 
+def test_a_study_that_waits_says_for_how_long(shelf: Shelf, cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (shelf.opened(study_of(name)) for name in ("first", "second"))
+    for ledger in (first, second, first):  # who was there first keeps the place for a turn
+        ledger.turn.see(cluster, alone=1, wants=10)
+        ledger.agree()
+    assert (first.turn.limit, second.turn.limit) == (1, 0)
+    told = f"waits: {first.name} has the one place of the cluster for now; its turn comes in at most 5 min"
+    assert second.turn.text() == told
+    assert main(["status", second.name]) == 0
+    told = "waits: other studies have the places of the cluster; its turn comes in at most 5 min"
+    assert told in capsys.readouterr().out
+
+
 def test_pause_and_resume_are_heard_by_the_driver_and_by_the_next_one(
     shelf: Shelf, cluster: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

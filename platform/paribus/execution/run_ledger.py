@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from paribus.study.searches.search import Search
     from paribus.study.settings import Settings
     from paribus.study.study import Study
+    from paribus.tracking.studies.record import StudyRecord
     from paribus.tracking.trials.record import TrialRecord
 
 
@@ -176,9 +177,18 @@ class RunLedger(ABC):
 
     def _heartbeat(self, run: StudyRun) -> None:
         if self.turn.places is not None:
-            self.turn.hear(run.run_id, run.at_work_on(self.turn.places.cluster))
+            self.turn.hear(run.run_id, self._others_on(run, self.turn.places.cluster))
         self.turn.paused = run.heartbeat(self._counts(self._ended), self.turn.places)
         self._describe(run)  # where MLflow was away at the start
+
+    def _others_on(self, run: StudyRun, cluster: str) -> list[StudyRecord]:
+        """Who else is at work there; nobody where a ledger does not say: the heartbeat hangs on none of it."""
+        try:
+            return run.at_work_on(cluster)
+        except LedgerUnreachable:
+            raise
+        except LedgerError:
+            return []
 
     def _check_files(self, run: StudyRun) -> None:
         """Write one small file and read it back, before hours of training rest on it; the lease is given up if not."""

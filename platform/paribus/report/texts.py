@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
+from paribus.host.time_left import duration
 from paribus.report.plan_outlook import curve_lines, headline
 from paribus.report.progress import show_ago
 from paribus.study.designs.matching import match_sentence, violations
@@ -163,7 +164,8 @@ def turn_notes(record: StudyRecord | None) -> tuple[str, ...]:
     if not record.live or places is None or places.limit is None:
         return ()
     if not places.limit:
-        return ("waits for its turn: other studies have the places of the cluster just now",)
+        left = duration(places.wait_s)
+        return (f"waits: other studies have the places of the cluster; its turn comes in at most {left}",)
     return (f"shares its cluster: {places.limit} of {places.alone} places are its own just now",)
 
 

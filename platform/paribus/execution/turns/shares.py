@@ -60,7 +60,7 @@ def _turns(parts: Mapping[str, Places], whole: Mapping[str, int], turn_s: float)
 
     def order(key: str) -> tuple[float, str]:
         part = parts[key]
-        keeps = part.limit is not None and part.limit > whole[key]
+        keeps = part.limit is None or part.limit > whole[key]
         return part.used_s - (turn_s / part.alone / part.share if keeps else 0.0), key
 
     return sorted(parts, key=order)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -36,6 +37,7 @@ class Turn:
         self.places: Places | None = None
         self._others: dict[str, tuple[str, Places]] = {}
         self._ticked = time.monotonic()
+        self._lock = threading.Lock()
         self._key = ""
         # What people were told last.
         self.said = ""
@@ -47,39 +49,47 @@ class Turn:
 
     def see(self, cluster: str, alone: int, wants: int) -> None:
         """What Tune's loop knows: the cluster, the places that the study would have by itself, the trials to go."""
-        if not cluster or not alone:
-            return
-        before = self.places
-        if before is None or before.cluster != cluster:
-            self.places = Places(cluster=cluster, share=self.share, alone=alone, wants=wants, limit=None, used_s=-1.0)
-        elif (before.alone, before.wants) != (alone, wants):
-            self.places = replace(before, alone=alone, wants=wants)
+        with self._lock:
+            if not cluster or not alone:
+                return
+            before = self.places
+            if before is None or before.cluster != cluster:
+                self.places = Places(
+                    cluster=cluster, share=self.share, alone=alone, wants=wants, limit=None, used_s=-1.0
+                )
+            elif (before.alone, before.wants) != (alone, wants):
+                self.places = replace(before, alone=alone, wants=wants)
 
     def ran(self, num_running: int) -> None:
         """Count what it has had since it last said so."""
-        now = time.monotonic()
-        spent_s, self._ticked = now - self._ticked, now
-        if self.places and self.places.used_s >= 0:
-            used = spent_s * num_running / self.places.alone / self.share
-            self.places = replace(self.places, used_s=self.places.used_s + used)
+        with self._lock:
+            now = time.monotonic()
+            spent_s, self._ticked = now - self._ticked, now
+            if self.places and self.places.used_s >= 0:
+                used = spent_s * num_running / self.places.alone / self.share
+                self.places = replace(self.places, used_s=self.places.used_s + used)
 
     def hear(self, key: str, others: Iterable[StudyRecord]) -> None:
         """What the ledger says of who else is at work on its cluster; `key` is what they know this study by."""
-        self._key = key
-        self._others = {each.run_id: (each.title, each.places) for each in others if each.places and each.places.wants}
-        if self.places is None:
-            return
-        if self.places.used_s < 0:  # whoever comes later is owed nothing for the time before
-            self.places = replace(
-                self.places, used_s=min((each.used_s for _, each in self._others.values()), default=0.0)
-            )
-        limit = limits(self._parts(), self._turn_s)[key] if self._others else None
-        self.places = replace(self.places, limit=limit)
+        with self._lock:
+            self._key = key
+            self._others = {
+                each.run_id: (each.title, each.places) for each in others if each.places and each.places.wants
+            }
+            if self.places is None:
+                return
+            if self.places.used_s < 0:  # whoever comes later is owed nothing for the time before, and has nothing yet
+                least_s = min((each.used_s for _, each in self._others.values()), default=0.0)
+                self.places = replace(self.places, used_s=least_s, limit=0)
+            limit = limits(self._parts(), self._turn_s)[key] if self._others else None
+            left_s = wait_s(self._parts(), key, self._turn_s) if limit == 0 else 0.0
+            self.places = replace(self.places, limit=limit, wait_s=left_s)
 
     def leave(self) -> None:
         """Nothing is to be trained for now."""
-        if self.places is not None:
-            self.places = replace(self.places, wants=0)
+        with self._lock:
+            if self.places is not None:
+                self.places = replace(self.places, wants=0)
 
     def over(self, num_out: int) -> bool:
         """Whether what runs, `num_out` trials, is to give its places up."""
@@ -96,8 +106,8 @@ class Turn:
         place = "the one place" if alone == 1 else f"all {alone} places"
         if self.limit:
             return f"shares the cluster with {names}: {self.limit} of {alone} places for now"
-        left = wait_s(self._parts(), self._key, self._turn_s)
-        return f"waits: {place} of the cluster belong to {names} for now; its turn comes in at most {duration(left)}"
+        left = duration(self.places.wait_s)
+        return f"waits: {names} has {place} of the cluster for now; its turn comes in at most {left}"
 
     def _names(self) -> str:
         return ", ".join(sorted(title for title, _ in self._others.values()))

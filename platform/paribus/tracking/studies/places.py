@@ -19,7 +19,8 @@ class Places:
 
     `share` is its weight beside the others, `alone` the places that it would have by itself, `wants` the trials that it
     has to go, `limit` what it may use (None: all), `used_s` the place-seconds that it has had, in clusters (all places
-    for a second are 1) and over its weight; who comes later begins at the lowest of those there.
+    for a second are 1) and over its weight; who comes later begins at the lowest of those there. `wait_s` is for how
+    long at the most it waits for its turn, where it has no place.
     """
 
     cluster: str
@@ -28,6 +29,7 @@ class Places:
     wants: int
     limit: int | None
     used_s: float
+    wait_s: float = 0.0
 
     def as_tags(self) -> dict[str, str]:
         """The tags of the study's run."""
@@ -62,7 +64,7 @@ def paused_by_me() -> Paused:
 def places_in(tags: Mapping[str, str]) -> Places | None:
     """What the tags of a study's run say; None where they say nothing, or are damaged."""
     found = TagValues(tags).json(words.PLACES, {}, dict)
-    names = {"share": int, "alone": int, "wants": int, "used_s": float}
+    names = {"share": int, "alone": int, "wants": int, "used_s": float, "wait_s": float}
     limit = found.get("limit")
     if not all(type(found.get(name)) is kind for name, kind in names.items()) or type(limit) not in (int, type(None)):
         return None
