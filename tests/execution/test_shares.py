@@ -6,13 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from paribus.execution.turns.shares import limits, wait_s
+from paribus.execution.turns.shares import limit_of, wait_s
 from paribus.tracking.studies.places import Places
 
 TURN_S = 300.0
 
 
-def part(alone: int = 4, wants: int = 100, share: int = 1, used_s: float = 0.0, limit: int | None = None) -> Places:
+def limits(parts: dict[str, Places]) -> dict[str, int]:
+    """What each works out for itself."""
+    return {key: limit_of(key, parts, TURN_S) for key in parts}
+
+
+def part(alone: int = 4, wants: int = 100, share: int = 1, used_s: float = 0.0, limit: int | None = 0) -> Places:
     return Places(cluster="here", share=share, alone=alone, wants=wants, limit=limit, used_s=used_s)
 
 
@@ -37,23 +42,27 @@ def part(alone: int = 4, wants: int = 100, share: int = 1, used_s: float = 0.0, 
     ],
 )
 def test_places_are_shared_by_weight_and_none_is_left_idle(parts: list[Places], expected: list[int]) -> None:
-    found = limits({str(number): each for number, each in enumerate(parts)}, TURN_S)
+    found = limits({str(number): each for number, each in enumerate(parts)})
     assert [*found.values()] == expected
 
 
-def test_a_place_that_cannot_be_divided_is_kept_for_a_turn() -> None:
-    holder = part(alone=1, limit=1, used_s=299.0)
-    assert limits({"a": holder, "b": part(alone=1, limit=0)}, TURN_S) == {"a": 1, "b": 0}
+def test_a_place_that_cannot_be_divided_is_kept_for_a_turn_and_given_up_before_it_is_taken() -> None:
+    holder, other = part(alone=1, limit=1, used_s=299.0), part(alone=1)
+    assert limits({"a": holder, "b": other}) == {"a": 1, "b": 0}
     # So does one that had the cluster for itself.
-    assert limits({"b": replace(holder, limit=None), "a": part(alone=1, limit=0)}, TURN_S) == {"b": 1, "a": 0}
-    assert limits({"a": replace(holder, used_s=301.0), "b": part(alone=1, limit=0)}, TURN_S) == {"a": 0, "b": 1}
+    assert limits({"b": replace(holder, limit=None), "a": other}) == {"b": 1, "a": 0}
+    assert limits({"a": replace(holder, used_s=301.0), "b": other}) == {"a": 0, "b": 0}
+    assert limits({"a": replace(holder, used_s=301.0, limit=0), "b": other}) == {"a": 0, "b": 1}
+
+
+def test_a_place_that_two_have_taken_at_once_is_the_firsts() -> None:
+    assert limits({"a": part(alone=1, limit=1, used_s=9.0), "b": part(alone=1, limit=1)}) == {"a": 1, "b": 0}
 
 
 def test_a_waiting_study_knows_for_how_long_at_the_most() -> None:
-    parts = {"a": part(alone=1, limit=1, used_s=100.0), "b": part(alone=1, limit=0)}
-    assert wait_s(parts, "b", TURN_S) == pytest.approx(200.0)
-    assert wait_s(parts, "a", TURN_S) == 0.0
-    assert wait_s({**parts, "c": part(alone=1, limit=0, used_s=1.0)}, "c", TURN_S) == pytest.approx(501.0)
+    parts = {"a": part(alone=1, limit=1, used_s=100.0), "b": part(alone=1)}
+    assert wait_s("b", parts, TURN_S) == pytest.approx(200.0)
+    assert wait_s("c", {**parts, "c": part(alone=1, used_s=1.0)}, TURN_S) == pytest.approx(501.0)
 
 
 @pytest.mark.parametrize("places", [1, 3, 4])
@@ -67,7 +76,7 @@ def test_over_hours_each_has_its_weight_of_the_cluster_though_drivers_know_each_
     changes = 0
     for _ in range(int(hours * 3600 / beat_s)):
         for key in told:  # one after another, each with what the others wrote last
-            limit = limits(told, TURN_S)[key]
+            limit = limit_of(key, told, TURN_S)
             changes += limit < (told[key].limit or 0)
             used_s = told[key].used_s + beat_s * limit / places / told[key].share
             told[key] = replace(told[key], limit=limit, used_s=used_s)

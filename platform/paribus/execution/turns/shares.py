@@ -9,7 +9,7 @@ Every driver works this out for itself from what all of them wrote into the ledg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import floor
 
 from paribus.tracking.studies.places import Places
@@ -17,53 +17,61 @@ from paribus.tracking.studies.places import Places
 _CLOSE = 1e-9
 
 
-def limits(parts: Mapping[str, Places], turn_s: float) -> dict[str, int]:
-    """The places of each study, by a key of its own.
+def limit_of(me: str, parts: Mapping[str, Places], turn_s: float) -> int:
+    """The places of the study `me`.
+
+    A place beyond the whole ones changes hands in two steps, for heartbeats tell all this late: who has it gives it up
+    for another that had less, and only then is it free to be taken. Where two have taken one, the first by name has it.
 
     Args:
         parts: all that share the cluster, by any key that all of them know.
-        turn_s: for how long one at least keeps a place that several have a claim to.
+        turn_s: by how many seconds of it who has such a place may be ahead of who waits for it.
     """
     ideal = _fractions(parts)
-    found = {key: floor(ideal[key] * part.alone + _CLOSE) for key, part in parts.items()}
-    left = 1.0 - sum(found[key] / part.alone for key, part in parts.items())
-    queue = _turns(parts, found, turn_s)
-    # First those that the rounding took something from, then whoever has a use for the rest.
-    owed = [key for key in queue if ideal[key] * parts[key].alone - found[key] > _CLOSE]
-    for key in [*owed, *queue]:
-        part = parts[key]
-        if found[key] < min(part.wants, part.alone) and 1 / part.alone <= left + _CLOSE:
-            found[key] += 1
-            left -= 1 / part.alone
-    return found
+    whole = {key: floor(ideal[key] * part.alone + _CLOSE) for key, part in parts.items()}
+    left = 1.0 - sum(whole[key] / part.alone for key, part in parts.items())
+    usable = {key: whole[key] < min(part.wants, part.alone) for key, part in parts.items()}
+    owed = {key for key, part in parts.items() if ideal[key] * part.alone - whole[key] > _CLOSE}
+    keepers = []
+    for key in sorted(parts):
+        if usable[key] and _has_more(parts[key], whole[key]) and 1 / parts[key].alone <= left + _CLOSE:
+            keepers.append(key)
+            left -= 1 / parts[key].alone
+    waiting = sorted((key for key in parts if usable[key] and key not in keepers), key=_had(parts, owed))
+    if me in keepers:
+        ahead_s = parts[me].used_s - _one(parts[me]) * turn_s
+        gives_up = any(key in owed and (me not in owed or parts[key].used_s < ahead_s) for key in waiting)
+        return whole[me] + (not gives_up)
+    for key in waiting:
+        if 1 / parts[key].alone <= left + _CLOSE:
+            left -= 1 / parts[key].alone
+            if key == me:
+                return whole[me] + 1
+    return whole[me]
 
 
-def wait_s(parts: Mapping[str, Places], key: str, turn_s: float) -> float:
+def wait_s(me: str, parts: Mapping[str, Places], turn_s: float) -> float:
     """For about how long a study without a place waits, at the most: until its turn comes."""
-    found = limits(parts, turn_s)
-    if found[key]:
-        return 0.0
-    holders = [each for each, limit in found.items() if limit]
-    until = [_kept_s(parts[each], parts[key], turn_s) for each in holders]
-    before = sum(not found[each] and part.used_s < parts[key].used_s for each, part in parts.items())
+    mine = parts[me]
+    holders = [part for part in parts.values() if part.limit is None or part.limit]
+    until = [max(0.0, (mine.used_s - each.used_s) / _one(each) + turn_s) for each in holders]
+    before = sum(part.limit == 0 and part.used_s < mine.used_s for part in parts.values())
     return min(until, default=0.0) + before * turn_s
 
 
-def _kept_s(holder: Places, waiting: Places, turn_s: float) -> float:
-    """For how long one keeps its place yet: until what it had exceeds what the other had by a turn."""
-    one = 1 / holder.alone / holder.share  # what a place adds in a second
-    return max(0.0, waiting.used_s + turn_s * one - holder.used_s) / one
+def _had(parts: Mapping[str, Places], owed: Collection[str]) -> Callable[[str], tuple[bool, float, str]]:
+    """The order of those that wait: first whom the rounding took something from, and of them who had least."""
+    return lambda key: (key not in owed, parts[key].used_s, key)
 
 
-def _turns(parts: Mapping[str, Places], whole: Mapping[str, int], turn_s: float) -> list[str]:
-    """Who comes first: who had least; what a study has beyond its whole places it keeps for a turn."""
+def _has_more(part: Places, whole: int) -> bool:
+    """Whether it has a place beyond its whole ones; who was alone had all."""
+    return part.limit is None or part.limit > whole
 
-    def order(key: str) -> tuple[float, str]:
-        part = parts[key]
-        keeps = part.limit is None or part.limit > whole[key]
-        return part.used_s - (turn_s / part.alone / part.share if keeps else 0.0), key
 
-    return sorted(parts, key=order)
+def _one(part: Places) -> float:
+    """What a place adds to what a study has had, in a second."""
+    return 1 / part.alone / part.share
 
 
 def _fractions(parts: Mapping[str, Places]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from paribus.execution.turns.shares import limits, wait_s
+from paribus.execution.turns.shares import limit_of, wait_s
 from paribus.host.time_left import duration
 from paribus.tracking.studies.places import Paused, Places
 
@@ -81,8 +81,8 @@ class Turn:
             if self.places.used_s < 0:  # whoever comes later is owed nothing for the time before, and has nothing yet
                 least_s = min((each.used_s for _, each in self._others.values()), default=0.0)
                 self.places = replace(self.places, used_s=least_s, limit=0)
-            limit = limits(self._parts(), self._turn_s)[key] if self._others else None
-            left_s = wait_s(self._parts(), key, self._turn_s) if limit == 0 else 0.0
+            limit = limit_of(key, self._parts(), self._turn_s) if self._others else None
+            left_s = wait_s(key, self._parts(), self._turn_s) if limit == 0 else 0.0
             self.places = replace(self.places, limit=limit, wait_s=left_s)
 
     def leave(self) -> None:
