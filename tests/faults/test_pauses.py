@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sandbox import LONG, Sandbox, kill, wait_for
+from sandbox import HANGS_S, LONG, Sandbox, kill, wait_for
 
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.studies.record import StudyRecord
@@ -14,7 +14,7 @@ from paribus.tracking.studies.record import StudyRecord
 pytestmark = pytest.mark.cluster
 by_hand = pytest.mark.skipif(not os.environ.get("PARIBUS_LONG_FAULTS"), reason="takes minutes: PARIBUS_LONG_FAULTS=1")
 # A pause is heard at the next heartbeat: long enough to be in the middle then.
-LONGER = {**LONG, "budget": "2000 steps"}
+LONGER = {**LONG, "budget": "1000 steps"}
 
 SEARCH = '''#!/usr/bin/env python
 """Which rate tells textures best apart?"""
@@ -30,7 +30,7 @@ search = Search(
     sampler="random",
     scheduler="none",
     confirm=0,
-    fixed={{"budget": "2000 steps", "resources.cpus": 1.0}},
+    fixed={{"budget": "1000 steps", "resources.cpus": 1.0}},
 )
 
 if __name__ == "__main__":
@@ -71,14 +71,14 @@ def test_a_paused_study_whose_driver_dies_leaves_its_places_to_another_and_ends_
     kill(one.pid)
     one.wait()
     again = sandbox.start(first)
-    out, err = two.communicate(timeout=200)
+    out, err = two.communicate(timeout=HANGS_S)
     assert two.returncode == 0, out + err
     reference = results(sandbox, second)
     assert running(sandbox, first) == 0
     assert again.poll() is None
     resumed = sandbox.run("paribus", "resume", first.stem)
     assert "goes on within" in resumed.stdout
-    out, err = again.communicate(timeout=200)
+    out, err = again.communicate(timeout=HANGS_S)
     assert again.returncode == 0, out + err
     assert "is paused by" in out
     assert results(sandbox, first) == reference
@@ -94,7 +94,7 @@ def test_a_search_gives_way_and_its_driver_goes_on_with_the_same_trials(sandbox:
     assert sandbox.run("paribus", "pause", search.stem).returncode == 0
     wait_for(lambda: not running(sandbox, search), "the search to give way")
     assert sandbox.run("paribus", "resume", search.stem).returncode == 0
-    out, err = driver.communicate(timeout=200)
+    out, err = driver.communicate(timeout=HANGS_S)
     assert driver.returncode == 0, out + err
     assert "is to give way" in out
     trials = sandbox.trials(search)
