@@ -11,8 +11,9 @@ import streamlit as st
 from paribus.report.progress import show_ago
 from paribus.report.reading import LedgerError, StudyRecord
 from paribus.report.study_report import standing_of
+from paribus.report.texts import turn_notes
 from paribus_dashboards.ledger_view import LIVE_S, reader, studies, tracking_uri
-from paribus_dashboards.parts import badge, begin, plain, say_down
+from paribus_dashboards.parts import badge, begin, plain, say_down, sentence
 
 # How often a page whose study does not run looks for news.
 WATCH_S = 5.0
@@ -54,6 +55,8 @@ def show_title(record: StudyRecord, *badges: str) -> None:
         st.markdown(" ".join([badge(standing_of(record)), *badges]), width="content")
         st.space("stretch")
         st.caption(f"{show_ago(record.updated_ms)} · [MLflow]({record.url})", width="content")
+    for note in turn_notes(record):
+        st.info(plain(sentence(note)))
     if record.question:
         st.markdown(plain(record.question))
 

@@ -28,6 +28,7 @@ SIGNS = {
     "running": ("●", "blue"),
     "finished": ("✓", "green"),
     "interrupted": ("‖", "gray"),
+    "paused": ("‖", "gray"),
     "diverged": ("✗", "orange"),
     "dead": ("✗", "orange"),
     "stuck": ("✗", "orange"),

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "platform" / "paribus"
 SPELLS = {"tracking/tags.py"}
 # What a study's own run holds, and what is true of any run of MLflow, whoever's it is.
 READS = {"tracking/trials/stored.py", "tracking/tag_values.py", "tracking/upgrade.py", "tracking/mlflow/"}
-READS |= {f"tracking/studies/{name}.py" for name in ("record", "runs", "choice", "lease")}
+READS |= {f"tracking/studies/{name}.py" for name in ("record", "runs", "choice", "lease", "places")}
 NO_TAGS = {"paribus.keys_digest"}  # in the head of a Parquet file
 TAG = re.compile(r"paribus\.[a-zA-Z_]+(\.[\w.]*)?|mlflow\.(note|source|parentRunId|runName|user)[\w.]*")
 

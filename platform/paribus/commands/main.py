@@ -60,7 +60,7 @@ _VERB_EXAMPLES = {
 # What the verbs take when they are called in Python.
 _OPTIONS = {
     "plan": ("ledger", "accept_code", "redo"),
-    "run": ("ledger", "accept_code", "redo", "cpus", "fresh", "html", "markdown", "latex"),
+    "run": ("ledger", "accept_code", "redo", "cpus", "share", "fresh", "html", "markdown", "latex"),
     "status": ("ledger",),
     "report": ("ledger", "fresh", "html", "markdown", "latex"),
 }
@@ -206,6 +206,7 @@ def parser() -> argparse.ArgumentParser:
     from paribus.commands.shards import register as register_shards
     from paribus.commands.simulate import register as register_simulate
     from paribus.commands.stack import register as register_stack
+    from paribus.commands.study.pause import register as register_pause
     from paribus.commands.study.search import register as register_search
     from paribus.commands.study.studies import register as register_studies
     from paribus.commands.submit import register as register_submit
@@ -213,6 +214,7 @@ def parser() -> argparse.ArgumentParser:
 
     register_submit(verbs, parser)
     register_studies(verbs)
+    register_pause(verbs)
     register_logs(verbs)
     register_init(verbs)
     register_search(verbs)
@@ -258,6 +260,7 @@ def _add_verb(verbs: Any, verb: str, text: str, command: str) -> argparse.Argume
         add("--redo", action="store_true", help="train again what other code made")
     if verb in ("pilot", "run", "retry"):
         add("--cpus", type=whole(1), metavar="N", help="CPUs of the Ray that is started where none runs")
+        add("--share", type=whole(1), metavar="N", default=1, help="its weight beside other studies on the cluster")
     if verb in ("run", "report"):
         add("--fresh", action="store_true", help="judge on the replicates alone that were added since the last look")
     if verb == "report":

@@ -12,6 +12,8 @@ from paribus.study import StudyError
 # leaves the rest to the next command.
 CHECKPOINT_S = ("PARIBUS_CHECKPOINT_S", 30.0)
 DRAIN_S = ("PARIBUS_DRAIN_S", 90.0)
+# For how long at least a study keeps a place of its cluster that others have a claim to.
+TURN_S = ("PARIBUS_TURN_S", 300.0)
 # What an hour costs here: of a GPU, and of a worker that has none. It is no part of a study, whose file goes to other
 # machines, and whose identity, looks and verdicts must not change with an invoice.
 GPU_PRICE, WORKER_PRICE = "PARIBUS_GPU_HOUR_PRICE", "PARIBUS_WORKER_HOUR_PRICE"

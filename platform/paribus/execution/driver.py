@@ -43,7 +43,7 @@ def drive(study: Study, options: Options, uri: str, only: frozenset[Action] | No
         check_fresh(study)  # before hours of training end in it
     folder = home()
     settings = settings_of(study, options.declared)
-    ledger = StudyLedger(study, uri, outbox_of(storage(), study.name, settings), folder)
+    ledger = StudyLedger(study, uri, outbox_of(storage(), study.name, settings), folder, options.share)
     try:
         records = ledger.known()
         note = "" if records is not None else f"MLflow at {uri} does not answer: results wait on disk until it does"
@@ -109,7 +109,7 @@ def _train(
             try:
                 beat = partial(_beat, ledger, ended, now)
                 told = Progress(preview.plan, now, beat=beat, lost=ledger.record_lost, aside=ledger.put_aside)
-                execute(preview.plan, context, [told])
+                execute(preview.plan, context, [told], ledger)
             finally:
                 ended.update(now)
             if not by_looks or len(now) < len(preview.plan.todo):

@@ -7,8 +7,10 @@ import os
 import signal
 import socket
 import tempfile
+import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,20 +19,22 @@ from paribus.execution.nodes import Nodes, apart_text, look_at_nodes
 from paribus.execution.own_ray import TRIES, RayStartError, guard, own_ray
 from paribus.execution.room import ClusterError as ClusterError
 from paribus.execution.room import check_room, first_line, request_of
+from paribus.execution.turns.trial_queue import NextStep, TrialQueue, in_order
 from paribus.execution.workers.failures import MAX_MOVES, MAX_NODE_RETRIES
 from paribus.execution.workers.node_look import alive
 from paribus.execution.workers.own_files import check_nodes, packed, references
-from paribus.execution.workers.trial_spec import Context, encode
+from paribus.execution.workers.trial_spec import Context, decode
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
-from paribus.host.interruption import tune_running
+from paribus.host.interruption import end_is_asked, tune_running
 from paribus.host.ray_access import token_advice
 from paribus.recipe import Recipe
 from paribus.study.plan import Plan, Step
 
 if TYPE_CHECKING:
+    from paribus.execution.run_ledger import RunLedger
     from paribus.execution.run_progress import RunProgress
-    from paribus.execution.searches.proposals import NextStep, Proposals
+    from paribus.execution.turns.keep_turn import TurnKeeper
 
 # Tune's own loggers and snapshots are switched off: the ledger is ours, Tune is an executor (peers.md, rule 1).
 _TUNE_SETTINGS = {
@@ -42,6 +46,7 @@ _TUNE_SETTINGS = {
 }
 
 _SCRATCH = "paribus-tune-"
+_TURN_POLL_S = 0.5
 _LEAST_PENDING = 4
 # What each worker calls as it starts, where files of the user's travel.
 _SETUP = "paribus.execution.workers.own_files.stand_where_they_lie"
@@ -182,8 +187,11 @@ def _why_not(place: Path, error: RayStartError) -> str:
     )
 
 
-def execute(plan: Plan, context: Context, callbacks: list[RunProgress]) -> None:
+def execute(plan: Plan, context: Context, callbacks: list[RunProgress], ledger: RunLedger) -> None:
     """Train every step that is to do, in the order of the plan's queue; returns when all are done or it is interrupted.
+
+    Args:
+        ledger: by which it knows who shares the cluster, and whether it is paused.
 
     Raises:
         ClusterError: a trial asks for more than the largest node has.
@@ -191,39 +199,93 @@ def execute(plan: Plan, context: Context, callbacks: list[RunProgress]) -> None:
     if not plan.todo:
         return
     _check_resources(plan.todo)
-    resources = {encode(step): request_of(step.trial.recipe) for step in plan.queue}
+    queue = TrialQueue(*in_order(plan.queue), ledger.turn)
+    requests = [request_of(step.trial.recipe) for step in plan.todo]
     nodes = look_at_nodes(plan.queue, context)
-    _fit(context, callbacks, list(resources), lambda text: resources[text], nodes)
+    # What runs next is asked for ahead of its place.
+    with _head_watched(ledger), _few_pending(nodes.slots):
+        _in_turns(queue, requests, context, callbacks, nodes, ledger)
 
 
-def execute_proposed(next_step: NextStep, sample: Step, context: Context, callbacks: list[RunProgress]) -> None:
+def execute_proposed(
+    next_step: NextStep,
+    left: Callable[[], int],
+    sample: Step,
+    context: Context,
+    callbacks: list[RunProgress],
+    ledger: RunLedger,
+) -> None:
     """Train what `next_step` hands out, one step whenever there is room, until it has no more.
 
     Args:
+        left: how many trials are to be handed out yet.
         sample: a step of the search; the others ask for as much.
+        ledger: as for `execute`.
 
     Raises:
         ClusterError: a trial asks for more than the largest node has.
     """
-    from paribus.execution.searches.proposals import Proposals
-
     _check_resources((sample,))
-    request = request_of(sample.trial.recipe)
-    _fit(context, callbacks, Proposals(next_step), lambda text: request, look_at_nodes((sample,), context))
+    queue = TrialQueue(next_step, left, ledger.turn)
+    nodes = look_at_nodes((sample,), context)
+    with _head_watched(ledger):
+        _in_turns(queue, [request_of(sample.trial.recipe)], context, callbacks, nodes, ledger)
 
 
-def _fit(
+def _head_watched(ledger: RunLedger) -> AbstractContextManager[None]:
+    import ray
+
+    from paribus.execution.head_watch import head_watched
+
+    return head_watched(str(ray.get_runtime_context().gcs_address), ledger.cut_off)
+
+
+def _in_turns(
+    queue: TrialQueue,
+    requests: Sequence[dict[str, float]],
     context: Context,
     callbacks: list[RunProgress],
-    steps: list[str] | Proposals,
-    request: Callable[[str], dict[str, float]],
     nodes: Nodes,
+    ledger: RunLedger,
 ) -> None:
-    """Ray Tune over encoded steps: all of a list, or what a searcher hands out."""
+    """Ray Tune over a queue, as often as it gives way to others and its turn comes again."""
+    from paribus.execution.turns.keep_turn import TurnKeeper, common_request, see
+
+    def tell(text: str) -> None:
+        for callback in callbacks:
+            callback.learn(text)
+
+    tell(apart_text(nodes, context))
+    request = common_request(requests)
+    while queue.has_more():
+        see(queue, request)
+        ledger.agree()
+        while queue.turn.over(0):
+            for callback in callbacks:
+                callback.hold(f"{queue.turn.name} {queue.turn.text()}")
+            time.sleep(_TURN_POLL_S)
+            see(queue, request)
+        keeper = TurnKeeper(queue, request, f"give-way-{uuid.uuid4().hex}", tell)
+        try:
+            _fit(replace(context, asking=keeper.name, movable=not nodes.everywhere), callbacks, queue, nodes, keeper)
+        finally:
+            keeper.end()
+        if not (keeper.cut or queue.turn.over(0)) or end_is_asked():
+            break
+        queue.take_back()
+        ledger.gave_way()
+        for callback in callbacks:
+            callback.gave_way()
+    queue.turn.leave()
+
+
+def _fit(context: Context, callbacks: list[RunProgress], queue: TrialQueue, nodes: Nodes, keeper: TurnKeeper) -> None:
+    """Ray Tune over what a queue hands out."""
     from ray import tune
 
     from paribus.execution.aside import NodesAside, NodesLeft
     from paribus.execution.handed import HandedRecords
+    from paribus.execution.searches.proposals import Proposals
     from paribus.execution.telemetry import DriverMetrics
     from paribus.execution.workers.worker import TrialWorker
 
@@ -231,31 +293,32 @@ def _fit(
         for callback in callbacks:
             callback.put_aside(name, fault)
 
-    for callback in callbacks:
-        callback.learn(apart_text(nodes, context))
+    requests: dict[str, dict[str, float]] = {}
+
+    def request(text: str) -> dict[str, float]:
+        if text not in requests:
+            requests[text] = request_of(decode(text).trial.recipe)
+        return requests[text]
+
     scheduler = NodesAside(nodes, lambda config: request(config["trial"]), put_aside)
-    context = replace(context, movable=not nodes.everywhere)
 
     # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     worker = tune.with_parameters(TrialWorker, context=context)
-    if isinstance(steps, list):
-        space = {"trial": tune.grid_search(steps)}
-        config = tune.TuneConfig(reuse_actors=True, scheduler=scheduler)
-    else:
-        space = {}
-        config = tune.TuneConfig(reuse_actors=True, scheduler=scheduler, search_alg=steps, num_samples=-1)
     scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
     try:
         tuner = tune.Tuner(
             tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([request(config["trial"])])),
-            param_space=space,
-            tune_config=config,
+            tune_config=tune.TuneConfig(
+                reuse_actors=True, scheduler=scheduler, search_alg=Proposals(queue.next), num_samples=-1
+            ),
             run_config=tune.RunConfig(
                 name=context.study,
                 storage_path=str(scratch.path),
                 verbose=0,
+                stop=keeper,
                 callbacks=[
+                    keeper,
                     HandedRecords(context.outbox),
                     *callbacks,
                     NodesLeft(scheduler.check),
@@ -266,7 +329,7 @@ def _fit(
                 failure_config=tune.FailureConfig(max_failures=MAX_NODE_RETRIES + MAX_MOVES * (len(nodes.names) > 1)),
             ),
         )
-        with tune_running(), _few_pending(nodes.slots if isinstance(steps, list) and len(nodes.names) > 1 else 0):
+        with tune_running():
             tuner.fit()
     finally:
         scratch.release(remove=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from paribus.execution.run_progress import MOST_REASON, RunProgress
+from paribus.execution.workers.trial_spec import GAVE_WAY
 from paribus.host.time_left import duration
 from paribus.study.plan import Plan, Step
 from paribus.study.study import Study
@@ -51,6 +52,8 @@ class Progress(RunProgress):
         if self._told_of_node(trial, result):
             return
         step = self._steps[result["trial_key"]]
+        if GAVE_WAY in result:
+            return
         if "outcome" not in result:
             done = f"{100 * result['trained_steps'] / result['num_steps']:.0f} %"
             self._epochs[step.trial.id] = f"{step.trial.name} {done}"
@@ -59,6 +62,11 @@ class Progress(RunProgress):
         self._end(step, result["outcome"], _summary(result, self._study))
         for warning in result.get("warnings", ()):
             self._say(f"        warning: {warning}")
+
+    def gave_way(self) -> None:
+        """What was under way gave up its places."""
+        super().gave_way()
+        self._epochs.clear()
 
     def _beat(self) -> None:
         self._told_beat()

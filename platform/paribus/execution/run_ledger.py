@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from paribus.engine.variables import TURN_S, seconds
+from paribus.execution.turns.turn import Turn
 from paribus.execution.workers.failures import BEYOND_ATTEMPTS
 from paribus.execution.workers.trial_spec import record_of
 from paribus.host.say import warn
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from paribus.study.searches.search import Search
     from paribus.study.settings import Settings
     from paribus.study.study import Study
+    from paribus.tracking.studies.record import StudyRecord
     from paribus.tracking.trials.record import TrialRecord
 
 
@@ -64,10 +67,13 @@ def view_of(study: Study | Search, paths: Iterable[str], *, by_arm: bool = True)
 class RunLedger(ABC):
     """The parent run, lease and leftovers of a study or a search, tolerant of an MLflow that is away.
 
-    A subclass says what is kept with the run: `_header`, `_describe`, `_own_ids`.
+    A subclass says what is kept with the run: `_header`, `_describe`, `_own_ids`. `share` is its weight beside others
+    on its cluster.
     """
 
-    def __init__(self, name: str, uri: str, outbox: Path, home: Path, settings: Settings | None = None) -> None:
+    def __init__(
+        self, name: str, uri: str, outbox: Path, home: Path, settings: Settings | None = None, share: int = 1
+    ) -> None:
         self.name, self.uri, self.outbox, self.home, self.settings = name, uri, outbox, home, settings
         self._rest = MlflowRest(uri, budget_s=BUDGET_S)
         self._run: StudyRun | None = None
@@ -79,6 +85,7 @@ class RunLedger(ABC):
         self._taken: LeaseHeld | None = None
         self._trouble = ""
         self._aside: dict[str, str] = {}
+        self.turn = Turn(settings.title(name) if settings else name, share, seconds(*TURN_S))
 
     @abstractmethod
     def _header(self) -> StudyHeader:
@@ -151,9 +158,37 @@ class RunLedger(ABC):
                     self._taken = error
                     return
 
+    def agree(self) -> None:
+        """Hear now who shares the cluster, and whether the study is paused; with MLflow away, what was heard last.
+
+        Raises:
+            LeaseHeld: another driver took the study over.
+        """
+        self._try(self._heartbeat)
+
+    def gave_way(self) -> None:
+        """What was under way gave up its places: it is cut off, and looks as if it ran no more."""
+        replay(self.outbox, self.uri, budget_s=BUDGET_S)
+        self._try(lambda run: run.close_orphans(self._own_ids()))
+
+    def cut_off(self) -> None:
+        """The cluster is lost: end the driver's work as far as it came, from whatever thread."""
+        self.finish("KILLED", self._ended)
+
     def _heartbeat(self, run: StudyRun) -> None:
-        run.heartbeat(self._counts(self._ended))
+        if self.turn.places is not None:
+            self.turn.hear(run.run_id, self._others_on(run, self.turn.places.cluster))
+        self.turn.paused = run.heartbeat(self._counts(self._ended), self.turn.places)
         self._describe(run)  # where MLflow was away at the start
+
+    def _others_on(self, run: StudyRun, cluster: str) -> list[StudyRecord]:
+        """Who else is at work there; nobody where a ledger does not say: the heartbeat hangs on none of it."""
+        try:
+            return run.at_work_on(cluster)
+        except LedgerUnreachable:
+            raise
+        except LedgerError:
+            return []
 
     def _check_files(self, run: StudyRun) -> None:
         """Write one small file and read it back, before hours of training rest on it; the lease is given up if not."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _HEARTBEAT_S = 10.0
 _STILL_S = 30.0
+_HELD_S = 60.0
 # A path of ours, with a trial's whole id, has its place in a line.
 MOST_REASON: Final = 500
 
@@ -33,6 +34,7 @@ class RunProgress(Unrestored, tune.Callback, ABC):
         self._started = self._beaten = self._spoken = time.monotonic()
         self._begun: dict[str, float] = {}
         self._moved = set[str]()
+        self._why = ""
 
     @abstractmethod
     def _beat(self) -> None:
@@ -55,9 +57,20 @@ class RunProgress(Unrestored, tune.Callback, ABC):
         """Tell the ledger that a node is put aside."""
 
     def learn(self, apart: str) -> None:
-        """What is to be known before anything trains: that nodes have a storage of their own, if they have."""
+        """What is to be known of the cluster: that nodes have a storage of their own, or that others share it."""
         if apart:
             self._say(apart)
+
+    def hold(self, why: str) -> None:
+        """While nothing may train: keep the lease, and say now and then why."""
+        self._keep_lease()
+        if why != self._why or time.monotonic() - self._spoken > _HELD_S:
+            self._why = why
+            self._say(why)
+
+    def gave_way(self) -> None:
+        """What was under way gave up its places, and begins anew later."""
+        self._begun.clear()
 
     def put_aside(self, name: str, fault: str) -> None:
         """Say that a node gets no more trials, and why; those that it had go elsewhere."""
@@ -75,12 +88,16 @@ class RunProgress(Unrestored, tune.Callback, ABC):
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Between events: keep the lease, and say now and then that all is well."""
+        self._keep_lease()
+        self._why = ""
+        if time.monotonic() - self._spoken > _STILL_S:
+            self._say(f"        {self._still()}")
+
+    def _keep_lease(self) -> None:
         now = time.monotonic()
         if now - self._beaten > _HEARTBEAT_S:
             self._beaten = now
             self._beat()
-        if now - self._spoken > _STILL_S:
-            self._say(f"        {self._still()}")
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """From now on the trial takes its time."""

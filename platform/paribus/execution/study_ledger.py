@@ -35,8 +35,8 @@ _REPORT = "report.md"
 class StudyLedger(RunLedger):
     """One study's parent run, lease and leftovers."""
 
-    def __init__(self, study: Study, uri: str, outbox: Path, home: Path) -> None:
-        super().__init__(study.name, uri, outbox, home)
+    def __init__(self, study: Study, uri: str, outbox: Path, home: Path, share: int = 1) -> None:
+        super().__init__(study.name, uri, outbox, home, share=share)
         self.study = study
         self._preview: Preview | None = None
 
@@ -50,6 +50,7 @@ class StudyLedger(RunLedger):
         records = [record for record in preview.records or () if record.trial_id in untouched]
         self._done = Counter(record.outcome for record in records if record.outcome)
         self._preview, self.settings = preview, preview.settings
+        self.turn.name = preview.title
         self._take(trains=bool(preview.plan.todo))
 
     def next_look(self, preview: Preview) -> None:

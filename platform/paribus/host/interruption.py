@@ -23,6 +23,7 @@ GO_ON = "interrupted; the same command goes on from here"
 
 # What SIGUSR1 did before Ray Tune, which runs now, took it.
 _before_tune: list[Any] = []
+_asked = threading.Event()
 _last_resorts: list[Callable[[], object]] = []
 
 
@@ -48,6 +49,7 @@ class Stop:
         if self.number:
             return
         self.number = number
+        _asked.set()
         if _before_tune and signal.getsignal(signal.SIGUSR1) is not _before_tune[-1]:
             signal.raise_signal(signal.SIGUSR1)  # Tune's way to be asked for an orderly end
         else:
@@ -62,13 +64,7 @@ class Stop:
                 return
 
     def _leave(self, number: int) -> None:
-        for action in reversed(_last_resorts):
-            with contextlib.suppress(Exception):
-                action()
-        _end_children()
-        with contextlib.suppress(OSError):
-            os.write(2, f"\n{self.program}: {GO_ON}\n".encode())
-        os._exit(128 + (self.number or number))
+        leave(128 + (self.number or number), f"\n{self.program}: {GO_ON}\n")
 
 
 @contextmanager
@@ -78,6 +74,7 @@ def stoppable(program: str) -> Iterator[Stop]:
     Outside the main thread Python has no handlers, and nothing is changed.
     """
     stop = Stop(program)
+    _asked.clear()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
@@ -101,6 +98,22 @@ def stoppable(program: str) -> Iterator[Stop]:
         os.close(writing)
         watching.join()
         os.close(reading)
+
+
+def leave(code: int, words: str = "") -> None:
+    """End the process now, whatever its main thread waits for, and what it started before that."""
+    for action in reversed(_last_resorts):
+        with contextlib.suppress(Exception):
+            action()
+    _end_children()
+    with contextlib.suppress(OSError):
+        os.write(2, words.encode())
+    os._exit(code)
+
+
+def end_is_asked() -> bool:
+    """Whether a signal has asked the command to end, in whatever way it was told."""
+    return _asked.is_set()
 
 
 @contextmanager

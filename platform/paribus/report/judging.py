@@ -18,7 +18,7 @@ from paribus.report.doubts.pairing_check import stream_notes
 from paribus.report.reading import curves_in, standing_of_rows
 from paribus.report.searches.search_reading import before
 from paribus.report.study_report import Basis, StudyReport, arm_rows, trial_rows
-from paribus.report.texts import aside_notes, noted_lines, record_notes
+from paribus.report.texts import aside_notes, noted_lines, record_notes, turn_notes
 from paribus.shards.catalog import data_digest
 from paribus.study import Study
 from paribus.study.document import RecordedStudy, read_places
@@ -82,7 +82,7 @@ def standing(study: Study, uri: str, home: Path, settings: Settings | None = Non
         planned = _own_places(ledger, parent, study, partial(data_digest, home=home))
     rows = trial_rows(everything, planned, parent.live if parent else None)
     url = parent.url if parent else without_secrets(uri)
-    noted = aside_notes(parent)
+    noted = (*turn_notes(parent), *aside_notes(parent))
     return standing_of_rows(study.name, url, study, rows, len(everything), settings, home, noted)
 
 

@@ -24,7 +24,7 @@ from paribus.report.headline import counts_headline, headline
 from paribus.report.searches.search_reading import before, best_written, read_search_report
 from paribus.report.searches.search_report import SearchReport
 from paribus.report.study_report import RULE, VERDICTS_FILE, Basis, StudyReport, TrialRow, arm_rows, trial_rows
-from paribus.report.texts import aside_notes, lost_notes, mixed_notes, noted_lines, record_notes
+from paribus.report.texts import aside_notes, lost_notes, mixed_notes, noted_lines, record_notes, turn_notes
 from paribus.report.views.curves import Curve, curve_of
 from paribus.shards.catalog import data_digest
 from paribus.study import Study, StudyError
@@ -211,7 +211,7 @@ class LedgerReader:
             len(trials.everything),
             record.settings,
             self._home,
-            (*aside_notes(record), *troubles),
+            (*turn_notes(record), *aside_notes(record), *troubles),
         )
 
     def search(self, record: StudyRecord) -> SearchReport:

@@ -60,7 +60,10 @@ def state_of(record: TrialRecord | None, live: bool | None = None) -> State:
 
 
 def standing_of(record: StudyRecord) -> str:
-    """The word for how a study stands: `running`, `finished`, `failed (trials without a result)` or `interrupted`."""
+    """The word for how a study stands: `running`, `paused`, `finished`, `failed (trials without a result)` or
+    `interrupted`."""
+    if record.paused is not None and record.status != "FINISHED":
+        return "paused"
     if record.live:
         return "running"
     return {"FINISHED": "finished", "FAILED": "failed (trials without a result)"}.get(record.status, "interrupted")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from paribus.engine.preview import Preview
 from paribus.host.home import checkout
 from paribus.host.secrets import without_secrets
+from paribus.host.time_left import duration
 from paribus.report.plan_outlook import curve_lines, headline
+from paribus.report.progress import show_ago
 from paribus.study.designs.matching import match_sentence, violations
 from paribus.study.plan import Action
 from paribus.study.study import Study
@@ -149,6 +151,22 @@ def aside_notes(record: StudyRecord | None) -> tuple[str, ...]:
         f"node {name} was put aside, and its trials ran elsewhere: {why}"
         for name, why in (record.nodes_aside if record else {}).items()
     )
+
+
+def turn_notes(record: StudyRecord | None) -> tuple[str, ...]:
+    """Why a study trains nothing, or less than there is room for: it is paused, or shares its cluster."""
+    if record is None:
+        return ()
+    if (paused := record.paused) is not None:
+        whose = "its driver waits" if record.live else "nothing runs it now"
+        return (f"paused by {paused.by} {show_ago(paused.at_ms)}, and {whose}: `paribus resume` lets it go on",)
+    places = record.places
+    if not record.live or places is None or places.limit is None:
+        return ()
+    if not places.limit:
+        left = duration(places.wait_s)
+        return (f"waits: other studies have the places of the cluster; its turn comes in at most {left}",)
+    return (f"shares its cluster: {places.limit} of {places.alone} places are its own just now",)
 
 
 def first_steps() -> str:

@@ -23,7 +23,7 @@ Outcome = Literal["finished", "diverged", "dead", "stuck", "stopped", "failed"]
 # that came to its end at chance. `failed` is another thing: no result at all.
 FAILED_TO_TRAIN: frozenset[Outcome] = frozenset({"diverged", "dead", "stuck"})
 # How a study, a search or a tuning stands.
-STANDINGS: Final = ("running", "finished", "failed", "interrupted")
+STANDINGS: Final = ("running", "paused", "finished", "failed", "interrupted")
 Direction = Literal["better", "worse", "no harm", "stabler"]
 # Of what may be chosen otherwise after a look, two by which no verdict is judged: the claim, and trials trained again.
 CLAIM: Final = "claim"

@@ -14,7 +14,7 @@ from paribus.tracking import tags as words
 from paribus.tracking.errors import LedgerDamaged, LedgerError
 from paribus.tracking.history import Point, read_histories
 from paribus.tracking.mlflow.rest import MlflowRest
-from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, run_url, search_runs
+from paribus.tracking.mlflow.runs import Run, experiment_ids, find_experiment, get_run, log_batch, run_url, search_runs
 from paribus.tracking.outbox.artifacts import (
     CURVES,
     EXAMPLES,
@@ -24,6 +24,7 @@ from paribus.tracking.outbox.artifacts import (
     decode_examples,
 )
 from paribus.tracking.studies.choice import chosen, study_runs
+from paribus.tracking.studies.places import GOES_ON, paused_by_me
 from paribus.tracking.studies.record import StudyRecord, study_record
 from paribus.tracking.trials.record import TrialRecord
 from paribus.tracking.trials.stored import from_mlflow, is_trial
@@ -62,6 +63,10 @@ class Ledger:
         """Every study at each of its settings, the latest touched first; counts are of the driver's last heartbeat."""
         records = [study_record(run, self.rest.uri) for run in study_runs(self.rest, *experiment_ids(self.rest))]
         return sorted(records, key=lambda record: -record.updated_ms)
+
+    def pause(self, record: StudyRecord, *, paused: bool) -> None:
+        """Write down that a study is paused by this user, or no longer; its driver hears it at its next heartbeat."""
+        log_batch(self.rest, record.run_id, tags=paused_by_me().as_tags() if paused else GOES_ON)
 
     def study(self, name: str, settings: str = "") -> StudyRecord | None:
         """The study `name` at the settings of that digest, by default those of its file; None if there is none."""

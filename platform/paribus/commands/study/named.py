@@ -113,11 +113,12 @@ def _of_search(
     verb: str, reader: LedgerReader, record: StudyRecord, records: Sequence[StudyRecord], options: Options
 ) -> Answer:
     from paribus.commands.study import search_verbs
+    from paribus.report.texts import turn_notes
 
     if verb == "report":
         return search_verbs.told(_confirmed(reader, record, records), options)
     found = reader.search(record)
-    return search_verbs.rows_told(found) if verb == "export" else search_verbs.standing_told(found)
+    return search_verbs.rows_told(found) if verb == "export" else search_verbs.standing_told(found, turn_notes(record))
 
 
 def _report(reader: LedgerReader, record: StudyRecord, records: Sequence[StudyRecord], options: Options) -> int:

@@ -1,18 +1,14 @@
-"""Ray Tune's searcher of a search: it hands out what our own engine says comes next, whenever there is room."""
+"""Ray Tune's searcher: it hands out what our own plan or engine says comes next, whenever there is room."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from ray.tune.search import Searcher
 
+from paribus.execution.turns.trial_queue import NextStep
 from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.trial_spec import encode
-from paribus.study.plan import Step
-
-# The next step; None where it has to wait for what runs.
-NextStep = Callable[[], Step | Literal["over"] | None]
 
 
 class Proposals(Unrestored, Searcher):

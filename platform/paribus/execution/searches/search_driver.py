@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,7 +51,9 @@ def drive_search(search: Search, options: Options, uri: str, settings: Settings 
     guard(joins=bool(options.stack))  # a scheduler of Tune's own loads Ray
     design = TUNING_DESIGN if settings else DESIGN
     folder, settings = home(), settings or settings_of(search, options.declared)
-    ledger = SearchLedger(search, uri, outbox_of(storage(), search.name, settings), folder, settings, design)
+    ledger = SearchLedger(
+        search, uri, outbox_of(storage(), search.name, settings), folder, settings, design, share=options.share
+    )
     try:
         records = ledger.known()
         if records is None:
@@ -111,7 +114,14 @@ def _train(driven: Driven, options: Options) -> None:
         def next_step() -> Step | Literal["over"] | None:
             return waiting.pop() if waiting else driven.next_step()
 
-        execute_proposed(next_step, first, driven.context, [SearchProgress(driven)])
+        left = partial(_left, driven)
+        execute_proposed(next_step, left, first, driven.context, [SearchProgress(driven)], driven.ledger)
+
+
+def _left(driven: Driven) -> int:
+    """Trials that are to be handed out yet, as far as that is known: a scheduler may end some before."""
+    running = sum(each.state == "running" for each in driven.walk.tried.values())
+    return max(0, driven.walk.planned - driven.walk.num_ended - running)
 
 
 def _conclude(driven: Driven) -> int:

@@ -38,9 +38,16 @@ class SearchLedger(RunLedger):
     """One search's parent run, lease and leftovers."""
 
     def __init__(
-        self, search: Search, uri: str, outbox: Path, home: Path, settings: Settings, design: str = DESIGN
+        self,
+        search: Search,
+        uri: str,
+        outbox: Path,
+        home: Path,
+        settings: Settings,
+        design: str = DESIGN,
+        share: int = 1,
     ) -> None:
-        super().__init__(search.name, uri, outbox, home, settings)
+        super().__init__(search.name, uri, outbox, home, settings, share)
         self.search, self.design = search, design
         self.ids: set[str] = set()
         self._preview: SearchPreview | None = None

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 from paribus.execution.run_progress import MOST_REASON, RunProgress
+from paribus.execution.workers.trial_spec import GAVE_WAY
 from paribus.host.time_left import duration
 from paribus.study.searches.population import is_population
 
@@ -37,6 +38,8 @@ class SearchProgress(RunProgress):
     ) -> None:
         """Tell the walk; print where a trial pauses or ends."""
         if self._told_of_node(trial, result):
+            return
+        if GAVE_WAY in result:
             return
         driven, number = self._driven, self._driven.number_of(result["trial_key"])
         if "outcome" in result or result.get("paused"):

@@ -23,6 +23,8 @@ from paribus.tracking.trials.record import TrialRecord
 # In a worker's report: that its trial fails by its node's fault, of which the worker dies when it is called next; the
 # node's id and name; how a trial began that was taken up again; and records that the ledger did not take from a node.
 FAULT, NODE, BEGAN, RECORDS = "node_fault", "node", "began", "records"
+# That it saved itself and gave up its place, as it was asked to.
+GAVE_WAY = "gave_way"
 # In a trial's configuration: how often it was taken up again, and how often of those for what is amiss with a node.
 RESTARTS, MOVES = "restarts", "moves"
 
@@ -34,7 +36,8 @@ class Context:
     `checkpoint_s` are the seconds between a trial's checkpoints, `versions` those of the driver's libraries.
     Checkpoints and records lie in `storage` ("": in the home). `known` is the identity of both folders, by which a node
     sees whether it has the driver's. Where it is `apart`, it has a storage of its own. `movable` says that no fault was
-    found that all nodes share, so that a trial may be sent away from one with something amiss.
+    found that all nodes share, so that a trial may be sent away from one with something amiss. `asking` is the name by
+    which the driver asks what runs to give way.
     """
 
     study: str
@@ -44,6 +47,7 @@ class Context:
     known: tuple[str, str] = ("", "")
     apart: bool = False
     movable: bool = False
+    asking: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     checkpoint_s: float = 30.0
     settings: Settings = field(default_factory=Settings)

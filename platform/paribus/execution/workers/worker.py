@@ -20,11 +20,13 @@ from paribus.execution.telemetry import WorkerMetrics
 from paribus.execution.workers import crashes
 from paribus.execution.workers.failures import MAX_MOVES, classify, reason
 from paribus.execution.workers.feed_reader import client_of, sharing_faults, sharing_told
+from paribus.execution.workers.giving_way import GaveWayError, Hearing
 from paribus.execution.workers.node_look import check_data, has_others, is_of_node
 from paribus.execution.workers.printed import Printed
 from paribus.execution.workers.trial_spec import (
     BEGAN,
     FAULT,
+    GAVE_WAY,
     MOVES,
     NODE,
     RECORDS,
@@ -77,6 +79,7 @@ class TrialWorker(tune.Trainable):
         self._context = context = context.here()
         self._home = Path(context.home)
         self._recorder = Recorder(context.outbox, context.uri)
+        self._hearing = Hearing(context.asking)
         self._lost_node: Exception | None = None
         self._feeds: dict[str, Feed] = {}
         self._sizes: dict[tuple[object, ...], dict[str, int]] = {}
@@ -105,6 +108,8 @@ class TrialWorker(tune.Trainable):
             raise self._lost_node  # as if the worker were lost: Tune takes the trial up again, elsewhere
         try:
             if self._epochs is None:
+                if self._hearing.asked.is_set():
+                    return self._gave_way()
                 self._begun_s = time.monotonic()
                 self._printed = Printed()
                 self._epochs = self._open()
@@ -112,6 +117,9 @@ class TrialWorker(tune.Trainable):
                 epoch = next(self._epochs)
             except StopIteration as stop:
                 return self._finish(stop.value)
+        except GaveWayError:
+            self._pause()
+            return self._gave_way()
         except Exception as error:  # a trial's fault must not take the worker down
             return self._fail(error)
         assert self._log is not None
@@ -132,6 +140,7 @@ class TrialWorker(tune.Trainable):
 
     def cleanup(self) -> None:
         """Give the ledger a moment to take the last records."""
+        self._hearing.end()
         self._end_sharing()
         self._end_crash_log()
         self._recorder.close(timeout_s=_FLUSH_S)
@@ -148,7 +157,11 @@ class TrialWorker(tune.Trainable):
         from paribus.training.loop import StepCounts
 
         checkpoints = WatchedCheckpoints(
-            folder, every_s=self._context.checkpoint_s, crash_log=crash_log, meter=self._meter
+            folder,
+            every_s=self._context.checkpoint_s,
+            crash_log=crash_log,
+            meter=self._meter,
+            asked=self._hearing.asked,
         )
         self._checkpoints = checkpoints
         if self._step.lineage:
@@ -219,6 +232,9 @@ class TrialWorker(tune.Trainable):
         self._end_sharing()
         self._end_crash_log()
         self._log.finish(INTERRUPTED, {}, self._log.record)
+
+    def _gave_way(self) -> dict[str, Any]:
+        return {"trial_key": self._step.trial.id, GAVE_WAY: True, "done": True}
 
     def _finish(self, result: Result) -> dict[str, Any]:
         from paribus.tracking.outbox.artifacts import EXAMPLES, encode_curves, encode_examples

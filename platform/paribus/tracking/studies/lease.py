@@ -150,8 +150,11 @@ class Lease:
         """Say that this driver lives, and set the study's `tags` with it: one request."""
         self._write(tags, holds=True)
 
-    def heartbeat(self, tags: dict[str, str] | None = None) -> None:
-        """`beat`, after a look whether the lease is still ours; raises LeaseHeld if another driver took it."""
+    def heartbeat(self, tags: dict[str, str] | None = None) -> Mapping[str, str]:
+        """`beat`, after a look whether the lease is still ours; raises LeaseHeld if another driver took it.
+
+        Returns the tags that the run had.
+        """
         found = get_run(self.rest, self.run_id).tags
         claims = _claims(found)
         mine = next((claim for claim in claims if claim.driver.token == self.token), None)
@@ -162,6 +165,7 @@ class Lease:
         if mine is None and holder is not None and holder.token != self.token:
             self._give_way(holder)
         self.beat(tags)
+        return found
 
     def abandon(self) -> None:
         """Drive no more: this process may have the lease anew, whether or not the server can be told."""

@@ -10,6 +10,7 @@ from paribus.tracking import tags as words
 from paribus.tracking.mlflow.runs import Run, run_url
 from paribus.tracking.notes import note_in
 from paribus.tracking.studies.lease import Driver, driver_of
+from paribus.tracking.studies.places import Paused, Places, paused_in, places_in
 from paribus.tracking.studies.replication import Replication, read_replication
 from paribus.tracking.tag_values import TagValues
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 class StudyRecord:
     """A study's parent run. `counts` are trials by outcome at the driver's last heartbeat; times in ms since 1970.
 
-    `nodes_aside` are the nodes that its last run sent no more trials to, each with what was amiss.
+    `nodes_aside` are the nodes that its last run sent no more trials to, each with what was amiss; `places` are what
+    its driver asked and had of its cluster when it last said so.
     """
 
     name: str
@@ -42,6 +44,8 @@ class StudyRecord:
     settings: Settings
     code: str = ""
     nodes_aside: Mapping[str, str] = field(default_factory=dict)
+    paused: Paused | None = None
+    places: Places | None = None
     note: str = field(default="", repr=False)
 
     @property
@@ -91,5 +95,7 @@ def study_record(run: Run, uri: str) -> StudyRecord:
         settings=Settings(digest=tags.get(words.SETTINGS, ""), name=tags.get(words.SETTINGS_NAME, "")),
         code=tags.get(words.CODE, ""),
         nodes_aside={str(name): str(why) for name, why in values.json(words.NODES_ASIDE, {}, dict).items()},
+        paused=paused_in(tags),
+        places=places_in(tags),
         note=tags.get(words.NOTE, ""),
     )

@@ -14,6 +14,7 @@ from paribus.tracking.mlflow.rest import MlflowRest
 from paribus.tracking.mlflow.runs import (
     Run,
     ensure_experiment,
+    experiment_ids,
     get_run,
     log_batch,
     now_ms,
@@ -25,6 +26,8 @@ from paribus.tracking.mlflow.view import RunsView, keep_view, runs_url
 from paribus.tracking.notes import note_of, with_note
 from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
 from paribus.tracking.studies.lease import Lease, driver_of
+from paribus.tracking.studies.places import Paused, Places, paused_in
+from paribus.tracking.studies.record import StudyRecord, study_record
 from paribus.tracking.studies.replication import Replication
 from paribus.tracking.trials.stored import from_mlflow, is_trial, tags_of
 
@@ -127,12 +130,19 @@ class StudyRun:
                     "these trials too. Wait for it or stop it: one trial is never trained twice at once."
                 )
 
-    def heartbeat(self, counts: Mapping[str, int] | None = None) -> None:
+    def heartbeat(self, counts: Mapping[str, int] | None = None, places: Places | None = None) -> Paused | None:
         """Say that the driver lives, with the number of trials by outcome; at least every 20 s.
 
-        Raises LeaseHeld if another driver took the study over.
+        Returns who paused the study, if it is. Raises LeaseHeld if another driver took it over.
         """
-        self.lease.heartbeat({words.COUNTS: json.dumps(dict(counts))} if counts is not None else None)
+        told = {words.COUNTS: json.dumps(dict(counts))} if counts is not None else {}
+        return paused_in(self.lease.heartbeat({**told, **(places.as_tags() if places else {})} or None))
+
+    def at_work_on(self, cluster: str) -> list[StudyRecord]:
+        """The other studies, in all experiments, that live drivers train on that cluster; none that is paused."""
+        where = f"tags.`{words.CLUSTER}` = '{cluster}'"
+        found = (study_record(run, self.rest.uri) for run in search_runs(self.rest, experiment_ids(self.rest), where))
+        return [each for each in found if each.run_id != self.run_id and each.live and each.paused is None]
 
     def describe(self, note: str) -> None:
         """Let MLflow show `note`, in Markdown, as the run's description; what people noted on it stays."""
