@@ -196,3 +196,16 @@ def test_every_figure_of_a_search_is_drawn_without_a_library() -> None:
     assert [each.get("stroke") for each in drawn["parallel"].iter("polyline")][-1] == "rgb(253, 231, 37)"
     assert len(list(drawn["map"].iter("rect"))) == np.isfinite(np.array(colours.data[0].z, dtype=float)).sum() > 0
     assert "Pareto front" in "".join(drawn["front"].itertext())
+
+
+def test_what_runs_and_has_shown_nothing_is_not_drawn_at_a_value() -> None:
+    report = searched()
+    walk = report.preview.walk
+    first = report.tried[0]
+    walk.tried.update({each.number: replace(each, state="running", seen={}) for each in report.tried})
+    assert history_figure(report) is None
+    assert slice_figures(report) == {}
+    walk.tried[first.number] = first
+    figure = history_figure(report)
+    assert figure is not None
+    assert {number for trace in figure.data if trace.mode == "markers" for number in trace.x} == {first.number}

@@ -44,8 +44,13 @@ _NOT_ASKED, _BELOW = "not asked", -0.15
 _MOST_LINES = 500
 
 
-def history_figure(report: SearchReport) -> go.Figure:
-    """Each setting's value in the order of the search, and the best so far; what has no value is at the worse edge."""
+def history_figure(report: SearchReport) -> go.Figure | None:
+    """Each setting's value in the order of the search, and the best so far; None as long as none has a value or failed.
+
+    What ended without a value is at the worse edge.
+    """
+    if not _grouped(report):
+        return None
     low, high = _range(report)
     figure = go.Figure()
     edge = low if report.search.primary.sign > 0 else high
@@ -133,7 +138,9 @@ def _viridis(low: float, high: float, metric: Metric) -> dict[str, Any]:
 
 
 def slice_figures(report: SearchReport) -> dict[str, go.Figure]:
-    """By field, its level and each setting's value, over all else that varied with it."""
+    """By field, its level and each setting's value, over all else that varied with it; {} where there is no history."""
+    if not _grouped(report):
+        return {}
     search, names = report.search, report.search.domains.names()
     low, high = _range(report)
     edge = low if search.primary.sign > 0 else high
@@ -209,9 +216,12 @@ def tuning_figure(found: Sequence[ArmTuning]) -> go.Figure:
 
 
 def _grouped(report: SearchReport) -> dict[str, list[Tried]]:
+    """The settings by how they stand, without those under way of which nothing is seen yet: they have no place."""
     found: dict[str, list[Tried]] = {group: [] for group in GROUPS}
     for each in report.tried:
-        found[group_of(each, report.search)].append(each)
+        group = group_of(each, report.search)
+        if group != "under way" or value_of(each, report.search) is not None:
+            found[group].append(each)
     return {group: own for group, own in found.items() if own}
 
 
