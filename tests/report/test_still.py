@@ -98,3 +98,10 @@ def test_nothing_is_marked_between_whole_numbers() -> None:
     assert marked.count("1") == 1
     assert "0.2" not in marked, "of settings there is none between 0 and 1"
     assert "0.5" in marked, "of values there may be"
+
+
+def test_marks_of_an_axis_are_told_apart() -> None:
+    figure = go.Figure().add_scatter(x=[175_002, 175_098], y=[1, 2], mode="markers", marker={"color": "#0072B2"})
+    marked = [each.text for each in drawn(figure).iter("text")]
+    assert "175,020" in marked
+    assert "175 k" not in marked

@@ -42,6 +42,8 @@ _VALUES: Final[Mapping[str, str]] = {
 }
 _NOT_ASKED, _BELOW = "not asked", -0.15
 _MOST_LINES = 500
+# From the worst to the best: each colour has 3:1 on a light page and on a dark one, which no end of Viridis has.
+_SCALE: Final = ((0.0, "#5678b0"), (0.5, "#8a7296"), (1.0, "#d55e00"))
 
 
 def history_figure(report: SearchReport) -> go.Figure | None:
@@ -92,11 +94,13 @@ def parallel_figure(report: SearchReport) -> go.Figure | None:
     ]
     ends = [(0.0, search.primary.show(least)), (1.0, search.primary.show(most))]
     axes.append((as_plotly(search.primary.short), shares, ends))
-    marks = _viridis(least, most, search.primary)
+    marks = _by_value(least, most, search.primary)
     figure = go.Figure()
     for at, share in reversed(list(enumerate(shares))):  # the best on top
         places = [axis[1][at] for axis in axes]
-        colour = sample_colorscale("Viridis", [1 - share if search.primary.sign < 0 else share])[0]
+        colour = sample_colorscale([list(stop) for stop in _SCALE], [1 - share if search.primary.sign < 0 else share])[
+            0
+        ]
         figure.add_scatter(
             x=list(range(len(axes))),
             y=places,
@@ -126,10 +130,10 @@ def parallel_figure(report: SearchReport) -> go.Figure | None:
     return figure.update_yaxes(range=[-0.2, 1.08], tickvals=[2.0], ticktext=[""])
 
 
-def _viridis(low: float, high: float, metric: Metric) -> dict[str, Any]:
-    """What makes marks take their colour from the metric, the better the brighter."""
+def _by_value(low: float, high: float, metric: Metric) -> dict[str, Any]:
+    """What makes marks take their colour from the metric, from blue to orange, the better the warmer."""
     return {
-        "colorscale": "Viridis",
+        "colorscale": [list(stop) for stop in _SCALE],
         "reversescale": metric.sign < 0,
         "cmin": low,
         "cmax": high,

@@ -44,7 +44,10 @@ class Scale:
             return [(value, amount(value)) for value in values if 0 <= self.at(value) <= 100]
         low, high = sorted((self.axis.low, self.axis.high))
         ticks = [tick for tick in Axis(low, high).ticks() if not self.is_whole or float(tick).is_integer()]
-        return [(tick, show_number(tick, "g") if abs(tick) < 10_000 else amount(tick)) for tick in ticks]
+        short = [show_number(tick, "g") if abs(tick) < 10_000 else amount(tick) for tick in ticks]
+        if len(set(short)) < len(short):  # 175,100 and 175,120 are both 175 k
+            short = [f"{tick:,.10g}" for tick in ticks]
+        return list(zip(ticks, short, strict=True))
 
 
 def scale_of(figure: go.Figure, side: str) -> Scale:
