@@ -1,10 +1,12 @@
-"""The entry, `streamlit run dashboards/home.py`: hands over to the page that the address names."""
+"""The entry, `streamlit run dashboards/home.py`: the pages as an app whose files are sent compressed."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
+from starlette.middleware import Middleware
 
-from paribus_dashboards.frame import pages
+from paribus_dashboards.compressed import Compressed
 
-if __name__ == "__main__":
-    st.navigation(pages(), position="top").run()
+app = st.App(Path(__file__).resolve().with_name("navigation.py"), middleware=[Middleware(Compressed)])

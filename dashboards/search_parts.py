@@ -105,7 +105,10 @@ def show_figures(report: SearchReport) -> None:
     if not report.tried:
         st.info("No setting has been tried yet.")
         return
-    show_still(history_figure(report), "history")
+    if (history := history_figure(report)) is None:
+        st.info("No setting has a value yet: the first comes with the end of its first epoch.")
+        return
+    show_still(history, "history")
     if (figure := parallel_figure(report)) is not None:
         show_still(figure, "parallel")
     slices = list(slice_figures(report).items())

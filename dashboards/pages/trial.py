@@ -64,6 +64,8 @@ def show_parts(uri: str, record: TrialRecord, view: StudyView | None, row: Trial
         st.space("stretch")
         ended = f"ended {show_ago(record.ended_ms)} · " if record.outcome else ""
         st.caption(f"{ended}[MLflow]({record.url}) · [files]({record.files_url})", width="content")
+    if view is not None:
+        st.caption(plain(f"of the study {view.record.title}"))
     if record.reason:
         st.markdown(plain(record.reason))
     if state in ("failed", "interrupted"):

@@ -340,7 +340,7 @@ def open_home(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
 
     def start(uri: str) -> AppTest:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        return AppTest.from_file(DASHBOARDS / "home.py", default_timeout=60).run()
+        return AppTest.from_file(DASHBOARDS / "navigation.py", default_timeout=60).run()
 
     return start
 

@@ -15,9 +15,10 @@ from paribus.engine.code_digest import trial_code
 from paribus.metrics.examples import Examples
 from paribus.plugins import stand_beside
 from paribus.recipe import Recipe, RecipeError, Seeds, trial_id
+from paribus.report.doubts.mixtures import mixtures
 from paribus.report.drawing.tables import as_markdown, as_text
 from paribus.study import Claim, Study, StudyError, TrialResult
-from paribus.study.document import read_study, write_study
+from paribus.study.document import RecordedStudy, read_study, write_study
 from paribus.study.own_metrics import load_metric, own_values
 
 EXAMPLES = Path(__file__).parents[2] / "studies" / "own"
@@ -114,6 +115,8 @@ def test_verdicts_can_be_had_where_its_file_is_not(tmp_path: Path) -> None:
     assert "mine" not in sys.modules
     assert (read.primary.short, read.primary.unit, read.primary.sign) == ("shortfall", "shares", -1)
     assert _shown(analyse(read, _results(read), num_eval=100)) == _shown(expected)
+    assert isinstance(read, RecordedStudy)
+    assert mixtures(read, ()) == ()
     with pytest.raises(ValueError, match="the file of 'mine:shortfall' is not here"):
         read.primary.of(_three())
     with pytest.raises(RecipeError, match="there is no module 'mine' beside the study"):

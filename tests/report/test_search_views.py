@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
@@ -192,7 +193,26 @@ def test_every_figure_of_a_search_is_drawn_without_a_library() -> None:
     assert len(list(drawn["parallel"].iter("polyline"))) == 22
     marked = [each.text for each in drawn["parallel"].iter("text")]
     assert {"lr", "0.001", "1", "nesterov", "yes", "no", "top-1"} <= set(marked)
-    # The best setting's line comes last, over the others, and is the brightest of the scale.
-    assert [each.get("stroke") for each in drawn["parallel"].iter("polyline")][-1] == "rgb(253, 231, 37)"
+    # The best setting's line comes last, over the others, at the end of the scale; each is seen on light and on dark.
+    strokes = [str(each.get("stroke")) for each in drawn["parallel"].iter("polyline")]
+    assert strokes[-1] == "rgb(213, 94, 0)"
+    for stroke in strokes:
+        # WCAG's relative luminance: 3:1 on white and on the dark page.
+        shares = [float(part) / 255 for part in re.findall(r"[\d.]+", stroke)]
+        light = float(np.dot([0.2126, 0.7152, 0.0722], [((share + 0.055) / 1.055) ** 2.4 for share in shares]))
+        assert 3 * (0.0092 + 0.05) <= light + 0.05 <= 1.05 / 3, stroke
     assert len(list(drawn["map"].iter("rect"))) == np.isfinite(np.array(colours.data[0].z, dtype=float)).sum() > 0
     assert "Pareto front" in "".join(drawn["front"].itertext())
+
+
+def test_what_runs_and_has_shown_nothing_is_not_drawn_at_a_value() -> None:
+    report = searched()
+    walk = report.preview.walk
+    first = report.tried[0]
+    walk.tried.update({each.number: replace(each, state="running", seen={}) for each in report.tried})
+    assert history_figure(report) is None
+    assert slice_figures(report) == {}
+    walk.tried[first.number] = first
+    figure = history_figure(report)
+    assert figure is not None
+    assert {number for trace in figure.data if trace.mode == "markers" for number in trace.x} == {first.number}

@@ -90,3 +90,18 @@ def test_a_line_in_steps_goes_along_before_it_goes_up_and_a_band_lies_between_tw
     (polygon,), (line,) = page.iter("polygon"), page.iter("polyline")
     assert line.get("points") == "0,1000 1000,1000 1000,500"
     assert re.fullmatch(r"0,0 1000,0 1000,0 1000,500 1000,1000 0,1000", polygon.get("points", ""))
+
+
+def test_nothing_is_marked_between_whole_numbers() -> None:
+    figure = go.Figure().add_scatter(x=[0, 1], y=[0.25, 0.75], mode="markers", marker={"color": "#0072B2", "size": 8})
+    marked = [each.text for each in drawn(figure).iter("text")]
+    assert marked.count("1") == 1
+    assert "0.2" not in marked, "of settings there is none between 0 and 1"
+    assert "0.5" in marked, "of values there may be"
+
+
+def test_marks_of_an_axis_are_told_apart() -> None:
+    figure = go.Figure().add_scatter(x=[175_002, 175_098], y=[1, 2], mode="markers", marker={"color": "#0072B2"})
+    marked = [each.text for each in drawn(figure).iter("text")]
+    assert "175,020" in marked
+    assert "175 k" not in marked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,8 @@ def test_arms_carry_mean_spread_failures_and_cost_into_every_form(
         for cell in ("82.00", "2.83", "1 of 4", "175 k", "3.3 M", "3.5", "EUR", "failed without a result", "GPU-hours"):
             assert cell in text
     assert report.counts() == {"finished": 5, "interrupted": 1, "diverged": 1, "failed": 1}
+    named = "activation=my_parts:wave: unresolved"
+    assert named in text_of(replace(report, notes=(named,))), "a name and no emoji"
 
 
 @pytest.mark.cluster

@@ -7,7 +7,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from paribus.metrics.examples import Examples
+from paribus.study.study_file import load_study
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -172,3 +176,21 @@ def test_a_false_table_is_noticed(tmp_path: Path) -> None:
     page.write_text("| file | what |\n|---|---|\n| `a.py`, `b/` | x |\n\n| other | y |\n|---|---|\n| `c` | z |\n")
     assert names(tables(page, "file")[0]) == ["a.py", "b/"]
     assert tables(page, "command") == []
+
+
+def test_the_parts_and_the_study_that_the_readme_shows_are_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n# (\w+\.py)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert [name for name, _ in blocks] == ["my_parts.py", "mine.py"]
+    for name, text in blocks:
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "my_parts", raising=False)
+    study = load_study("mine.py")
+    sys.modules.pop("my_parts")  # other tests have one of their own
+    assert [arm.name for arm in study.arms] == ["activation=relu", "activation=my_parts:Snake"]
+    assert study.primary.unit == "points"
+    label, predicted = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
+    assert study.primary.of(Examples(label=label, predicted=predicted)) == 50.0

@@ -23,7 +23,7 @@ from sandbox import PORTS, free_ports
 ROOT = Path(__file__).parents[2]
 PAGE = """
 from streamlit.testing.v1 import AppTest
-import paribus_dashboards.home as page
+import paribus_dashboards.navigation as page
 app = AppTest.from_file(page.__file__, default_timeout=60).run()
 assert not app.exception, app.exception
 print(*[each.value for each in (*app.title, *app.markdown)])

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from paribus.host.home import home
+from paribus.host.home import home, home_around
 from paribus.host.say import say, warn
 from paribus.study import Study, StudyError
 from paribus.study.searches.search import Search
@@ -54,8 +54,9 @@ def _run(args: argparse.Namespace) -> int:
     path = Path(args.file)
     if path.suffix != ".py":
         raise StudyError(f"{args.file!r} is no Python file: a job runs a study file, such as studies/width.py")
-    address = args.address or os.environ.get("RAY_API_SERVER_ADDRESS") or _stack_address()
-    settle_access(home(), address)
+    named = args.address or os.environ.get("RAY_API_SERVER_ADDRESS")
+    address, of = (named, home()) if named else _stack_for(path)
+    settle_access(of, address)
     root = places_of(path)[1]
     job = submit(address, root, path.resolve().relative_to(root).as_posix(), args.options, os.environ)
     again = f"ray job logs --follow --address {address} {job}"
@@ -80,7 +81,13 @@ def _check_travels(study: Study | Search) -> None:
             )
 
 
-def _stack_address() -> str:
+def _stack_for(path: Path) -> tuple[str, Path]:
+    """Ray's address and the home of the stack that is up: of this folder, else of the project in which the file lies.
+
+    Raises StackError where neither is.
+    """
     from paribus.local import stack
 
-    return stack.status(home()).url("ray")
+    of_file = home_around(path.resolve().parent)
+    found = home() if of_file == home() or stack.status(home()).is_up("ray") else of_file
+    return stack.status(found).url("ray"), found

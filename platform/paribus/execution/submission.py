@@ -37,13 +37,17 @@ def submit(address: str, folder: Path, file: str, options: Sequence[str], env: M
         "env_vars": {**ours, "PYTHONUNBUFFERED": "1"},
     }
     entrypoint = shlex.join(["python", "-m", "paribus", "run", file, *options])
+    client = _client(address)
+    logging.disable(logging.WARNING)  # Ray names each file that is left out, as often as it looks
     try:
-        return str(_client(address).submit_job(entrypoint=entrypoint, runtime_env=runtime))
+        return str(client.submit_job(entrypoint=entrypoint, runtime_env=runtime))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ClusterError(
             f"the cluster at {address} does not take {folder}: {first_line(error)}. What is not for it can be named "
             f"in {folder / '.rayignore'}, as in a .gitignore"
         ) from None
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def follow(address: str, job: str) -> int:

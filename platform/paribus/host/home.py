@@ -50,9 +50,18 @@ def private_folder(folder: Path) -> Path:
     return folder
 
 
-def project() -> Path | None:
-    """The nearest folder around the working directory that is a checkout or was made a project by `paribus init`."""
-    here = Path.cwd().resolve()
+def home_around(place: Path) -> Path:
+    """The home of who works in `place` instead of the working directory."""
+    named = os.environ.get("PARIBUS_HOME")
+    return home() if named else (project(place) or Path.home()) / FOLDER
+
+
+def project(place: Path | None = None) -> Path | None:
+    """The nearest folder around the working directory that is a checkout or was made a project by `paribus init`.
+
+    Around `place` instead, where one is given.
+    """
+    here = (place or Path.cwd()).resolve()
     return next((folder for folder in (here, *here.parents) if is_project(folder)), None)
 
 

@@ -50,12 +50,15 @@ class Status:
     home: Path
     parts: tuple[Part, ...]
 
+    def is_up(self, name: str) -> bool:
+        """Whether a part is up."""
+        return any(part.name == name and part.state == "up" for part in self.parts)
+
     def url(self, name: str) -> str:
         """The address of a part that is up. Raises StackError if it is not."""
-        for part in self.parts:
-            if part.name == name and part.state == "up":
-                return part.url
-        raise StackError(f"{TITLES[name]} is not up: `paribus up` starts it")
+        if not self.is_up(name):
+            raise StackError(f"{TITLES[name]} is not up: `paribus up` starts it")
+        return next(part.url for part in self.parts if part.name == name)
 
     def as_dict(self) -> dict[str, Any]:
         return {"home": str(self.home), "parts": [asdict(part) for part in self.parts]}

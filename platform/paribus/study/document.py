@@ -62,7 +62,7 @@ def write_study(study: Study) -> str:
     claim = asdict(study.claim) if study.claim else None
     planned = study.adaptive
     adaptive = {"looks": planned.looks, "trials": planned.trials, **planned.budget} if planned else None
-    own = {"components": components} if (components := _components(study)) else {}
+    own = {} if (components := _components(study)) is None else {"components": components}
     matched = {"matched": matched_rows(study.matched)} if study.match else {}
     whole = {**plain, "base": base.model_dump(), "claim": claim, "adaptive": adaptive, **matched, **own}
     if study.nuisance:
@@ -86,13 +86,16 @@ def matched_of(rows: list[dict[str, Any]]) -> tuple[Matched, ...]:
     )
 
 
-def _components(study: Study) -> Recorded:
-    """What each component from outside takes, found by checking all of them once more."""
+def _components(study: Study) -> Recorded | None:
+    """What each component from outside takes, found by checking all of them once more; None where nothing is.
+
+    A metric or a stage takes nothing and is from outside all the same: then it is {}.
+    """
     if isinstance(study, RecordedStudy):
         return study.recorded
     recipes = (study.recipe_of(arm) for arm in study.arms)
     if not any(True for recipe in recipes for _ in own_of(recipe)):
-        return {}
+        return None
     with noted() as found:
         replace(study)
     return found
@@ -123,7 +126,8 @@ def read_study(text: str | bytes) -> Study:
     """
     try:
         document: dict[str, Any] = json.loads(text)
-        recorded = document.pop("components", None)
+        # Where an earlier release kept the facts of its metrics and no components, there were none to keep.
+        recorded = document.pop("components", {} if document.get("own_metrics") else None)
         if recorded is not None:
             return _study_of(document, recorded)
         # An earlier release kept no components: where they are here they say what their defaults are.

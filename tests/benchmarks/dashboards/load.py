@@ -8,7 +8,8 @@ SQLite study of as many trials and intermediate values in the same run. Each rou
 empty cache and then again with what the first visit left ("again"); the dashboard's own caches are warm from the first
 round on, so that it is left out. Milliseconds from the navigation to the first paint that the browser reports, and to
 the moment when what the page is for is there: a card's result, the picture of effects; a click is from a choice to the
-end of what it draws. Bytes are those that the browser got, over sockets too. Medians; `--keep` keeps the ledger.
+end of what it draws. Bytes are those that the browser got; of sockets, as it reads them, though they come compressed.
+Medians; `--keep` keeps the ledger.
 
 On a machine that others use, wall-clock time tells little. "CPU" is what a visit with an empty cache took of processors
 until its plot was there: of the dashboard and MLflow's server, or of optuna-dashboard; and of the browser. Together
@@ -26,7 +27,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,17 +92,23 @@ class Visit:
     browser: float = 0.0
 
 
-def cpu_s(roots: Iterable[int], named: str = "") -> float:
-    """The processor seconds of these processes and of all below them that are there now and have that in their name."""
-    total = 0.0
+def cpu_s(roots: Iterable[int], named: str = "") -> dict[int, float]:
+    """By process, the processor seconds of these and of all below them that are there now and have that in the name."""
+    total: dict[int, float] = {}
     for root in roots:
         with suppress(psutil.Error):
             process = psutil.Process(root)
             for each in (process, *process.children(recursive=True)):
                 with suppress(psutil.Error):
                     times = each.cpu_times()
-                    total += (times.user + times.system) * (named in each.name())
+                    if named in each.name():
+                        total[each.pid] = times.user + times.system
     return total
+
+
+def spent_ms(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """The processor time between the two, of the processes that are there at its end: others may have ended in it."""
+    return 1000 * sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 def visit(context: BrowserContext, shown: Shown) -> Visit:
@@ -124,7 +131,7 @@ def visit(context: BrowserContext, shown: Shown) -> Visit:
     page.goto(shown.url, wait_until="commit")
     page.locator(shown.plot).first.wait_for(state="visible", timeout=WAIT_MS)
     plot = 1000 * (time.perf_counter() - start)
-    server, chromium_s = cpu_s(shown.servers) - before[0], cpu_s([os.getpid()], "chrom") - before[1]
+    server, chromium_ms = spent_ms(before[0], cpu_s(shown.servers)), spent_ms(before[1], cpu_s([os.getpid()], "chrom"))
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN")
     with suppress(Exception):
         page.wait_for_load_state("networkidle", timeout=2_000)
@@ -136,7 +143,7 @@ def visit(context: BrowserContext, shown: Shown) -> Visit:
         click = 1000 * (time.perf_counter() - start)
     page.close()
     mb = sent["bytes"] / 1e6
-    return Visit(paint=float(paint), plot=plot, click=click, mb=mb, server=1000 * server, browser=1000 * chromium_s)
+    return Visit(paint=float(paint), plot=plot, click=click, mb=mb, server=server, browser=chromium_ms)
 
 
 def search_home(page: Page) -> None:
@@ -193,7 +200,8 @@ def rounds_of(browser: Browser, pages: list[Shown], rounds: int) -> dict[str, tu
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             first, again = visit(context, shown), visit(context, shown)
             context.close()
-            print(f"{shown.name}: {'cold' if not number else 'warm'} {first}", file=sys.stderr, flush=True)
+            when = f"{'warm' if number else 'cold'} at load {os.getloadavg()[0]:.1f}"
+            print(f"{shown.name}: {when} {first}", file=sys.stderr, flush=True)
             if number:
                 found[shown.name][0].append(first)
                 found[shown.name][1].append(again)

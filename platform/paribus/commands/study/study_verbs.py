@@ -100,6 +100,14 @@ def planned(study: Study, options: Options) -> Answer:
     return Answer(title=title, text=text, data=data, rows=rows, notes=notes)
 
 
+def outlook_of(study: Study, options: Options) -> str:
+    """Whether the study's replicates resolve its margin, in a line."""
+    from paribus.report.plan_outlook import headline
+
+    with ledger_at(home(), options.ledger, start=False) as uri:
+        return headline(_planned(study, options, uri))
+
+
 def recorded(study: Study, options: Options) -> Answer:
     """How far the study is; one row a trial."""
     return standing_told(_standing(study, options), _unsent(study, options))

@@ -16,7 +16,7 @@ from paribus.report.searches.search_reading import trials_and_curves
 from paribus.report.searches.search_texts import stale_search_text
 from paribus.report.searches.tuning_texts import budgets, budgets_text, curve_line, tuned_lines
 from paribus.study.designs.arms import StudyError
-from paribus.study.searches.tuning import TUNING
+from paribus.study.searches.tuning import TUNING, tuned_study
 from paribus.study.study import Study
 from paribus.tracking.address import ledger_at
 
@@ -64,7 +64,8 @@ def planned(study: Study, options: Options) -> Answer:
     if tuned is None:
         after = (
             f"  then {len(study.arms)} arms x {study.replicates} replicates at what was found, on fresh seeds, judged "
-            f"on {study.metric} of the evaluation split, margin {study.margin:g} {study.primary.unit}"
+            f"on {study.metric} of the evaluation split, margin {study.margin:g} {study.primary.unit}\n"
+            f"  {study_verbs.outlook_of(_midway(study, found), options)}"
         )
         return _answer(f"{text}\n{after}", {"tuning": data_of(found), "study": None}, rows)
     inner = study_verbs.planned(tuned, options)
@@ -110,6 +111,18 @@ def _tuned(study: Study, options: Options) -> Study:
     if tuned is None:
         raise StudyError(f"study {study.name!r} is not tuned yet, so it has no trials: `run` goes on with it")
     return tuned
+
+
+def _midway(study: Study, found: list[ArmTuning]) -> Study:
+    """The study as if each arm were tuned to the middle of what its search may try.
+
+    What its replicates can tell is known before anything is tuned, and what `run` would refuse of it afterwards.
+    """
+    middle = {}
+    for each in found:
+        domains = each.preview.search.domains
+        middle[each.arm] = domains.levels_at([0.5] * len(list(domains)))
+    return tuned_study(study, middle)
 
 
 def _tunings(study: Study, options: Options, *, start: bool) -> list[ArmTuning]:

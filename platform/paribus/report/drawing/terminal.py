@@ -34,9 +34,12 @@ def show(report: StudyReport, file: IO[str] | None = None) -> None:
     from paribus.report.drawing.tables import rich_arms, rich_table
 
     # A job's log and a pipe have no width; a table folded at 80 columns is no table. In a notebook rich would show
-    # HTML, whatever it prints to.
-    probe = Console(file=file, force_jupyter=False)
-    console = probe if probe.is_terminal else Console(file=file, width=160, highlight=False, force_jupyter=False)
+    # HTML, whatever it prints to. `my_parts:Wave: ` is the name of an arm, and no waving hand.
+    probe = Console(file=file, force_jupyter=False, emoji=False)
+    if not probe.is_terminal:
+        console = Console(file=file, width=160, highlight=False, force_jupyter=False, emoji=False)
+    else:
+        console = probe
     if report.settings.name:
         console.print(without_secrets(report.title), markup=False, highlight=False)
     console.print(rich_table(report.judged))

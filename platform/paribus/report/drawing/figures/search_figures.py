@@ -42,10 +42,17 @@ _VALUES: Final[Mapping[str, str]] = {
 }
 _NOT_ASKED, _BELOW = "not asked", -0.15
 _MOST_LINES = 500
+# From the worst to the best: each colour has 3:1 on a light page and on a dark one, which no end of Viridis has.
+_SCALE: Final = ((0.0, "#5678b0"), (0.5, "#8a7296"), (1.0, "#d55e00"))
 
 
-def history_figure(report: SearchReport) -> go.Figure:
-    """Each setting's value in the order of the search, and the best so far; what has no value is at the worse edge."""
+def history_figure(report: SearchReport) -> go.Figure | None:
+    """Each setting's value in the order of the search, and the best so far; None as long as none has a value or failed.
+
+    What ended without a value is at the worse edge.
+    """
+    if not _grouped(report):
+        return None
     low, high = _range(report)
     figure = go.Figure()
     edge = low if report.search.primary.sign > 0 else high
@@ -87,11 +94,13 @@ def parallel_figure(report: SearchReport) -> go.Figure | None:
     ]
     ends = [(0.0, search.primary.show(least)), (1.0, search.primary.show(most))]
     axes.append((as_plotly(search.primary.short), shares, ends))
-    marks = _viridis(least, most, search.primary)
+    marks = _by_value(least, most, search.primary)
     figure = go.Figure()
     for at, share in reversed(list(enumerate(shares))):  # the best on top
         places = [axis[1][at] for axis in axes]
-        colour = sample_colorscale("Viridis", [1 - share if search.primary.sign < 0 else share])[0]
+        colour = sample_colorscale([list(stop) for stop in _SCALE], [1 - share if search.primary.sign < 0 else share])[
+            0
+        ]
         figure.add_scatter(
             x=list(range(len(axes))),
             y=places,
@@ -121,10 +130,10 @@ def parallel_figure(report: SearchReport) -> go.Figure | None:
     return figure.update_yaxes(range=[-0.2, 1.08], tickvals=[2.0], ticktext=[""])
 
 
-def _viridis(low: float, high: float, metric: Metric) -> dict[str, Any]:
-    """What makes marks take their colour from the metric, the better the brighter."""
+def _by_value(low: float, high: float, metric: Metric) -> dict[str, Any]:
+    """What makes marks take their colour from the metric, from blue to orange, the better the warmer."""
     return {
-        "colorscale": "Viridis",
+        "colorscale": [list(stop) for stop in _SCALE],
         "reversescale": metric.sign < 0,
         "cmin": low,
         "cmax": high,
@@ -133,7 +142,9 @@ def _viridis(low: float, high: float, metric: Metric) -> dict[str, Any]:
 
 
 def slice_figures(report: SearchReport) -> dict[str, go.Figure]:
-    """By field, its level and each setting's value, over all else that varied with it."""
+    """By field, its level and each setting's value, over all else that varied with it; {} where there is no history."""
+    if not _grouped(report):
+        return {}
     search, names = report.search, report.search.domains.names()
     low, high = _range(report)
     edge = low if search.primary.sign > 0 else high
@@ -209,9 +220,12 @@ def tuning_figure(found: Sequence[ArmTuning]) -> go.Figure:
 
 
 def _grouped(report: SearchReport) -> dict[str, list[Tried]]:
+    """The settings by how they stand, without those under way of which nothing is seen yet: they have no place."""
     found: dict[str, list[Tried]] = {group: [] for group in GROUPS}
     for each in report.tried:
-        found[group_of(each, report.search)].append(each)
+        group = group_of(each, report.search)
+        if group != "under way" or value_of(each, report.search) is not None:
+            found[group].append(each)
     return {group: own for group, own in found.items() if own}
 
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scale:
-    """Where values lie in per cent of a side; `words` are the values of an axis of words, the lowest first."""
+    """Where values lie in per cent of a side; `words` are the values of an axis of words, the lowest first.
+
+    Between whole numbers, which settings and steps are, nothing is marked.
+    """
 
     axis: Axis
     words: tuple[str, ...] = ()
     is_log: bool = False
     marked: tuple[tuple[float, str], ...] = ()
+    is_whole: bool = False
 
     def at(self, value: Any) -> float:
         """Where a value lies, from 0 to 100."""
@@ -39,8 +43,11 @@ class Scale:
             values = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
             return [(value, amount(value)) for value in values if 0 <= self.at(value) <= 100]
         low, high = sorted((self.axis.low, self.axis.high))
-        ticks = Axis(low, high).ticks()
-        return [(tick, show_number(tick, "g") if abs(tick) < 10_000 else amount(tick)) for tick in ticks]
+        ticks = [tick for tick in Axis(low, high).ticks() if not self.is_whole or float(tick).is_integer()]
+        short = [show_number(tick, "g") if abs(tick) < 10_000 else amount(tick) for tick in ticks]
+        if len(set(short)) < len(short):  # 175,100 and 175,120 are both 175 k
+            short = [f"{tick:,.10g}" for tick in ticks]
+        return list(zip(ticks, short, strict=True))
 
 
 def scale_of(figure: go.Figure, side: str) -> Scale:
@@ -63,7 +70,7 @@ def scale_of(figure: go.Figure, side: str) -> Scale:
         own = Axis(min(place for place, _ in marked) - 0.5, max(place for place, _ in marked) + 0.5)
     if axis.autorange == "reversed":
         own = Axis(own.high, own.low)
-    return Scale(own, marked=marked)
+    return Scale(own, marked=marked, is_whole=all(number.is_integer() for number in numbers))
 
 
 def whiskers(trace: Any, axis: str) -> list[tuple[float, float]]:
