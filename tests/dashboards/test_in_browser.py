@@ -152,19 +152,12 @@ def test_streamlits_own_files_come_compressed_to_who_takes_that(dashboard: str) 
     with httpx.Client(base_url=dashboard, trust_env=False) as client:
         found = re.search(r'src="\.(/static/js/[^"]+)"', client.get("/").text)
         assert found
-        plain, first, again = (
-            client.get(found[1], headers={"Accept-Encoding": takes}) for takes in ("gzip;q=0", "br, gzip", "gzip")
-        )
-        part = client.get(found[1], headers={"Accept-Encoding": "gzip", "Range": "bytes=0-99"})
-        known = client.get(found[1], headers={"Accept-Encoding": "gzip", "If-None-Match": first.headers["ETag"]})
+        plain, packed = (client.get(found[1], headers={"Accept-Encoding": takes}) for takes in ("identity", "gzip"))
+        known = client.get(found[1], headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]})
     assert "Content-Encoding" not in plain.headers
-    assert len(plain.content) == int(plain.headers["Content-Length"])
-    for each in (first, again):
-        assert each.content == plain.content
-        assert each.headers["Content-Encoding"] == "gzip"
-        assert each.headers["Vary"] == "Accept-Encoding"
-        assert int(each.headers["Content-Length"]) < len(plain.content) / 2
-    assert (part.status_code, part.content) == (206, plain.content[:100])
+    assert packed.content == plain.content
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.num_bytes_downloaded < len(plain.content) / 2
     assert (known.status_code, known.content) == (304, b"")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import paribus
 from paribus import Choice, Float, Int
 from paribus.engine.samplers.known import SAMPLERS, made
+from paribus.engine.samplers.optuna_samplers import _MADE, ARGUMENTS
 from paribus.engine.samplers.sampler import Proposal, Sampler, Told
 from paribus.recipe import preset
 from paribus.study import StudyError
@@ -190,6 +192,29 @@ def test_a_sampler_that_cannot_be_is_refused_in_a_sentence(text: str, sentence: 
     with pytest.raises(StudyError) as refused:
         made(text, NUMBERS, 1, 0)
     assert sentence in str(refused.value)
+
+
+# What is left to Optuna, each None by default: functions, what is ours to give (past results), what it deprecates.
+LEFT = {
+    "tpe": {"gamma", "weights", "consider_prior", "prior_weight", "consider_magic_clip", "consider_endpoints"},
+    "cmaes": {"x0", "sigma0", "independent_sampler", "source_trials", "restart_strategy"},
+    "gp": {"independent_sampler"},
+    "nsga2": {"mutation", "crossover"},
+    "nsga3": {"mutation", "crossover", "reference_points"},
+}
+OF_ALL = {"seed", "constraints_func"}
+GENETIC = {"elite_population_selection_strategy", "child_generation_strategy", "after_trial_strategy"}
+# They change no proposal: the one only warns, the other is of a strategy that is none.
+WITHOUT_EFFECT = {"warn_independent_sampling", "inc_popsize"}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_every_argument_is_pinned_so_that_another_release_of_optuna_makes_no_other_search(name: str) -> None:
+    takes = inspect.signature(_MADE[name]).parameters
+    left = takes.keys() - ARGUMENTS[name].keys() - WITHOUT_EFFECT
+    assert left - OF_ALL == LEFT[name] | (GENETIC if name.startswith("nsga") else set())
+    assert {takes[each].default for each in left} == {None}
+    assert ARGUMENTS[name].keys() <= takes.keys()
 
 
 def test_every_sampler_is_held_to_the_contract_and_listed_for_whoever_searches() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from paribus import Float, Search
 from paribus.engine.options import Options
 from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import SchedulerError, scheduler_of
+from paribus.engine.schedulers.tune.tune_news import when_heard
 from paribus.engine.searches.recorded_search import recorded_preview
 from paribus.engine.searches.search_preview import make_search_preview
 from paribus.engine.searches.search_records import tried_of
@@ -26,6 +27,7 @@ from paribus.plugins import stand_beside
 from paribus.study.designs.arms import StudyError
 from paribus.study.settings import settings_of
 from paribus.tracking.curves import Curve
+from paribus.tracking.studies.heard import heard_in, heard_tags
 
 RAYS = "ray.tune.schedulers:"
 ASHA = f"{RAYS}ASHAScheduler(grace_period=1, reduction_factor=3)"
@@ -142,6 +144,63 @@ def test_a_walk_that_is_restored_from_records_decides_as_the_undisturbed_one(nam
         assert before.steps + after.on() == undisturbed.steps, moment
 
 
+@pytest.mark.parametrize("named", NAMED)
+def test_who_goes_on_from_a_killed_driver_decides_by_what_was_heard_first_whatever_the_clocks_of_workers_say(
+    named: str,
+) -> None:
+    made = search(named)
+    undisturbed = Crowd(walk_of(made))
+    undisturbed.on()
+    for moment in range(12, len(undisturbed.steps), 31):
+        before = Crowd(walk_of(made))
+        before.on(moment)
+        events = heard_in({**heard_tags(before.walk.order[:9]), **heard_tags(before.walk.order, 9)})
+        assert events == before.walk.order
+        after = Crowd(walk_of(made))
+        after.walk.restore([_by_other_clocks(each, events) for each in before.walk.tried.values()])
+        for number, reason in after.walk.hopeless().items():
+            after.walk.cut(number, reason)
+        states = {number: each.state for number, each in before.walk.tried.items()}
+        assert {number: each.state for number, each in after.walk.tried.items()} == states, moment
+        assert after.walk.order == before.walk.order, "what the next driver would find"
+        after.clock, after.running = before.clock, list(before.running)
+        assert before.steps + after.on() == undisturbed.steps, moment
+
+
+def _by_other_clocks(each: Tried, events: Sequence[tuple[int, int]]) -> Tried:
+    """As the ledger has it where the clock of each trial's node is off by minutes."""
+    off = random.Random(each.number).randrange(1_000_000)
+    when = {place: 10**12 + off + place % 100 for place in each.when}
+    heard = {place: when_heard(at) for at, (number, place) in enumerate(events) if number == each.number}
+    return replace(_as_recorded(replace(each, when=when)), when={**when, **heard})
+
+
+def test_what_was_decided_and_written_down_is_not_decided_again() -> None:
+    """A scheduler of another release might stop others than the one did that was asked."""
+    made = search(ASHA, trials=3)
+    values = {0: 10.0, 1: 20.0, 2: 30.0}
+    order = [(0, 0), (1, 0), (2, 0), (2, 1), (1, 1), (0, 1)]  # of whom ASHA stops the last two
+
+    def restored(events: Sequence[tuple[int, int]]) -> Walk:
+        walk = walk_of(made)
+        known = [
+            Tried(number=each, levels={"optimizer.lr": 0.1}, state="paused", seen={1: values[each]}) for each in values
+        ]
+        walk.restore([_by_other_clocks(replace(each, when={0: 0, 1: 0}), events) for each in known])
+        return walk
+
+    assert restored([*order[:5], (1, -2), order[5], (0, -2)]).hopeless().keys() == {0, 1}
+    assert restored([*order, (0, -2)]).hopeless() == {0: "after epoch 1: ASHAScheduler stops it"}
+    went_on = restored(order)
+    assert went_on.hopeless() == {}
+    assert [go.tried.number for go in (went_on.next(), went_on.next(), went_on.next()) if isinstance(go, Go)] == [
+        0,
+        1,
+        2,
+    ]
+    assert restored([*order, (2, -2)]).hopeless().keys() == {2}
+
+
 def _as_recorded(each: Tried) -> Tried:
     when = {place: at for place, at in each.when.items() if place >= 0}
     return replace(each, state="paused", outcome=None, reason="", when=when) if each.state == "stopped" else each
@@ -221,14 +280,22 @@ def test_what_a_scheduler_raises_ends_the_search_in_a_sentence() -> None:
         (f"{RAYS}ASHAScheduler(metric='loss')", "metric = 'loss': the search says what is best"),
         (f"{RAYS}ASHAScheduler(time_attr='time_total_s')", "trials here report epochs, which are 'training_iteration'"),
         (f"{RAYS}MedianStoppingRule", "grace_period = 60 of 9 epochs leaves nothing to stop"),
-        (f"{RAYS[:-1]}.pb2:PB2(hyperparam_bounds={{'lr': [0.1, 1.0]}})", "take 'pbt'"),
+        (f"{RAYS[:-1]}.pb2:PB2(hyperparam_bounds={{'lr': [0.1, 1.0]}})", "in a private method alone (_get_new_config)"),
+        (
+            f"{RAYS}PopulationBasedTrainingReplay(policy_file='empty')",
+            "reads a policy file that only Tune's own population writes",
+        ),
         (f"{RAYS}PopulationBasedTraining(hyperparam_mutations={{'lr': [0.1, 1.0]}})", "take 'pbt'"),
         (f"{RAYS}ResourceChangingScheduler", "changes what a running trial asks of the cluster"),
         ("own_schedulers:nothing", "makes a object, which is no TrialScheduler"),
         ("own_schedulers:MADE", "is a list"),
     ],
 )
-def test_what_cannot_be_driven_is_refused_by_the_plan(named: str, sentence: str, tmp_path: Path) -> None:
+def test_what_cannot_be_driven_is_refused_by_the_plan(
+    named: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").touch()
     with pytest.raises(SchedulerError) as refused:
         make_search_preview(search(named), tmp_path, [], lambda own: {}, Options())
     assert sentence in str(refused.value)

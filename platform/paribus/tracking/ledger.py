@@ -24,6 +24,7 @@ from paribus.tracking.outbox.artifacts import (
     decode_examples,
 )
 from paribus.tracking.studies.choice import chosen, study_runs
+from paribus.tracking.studies.heard import Event, heard_in
 from paribus.tracking.studies.places import GOES_ON, paused_by_me
 from paribus.tracking.studies.record import StudyRecord, study_record
 from paribus.tracking.trials.record import TrialRecord
@@ -196,6 +197,10 @@ class Ledger:
             if error.status == 404:
                 return None
             raise
+
+    def heard(self, run_id: str) -> list[Event]:
+        """In which order the driver of a search, whose run this is, told its scheduler of trials; [] of others."""
+        return heard_in(get_run(self.rest, run_id).tags)
 
     def url(self, run_id: str) -> str:
         """The run's page in MLflow."""

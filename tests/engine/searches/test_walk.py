@@ -17,7 +17,7 @@ from paribus.engine.samplers.known import sampler_of
 from paribus.engine.schedulers import scheduler_of
 from paribus.engine.searches.search_preview import make_search_preview
 from paribus.engine.searches.search_records import tried_of
-from paribus.engine.searches.suggestions import suggestions
+from paribus.engine.searches.suggestions import no_more, suggestions
 from paribus.engine.searches.tried import Go, Tried
 from paribus.engine.searches.walk import Walk
 from paribus.report.searches.search_report import search_report
@@ -402,3 +402,10 @@ def test_suggestions_say_what_would_come_next_and_why() -> None:
     fresh = suggestions(walk_of(made), 2)
     assert fresh[0].why == "the baseline comes first"
     assert fresh[1].why == "tpe proposes it, told of 0 trials that ended and 1 under way"
+    waits = walk_of(search(trials=3, **LEARNS))
+    assert [each.number for each in suggestions(waits, 5)] == [0, 1, 2]
+    assert no_more(waits) == "what comes next depends on what becomes of the 3 under way"
+    over = walk_of(search(trials=3, **LEARNS))
+    to_the_end(over)
+    assert suggestions(over, 5) == []
+    assert no_more(over) == "all 3 settings were tried"

@@ -59,6 +59,7 @@ def test_a_member_of_a_population_is_told_where_its_parents_checkpoint_lies_and_
     for folder in folders:
         folder.mkdir(parents=True)
     driven = Driven.of(preview, tmp_path, ledger)
+    driven.tidy()
     assert [folder.exists() for folder in folders] == [False] * 6 + [True] * 6, "at once, and not at the search's end"
     step = driven.next_step()
     assert isinstance(step, Step)

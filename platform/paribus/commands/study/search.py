@@ -31,7 +31,7 @@ def register(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     inner = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    best = _add(inner, "best", "print the best settings; --recipe writes the best one as a recipe")
+    best = _add(inner, "best", "print the best settings; --recipe writes the best one as a recipe", by_name=True)
     best.add_argument(
         "--recipe",
         metavar="FILE",
@@ -41,13 +41,14 @@ def register(verbs: Any) -> None:
     suggest = _add(inner, "suggest", "print what the search would try next and why; trains nothing")
     suggest.add_argument("--number", type=whole(1), default=1, metavar="N", help="how many settings (1)")
     suggest.set_defaults(run=_suggest)
-    matter = _add(inner, "importance", "print how much each field of the search mattered, with intervals")
+    matter = _add(inner, "importance", "print how much each field of the search mattered, with intervals", by_name=True)
     matter.set_defaults(run=_importance)
 
 
-def _add(inner: Any, name: str, text: str) -> argparse.ArgumentParser:
+def _add(inner: Any, name: str, text: str, *, by_name: bool = False) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = inner.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    parser.add_argument("file", metavar="FILE", help="a search's file, such as studies/rate_search.py")
+    or_name = ", or its name in the ledger" if by_name else ""
+    parser.add_argument("file", metavar="FILE", help=f"a search's file, such as studies/rate_search.py{or_name}")
     parser.add_argument(
         "--ledger", metavar="URL", help="the MLflow server (else MLFLOW_TRACKING_URI, else the stack's)"
     )
@@ -68,16 +69,17 @@ def _best(args: argparse.Namespace) -> int:
         search_by_name(args.file, args.ledger) if by_name else reported(_search(args.file), Options(ledger=args.ledger))
     )
     recipe = found.recipe()
+    lines = [found_text(found), *([*confirmed_lines(found), chosen_line(found)] if found.tried else [])]
     if args.recipe:
         if recipe is None:
-            say("\n".join([found_text(found), *confirmed_lines(found), chosen_line(found)]))
+            say("\n".join([*lines, f"{args.recipe} is not written: there is no setting to write down"]))
             return 1
         Path(args.recipe).write_text(recipe.model_dump_json(indent=2) + "\n")
     if args.json:
         data = found.as_dict()
         say(json.dumps({key: data[key] for key in ("chosen", "best", "front", "confirmed")}, indent=2))
     else:
-        say("\n".join([found_text(found), *confirmed_lines(found), chosen_line(found)]))
+        say("\n".join(lines))
         if args.recipe:
             say(f"wrote {args.recipe}: Study(base=Recipe.read(open({args.recipe!r}).read()), ...) varies it")
     return 0 if recipe is not None or found.chosen().number is not None else 1
@@ -86,7 +88,7 @@ def _best(args: argparse.Namespace) -> int:
 def _suggest(args: argparse.Namespace) -> int:
     from paribus.commands.study.search_verbs import previewed
     from paribus.engine.options import Options
-    from paribus.engine.searches.suggestions import suggestions
+    from paribus.engine.searches.suggestions import no_more, suggestions
 
     preview = previewed(_search(args.file), Options(ledger=args.ledger), start=True)
     found = suggestions(preview.walk, args.number)
@@ -95,8 +97,8 @@ def _suggest(args: argparse.Namespace) -> int:
         return 0
     for each in found:
         say(f"#{each.number} {preview.search.arm_of(each.levels).name or 'as the base recipe'}: {each.why}")
-    if not found:
-        say("nothing: every setting was tried, or the budget is spent")
+    if len(found) < args.number:
+        say(f"nothing{' more' if found else ''}: {no_more(preview.walk)}")
     return 0
 
 

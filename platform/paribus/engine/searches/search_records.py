@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from paribus.engine.samplers.sampler import Proposal
 from paribus.engine.schedulers import Scheduler
-from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED
+from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED, when_heard
 from paribus.engine.searches.tried import State, Tried, is_lost
 from paribus.recipe import Recipe, RecipeError, trial_id
 from paribus.study.plan import Trial
@@ -95,7 +95,9 @@ def _when(record: TrialRecord, curve: Mapping[int, float]) -> dict[int, int]:
     begun = [each.started_ms for each in record.attempts.values() if each.started_ms]
     found = {BEGUN: min(begun)} if begun else {}
     found |= curve.told_ms if isinstance(curve, Curve) else {}
-    return {**found, ENDED: record.ended_ms} if record.outcome and record.ended_ms else found
+    found |= {ENDED: record.ended_ms} if record.outcome and record.ended_ms else {}
+    heard = curve.heard if isinstance(curve, Curve) else {}
+    return found | {place: when_heard(at) for place, at in heard.items()}
 
 
 def _state(

@@ -30,6 +30,15 @@ def suggestions(walk: Walk, number: int) -> list[Suggestion]:
     return found
 
 
+def no_more(walk: Walk) -> str:
+    """Why a walk, after its `suggestions`, gives no further one."""
+    if walk.is_spent and walk.num_ended >= len(walk.tried):
+        return f"the budget of {walk.search.budget} is spent"
+    if walk.num_ended >= walk.planned:
+        return f"all {walk.planned} settings were tried"
+    return f"what comes next depends on what becomes of the {len(walk.tried) - walk.num_ended} under way"
+
+
 def _why(walk: Walk, number: int, is_new: bool, known: int) -> str:
     search, each = walk.search, walk.tried[number]
     if each.parent is not None and is_new:

@@ -30,8 +30,9 @@ class Tried:
         reason: why it failed or was cut.
         failure: the class of a failure without a result.
         parent: of a population: the number of the trial from whose checkpoint it goes on; None: it starts afresh.
-        when: what orders its beginning (at 0), its epochs and its end (at -1) among those of other trials: ms since
-            1970, or numbers that go on from there; what is not known is left out.
+        when: what orders its beginning (at 0), its epochs and its end (at -1) among those of other trials, and that a
+            scheduler let it go (at -2): below 0 in the order in which a driver told a scheduler, else ms since 1970, or
+            numbers that go on from there; what is not known is left out.
     """
 
     number: int

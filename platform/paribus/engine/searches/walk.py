@@ -185,6 +185,11 @@ class Walk:
         return found
 
     @property
+    def order(self) -> Sequence[tuple[int, int]]:
+        """In which order a scheduler was told of trials, and let them go, where that matters: see `TuneStanding`."""
+        return self._standing.order if isinstance(self._standing, TuneStanding) else ()
+
+    @property
     def num_ended(self) -> int:
         """Settings that will not be trained any more."""
         return sum(len(self._in[state]) for state in ("finished", "failed", "stopped"))

@@ -83,6 +83,7 @@ def _drive(preview: SearchPreview, options: Options, folder: Path, ledger: Searc
 
     def work() -> int | None:
         ledger.open(preview)
+        driven.tidy()
         _train(driven, options)
         if driven.trouble is not None:
             raise driven.trouble
@@ -173,7 +174,6 @@ class Driven:
         driven = cls(preview=preview, context=context, ledger=ledger)
         driven._attempts = {number: max(record.attempts, default=0) for number, record in preview.records.items()}
         driven._steps_done = {number: record.step for number, record in preview.records.items()}
-        driven._tidy()
         return driven
 
     @property
@@ -187,7 +187,8 @@ class Driven:
         with self._minding():
             found = self.walk.next()
             if found == "over":
-                self._tidy()  # a budget or a space may have ended just now
+                self.tidy()  # a budget or a space may have ended just now
+            self.ledger.keep_heard(self.walk.order)
         if self.trouble is not None:
             return "over"
         self.over = found == "over"
@@ -208,7 +209,7 @@ class Driven:
         cut: list[int] = []
         with self._minding():
             self.walk.paused(number, epoch, spent_s)
-            cut = self._tidy()
+            cut = self.tidy()
         return cut
 
     def finished(self, number: int, result: Mapping[str, Any], spent_s: float) -> list[int]:
@@ -220,7 +221,7 @@ class Driven:
         cut: list[int] = []
         with self._minding():
             self.walk.ended(number, outcome, kept, seconds=spent_s, reason=reason, failure=failure)
-            cut = self._tidy()
+            cut = self.tidy()
         return cut
 
     def lost(self, number: int, reason: str) -> list[int]:
@@ -246,9 +247,10 @@ class Driven:
         except StudyError as error:
             self.trouble = self.trouble or error
 
-    def _tidy(self) -> list[int]:
+    def tidy(self) -> list[int]:
         """Stop those that will never go on; their numbers."""
         hopeless = self.walk.hopeless()
+        self.ledger.keep_heard(self.walk.order)
         for number, reason in hopeless.items():
             self.walk.cut(number, reason)
             step = self._as_step(number, self._attempts.get(number, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +52,8 @@ class SearchLedger(RunLedger):
         self.ids: set[str] = set()
         self._preview: SearchPreview | None = None
         self._recorder: Recorder | None = None
+        # How many events of the walk's order the ledger has.
+        self._heard = 0
 
     def curves(self, records: list[TrialRecord]) -> Curves:
         """The search's metric by epoch, of each run."""
@@ -70,6 +72,18 @@ class SearchLedger(RunLedger):
         known = [each for each in preview.records.values() if not is_lost(each.outcome, each.failure)]
         self._done = Counter(each.outcome for each in known if each.outcome)
         self._take(trains=True)
+
+    def keep_heard(self, order: Sequence[tuple[int, int]]) -> None:
+        """Write down in which order the scheduler was told of trials, before anything follows from it: from that, and
+        from no clock, another driver knows what was decided. While MLflow is away, all of it waits for its answer."""
+        if len(order) == self._heard or self._trouble:
+            return
+
+        def keep(run: StudyRun) -> None:
+            run.keep_heard(order, self._heard)
+            self._heard = len(order)
+
+        self._try(keep)
 
     def record_cut(self, step: Step, reason: str, steps_done: int) -> None:
         """Write down that a paused trial is stopped."""

@@ -78,6 +78,8 @@ def found_text(report: SearchReport) -> str:
     """What the search found, before it is confirmed."""
     search, walk = report.search, report.preview.walk
     outcomes = ", ".join(f"{count} {word}" for word, count in sorted(report.outcomes.items()))
+    if not report.tried:
+        return f"{report.preview.title}: no setting has been tried yet; `paribus run` with its file begins"
     lines = [f"{report.preview.title}: {len(report.tried)} settings tried ({outcomes})"]
     lines += [f"  {line}" for line in (search.past.lines() if search.past else ())]
     if walk.ended_by:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from paribus.tracking.mlflow.runs import (
 from paribus.tracking.mlflow.view import RunsView, keep_view, runs_url
 from paribus.tracking.notes import note_of, with_note
 from paribus.tracking.studies.choice import ensure_study_run, name_run, study_runs
+from paribus.tracking.studies.heard import Event, heard_tags
 from paribus.tracking.studies.lease import Lease, driver_of
 from paribus.tracking.studies.places import Paused, Places, paused_in
 from paribus.tracking.studies.record import StudyRecord, study_record
@@ -156,6 +157,10 @@ class StudyRun:
     def keep_replication(self, known: Replication) -> None:
         """Write down the replicates that were asked for, and the looks in between."""
         log_batch(self.rest, self.run_id, tags={words.REPLICATION: known.as_tag()})
+
+    def keep_heard(self, events: Sequence[Event], kept: int) -> None:
+        """Write down in which order a scheduler was told of trials; the run has the first `kept` of the events."""
+        log_batch(self.rest, self.run_id, tags=heard_tags(events, kept))
 
     def note_aside(self, nodes: Mapping[str, str]) -> None:
         """Write down which nodes are put aside, and why."""

@@ -17,13 +17,21 @@ from paribus.recipe.errors import RecipeError
 EPOCH = "training_iteration"
 OURS = "the search says what is best, by metric=, and its metric says whether larger is better: leave it out"
 _NEEDS_TUNE = {
+    # Before what it derives from.
+    "PB2": (
+        "says which setting comes next in a private method alone (_get_new_config), in the midst of putting another "
+        "trial's checkpoint into one that runs, for which it calls private methods of Tune's controller: take 'pbt', "
+        "whose members are perturbed by chance and not by a Gaussian process"
+    ),
     "PopulationBasedTraining": (
-        "puts another trial's checkpoint and settings into a trial of Tune's own, where every trial here has one "
-        "setting and a run of its own: take 'pbt', which goes on from checkpoints in a population of trials"
+        "puts another trial's checkpoint and settings into a running trial through private methods of Tune's "
+        "controller, where every trial here has one setting and a run of its own: take 'pbt', which goes on from "
+        "checkpoints in a population of trials"
     ),
     "PopulationBasedTrainingReplay": (
-        "changes a trial's settings while it trains, where every trial here has one setting: a population's lineage is "
-        "in the report of its search"
+        "changes a running trial's settings through private methods of Tune's controller, and reads a policy file that "
+        "only Tune's own population writes: take 'pbt', whose report has the lineage of what it found, setting by "
+        "setting; to train that again from its start is not offered"
     ),
     "ResourceChangingScheduler": "changes what a running trial asks of the cluster, where resources are the recipe's",
 }
@@ -105,9 +113,10 @@ class TuneScheduler(Named):
                 f"scheduler {self.reference!r} makes a {type(found).__name__}, which is no TrialScheduler of "
                 "ray.tune.schedulers"
             )
-        for name, why in _NEEDS_TUNE.items():
-            if isinstance(found, self._loaded(f"ray.tune.schedulers:{name}")):
-                raise SchedulerError(f"scheduler {self.reference!r}: {name} {why}")
+        # By name: to load PB2 for a look takes a second.
+        kinds = {each.__name__ for each in type(found).__mro__ if each.__module__.startswith("ray.tune.")}
+        if name := next((each for each in _NEEDS_TUNE if each in kinds), ""):
+            raise SchedulerError(f"scheduler {self.reference!r}: {name} {_NEEDS_TUNE[name]}")
         return found
 
     def _chosen(self, target: Any, epochs: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from paribus.engine.schedulers.scheduler import SchedulerError
 from paribus.engine.schedulers.tune.tune_controller import Controller, drawing
-from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED, Known, news
+from paribus.engine.schedulers.tune.tune_news import BEGUN, ENDED, GONE, Known, is_heard, news
 from paribus.engine.schedulers.tune.tune_scheduler import EPOCH, TuneScheduler
 from paribus.recipe.components.own import load
 from paribus.recipe.seeds import key
@@ -23,6 +23,9 @@ class TuneStanding:
     `ray.tune.experiment.Trial` that trains nothing: it is added as pending when it is the next to begin, its epochs are
     told as results, and its end as completed, failed or stopped. What is drawn meanwhile depends on the search's seed
     and on what is asked. A baseline that is trained to its end whatever a scheduler says is not told of.
+
+    `order` is what it was told and whom it let go, as it happened: (number, place), for the ledger. Of what a driver
+    before this one wrote down there, nothing is decided again: who went on then goes on, and who was let go is.
 
     Args:
         tried: the walk's trials by number, which are looked at and not changed.
@@ -42,7 +45,10 @@ class TuneStanding:
             raise SchedulerError(f"scheduler {scheduler.text!r} has a metric or mode of its own: the search says which")
         self._kind = load("ray.tune.experiment:Trial")
         self._trials: dict[int, Any] = {}
-        self._controller = Controller(self._trials, self._stop)
+        self._controller = Controller(self._trials, self._let_go)
+        self.order: list[tuple[int, int]] = []
+        # Whether what is told now was decided by a driver before this one.
+        self._is_decided = False
         self._started: set[int] = set()
         self._running: set[int] = set()
         # Whoever waits for the walk after an epoch; `_goes`: of them those that were told to continue.
@@ -58,6 +64,7 @@ class TuneStanding:
         """A new trial starts."""
         self._started.add(number)
         self._told[number] = 0
+        self.order.append((number, BEGUN))
         if not self._skips(number):
             self._add(number)
             self._trials[number].set_config(dict(self._tried[number].levels))
@@ -68,6 +75,7 @@ class TuneStanding:
         """The trial came to the end of an epoch, or to its end; `value` is larger for better ones."""
         self._running.discard(number)
         if number not in self._gone:
+            self.order.append((number, ENDED if epoch == self.epochs else epoch))
             self._tell(number, epoch, self._sign * value)
         if epoch < self.epochs:
             self._waiting.add(number)
@@ -80,13 +88,13 @@ class TuneStanding:
     def drop(self, number: int) -> None:
         """A trial that waits was cut."""
         self._leave(number)
-        if number in self._trials:
-            self._stop(self._trials[number])
+        self._part(number)
 
     def end(self, number: int) -> None:
         """A trial that trained diverged, died or failed."""
         self._leave(number)
         if number in self._trials and number not in self._gone:
+            self.order.append((number, ENDED))
             self._ask("on_trial_error", self._trials[number])
             self._gone[number] = "it failed"
             self._trials[number].set_status(self._kind.ERROR)
@@ -116,16 +124,33 @@ class TuneStanding:
         for number in [each for each in self._trials if each >= planned and each not in self._started]:
             self._stop(self._trials[number])
         for number, place, value in news(self._search, self._tried, self._told, self.epochs, self._skips_first):
+            each = self._tried[number]
+            self._is_decided = is_heard(each, ENDED if place == self.epochs else place)
             if place == BEGUN:
                 self.start(number)
+            elif place == GONE:
+                self._part(number)
             elif place == ENDED:
-                (self.end if self._tried[number].state == "failed" else self.drop)(number)
+                (self.end if each.state == "failed" else self.drop)(number)
             else:
                 self.go_on(number)
                 self.pause(number, place, value)
+        self._is_decided = False
         for number, each in self._tried.items():
             if each.state in ("running", "interrupted") and not self._skips(number):
                 self.go_on(number)
+
+    def _let_go(self, trial: Any) -> None:
+        """The scheduler stops a trial, unless a driver before this one wrote down that it went on."""
+        number = int(trial.trial_id)
+        if not self._is_decided or number not in self._tried or is_heard(self._tried[number], GONE):
+            self._part(number)
+
+    def _part(self, number: int) -> None:
+        """Stop a trial that has not ended, and note that it was."""
+        if number in self._trials and number not in self._gone:
+            self.order.append((number, GONE))
+            self._stop(self._trials[number])
 
     def _stop(self, trial: Any) -> None:
         """Tell that a trial is stopped, as Tune's controller does for a scheduler that asks for it."""
@@ -146,9 +171,11 @@ class TuneStanding:
         said = self._ask("on_trial_result", trial, {**result, "done": False})
         trial.update_last_result({**result, "done": epoch == self.epochs or said == self._rule.STOP})
         self._told[number] = epoch
-        if epoch == self.epochs or said == self._rule.STOP:
+        if epoch == self.epochs:
             self._stop(trial)
-        elif said == self._rule.PAUSE:
+        elif said == self._rule.STOP:
+            self._let_go(trial)
+        if said == self._rule.PAUSE and number not in self._gone:
             trial.set_status(self._kind.PAUSED)
         elif number not in self._gone:
             self._goes.add(number)
