@@ -8,7 +8,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-# Streamlit's own files are 3 MB of what a visit sends, and a browser keeps them: each is packed for a first visit alone.
+# Streamlit's own files are most of what a first visit sends, and a browser keeps them.
 _FILES_AS_GZIP = Middleware(GZipMiddleware, minimum_size=1_400, compresslevel=6)
 
 app = st.App(Path(__file__).resolve().with_name("navigation.py"), middleware=[_FILES_AS_GZIP])
