@@ -26,6 +26,7 @@ from paribus.shards.making.shards import make_shards
 from paribus.shards.manifest import read_manifest
 from paribus.shards.sources.image_folder import image_folder
 from paribus.shards.sources.source import File, Source
+from paribus.shards.sources.synthetic import builtin
 from paribus.shards.sources.synthetic.builtin import digits, synthetic
 from paribus.shards.storage.locations import ShardLocation
 
@@ -65,7 +66,7 @@ def test_shards_end_at_their_limits(tmp_path: Path, photo_folder: Path) -> None:
     assert len(make_shards(unknown, tmp_path / "unknown", shard_mib=1).split("train").shards) == 1
 
 
-def test_digits_are_scikit_learns_scans(data_home: Path) -> None:
+def test_digits_are_scikit_learns_scans(data_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = locate(preset("digits").data, data_home)
     manifest = read_manifest(place)
     assert {name: split.samples for name, split in manifest.splits.items()} == {"train": 1400, "test": 397}
@@ -79,6 +80,9 @@ def test_digits_are_scikit_learns_scans(data_home: Path) -> None:
             seen[number] = label
             np.testing.assert_array_equal(decode(file.data, 1)[:, :, 0], np.rint(bunch.images[number] * 255 / 16))
     assert [seen[number] for number in range(1797)] == bunch.target.tolist()
+    read = builtin._scans()
+    monkeypatch.setattr(builtin, "DIGITS_FILE", "moved.csv.gz")
+    np.testing.assert_array_equal(builtin._scans(), read, err_msg="a release that keeps the file elsewhere")
     index = read_index(place, manifest, "test")
     # Every class has its share of the test split, about 40 of 397.
     assert np.bincount(index.labels).min() >= 28
