@@ -28,8 +28,7 @@ def digits() -> Source:
     order = np.argsort(keyed_hash(sample_ids(keys.tolist()), "digits", "test"), kind="stable")
     rows = {"train": np.sort(order[NUM_TEST_DIGITS:]), "test": np.sort(order[:NUM_TEST_DIGITS])}
     splits: dict[str, Arrays] = {
-        split: (images[chosen], labels[chosen], tuple(keys[chosen].tolist()))
-        for split, chosen in rows.items()
+        split: (images[chosen], labels[chosen], tuple(keys[chosen].tolist())) for split, chosen in rows.items()
     }
     made = {"source": "scikit-learn load_digits", "test": f"{NUM_TEST_DIGITS} smallest keyed hashes"}
     return array_source("digits", tuple(str(digit) for digit in range(10)), splits, made)
