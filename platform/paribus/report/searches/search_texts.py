@@ -78,10 +78,11 @@ def found_text(report: SearchReport) -> str:
     """What the search found, before it is confirmed."""
     search, walk = report.search, report.preview.walk
     outcomes = ", ".join(f"{count} {word}" for word, count in sorted(report.outcomes.items()))
+    past = [f"  {line}" for line in (search.past.lines() if search.past else ())]
     if not report.tried:
-        return f"{report.preview.title}: no setting has been tried yet; `paribus run` with its file begins"
-    lines = [f"{report.preview.title}: {len(report.tried)} settings tried ({outcomes})"]
-    lines += [f"  {line}" for line in (search.past.lines() if search.past else ())]
+        begins = f"{report.preview.title}: no setting has been tried yet; `paribus run` with its file begins"
+        return without_secrets("\n".join([begins, *past]))
+    lines = [f"{report.preview.title}: {len(report.tried)} settings tried ({outcomes})", *past]
     if walk.ended_by:
         lines.append(f"  ended after {walk.planned} settings: {walk.ended_by}")
     if not report.best:
