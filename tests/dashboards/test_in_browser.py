@@ -25,7 +25,7 @@ from paribus.study.words import Arm
 from paribus.tracking import MlflowRest, StudyHeader, open_study
 from paribus.tracking.mlflow.server import ServerProcess
 from paribus.tracking.mlflow.view import runs_url
-from paribus_dashboards.screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
+from paribus_dashboards.images.screenshots import CHROMIUM_ARGS, LIMIT_BYTES, chromium, open_page, settle
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
 
@@ -200,7 +200,7 @@ def test_an_outage_shows_on_an_open_page_and_ends_by_itself(
 
 
 def test_the_pictures_for_the_readme_are_small(dashboard: str, whole_study: Study, tmp_path: Path) -> None:
-    command = [sys.executable, "dashboards/screenshots.py", whole_study.name, "--url", dashboard]
+    command = [sys.executable, "dashboards/images/screenshots.py", whole_study.name, "--url", dashboard]
     subprocess.run([*command, "--out", str(tmp_path)], cwd=ROOT, check=True, timeout=280)
     pictures = sorted(tmp_path.glob("*.png"))
     assert [picture.name for picture in pictures] == ["curves.png", "home.png", "study.png"]

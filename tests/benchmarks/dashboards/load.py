@@ -39,7 +39,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from paribus.tracking.errors import LedgerError
 from paribus.tracking.mlflow.server import ServerProcess, start_server
-from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
+from paribus_dashboards.images.screenshots import CHROMIUM_ARGS, chromium
 
 ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 600_000

@@ -23,7 +23,7 @@ from playwright.sync_api import Page, sync_playwright
 from paribus.report.reading import LedgerError, LedgerReader, usual_address
 from paribus.report.searches.search_reading import is_search
 from paribus_dashboards.frame import STUDY_PAGES
-from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium, drawn
+from paribus_dashboards.images.screenshots import CHROMIUM_ARGS, chromium, drawn
 
 WIDTHS = (1440, 1280, 390)
 

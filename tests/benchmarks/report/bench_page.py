@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 from paribus.report.drawing.html_page import write_html
 from paribus.report.study_report import StudyReport
 from paribus.study import Study
-from paribus_dashboards.screenshots import CHROMIUM_ARGS, chromium
+from paribus_dashboards.images.screenshots import CHROMIUM_ARGS, chromium
 
 NUM_TRIES = 9
 DEPTHS, SCALES = (16, 40), (0.1, 0.2, 0.3, 1.0)

@@ -1,4 +1,4 @@
-"""Takes the README's pictures from a dashboard that runs: `python dashboards/screenshots.py STUDY [--url URL]`.
+"""Takes the README's pictures from a dashboard that runs: `python dashboards/images/screenshots.py STUDY [--url URL]`.
 
 Needs Chromium and the `dev` extra (playwright). Writes PNGs below 300 KB into dashboards/images/.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parent
 SIZE = {"width": 1400, "height": 900}
 LIMIT_BYTES = 300_000
 WAIT_MS = 90_000
