@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from types import SimpleNamespace
 
 import pytest
 from trial_records import ended, study_record
 
 from paribus.execution.progress import Progress
+from paribus.execution.workers.trial_spec import TRIAL_ID
 from paribus.host.time_left import rest_of
 from paribus.report.progress import counted, progress_of, show_ago
 from paribus.report.study_report import TrialRow, state_of
@@ -67,7 +67,7 @@ def test_the_terminal_and_the_page_tell_one_estimate(monkeypatch: pytest.MonkeyP
 
     def begins(index: int, at_s: float) -> None:
         now_s[0] = at_s
-        started = SimpleNamespace(config={"trial": json.dumps({"id": ids[index]})})
+        started = SimpleNamespace(config={TRIAL_ID: ids[index]})
         terminal.on_trial_start(0, [], started)  # type: ignore[arg-type]
 
     def ends(index: int, at_s: float, spent_s: float) -> None:

@@ -17,7 +17,7 @@ from paribus.execution.nodes import Nodes
 from paribus.execution.room import ClusterError, fits
 from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.node_look import alive
-from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, RESTARTS
+from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, REQUEST, RESTARTS
 
 if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
@@ -32,22 +32,19 @@ class NodesAside(Unrestored, FIFOScheduler):
     """First come, first served, and nothing on nodes that are put aside.
 
     Args:
-        request: what a trial with this configuration asks for.
         told: called with a node's name and what is amiss with it.
     """
 
-    def __init__(
-        self, nodes: Nodes, request: Callable[[dict[str, Any]], dict[str, float]], told: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, nodes: Nodes, told: Callable[[str, str], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._nodes, self._request, self._told = nodes, request, told
+        self._nodes, self._told = nodes, told
         self._aside: dict[str, str] = {}
         for node, fault in nodes.faults.items():
             self._put_aside(node, nodes.names[node], fault)
 
     def place(self, config: dict[str, Any]) -> PlacementGroupFactory:
         """Where a trial may train."""
-        request: dict[str, int | float] = {**self._request(config)}
+        request: dict[str, int | float] = {**config[REQUEST]}
         if not self._aside:
             return tune.PlacementGroupFactory([request])
         away = f"!in({','.join(sorted(self._aside))})"

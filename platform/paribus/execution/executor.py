@@ -23,7 +23,7 @@ from paribus.execution.turns.trial_queue import NextStep, TrialQueue, in_order
 from paribus.execution.workers.failures import MAX_MOVES, MAX_NODE_RETRIES
 from paribus.execution.workers.node_look import alive
 from paribus.execution.workers.own_files import check_nodes, packed, references
-from paribus.execution.workers.trial_spec import Context, decode
+from paribus.execution.workers.trial_spec import REQUEST, Context
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
 from paribus.host.interruption import end_is_asked, tune_running
@@ -293,14 +293,7 @@ def _fit(context: Context, callbacks: list[RunProgress], queue: TrialQueue, node
         for callback in callbacks:
             callback.put_aside(name, fault)
 
-    requests: dict[str, dict[str, float]] = {}
-
-    def request(text: str) -> dict[str, float]:
-        if text not in requests:
-            requests[text] = request_of(decode(text).trial.recipe)
-        return requests[text]
-
-    scheduler = NodesAside(nodes, lambda config: request(config["trial"]), put_aside)
+    scheduler = NodesAside(nodes, put_aside)
 
     # It prints a traceback of its own insides for every lost worker, and how to restore what is never restored.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -308,7 +301,7 @@ def _fit(context: Context, callbacks: list[RunProgress], queue: TrialQueue, node
     scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
     try:
         tuner = tune.Tuner(
-            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([request(config["trial"])])),
+            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([config[REQUEST]])),
             tune_config=tune.TuneConfig(
                 reuse_actors=True, scheduler=scheduler, search_alg=Proposals(queue.next), num_samples=-1
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from ray import tune
 
 from paribus.execution.unrestored import Unrestored
-from paribus.execution.workers.trial_spec import BEGAN, FAULT
+from paribus.execution.workers.trial_spec import BEGAN, FAULT, TRIAL_ID
 from paribus.host.say import say
 from paribus.host.time_left import duration, rest_of
 
@@ -83,7 +82,7 @@ class RunProgress(Unrestored, tune.Callback, ABC):
             self._moved.add(trial.trial_id)
             return True
         if began := result.get(BEGAN):
-            self._say(f"        {self._name(_id_of(trial))}: {began}")
+            self._say(f"        {self._name(trial.config[TRIAL_ID])}: {began}")
         return False
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
@@ -101,7 +100,7 @@ class RunProgress(Unrestored, tune.Callback, ABC):
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """From now on the trial takes its time."""
-        self._begun[_id_of(trial)] = time.monotonic()
+        self._begun[trial.config[TRIAL_ID]] = time.monotonic()
 
     def _left(self, took_s: Sequence[float], num_left: int) -> str:
         """`about 3 min left`, by the estimate of the study's page; `7 to go` where nothing has been timed."""
@@ -118,16 +117,14 @@ class RunProgress(Unrestored, tune.Callback, ABC):
             self._moved.discard(trial.trial_id)
             return
         # From which step, its next worker says: only that one knows what lies on its node.
-        self._say(f"        {self._name(_id_of(trial))}: its worker was lost; it is taken up again")
+        self._say(f"        {self._name(trial.config[TRIAL_ID])}: its worker was lost; it is taken up again")
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave the trial up."""
-        self._lost(_id_of(trial), "node: its worker's process or node was lost more often than Ray tries again")
+        self._lost(
+            trial.config[TRIAL_ID], "node: its worker's process or node was lost more often than Ray tries again"
+        )
 
     def _say(self, line: str) -> None:
         self._spoken = time.monotonic()
         say(line, self._out)
-
-
-def _id_of(trial: TuneTrial) -> str:
-    return str(json.loads(trial.config["trial"])["id"])

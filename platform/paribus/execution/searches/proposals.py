@@ -8,7 +8,7 @@ from ray.tune.search import Searcher
 
 from paribus.execution.turns.trial_queue import NextStep
 from paribus.execution.unrestored import Unrestored
-from paribus.execution.workers.trial_spec import encode
+from paribus.execution.workers.trial_spec import config_of
 
 
 class Proposals(Unrestored, Searcher):
@@ -23,7 +23,7 @@ class Proposals(Unrestored, Searcher):
         found = self._next_step()
         if isinstance(found, str):
             return cast("dict[str, Any]", Searcher.FINISHED)
-        return None if found is None else {"trial": encode(found)}
+        return None if found is None else config_of(found)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing: what ended is told to the engine as it is reported."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from paribus.execution.turns.trial_queue import TrialQueue
 from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.giving_way import Asking
 from paribus.execution.workers.node_look import alive
-from paribus.execution.workers.trial_spec import GAVE_WAY
+from paribus.execution.workers.trial_spec import GAVE_WAY, TRIAL_ID
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
@@ -63,7 +62,7 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         """Ray gave a trial up: it is not tried again in this run."""
-        self._queue.ended(str(json.loads(trial.config["trial"])["id"]))
+        self._queue.ended(trial.config[TRIAL_ID])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         """Between events."""

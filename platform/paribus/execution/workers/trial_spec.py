@@ -10,6 +10,7 @@ from typing import Any
 
 from paribus.engine.code_digest import versions
 from paribus.engine.variables import CHECKPOINT_S, seconds
+from paribus.execution.room import request_of
 from paribus.host.storage import identity, is_same, storage
 from paribus.recipe import Recipe, Seeds
 from paribus.recipe.paths import leaves
@@ -25,7 +26,9 @@ from paribus.tracking.trials.record import TrialRecord
 FAULT, NODE, BEGAN, RECORDS = "node_fault", "node", "began", "records"
 # That it saved itself and gave up its place, as it was asked to.
 GAVE_WAY = "gave_way"
-# In a trial's configuration: how often it was taken up again, and how often of those for what is amiss with a node.
+# In a trial's configuration: itself as JSON; of that its id and what it asks for, which Tune's events need each time.
+TRIAL, TRIAL_ID, REQUEST = "trial", "trial_id", "request"
+# And how often it was taken up again, and how often of those for what is amiss with a node.
 RESTARTS, MOVES = "restarts", "moves"
 
 
@@ -101,8 +104,13 @@ def study_of(outbox: Path) -> str:
     return outbox.name.partition(".")[0]
 
 
+def config_of(step: Step) -> dict[str, Any]:
+    """The configuration by which Ray Tune carries a step."""
+    return {TRIAL: encode(step), TRIAL_ID: step.trial.id, REQUEST: request_of(step.trial.recipe)}
+
+
 def encode(step: Step) -> str:
-    """The step as JSON; Ray Tune carries it as the only parameter of a trial."""
+    """The step as JSON."""
     trial = step.trial
     return json.dumps(
         {

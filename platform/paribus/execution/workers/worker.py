@@ -31,6 +31,7 @@ from paribus.execution.workers.trial_spec import (
     NODE,
     RECORDS,
     RESTARTS,
+    TRIAL,
     Context,
     decode,
     record_of,
@@ -92,7 +93,7 @@ class TrialWorker(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial without a new process."""
         self._end_sharing()
-        self._step = decode(new_config["trial"])
+        self._step = decode(new_config[TRIAL])
         self._restarts = int(new_config.get(RESTARTS, 0))
         self._may_move = self._context.movable and int(new_config.get(MOVES, 0)) < MAX_MOVES
         self._has_data = self._told_began = False
