@@ -39,6 +39,11 @@ def made_with(record: TrialRecord) -> dict[str, str]:
     }
 
 
+def is_gpu(device: str) -> bool:
+    """Whether what a record says of its device names a GPU; one that never trained says nothing."""
+    return device not in ("", "cpu")
+
+
 def _sentence(
     name: str, values: Mapping[str, str], records: Sequence[TrialRecord], compared: Mapping[Arm, Arm]
 ) -> str | None:
@@ -59,7 +64,7 @@ def _sentence(
 
 def _not_twice(study: Study, judged: Sequence[TrialRecord]) -> str | None:
     """That a GPU trained trials in a way that gives other numbers each time."""
-    on_gpu = Counter(record.arm for record in judged if record.device not in ("", "cpu"))
+    on_gpu = Counter(record.arm for record in judged if is_gpu(record.device))
     arms = [arm for arm in study.trained if arm in on_gpu and not study.recipe_of(arm).numerics.deterministic]
     count = sum(on_gpu[arm] for arm in arms)
     if not count:
@@ -128,7 +133,7 @@ def _program(study: Study, judged: Sequence[TrialRecord]) -> Callable[[TrialReco
 
 def _processor(record: TrialRecord) -> str:
     """On a GPU the processor computes nothing that a result rests on but the images, which are equal on all."""
-    if record.device not in ("", "cpu"):
+    if is_gpu(record.device):
         return "GPU"
     return " then ".join(_of_attempts(record, _cpu)) or UNRECORDED
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from paribus.report.doubts.mixtures import UNRECORDED, made_with
+from paribus.report.doubts.mixtures import UNRECORDED, is_gpu, made_with
 from paribus.study.study import Study
 from paribus.study.words import Arm
 from paribus.tracking.trials.record import TrialRecord
@@ -38,7 +38,7 @@ class KindRow:
 def kind_of(record: TrialRecord) -> str:
     """The GPU that the net ran on, or the processor where it ran on that; every one of them, where they changed."""
     told = made_with(record)
-    return (told["device"] if told["device"] not in ("", "cpu") else told["processor"]) or UNRECORDED
+    return (told["device"] if is_gpu(told["device"]) else told["processor"]) or UNRECORDED
 
 
 def kind_rows(study: Study, records: Sequence[TrialRecord]) -> tuple[tuple[str, ...], tuple[KindRow, ...]]:
