@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from paribus.host import home as host_home
-from paribus.host.home import checkout, home, home_around, lock, project
+from paribus.host.home import checkout, home, lock, project
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def test_a_project_is_found_from_every_folder_below_it(user: Path, monkeypatch: 
 def test_of_a_file_elsewhere_it_is_the_project_around_that_file(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (user / "work" / ".paribus").mkdir()
     monkeypatch.chdir(user)
-    assert home_around(user / "work" / "notes") == user / "work" / ".paribus"
-    assert home_around(user) == user / ".paribus"
+    assert home(user / "work" / "notes") == user / "work" / ".paribus"
+    assert home(user) == user / ".paribus"
     monkeypatch.setenv("PARIBUS_HOME", str(user / "one"))
-    assert home_around(user / "work" / "notes") == user / "one"
+    assert home(user / "work" / "notes") == user / "one"
 
 
 def test_the_users_own_home_makes_no_project_of_all_that_lies_below_it(

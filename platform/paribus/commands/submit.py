@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from paribus.host.home import home, home_around
+from paribus.host.home import home
 from paribus.host.say import say, warn
 from paribus.study import Study, StudyError
 from paribus.study.searches.search import Search
@@ -88,6 +88,6 @@ def _stack_for(path: Path) -> tuple[str, Path]:
     """
     from paribus.local import stack
 
-    of_file = home_around(path.resolve().parent)
+    of_file = home(path.resolve().parent)
     found = home() if of_file == home() or stack.status(home()).is_up("ray") else of_file
     return stack.status(found).url("ray"), found

@@ -21,13 +21,15 @@ class HomeError(RuntimeError):
     """The place that PARIBUS_HOME names, or that was chosen, cannot hold what Paribus makes."""
 
 
-def home() -> Path:
+def home(place: Path | None = None) -> Path:
     """PARIBUS_HOME; else `.paribus` in the project around the working directory; else `~/.paribus`.
+
+    Around `place` instead, where one is given.
 
     Raises:
         HomeError: something is there, or on the way there, that is no folder.
     """
-    folder = _chosen()
+    folder = _chosen(place)
     try:
         there = next(place for place in (folder, *folder.parents) if place.exists())
     except OSError as error:
@@ -48,12 +50,6 @@ def private_folder(folder: Path) -> Path:
         with contextlib.suppress(OSError):  # a file system without modes
             folder.chmod(state.st_mode & 0o7700)
     return folder
-
-
-def home_around(place: Path) -> Path:
-    """The home of who works in `place` instead of the working directory."""
-    named = os.environ.get("PARIBUS_HOME")
-    return home() if named else (project(place) or Path.home()) / FOLDER
 
 
 def project(place: Path | None = None) -> Path | None:
@@ -101,13 +97,13 @@ def place_fault(error: OSError) -> str:
     return ""
 
 
-def _chosen() -> Path:
+def _chosen(place: Path | None = None) -> Path:
     if named := os.environ.get("PARIBUS_HOME"):
         try:
             return Path(named).expanduser().resolve()
         except RuntimeError as error:  # ~somebody who is nobody here
             raise HomeError(f"PARIBUS_HOME={named}: {error}. Name a folder, or unset it") from None
-    return (project() or Path.home()) / FOLDER
+    return (project(place) or Path.home()) / FOLDER
 
 
 def _sentence(folder: Path, error: OSError) -> str:
