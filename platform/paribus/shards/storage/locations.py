@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from paribus.errors import DataError
 from paribus.host.plain_files import open_plain
@@ -62,8 +63,6 @@ class ShardLocation:
     def folder(self) -> Path | None:
         """The folder, or None for an address."""
         if self.root.startswith("file://"):
-            from urllib.request import url2pathname  # which brings an HTTP client: the tenth of a plan's imports
-
             return Path(url2pathname(urlsplit(self.root).path))
         return None if "://" in self.root else Path(self.root).expanduser()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -173,8 +174,6 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], host: str, port: int, 
 
 
 def _answers(host: str, port: int) -> bool:
-    import http.client  # with email and ssl; who only looks for a server's address comes through this file too
-
     connection = http.client.HTTPConnection(host, port, timeout=2.0)
     try:
         connection.request("GET", "/health")
