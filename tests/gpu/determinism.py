@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from pathlib import Path
 from statistics import median
 
 import torch
@@ -20,6 +21,7 @@ from paribus.recipe.model import by_name
 from paribus.training.device import compute_as, ready_device
 from paribus.training.train_state import TrainState
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # Name, side of the images, images of a batch, precision.
 NETS = (
     ("WRN-16-1", 32, 128, "float32"),
@@ -30,17 +32,10 @@ NETS = (
 ROUNDS, STEPS = 5, 6
 
 
-class Data:
-    """What a train state asks of a feed before the first batch."""
-
-    channels = 3
-
-    def __init__(self, num_classes: int) -> None:
-        self.num_classes = num_classes
-
-
 def images_per_s(name: str, size: int, batch: int, precision: str, *, on_gpu: bool) -> dict[bool, float]:
     """With determinism and without: medians of turns in random order after one to warm up."""
+    from feed_shapes import FeedShapes
+
     published = by_name(name)
     recipe = Recipe(
         model=published.model,
@@ -49,7 +44,7 @@ def images_per_s(name: str, size: int, batch: int, precision: str, *, on_gpu: bo
         resources=Resources(gpus=float(on_gpu)),
     )
     device = ready_device(recipe)
-    state = TrainState(recipe, Seeds.draw(0, 0), Data(published.num_classes), device)  # type: ignore[arg-type]
+    state = TrainState(recipe, Seeds.draw(0, 0), FeedShapes(3, published.num_classes), device)  # type: ignore[arg-type]
     images = torch.randn(batch, 3, size, size).to(device, memory_format=torch.channels_last)
     labels = torch.randint(published.num_classes, (batch,)).to(device)
     seconds: dict[bool, list[float]] = {True: [], False: []}

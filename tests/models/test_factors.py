@@ -2,7 +2,6 @@
 
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pytest
 import torch
 from factors import SIBLINGS, Case, Sibling, cases, fields, variant
+from feed_shapes import FeedShapes
 from torch import Tensor
 
 from paribus.models.build import build, outline
@@ -25,14 +25,6 @@ Shape = dict[str, tuple[int, ...]]
 _REMEDY = "add its row to SIBLINGS in tests/factors.py"
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """What a train state asks of a feed before the first batch."""
-
-    channels: int = CHANNELS
-    num_classes: int = NUM_CLASSES
-
-
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
@@ -45,7 +37,7 @@ def batch(size: int, step: int = 0) -> tuple[Tensor, Tensor]:
 
 def train_state(model: Family, numerics: Numerics | None = None) -> TrainState:
     recipe = Recipe(model=model, numerics=numerics or Numerics())
-    return TrainState(recipe, Seeds.draw(0, 0), Shapes(), torch.device("cpu"))  # type: ignore[arg-type]
+    return TrainState(recipe, Seeds.draw(0, 0), FeedShapes(CHANNELS, NUM_CLASSES), torch.device("cpu"))  # type: ignore[arg-type]
 
 
 @lru_cache

@@ -1,27 +1,18 @@
 """How torch computes for a trial: what its recipe asks for on each device, and nothing that a trial before it left."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from feed_shapes import FeedShapes
 from interrupted import assert_same, killed_after
 
 from paribus.recipe import Numerics, Recipe, RecipeError, Seeds, trial_id
 from paribus.training import Checkpoints, TrainingError, fit
 from paribus.training.device import autocast, compute_as, same_each_time
 from paribus.training.train_state import TrainState
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """What a train state asks of a feed before the first batch."""
-
-    channels: int = 1
-    num_classes: int = 4
-
 
 # Few steps, for convolutions of float16 are slow on a CPU.
 HALF = {"numerics.precision": "float16", "training.clip_norm": 1.0, "training.ema_decay": 0.9, "budget": "6 steps"}
@@ -114,7 +105,7 @@ class TestFloat16:
         assert half.metrics["grad_norm"] == pytest.approx(plain.metrics["grad_norm"], rel=0.2)
 
     def test_a_step_that_it_cannot_hold_is_not_taken(self, tiny: Recipe, seeds: Seeds) -> None:
-        state = TrainState(tiny.replace(HALF), seeds, Shapes(), CPU)  # type: ignore[arg-type]
+        state = TrainState(tiny.replace(HALF), seeds, FeedShapes(1, 4), CPU)  # type: ignore[arg-type]
         images, labels = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(4)
         before = state.vectors[0].clone()
         state.scaler.load_state_dict({**state.scaler.state_dict(), "scale": 2.0**40})

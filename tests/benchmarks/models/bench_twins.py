@@ -12,7 +12,9 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 import torchvision
@@ -31,6 +33,7 @@ with warnings.catch_warnings():
     from pytorchcv.model_provider import get_model
     from pytorchcv.models.wrn_cifar import get_wrn_cifar
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 Step = Callable[[], object]
 LR = 0.001
 
@@ -84,15 +87,6 @@ ON_GPU = (
 )
 
 
-class Data:
-    """What a train state asks of a feed before the first batch."""
-
-    num_train, steps_per_epoch, channels = 1_281_167, 10_000, 3
-
-    def __init__(self, num_classes: int) -> None:
-        self.num_classes = num_classes
-
-
 def plain_step(net: nn.Module, images: Tensor, labels: Tensor, *, gpu: bool) -> Step:
     """Forward, backward and SGD, the same for our net and for theirs."""
     net = net.to(images.device, memory_format=torch.channels_last if gpu else torch.contiguous_format).train()
@@ -111,7 +105,10 @@ def plain_step(net: nn.Module, images: Tensor, labels: Tensor, *, gpu: bool) -> 
 
 def learner_step(recipe: Recipe, images: Tensor, labels: Tensor, num_classes: int) -> Step:
     """What a trial of Paribus does in a step, its records of loss, gradient norm and health included."""
-    train_state = TrainState(recipe, Seeds.draw(0, 0), Data(num_classes), ready_device(recipe))  # type: ignore[arg-type]
+    from feed_shapes import FeedShapes
+
+    shapes: Any = FeedShapes(3, num_classes)
+    train_state = TrainState(recipe, Seeds.draw(0, 0), shapes, ready_device(recipe))
     return lambda: train_state.step(images, labels, 0, LR)
 
 

@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from feed_shapes import FeedShapes
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paribus.recipe import Recipe, Seeds, WideResNet
-from paribus.training.device import ready_device
 from paribus.training.progress import Progress
 from paribus.training.schedules import lr_at
 from paribus.training.train_state import TrainState
@@ -48,15 +49,6 @@ class PlainWideResNet(nn.Module):
         return self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1))  # type: ignore[no-any-return]
 
 
-class Data:
-    """What a train state asks of a feed before the first batch."""
-
-    num_classes, num_train, steps_per_epoch = 10, 6400, 100
-
-    def __init__(self, channels: int) -> None:
-        self.channels = channels
-
-
 def plain_step(depth: int, width: int, images: Tensor, labels: Tensor) -> Callable[[], None]:
     net = PlainWideResNet(depth, width, images.shape[1], 10)
     optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
@@ -73,7 +65,8 @@ def plain_step(depth: int, width: int, images: Tensor, labels: Tensor) -> Callab
 
 
 def our_step(recipe: Recipe, images: Tensor, labels: Tensor) -> Callable[[], None]:
-    train_state = TrainState(recipe, Seeds.draw(0, 0), Data(images.shape[1]), ready_device(recipe))  # type: ignore[arg-type]
+    shapes: Any = FeedShapes(images.shape[1], 10)
+    train_state = TrainState(recipe, Seeds.draw(0, 0), shapes, torch.device("cpu"))
     progress, keys = Progress(1e9), [f"{index:08d}" for index in range(len(images))]
 
     def step() -> None:
