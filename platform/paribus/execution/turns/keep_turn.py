@@ -20,7 +20,7 @@ from paribus.execution.workers.trial_spec import GAVE_WAY, TRIAL_ID
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
 
-_LOOK_S = 5.0
+_LOOK_S, _COUNT_S = 5.0, 0.25
 # For how long trials may take to save themselves; what does not by then goes on from its last checkpoint.
 _PATIENCE_S = 60.0
 _HEAD = "node:__internal_head__"
@@ -39,9 +39,10 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
     def __init__(self, queue: TrialQueue, request: dict[str, float], asking: str, told: Callable[[str], None]) -> None:
         self._queue, self._request, self.name, self._told = queue, request, asking, told
         self._asking: Asking | None = None
-        self._asked_s = self._looked_s = 0.0
+        self._asked_s = self._looked_s = self._counted_s = 0.0
         self._running = set[str]()
-        self._awaited = set[str]()
+        # Who ran when all were asked; None as long as that has not been looked at.
+        self._awaited: set[str] | None = None
 
     @property
     def cut(self) -> bool:
@@ -65,11 +66,17 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
         self._queue.ended(trial.config[TRIAL_ID])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        """Between events."""
+        """Between events, in each of which Tune shows all trials that there ever were."""
+        now = time.monotonic()
+        if now - self._counted_s < _COUNT_S and not self.cut:
+            return
+        self._counted_s = now
         self._running = {trial.trial_id for trial in trials if trial.status == "RUNNING"}
+        if self.cut and self._awaited is None:
+            self._awaited = set(self._running)
         turn = self._queue.turn
         turn.ran(len(self._running))
-        if time.monotonic() - self._looked_s > _LOOK_S:
+        if now - self._looked_s > _LOOK_S:
             self.look()
         text = turn.text()
         if text != turn.said and not self.cut:
@@ -88,9 +95,9 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
                 return False
             self._told(f"{queue.turn.name} is to give way: what runs saves itself, and goes on from there")
             self._asking, self._asked_s = Asking(self.name), time.monotonic()
-            self._awaited = set(self._running)
         # Others may start meanwhile, in the places of these.
-        return not self._awaited & self._running or time.monotonic() - self._asked_s > _PATIENCE_S
+        have_left = self._awaited is not None and not self._awaited & self._running
+        return have_left or time.monotonic() - self._asked_s > _PATIENCE_S
 
     def end(self) -> None:
         """Ask no more."""
