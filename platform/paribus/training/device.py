@@ -64,7 +64,11 @@ def compute_as(numerics: Numerics, device: torch.device) -> None:
     (docs.pytorch.org/docs/stable/notes/randomness.html, notes/cuda.html)
     """
     on_gpu = device.type == "cuda"
-    torch.use_deterministic_algorithms(on_gpu and numerics.deterministic)
+    deterministic = on_gpu and numerics.deterministic
+    if numerics.compile:  # told, the compiler picks no kernels by timing them; to tell it loads it
+        torch.use_deterministic_algorithms(deterministic)
+    else:
+        torch.set_deterministic_debug_mode("error" if deterministic else "default")
     # It would fill every new tensor, and no operation of ours reads what nobody wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if not on_gpu:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from paribus.recipe.components.own import accepts, call, load
 from paribus.recipe.errors import RecipeError
 from paribus.recipe.optimizer import SGD, AdamW, Lion, Muon, Optimizer, OwnOptimizer, RMSProp
+from paribus.training import eager_optimizers
+from paribus.training.eager_optimizers import EagerOptimizer
 
 
 def make_optimizer(
@@ -29,10 +31,10 @@ def make_optimizer(
         groups.append({"params": [undecayed], "weight_decay": 0.0})
     if isinstance(optimizer, SGD):
         nesterov = optimizer.nesterov and optimizer.momentum > 0
-        return torch.optim.SGD(groups, lr=optimizer.lr, momentum=optimizer.momentum, nesterov=nesterov, fused=True)
+        return eager_optimizers.SGD(groups, lr=optimizer.lr, momentum=optimizer.momentum, nesterov=nesterov, fused=True)
     if isinstance(optimizer, AdamW):
         betas = (optimizer.beta1, optimizer.beta2)
-        return torch.optim.AdamW(groups, lr=optimizer.lr, betas=betas, eps=optimizer.epsilon, fused=True)
+        return eager_optimizers.AdamW(groups, lr=optimizer.lr, betas=betas, eps=optimizer.epsilon, fused=True)
     return SignMomentum(groups, optimizer) if isinstance(optimizer, Lion) else RMSPropTF(groups, optimizer)
 
 
@@ -69,14 +71,14 @@ def state_names(optimizer: torch.optim.Optimizer) -> tuple[str, ...] | None:
     """What the optimizer keeps of every vector once it has taken a step; None for one of a net's own parameters."""
     if isinstance(optimizer, SignMomentum):
         return ("exp_avg",)
-    if type(optimizer) not in (torch.optim.SGD, torch.optim.AdamW, RMSPropTF):
+    if type(optimizer) not in (eager_optimizers.SGD, eager_optimizers.AdamW, RMSPropTF):
         return None
-    if isinstance(optimizer, torch.optim.SGD):
+    if isinstance(optimizer, eager_optimizers.SGD):
         return ("momentum_buffer",) if optimizer.defaults["momentum"] else ()
     return ("mean_square", "momentum") if isinstance(optimizer, RMSPropTF) else ("step", "exp_avg", "exp_avg_sq")
 
 
-class RMSPropTF(torch.optim.Optimizer):
+class RMSPropTF(EagerOptimizer):
     """RMSProp as TensorFlow has it: epsilon inside the root, mean square s starting at 1, lr inside the momentum.
 
     `g = grad + weight_decay w;  s = decay s + (1 - decay) g^2;  m = momentum m + lr g / sqrt(s + epsilon);  w = w - m`
@@ -109,7 +111,7 @@ class RMSPropTF(torch.optim.Optimizer):
         parameter.sub_(momentum)
 
 
-class SignMomentum(torch.optim.Optimizer):
+class SignMomentum(EagerOptimizer):
     """Lion, whose formula its recipe gives; decay is decoupled."""
 
     def __init__(self, groups: list[dict[str, Any]], optimizer: Lion) -> None:
@@ -129,7 +131,7 @@ class SignMomentum(torch.optim.Optimizer):
                 average.lerp_(parameter.grad, 1 - beta2)
 
 
-class MuonAdamW(torch.optim.Optimizer):
+class MuonAdamW(EagerOptimizer):
     """Muon for what has two dimensions or more, AdamW for the rest, with one rate; the recipe gives the formula."""
 
     def __init__(self, groups: list[dict[str, Any]], optimizer: Muon) -> None:

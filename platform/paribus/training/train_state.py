@@ -18,7 +18,6 @@ from paribus.training.losses import Loss
 from paribus.training.mixing import mixing
 from paribus.training.optimizers import make_optimizer
 from paribus.training.ranks.group import ALONE, Ranks
-from paribus.training.ranks.sync_batch_norm import sync_batch_norms
 
 
 class TrainState:
@@ -32,6 +31,9 @@ class TrainState:
         self.memory_format = torch.channels_last if recipe.numerics.channels_last else torch.contiguous_format
         self.net = build(recipe.model, feed.channels, feed.num_classes, seeds.init).to(device)
         if ranks.size > 1:
+            # Here, for it loads torch's compiler, which one rank does without.
+            from paribus.training.ranks.sync_batch_norm import sync_batch_norms
+
             sync_batch_norms(self.net, ranks)
         decayed, undecayed = parameter_groups(self.net, recipe.optimizer.decay_norms_and_biases, self.memory_format)
         self.vectors = [vector for vector in (decayed, undecayed) if vector is not None]

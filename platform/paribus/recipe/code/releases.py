@@ -73,7 +73,7 @@ _AT_CORES_ASKED_FOR = {
     "inception_resnet": "f2b854a092883fe8 f2b854a092883fe8 f2b854a092883fe8 f2b854a092883fe8",
     "inception_v3": "8fc558a75a8f6927 8fc558a75a8f6927 8fc558a75a8f6927 8fc558a75a8f6927",
 }
-# Precision and determinism as a recipe asks for them, on GPUs: the sources since then.
+# Precision and determinism as a recipe asks for them, on GPUs: the sources of the release after it.
 _AT_NUMERICS_ASKED_FOR = {
     "wide_resnet": "0c338ec5dcb52977 0c338ec5dcb52977 0c338ec5dcb52977 0c338ec5dcb52977",
     "resnet": "73c759ff4b0709c0 73c759ff4b0709c0 73c759ff4b0709c0 73c759ff4b0709c0",
@@ -87,6 +87,20 @@ _AT_NUMERICS_ASKED_FOR = {
     "inception_resnet": "970b6494edf7b881 970b6494edf7b881 970b6494edf7b881 970b6494edf7b881",
     "inception_v3": "fd1c9ecdc72b1c34 fd1c9ecdc72b1c34 fd1c9ecdc72b1c34 fd1c9ecdc72b1c34",
 }
+# Optimizers without torch's compiler, the same updates: the sources since then.
+_AT_EAGER_OPTIMIZERS = {
+    "wide_resnet": "33eefea9684252ec 33eefea9684252ec 33eefea9684252ec 33eefea9684252ec",
+    "resnet": "7f2c3ceadd1848df 7f2c3ceadd1848df 7f2c3ceadd1848df 7f2c3ceadd1848df",
+    "resnext": "267397feeeb58144 267397feeeb58144 267397feeeb58144 267397feeeb58144",
+    "senet": "6147c6cdac59a33a 6147c6cdac59a33a 6147c6cdac59a33a 6147c6cdac59a33a",
+    "nin": "83a848ab996c6125 83a848ab996c6125 83a848ab996c6125 83a848ab996c6125",
+    "inception_v1": "53c070b944b584c3 53c070b944b584c3 53c070b944b584c3 53c070b944b584c3",
+    "inception_v2": "77e1e6a47e5f6bba 77e1e6a47e5f6bba 77e1e6a47e5f6bba 77e1e6a47e5f6bba",
+    "xception": "150c98c7a42f47ac 150c98c7a42f47ac 150c98c7a42f47ac 150c98c7a42f47ac",
+    "inception_v4": "61be327de943f687 61be327de943f687 61be327de943f687 61be327de943f687",
+    "inception_resnet": "000436cd73b76451 000436cd73b76451 000436cd73b76451 000436cd73b76451",
+    "inception_v3": "af1fda6760a027f8 af1fda6760a027f8 af1fda6760a027f8 af1fda6760a027f8",
+}
 _GENERATIONS: tuple[str | Mapping[str, str], ...] = (
     _AT_5885A4D,
     _AT_F3CE7C5,
@@ -94,6 +108,7 @@ _GENERATIONS: tuple[str | Mapping[str, str], ...] = (
     _AT_HELD_OUT,
     _AT_CORES_ASKED_FOR,
     _AT_NUMERICS_ASKED_FOR,
+    _AT_EAGER_OPTIMIZERS,
 )
 _MANY_CORES_DIFFER, _GPUS_DIFFER = _GENERATIONS[:4], _GENERATIONS[:5]
 
