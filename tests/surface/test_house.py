@@ -1,6 +1,7 @@
 """The house: no circle of files, and no folder in which nobody finds anything."""
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -72,3 +73,11 @@ def test_no_folder_is_so_full_that_nobody_finds_a_file() -> None:
     counts = Counter(file.parent for file in files if file.name != "__init__.py")
     assert len(counts) > 30
     assert {str(folder): count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_seconds_are_put_in_words_by_one_function_alone() -> None:
+    """`host.time_left.duration`, so that a page, a report and a command say of one time the same."""
+    in_words = re.compile(r"/ (?:60|3600)(?:\.0)?:[^}]*\} (?:min|h)\b")
+    files = [*ROOT.rglob("*.py"), *(ROOT.parents[1] / "dashboards").rglob("*.py")]
+    assert in_words.search('f"about {left_s / 60:.0f} min left"')
+    assert [str(file) for file in files if in_words.search(file.read_text())] == []
