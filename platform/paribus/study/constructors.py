@@ -37,9 +37,9 @@ def by_fields(cls: type[_Made]) -> type[_Made]:
             fault = _fault(cls.__name__, made, args, kwargs)
             if not fault:
                 raise  # of what it does, and not of how it was called
-        error = StudyError(fault)
-        end_script_in_a_sentence(error, inspect.currentframe())
-        raise error
+        told = StudyError(fault)
+        end_script_in_a_sentence(told, inspect.currentframe())
+        raise told
 
     setattr(cls, name, staticmethod(construct) if name == "__new__" else construct)
     return cls

@@ -48,7 +48,8 @@ def end_script_in_a_sentence(error: BaseException, caller: FrameType | None) -> 
 
     def hook(kind: type[BaseException], raised: BaseException, trace: TracebackType | None) -> None:
         if raised is not error:
-            return before(kind, raised, trace)
+            before(kind, raised, trace)
+            return
         print(sentence(error, os.path.relpath(path), path), file=sys.stderr)
         raise SystemExit(_WRONG)
 
