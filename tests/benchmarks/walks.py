@@ -1,11 +1,14 @@
 #!/usr/bin/env python
 """How many files of ours a reader opens: those of which a function runs in a training step, a trial and a verdict.
 
-    .venv/bin/python tests/benchmarks/walks.py [-v]
+    .venv/bin/python tests/benchmarks/walks.py [-v] [STUDY.py ...]
 
 A step is from one optimizer step to the next within an epoch; a trial, from its shards to its result, without Ray and
 ledger; a verdict, `analyse` of three arms with four replicates. Modules that are only imported are not counted, nor
 `errors.py`.
+
+Whether a walk enters each room once on its way down: with a study file, and options of `paribus run`, the study is run
+on a Ray and a ledger of its own, and every call of its driver that comes back to a room from a lower one is printed.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import os
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +56,49 @@ def walked(marks: list[int] | None = None) -> Iterator[list[str]]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+
+
+@contextmanager
+def rooms_walked() -> Iterator[Counter[str]]:
+    """The calls that come back to a room which a caller further up is in: `engine > study > engine: who -> whom`."""
+    back: Counter[str] = Counter()
+    threads = threading.local()
+
+    def note(frame: FrameType, event: str, arg: object) -> None:
+        code = frame.f_code
+        if not code.co_filename.startswith(ROOT) or code.co_name == "<module>" or event not in ("call", "return"):
+            return
+        stack: list[tuple[str, str]] = threads.__dict__.setdefault("stack", [])
+        if event == "return":
+            del stack[-1:]
+            return
+        file = code.co_filename.removeprefix(ROOT)
+        room, name = file.partition(os.sep)[0], f"{file}:{code.co_qualname}"
+        last = max((place for place, (above, _) in enumerate(stack) if above == room), default=len(stack) - 1)
+        if last < len(stack) - 1:
+            between = [each for each, _ in stack[last:]]
+            path = [each for place, each in enumerate(between) if place == 0 or each != between[place - 1]]
+            back[f"{' > '.join([*path, room])}: {stack[-1][1]} -> {name}"] += 1
+        stack.append((room, name))
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield back
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def run_of(words: list[str]) -> Counter[str]:
+    """The calls of `paribus run` that come back to a room, in a home and on a Ray of its own."""
+    from paribus.commands.main import main as paribus_main
+
+    with tempfile.TemporaryDirectory(prefix="paribus-walks-") as home:
+        os.environ |= {"PARIBUS_HOME": home, "RAY_ADDRESS": "local"}
+        with rooms_walked() as back:
+            paribus_main(["run", *words])
+    return back
 
 
 def step_of(recipe: Recipe, home: Path) -> list[str]:
@@ -93,8 +140,12 @@ def verdict() -> list[str]:
     return files
 
 
-def main(*, verbose: bool) -> None:
-    """Print the counts, and with `verbose` the files."""
+def main(words: list[str], *, verbose: bool) -> None:
+    """Print the counts, and with `verbose` the files; or, of a study, what comes back to a room."""
+    if words:
+        for way, times in run_of(words).most_common():
+            print(f"{times:4} {way}")
+        return
     recipe = preset("digits").replace({"budget.amount": 2})
     with tempfile.TemporaryDirectory(prefix="paribus-walks-") as folder:
         home = Path(folder)
@@ -111,4 +162,4 @@ def main(*, verbose: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(verbose="-v" in sys.argv[1:])
+    main([word for word in sys.argv[1:] if word != "-v"], verbose="-v" in sys.argv[1:])

@@ -60,6 +60,7 @@ def test_foreign_shards_and_folders(stripes: Path, photo_folder: Path) -> None:
         (["webdataset:x.tar", "--add-split", "train=y.tar"], "--add-split train"),
         (["imagnet"], r"neither a known set nor a folder of images; did you mean 'imagenet'\?"),
         (["webdatset:x.tar"], "neither a known set"),
+        (["a-{00..09}.tar"], r"did you mean 'webdataset:a-\{00..09\}.tar'\?"),
     ],
 )
 def test_what_is_asked_wrongly_is_told(words: list[str], text: str) -> None:

@@ -1,4 +1,4 @@
-"""Stock WebDataset reads our shards, and gives what our own reader gives."""
+"""Stock WebDataset, and its `wids` of earlier days, read our shards and give what our own reader gives."""
 
 import gc
 from pathlib import Path
@@ -54,3 +54,22 @@ def test_stock_webdataset_reads_our_shards_with_keys_classes_and_pixels(photos: 
     for row, (_, pixels, _) in enumerate(seen):
         # Pillow's decoder and simplejpeg's are the same libjpeg-turbo.
         assert np.array_equal(pixels, decode(reader.read(row), 3))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::ResourceWarning")
+def test_wids_gives_any_sample_of_our_shards_by_its_number(photos: Path, tmp_path: Path) -> None:
+    """By hand: the package of today has none; `platform/paribus/data/README.md` says how to have that of 0.2.111."""
+    wids = pytest.importorskip("wids", reason="webdataset 1.0 has no wids")
+    place = ShardLocation(str(photos))
+    manifest = read_manifest(place)
+    index = read_index(place, manifest, "train")
+    reader = ShardReader(place, manifest, "train", index)
+    shards = manifest.splits["train"].shards
+    assert len(shards) > 1
+    listed = [{"url": str(photos / shard.file), "nsamples": shard.samples} for shard in shards]
+    samples = wids.ShardListDataset(listed, cache_dir=str(tmp_path), keep=True)
+    assert len(samples) == len(index)
+    for row in reversed(range(len(index))):
+        sample = samples[row]
+        assert (sample["__key__"], sample[".cls"]) == (index.keys[row], index.labels[row])
+        assert np.array_equal(np.asarray(sample[".jpg"].convert("RGB")), decode(reader.read(row), 3))

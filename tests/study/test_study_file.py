@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -182,3 +183,31 @@ def test_the_command_says_it_with_exit_code_2_and_no_frame_of_ours(tmp_path: Pat
     assert done.stderr.startswith(f"paribus: {path}, line 4, raised ZeroDivisionError: division by zero\n")
     assert "line 2, in levels" in done.stderr
     assert "commands/main.py" not in done.stderr
+
+
+CAUGHT = """
+from paribus import Study
+try:
+    Study(name="wide", factors={"model.widht": (1.0, 2.0)})
+except ValueError:
+    {}["a fault of the script's own"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "end"),
+    [
+        (PLAIN.replace("width", "widht"), 2, "^wide.py, line 3: no recipe field 'model.widht': did you mean [^\n]*\n$"),
+        (CAUGHT, 1, r"^Traceback (.|\n)*line 6, in <module>\n(.|\n)*\nKeyError: .*\n$"),
+    ],
+    ids=["a wrong study", "another fault"],
+)
+def test_a_script_that_builds_a_wrong_study_ends_as_the_command_does(
+    text: str, code: int, end: str, tmp_path: Path
+) -> None:
+    """`./wide.py plan` in the words of `paribus plan wide.py`; other errors, and caught ones, are Python's."""
+    written(tmp_path, wide=text)
+    command = [sys.executable, "wide.py", "plan"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code
+    assert re.search(end, done.stderr), done.stderr

@@ -1,6 +1,8 @@
 """The house: no circle of files, and no folder in which nobody finds anything."""
 
 import ast
+import re
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -26,6 +28,31 @@ def test_no_files_import_one_another_in_a_circle(graph: grimp.ImportGraph) -> No
     )
     assert len(arrows) > 200
     assert [sorted(files) for files in nx.strongly_connected_components(arrows) if len(files) > 1] == []
+
+
+# Which rooms may import a library that is named in a contract; all others are its sources.
+MAY_IMPORT = {
+    "ray": {"execution"},
+    "optuna": {"engine", "analysis"},
+    "torch": {"training", "data", "models", "images", "keyed_draws", "testing"},
+    "datasets": {"shards", "data"},
+    "mlflow": set(),
+    "streamlit": set(),
+}
+
+
+def test_the_contracts_of_imports_leave_out_no_room_and_no_import() -> None:
+    """A room that a list of sources does not name may import what it likes, and nothing says so."""
+    told = tomllib.loads((ROOT.parents[1] / "pyproject.toml").read_text())["tool"]["importlinter"]
+    contracts = {contract["id"]: contract for contract in told["contracts"]}
+    rooms = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    rooms -= {"__init__", "__main__"}
+    assert len(rooms) > 20
+    assert {room.strip() for layer in contracts["rooms"]["layers"] for room in layer.split("|")} == rooms
+    for name, allowed in MAY_IMPORT.items():
+        sources = {source.removeprefix("paribus.") for source in contracts[name]["source_modules"]}
+        assert sources in (rooms - allowed, {"paribus"}), name
+    assert not [contract["id"] for contract in contracts.values() if "ignore_imports" in contract]
 
 
 def test_dashboards_see_paribus_through_the_room_report_alone() -> None:
@@ -72,3 +99,11 @@ def test_no_folder_is_so_full_that_nobody_finds_a_file() -> None:
     counts = Counter(file.parent for file in files if file.name != "__init__.py")
     assert len(counts) > 30
     assert {str(folder): count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def test_seconds_are_put_in_words_by_one_function_alone() -> None:
+    """`host.time_left.duration`, so that a page, a report and a command say of one time the same."""
+    in_words = re.compile(r"/ (?:60|3600)(?:\.0)?:[^}]*\} (?:min|h)\b")
+    files = [*ROOT.rglob("*.py"), *(ROOT.parents[1] / "dashboards").rglob("*.py")]
+    assert in_words.search('f"about {left_s / 60:.0f} min left"')
+    assert [str(file) for file in files if in_words.search(file.read_text())] == []

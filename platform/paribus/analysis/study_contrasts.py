@@ -93,7 +93,7 @@ def _contrast(
         sd=sd,
         interval=_around(mean, half_width, level),
         bootstrap=None if withheld else bootstrap_interval(present, seed, resolution, level),
-        crossed=_both_chances(pairs, metric, data, half_width, level),
+        crossed=_crossed_of(pairs, metric, data, half_width, level),
         simultaneous=_around(mean, critical * float(found.se[index]), level),
         hedges_g=metric.sign * float(hedges_g(found.mean, found.sd, found.n)[index]),
         p_superiority=float(judged.p_superiority[index]),
@@ -130,7 +130,7 @@ def _need(data: StudyData, judged: Judged, index: int, stability: Stability) -> 
     return need if judged.quality[index] == UNRESOLVED else replace(need, quality=None)
 
 
-def _both_chances(pairs: Pairs, metric: Metric, data: StudyData, half_width: float, level: float) -> Interval | None:
+def _crossed_of(pairs: Pairs, metric: Metric, data: StudyData, half_width: float, level: float) -> Interval | None:
     differences = example_differences(pairs, metric, data.trials)
     if differences is None or np.isnan(half_width):
         return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from paribus.commands.shared_options import add_json, add_ledger
 from paribus.host.option_types import whole
 from paribus.host.say import say, warn
+from paribus.host.time_left import duration, time_left
 from paribus.metrics.known import METRICS
 
 if TYPE_CHECKING:
@@ -206,10 +207,9 @@ def watch(name: str, num_images: int, out: TextIO | None = None) -> Callable[[in
         if now - begun < _QUIET_S or (not over and now - spoken < (_TERMINAL_S if live else _FILE_S)):
             return
         spoken = now
-        rate = done / (now - begun)
-        left_s = (num_images - done) / rate
-        left = "done" if over else f"about {left_s:.0f} s left" if left_s < 120 else f"about {left_s / 60:.0f} min left"
-        line = f"{name}: {done:,} of {num_images:,} images, {rate:,.0f} a second, {left}"
+        left_s = time_left(now - begun, done, num_images - done)
+        left = "done" if over or left_s is None else f"about {duration(left_s)} left"
+        line = f"{name}: {done:,} of {num_images:,} images, {done / (now - begun):,.0f} a second, {left}"
         print(f"\r{line}\x1b[K" if live else line, end="\n" if over or not live else "", file=to, flush=True)
 
     return advance

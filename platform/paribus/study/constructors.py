@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from paribus.recipe.errors import nearest
+from paribus.recipe.errors import RecipeError, nearest
+from paribus.study.where import end_script_in_a_sentence
 
 _Made = TypeVar("_Made")
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -29,10 +30,16 @@ def by_fields(cls: type[_Made]) -> type[_Made]:
     def construct(*args: Any, **kwargs: Any) -> Any:
         try:
             return made(*args, **kwargs)
+        except (StudyError, RecipeError) as error:
+            end_script_in_a_sentence(error, inspect.currentframe())
+            raise
         except TypeError:
-            if fault := _fault(cls.__name__, made, args, kwargs):
-                raise StudyError(fault) from None
-            raise  # of what it does, and not of how it was called
+            fault = _fault(cls.__name__, made, args, kwargs)
+            if not fault:
+                raise  # of what it does, and not of how it was called
+        told = StudyError(fault)
+        end_script_in_a_sentence(told, inspect.currentframe())
+        raise told
 
     setattr(cls, name, staticmethod(construct) if name == "__new__" else construct)
     return cls

@@ -6,7 +6,6 @@ import importlib.util
 import re
 import stat
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +21,7 @@ from paribus.host.plain_files import open_plain
 from paribus.plugins import has_own, stand_beside
 from paribus.recipe import Recipe
 from paribus.recipe.errors import readable
-from paribus.study import Study, StudyError
+from paribus.study import Study, StudyError, where
 from paribus.study.document import read_study
 from paribus.study.searches.search import Search
 from paribus.study.searches.search_checks import CONFIRMED
@@ -30,7 +29,6 @@ from paribus.study.words import printable, question_of
 
 # Set while a command reads a study file: the command runs the study, the file must not.
 READING: ContextVar[bool] = ContextVar("READING", default=False)
-_NOT_THEIRS = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"))
 _NAMED = 10
 # How a file that holds a study builds it.
 _BUILDS = re.compile(rb"\b(?:Study|Search)\s*\(")
@@ -204,35 +202,21 @@ def _told(file: str, path: Path) -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        where = _frames(error, path)
+        met = where.frames(error, str(path))
         raise StudyError(
-            f"{_place(file, where)}, calls sys.exit({error.code!r}) while it is read: a study file only builds its "
+            f"{where.place(file, met)}, calls sys.exit({error.code!r}) while it is read: a study file only builds its "
             'study; what it does besides goes below `if __name__ == "__main__":`'
         ) from None
     except SyntaxError as error:  # of a module beside it
         raise StudyError(_unparsed(file, error)) from None
     except Exception as error:
-        where = _frames(error, path)
         if type(error).__module__.startswith("paribus."):
-            # The last place of the user's: what follows are ours, which say nothing to them.
-            last = next((frame for frame in reversed(where) if not frame.filename.startswith(_NOT_THEIRS)), None)
-            beside = f"{last.filename}, line {last.lineno}: " if last and last.filename != str(path) else ""
-            raise StudyError(f"{_place(file, where)}: {beside}{error}") from None
+            raise StudyError(where.sentence(error, file, str(path))) from None
+        met = where.frames(error, str(path))
         if isinstance(error, ValidationError):  # of a part of a recipe that the file builds itself
-            raise StudyError(f"{_place(file, where)}: {error.title}: {readable(error)}") from None
+            raise StudyError(f"{where.place(file, met)}: {error.title}: {readable(error)}") from None
         what = "".join(traceback.format_exception_only(error)).strip().removesuffix(":")
-        shown = "".join(where.format()).rstrip()
-        raise StudyError(f"{_place(file, where)}, raised {what}\n{shown}") from None
+        shown = "".join(met.format()).rstrip()
+        raise StudyError(f"{where.place(file, met)}, raised {what}\n{shown}") from None
     finally:
         READING.reset(reading)
-
-
-def _place(file: str, frames: traceback.StackSummary) -> str:
-    return f"{file}, line {frames[0].lineno}" if frames else file
-
-
-def _frames(error: BaseException, path: Path) -> traceback.StackSummary:
-    """From the study file inwards, without what lies in no file: import machinery, a dataclass's own `__init__`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    first = next((place for place, frame in enumerate(frames) if frame.filename == str(path)), len(frames))
-    return traceback.StackSummary.from_list([frame for frame in frames[first:] if not frame.filename.startswith("<")])

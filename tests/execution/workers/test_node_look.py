@@ -54,8 +54,9 @@ def test_each_thing_that_is_amiss_with_a_node_is_named(context: Context, step: S
     assert (own, room) == ("", "")
     assert "would train with another program" in theirs
     assert "and the study was planned with others" in found(trial=replace(step.trial, id="0" * 64))[1]
-    versions = replace(context, versions={**context.versions, "numpy": "0.0"})
-    assert "numpy" in found(where=versions)[0]
+    for name in ("torch", "paribus"):
+        versions = replace(context, versions={**context.versions, name: "0.0"})
+        assert f"{name} {context.versions[name]} here, 0.0 there" in found(where=versions)[0]
     shard = next((tmp_path / "set").glob("**/*train*.tar"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-512])

@@ -20,7 +20,7 @@ from paribus.training import TrainingError, fit
 from paribus.training.checkpoints.weights import encode_weights
 from paribus.training.evaluation.evaluate import evaluate
 from paribus.training.evaluation.scores import Trained, device_called, examples_of, scores
-from paribus.training.evaluation.views import LOOKS, PROTOCOLS, views
+from paribus.training.evaluation.views import PROTOCOLS, VIEWS, views
 
 CPU = torch.device("cpu")
 SHAPES = ((20, 30), (30, 20), (17, 17), (16, 16), (50, 21), (20, 30))
@@ -80,7 +80,7 @@ def plainly(trained: Trained, originals: Originals, crops: str) -> np.ndarray:
     return np.stack(means)
 
 
-@pytest.mark.parametrize("crops", LOOKS)
+@pytest.mark.parametrize("crops", VIEWS)
 def test_scores_are_the_plain_mean_over_the_looks(crops: str, trained: Trained, originals: Originals) -> None:
     found = scores(trained, originals, np.arange(len(originals.keys)), crops)
     np.testing.assert_allclose(found, plainly(trained, originals, crops), atol=1e-6)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from paribus.images.decode import sides
-from paribus.training.evaluation.views import LOOKS, Box, View, corners_and_centre, scaled_short, squares, views
+from paribus.training.evaluation.views import VIEWS, Box, View, corners_and_centre, scaled_short, squares, views
 
 # An ImageNet image of 375 x 500, whose shorter side becomes 256: 256 x 341.
 LANDSCAPE = (375, 500)
@@ -73,7 +73,7 @@ def test_scales_are_ratios_of_the_inputs_side(size: int, shorts: tuple[int, ...]
     assert sorted({look.short for look in views("144", size, size, size)}) == list(shorts)
 
 
-@pytest.mark.parametrize("crops", LOOKS)
+@pytest.mark.parametrize("crops", VIEWS)
 @pytest.mark.parametrize("size", [4, 8, 28, 79, 224, 299])
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (375, 500), (500, 375), (33, 1000), (1000, 33), (224, 225)])
 def test_no_look_leaves_the_image(crops: str, size: int, shape: tuple[int, int]) -> None:

@@ -6,7 +6,7 @@ from math import inf
 from time import monotonic
 
 from paribus.data.sharing.protocol import MAX_PACKET, Alone, At, Busy, Grant, Message, pack, unpack
-from paribus.data.sharing.ring import Batch, Member, Ring
+from paribus.data.sharing.ring import Member, Ring, RingBatch
 
 # At most between two signs of life to a client that waits.
 BUSY_S = 1.0
@@ -28,7 +28,7 @@ class ClientConnection:
         self.steps = 0
         self.ring: Ring | None = None
         self.member: Member | None = None
-        self._held: defaultdict[int, list[tuple[Ring, Member, Batch]]] = defaultdict(list)
+        self._held: defaultdict[int, list[tuple[Ring, Member, RingBatch]]] = defaultdict(list)
         self._known: set[int] = set()
         self._told_s = 0.0
         self._alone_from: tuple[int, float] | None = None

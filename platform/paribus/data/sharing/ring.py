@@ -33,7 +33,7 @@ class Member:
 
 
 @dataclass(eq=False)
-class Batch:
+class RingBatch:
     """A batch in memory, and the members that may look at it."""
 
     position: int
@@ -61,27 +61,27 @@ class Ring:
         self._start, self._capacity, self._wait_policy = start, capacity, wait_policy
         self._gather_until_s = now + wait_policy.gather_s
         self._gathered = -1
-        self._batches: deque[Batch] = deque()
+        self._batches: deque[RingBatch] = deque()
         self._judged_s, self._was_blocked = now, False
 
     def covers(self, position: int) -> bool:
         """Whether a member could begin at `position`."""
         return self.head - len(self._batches) <= position <= self.head
 
-    def due(self, member: Member) -> Batch | None:
+    def due(self, member: Member) -> RingBatch | None:
         """What `member` is to be granted now, if anything."""
         if member.position >= min(self.head, member.limit) or member.num_held >= CREDIT:
             return None
         return self._batches[member.position - self.head]
 
-    def grant(self, member: Member, batch: Batch) -> None:
+    def grant(self, member: Member, batch: RingBatch) -> None:
         """`member` may look at `batch` from now on."""
         batch.holders.add(member)
         member.num_held += 1
         member.position += 1
         member.waits_since_s = inf
 
-    def release(self, member: Member, batch: Batch) -> None:
+    def release(self, member: Member, batch: RingBatch) -> None:
         """`member` lets go of `batch`."""
         batch.holders.discard(member)
         member.num_held -= 1
@@ -102,7 +102,7 @@ class Ring:
             oldest = self._batches.popleft()
             if not oldest.holders:
                 self.free.append(oldest.slot)
-        self._batches.append(Batch(self.head, slot, num, num_undecodable))
+        self._batches.append(RingBatch(self.head, slot, num, num_undecodable))
         self.head += 1
 
     def end(self) -> None:

@@ -121,7 +121,10 @@ def named_source(args: argparse.Namespace) -> "Source":
 
         _takes(args)
         return image_folder(path)
-    close = get_close_matches(word, [*_NAMED, *_WITH_REST], n=1, cutoff=0.6)
+    if ".tar" in word and not separator:
+        close = [f"webdataset:{word}"]
+    else:
+        close = get_close_matches(word, [*_NAMED, *_WITH_REST], n=1, cutoff=0.6)
     guess = f"; did you mean {close[0]!r}?" if close else ""
     raise DataError(f"{word!r} is neither a known set nor a folder of images{guess} (sources: {KINDS})")
 

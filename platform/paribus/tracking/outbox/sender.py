@@ -9,7 +9,7 @@ from paribus.tracking.outbox.outbox import Outbox, Record, Sent, parsed
 from paribus.tracking.outbox.upload import Artifacts
 from paribus.tracking.trials.record import ATTEMPT_METRIC, EPOCH_METRIC, INTERRUPTED, TrialRecord
 from paribus.tracking.trials.runs import (
-    Batch,
+    RunBatch,
     Studies,
     add_end,
     add_late_end,
@@ -154,7 +154,7 @@ class Sender:
 
     def _send(self, records: list[Record], end: Record | None) -> bool:
         """Send records; False if the run turned out to be a duplicate, so that all must go to another."""
-        opening, batch = self._first(records), Batch()
+        opening, batch = self._first(records), RunBatch()
         run = self._opened(opening, batch, ends=end is not None)
         superseded = None
         if end is not None and not (self._alone and end["outcome"] != INTERRUPTED):
@@ -206,7 +206,7 @@ class Sender:
                 raise LedgerError(text) from error
         return self._opening
 
-    def _opened(self, opening: Opening, batch: Batch, *, ends: bool) -> Run:
+    def _opened(self, opening: Opening, batch: RunBatch, *, ends: bool) -> Run:
         if self._run is None:
             alone = opening.is_new and not self.leftover
             self._run, created = open_run(self.studies, opening, self._run_id, alone=alone, batch=batch)
@@ -219,7 +219,7 @@ class Sender:
         return self._run
 
 
-def _fill(batch: Batch, trial: TrialRecord, records: list[Record]) -> None:
+def _fill(batch: RunBatch, trial: TrialRecord, records: list[Record]) -> None:
     for record in records:
         if record["kind"] == "metrics":
             batch.metrics += points(record, trial.attempt)

@@ -41,7 +41,7 @@ _OF_RESULT = (
 
 
 @dataclass(slots=True)
-class Batch:
+class RunBatch:
     """What goes to the server in the next requests; `tells_outcome`: how the trial stands is among it."""
 
     metrics: list[Metric] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Studies:
         return self._known[key]
 
 
-def open_run(studies: Studies, opening: Opening, known: str, *, alone: bool, batch: Batch) -> tuple[Run, bool]:
+def open_run(studies: Studies, opening: Opening, known: str, *, alone: bool, batch: RunBatch) -> tuple[Run, bool]:
     """The trial's run, and whether it was created here; `batch` receives what the run still needs to be told.
 
     `known` is its id where the outbox remembers it. `alone` promises that no other process can have created it since
@@ -114,7 +114,7 @@ def restore(rest: MlflowRest, run: Run) -> None:
     log_batch(rest, run.run_id, tags=tags_of(replace(from_mlflow(run), restored=text), ["restored"]))
 
 
-def reopen(rest: MlflowRest, run: Run, trial: TrialRecord, batch: Batch, *, ends: bool) -> None:
+def reopen(rest: MlflowRest, run: Run, trial: TrialRecord, batch: RunBatch, *, ends: bool) -> None:
     """Tell an existing run of this attempt, and set it RUNNING unless a newer attempt has it or this one `ends`."""
     there = from_mlflow(run)
     if is_superseded(there, trial):
@@ -165,7 +165,7 @@ def _own_attempt(there: TrialRecord, trial: TrialRecord) -> dict[str, str]:
     return {} if _is_anothers(there, trial) else attempt_tag(trial)
 
 
-def add_params(batch: Batch, run: Run, params: Mapping[str, str]) -> None:
+def add_params(batch: RunBatch, run: Run, params: Mapping[str, str]) -> None:
     """Add the params that `run` lacks. MLflow params never change: one that differs becomes a tag that says so."""
     params = fitting_params(params)
     batch.params.update({key: value for key, value in params.items() if key not in run.params})
@@ -174,7 +174,7 @@ def add_params(batch: Batch, run: Run, params: Mapping[str, str]) -> None:
         batch.tags.update(tags_of(replace(from_mlflow(run), conflicts=differing), ["conflicts"]))
 
 
-def add_end(batch: Batch, ended: TrialRecord) -> None:
+def add_end(batch: RunBatch, ended: TrialRecord) -> None:
     """Add an attempt's end: its outcome and final metrics, stored as themselves and never read off the last point."""
     batch.tags.update(tags_of(ended, _OF_INTERRUPTION if ended.interrupted else (*_OF_INTERRUPTION, *_OF_RESULT)))
     batch.tags.update(attempt_tag(ended))
@@ -183,6 +183,6 @@ def add_end(batch: Batch, ended: TrialRecord) -> None:
     batch.metrics += [Metric(key, point.value, point.time_ms, point.step) for key, point in final.items()]
 
 
-def add_late_end(batch: Batch, there: TrialRecord, ended: TrialRecord) -> None:
+def add_late_end(batch: RunBatch, there: TrialRecord, ended: TrialRecord) -> None:
     """Add the end of an attempt that others have overtaken: it changes neither outcome nor status."""
     batch.tags.update(_own_attempt(there, ended))

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 # One look at an image, (H, W, C) uint8, and its share in the image's mean.
 Weighed = tuple[Pixels, float]
 # Images of a batch where each is looked at often; more would only take memory.
-_MOST_LOOKS = {"1": 1, "10": 10, "12": 12, "144": 144, "dense": 36}
+_MOST_VIEWS = {"1": 1, "10": 10, "12": 12, "144": 144, "dense": 36}
 # Of probabilities that are marked at once: of 1,000 classes they take 32 MiB.
 _ROWS = 4096
 
@@ -110,7 +110,7 @@ def scores(
 
     most = trained.recipe.data.eval_batch_size
     found = []
-    for batch in originals.prepared(rows, max(1, most // _MOST_LOOKS[crops]), prepare):
+    for batch in originals.prepared(rows, max(1, most // _MOST_VIEWS[crops]), prepare):
         found.append(_means(trained, originals, batch.images, most).cpu().numpy())
         advance(len(batch.rows))
     return np.concatenate(found) if found else np.empty((0, originals.num_classes))

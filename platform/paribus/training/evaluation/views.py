@@ -58,9 +58,9 @@ class View(NamedTuple):
 def views(crops: str, height: int, width: int, size: int) -> tuple[View, ...]:
     """The views at an image of `height` x `width` for an input of `size`; where they coincide, they are repeated.
 
-    `crops` is a key of LOOKS; "1" is the recipe's own view and has no geometry here.
+    `crops` is a key of VIEWS; "1" is the recipe's own view and has no geometry here.
     """
-    return LOOKS[crops](height, width, size)
+    return VIEWS[crops](height, width, size)
 
 
 def squares(height: int, width: int) -> tuple[Box, Box, Box]:
@@ -117,10 +117,10 @@ def _dense(height: int, width: int, size: int) -> tuple[View, ...]:
     )
 
 
-LOOKS: dict[str, Callable[[int, int, int], tuple[View, ...]]] = {
+VIEWS: dict[str, Callable[[int, int, int], tuple[View, ...]]] = {
     "10": _ten,
     "12": _twelve,
     "144": _all_144,
     "dense": _dense,
 }
-PROTOCOLS = ("1", *LOOKS)
+PROTOCOLS = ("1", *VIEWS)
