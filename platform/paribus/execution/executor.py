@@ -202,7 +202,7 @@ def execute(plan: Plan, context: Context, callbacks: list[RunProgress], ledger: 
     queue = TrialQueue(*in_order(plan.queue), ledger.turn)
     requests = [request_of(step.trial.recipe) for step in plan.todo]
     nodes = look_at_nodes(plan.queue, context)
-    # What runs next is asked for ahead of its place.
+    # Where trials ask for unlike amounts, what runs next is asked for ahead of its place.
     with _head_watched(ledger), _few_pending(nodes.slots):
         _in_turns(queue, requests, context, callbacks, nodes, ledger)
 
