@@ -38,8 +38,10 @@ def place(config: dict[str, Any], aside: Iterable[str] = ()) -> PlacementGroupFa
 def _place(request: tuple[tuple[str, float], ...], aside: str) -> PlacementGroupFactory:
     """The same object for the same place: Tune looks waiting trials and idle workers up by it, and compares two that
     are equal by their whole signature."""
-    more = {"bundle_label_selector": [{_LABEL: f"!in({aside})"}]} if aside else {}
-    return tune.PlacementGroupFactory([dict(request)], **more)
+    bundle: dict[str, int | float] = dict(request)
+    if not aside:
+        return tune.PlacementGroupFactory([bundle])
+    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{_LABEL: f"!in({aside})"}])
 
 
 class NodesAside(Unrestored, FIFOScheduler):
