@@ -18,8 +18,7 @@ class TrialQueue:
     """What `next_step` gives, within the study's turn.
 
     `places` is how many trials the cluster has room for, None where that is not known. More are not handed out: for one
-    that waits Tune asks Ray for a place, and gives it back as soon as a worker is free, which costs all of them more
-    than the trial itself.
+    that waits Tune asks Ray for a place, and gives it back as soon as a worker is free.
 
     Args:
         next_step: the trials in their order, each of them once.
