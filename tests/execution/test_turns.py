@@ -168,6 +168,17 @@ def test_no_more_is_handed_out_than_the_turn_allows(queue: TrialQueue) -> None:
     assert queue.next() == "over"
 
 
+def test_no_more_is_handed_out_than_the_cluster_has_room_for(queue: TrialQueue) -> None:
+    queue.places = 1
+    first = queue.next()
+    assert isinstance(first, Step)
+    assert queue.next() is None, "Tune would ask Ray for a place, and give it back"
+    queue.ended(first.trial.id)
+    assert isinstance(queue.next(), Step)
+    queue.places = None
+    assert isinstance(queue.next(), Step), "how many have room is not known"
+
+
 def test_what_gave_way_is_handed_out_again_as_another_attempt_of_the_same_run(queue: TrialQueue) -> None:
     wanted = queue.wants
     step = queue.next()

@@ -7,7 +7,8 @@ away. What was asked for before may still come to such a node, is refused there 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -28,6 +29,21 @@ _ASK_S = 2.0
 _LABEL = "ray.io/node-id"
 
 
+def place(config: dict[str, Any], aside: Iterable[str] = ()) -> PlacementGroupFactory:
+    """Where a trial may train: what it asks for, on no node of those that are put aside."""
+    return _place(tuple(config[REQUEST].items()), ",".join(sorted(aside)))
+
+
+@cache
+def _place(request: tuple[tuple[str, float], ...], aside: str) -> PlacementGroupFactory:
+    """The same object for the same place: Tune looks waiting trials and idle workers up by it, and compares two that
+    are equal by their whole signature."""
+    bundle: dict[str, int | float] = dict(request)
+    if not aside:
+        return tune.PlacementGroupFactory([bundle])
+    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{_LABEL: f"!in({aside})"}])
+
+
 class NodesAside(Unrestored, FIFOScheduler):
     """First come, first served, and nothing on nodes that are put aside.
 
@@ -42,18 +58,10 @@ class NodesAside(Unrestored, FIFOScheduler):
         for node, fault in nodes.faults.items():
             self._put_aside(node, nodes.names[node], fault)
 
-    def place(self, config: dict[str, Any]) -> PlacementGroupFactory:
-        """Where a trial may train."""
-        request: dict[str, int | float] = {**config[REQUEST]}
-        if not self._aside:
-            return tune.PlacementGroupFactory([request])
-        away = f"!in({','.join(sorted(self._aside))})"
-        return tune.PlacementGroupFactory([request], bundle_label_selector=[{_LABEL: away}])
-
     def on_trial_add(self, tune_controller: TuneController, trial: TuneTrial) -> None:
         """A trial is new, or waits again."""
         if self._aside:
-            trial.update_resources(self.place(trial.config))
+            trial.update_resources(place(trial.config, self._aside))
 
     def on_trial_result(self, tune_controller: TuneController, trial: TuneTrial, result: dict[str, Any]) -> str:
         """A worker says that something is amiss with its node."""
@@ -68,7 +76,7 @@ class NodesAside(Unrestored, FIFOScheduler):
         """Its worker was lost, or its node is put aside; Tune takes it up again, by its own count of how often."""
         trial.config[RESTARTS] = trial.config.get(RESTARTS, 0) + 1
         if self._aside:
-            trial.update_resources(self.place(trial.config))
+            trial.update_resources(place(trial.config, self._aside))
 
     def check(self) -> None:
         """Raise ClusterError where every node that has room for a trial is put aside."""

@@ -23,7 +23,7 @@ from paribus.execution.turns.trial_queue import NextStep, TrialQueue, in_order
 from paribus.execution.workers.failures import MAX_MOVES, MAX_NODE_RETRIES
 from paribus.execution.workers.node_look import alive
 from paribus.execution.workers.own_files import check_nodes, packed, references
-from paribus.execution.workers.trial_spec import REQUEST, Context
+from paribus.execution.workers.trial_spec import Context
 from paribus.host.child_environment import child_environment
 from paribus.host.held_folder import HeldFolder
 from paribus.host.interruption import end_is_asked, tune_running
@@ -202,7 +202,7 @@ def execute(plan: Plan, context: Context, callbacks: list[RunProgress], ledger: 
     queue = TrialQueue(*in_order(plan.queue), ledger.turn)
     requests = [request_of(step.trial.recipe) for step in plan.todo]
     nodes = look_at_nodes(plan.queue, context)
-    # What runs next is asked for ahead of its place.
+    # Where trials ask for unlike amounts, what runs next is asked for ahead of its place.
     with _head_watched(ledger), _few_pending(nodes.slots):
         _in_turns(queue, requests, context, callbacks, nodes, ledger)
 
@@ -249,23 +249,23 @@ def _in_turns(
     ledger: RunLedger,
 ) -> None:
     """Ray Tune over a queue, as often as it gives way to others and its turn comes again."""
-    from paribus.execution.turns.keep_turn import TurnKeeper, common_request, see
+    from paribus.execution.turns.keep_turn import TurnKeeper, see
 
     def tell(text: str) -> None:
         for callback in callbacks:
             callback.learn(text)
 
     tell(apart_text(nodes, context))
-    request = common_request(requests)
+    kinds = list({tuple(each.items()): each for each in requests}.values())
     while queue.has_more():
-        see(queue, request)
+        see(queue, kinds)
         ledger.agree()
         while queue.turn.over(0):
             for callback in callbacks:
                 callback.hold(f"{queue.turn.name} {queue.turn.text()}")
             time.sleep(_TURN_POLL_S)
-            see(queue, request)
-        keeper = TurnKeeper(queue, request, f"give-way-{uuid.uuid4().hex}", tell)
+            see(queue, kinds)
+        keeper = TurnKeeper(queue, kinds, f"give-way-{uuid.uuid4().hex}", tell)
         try:
             _fit(replace(context, asking=keeper.name, movable=not nodes.everywhere), callbacks, queue, nodes, keeper)
         finally:
@@ -283,7 +283,7 @@ def _fit(context: Context, callbacks: list[RunProgress], queue: TrialQueue, node
     """Ray Tune over what a queue hands out."""
     from ray import tune
 
-    from paribus.execution.aside import NodesAside, NodesLeft
+    from paribus.execution.aside import NodesAside, NodesLeft, place
     from paribus.execution.handed import HandedRecords
     from paribus.execution.searches.proposals import Proposals
     from paribus.execution.telemetry import DriverMetrics
@@ -301,7 +301,7 @@ def _fit(context: Context, callbacks: list[RunProgress], queue: TrialQueue, node
     scratch = HeldFolder(Path(tempfile.gettempdir()), _SCRATCH)
     try:
         tuner = tune.Tuner(
-            tune.with_resources(worker, lambda config: tune.PlacementGroupFactory([config[REQUEST]])),
+            tune.with_resources(worker, place),
             tune_config=tune.TuneConfig(
                 reuse_actors=True, scheduler=scheduler, search_alg=Proposals(queue.next), num_samples=-1
             ),

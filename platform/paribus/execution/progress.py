@@ -106,7 +106,8 @@ def _summary(result: dict[str, Any], study: Study) -> str:
         return str(result["reason"])[:MOST_REASON]
     parts = [f"at step {result['outcome_step']}"] if result.get("outcome_step") is not None else []
     if result["outcome"] == "finished":
+        final = dict(result["final"])
         for metric in study.metrics.values():
-            if metric.name in result["final"] and (metric.headline or metric.name == study.metric):
-                parts.append(f"{metric.short} {metric.show(result['final'][metric.name])} {metric.of_level}")
+            if metric.name in final and (metric.headline or metric.name == study.metric):
+                parts.append(f"{metric.short} {metric.show(final[metric.name])} {metric.of_level}")
     return "  ".join([*parts, f"{result['seconds']:.1f} s"])

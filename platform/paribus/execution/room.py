@@ -24,7 +24,8 @@ def request_of(recipe: Recipe) -> dict[str, float]:
 
 def fits(there: Mapping[str, float], request: Mapping[str, float]) -> int:
     """How many such requests a node with these resources has room for, with nothing else on it."""
-    return int(min(there.get(name, 0) / amount for name, amount in request.items() if amount))
+    # 7 / 0.28 is a hair below 25.
+    return int(round(min(there.get(name, 0) / amount for name, amount in request.items() if amount), 6))
 
 
 def check_room(recipes: Iterable[Recipe], nodes: Sequence[Mapping[str, float]]) -> None:

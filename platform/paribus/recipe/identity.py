@@ -1,6 +1,7 @@
 """A trial's name for ever: a hash of all that bears on its result."""
 
 import json
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -13,11 +14,19 @@ from paribus.recipe.seeds import Seeds
 
 def result_bearing(part: BaseModel) -> dict[str, Any]:
     """The fields of a recipe that can change a result, nested as the recipe is; later fields where they are in use."""
+    never, neutral = _told_apart(type(part))
     return {
         name: result_bearing(value) if isinstance(value, BaseModel) else value
         for name, value in part
-        if name not in type(part).model_fields or not (is_bookkeeping(type(part), name) or is_neutral(part, name))
+        if name not in never and not (name in neutral and is_neutral(part, name))
     }
+
+
+@cache
+def _told_apart(kind: type[BaseModel]) -> tuple[frozenset[str], frozenset[str]]:
+    """Of a part's fields those that never bear on a result, and those that may have a neutral value."""
+    never = frozenset(name for name in kind.model_fields if is_bookkeeping(kind, name))
+    return never, frozenset(name for name, field in kind.model_fields.items() if field.json_schema_extra)
 
 
 def canonical_json(value: Any) -> str:

@@ -190,20 +190,18 @@ def boschloo(failures: int, replicates: int) -> float:
 
 @lru_cache(maxsize=64)
 def _fisher_table(replicates: int) -> "NDArray[np.float64]":
-    """Fisher's one-sided p of every pair of counts, (R + 1, R + 1): the same for all tables of so many replicates."""
+    """Fisher's one-sided p of every pair of counts, (R + 1, R + 1): that the first group fails so much more than the
+    second. The same for all tables of so many replicates."""
     import numpy as np
 
-    counts = range(replicates + 1)
-    return np.array([[_fisher(first, second, replicates) for second in counts] for first in counts])
-
-
-def _fisher(first: int, second: int, replicates: int) -> float:
-    """Fisher's one-sided p that the first group fails so much more than the second."""
-    total = first + second
-    ways = sum(
-        comb(replicates, more) * comb(replicates, total - more) for more in range(first, min(total, replicates) + 1)
-    )
-    return ways / comb(2 * replicates, total)
+    ways = [comb(replicates, failures) for failures in range(replicates + 1)]
+    found = np.empty((replicates + 1, replicates + 1))
+    for total in range(2 * replicates + 1):
+        as_many, of_all = 0, comb(2 * replicates, total)
+        for first in range(min(total, replicates), max(0, total - replicates) - 1, -1):
+            as_many += ways[first] * ways[total - first]
+            found[first, total - first] = as_many / of_all
+    return found
 
 
 def rate_found(failures: int, replicates: int, power: float = 0.8) -> float:

@@ -3,10 +3,11 @@
     git worktree add ../old COMMIT && make -C ../old env
     .venv/bin/python tests/benchmarks/execution/driver_cost.py ../old [ROUNDS [TRIALS]]
 
-Each run is one study of trivial trials, with a ledger and a Ray of its own, in a process that this one watches: twice a
-second it notes the CPU time of that process and its descendants. A trial's cost is what these took from the end of the
-trial at a tenth of the study to the end of the last, over the trials between: start and report are left out. What the
-driver took until then is told apart, as its start. Checkouts take turns in random order.
+Each run is one study of trivial trials, with a ledger and a Ray of its own, in a process that this one watches: five
+times a second it notes the CPU time of that process and its descendants. What a trial costs is the difference between
+a study of many trials and one of FEW, each until the end of its last trial, over the trials that it has more: so start
+and report are left out, and what is done ahead is not (c72fe33 asks Ray for the places of 200 trials before the first
+one ends). What the driver took for the few is told apart, as its start. Checkouts take turns in random order.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 import psutil
 
 HERE = Path(__file__).resolve()
-ARMS, EVERY_S = 20, 0.5
+ARMS, FEW, EVERY_S = 20, 40, 0.2
 PARTS = ("driver", "workers", "ray", "mlflow", "driver's start")
 
 
@@ -64,28 +65,37 @@ def study(num_trials: int) -> None:
 
 def measured(checkout: Path, num_trials: int) -> dict[str, float]:
     """CPU milliseconds per trial of each of PARTS; of the driver's start, in all."""
-    with tempfile.TemporaryDirectory(prefix="paribus-bench-") as folder:
+    few, many = watched(checkout, FEW), watched(checkout, num_trials)
+    found = {part: 1000 * (many[part] - few[part]) / (num_trials - FEW) for part in PARTS[:-1]}
+    return found | {PARTS[-1]: 1000 * few["driver"]}
+
+
+def watched(checkout: Path, num_trials: int) -> dict[str, float]:
+    """CPU seconds of each part of one run until its last trial ended."""
+    with (
+        tempfile.TemporaryDirectory(prefix="paribus-bench-") as folder,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as said,
+    ):
         env = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI")}
         running = subprocess.Popen(
             [str(checkout / ".venv/bin/python"), str(HERE), "study", str(num_trials)],
             env={**env, "PARIBUS_HOME": folder},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=out,
+            stderr=said,
         )
         samples, seen = [], dict[int, tuple[str, float]]()
         root = psutil.Process(running.pid)
         while running.poll() is None:
             samples.append((time.time(), looked_at(root, seen)))
             time.sleep(EVERY_S)
-        out, said = running.communicate()
-        assert running.returncode == 0, said[-3000:]
-    ends = json.loads(out.splitlines()[-1])
-    first = next(cpu for at, cpu in samples if at >= ends[len(ends) // 10])
-    last = next((cpu for at, cpu in samples if at >= ends[-1]), samples[-1][1])
-    between = len(ends) - len(ends) // 10 - 1
-    found = {part: 1000 * (last[part] - first[part]) / between for part in PARTS[:-1]}
-    return found | {PARTS[-1]: 1000 * first["driver"]}
+        out.seek(0)
+        said.seek(0)
+        assert running.returncode == 0, said.read()[-3000:]
+        end = json.loads(out.read().splitlines()[-1])[-1]
+    after = next(number for number, (at, _) in enumerate(samples) if at >= end)
+    (begun, before), (at, then) = samples[after - 1], samples[after]
+    return {part: before[part] + (then[part] - before[part]) * (end - begun) / (at - begun) for part in before}
 
 
 def looked_at(root: psutil.Process, seen: dict[int, tuple[str, float]]) -> dict[str, float]:

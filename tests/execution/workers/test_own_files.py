@@ -7,6 +7,8 @@ import pytest
 
 from paribus.engine.code_digest import trial_code
 from paribus.execution.executor import cluster
+from paribus.execution.turns.trial_queue import TrialQueue, in_order
+from paribus.execution.turns.turn import Turn
 from paribus.execution.workers.own_files import check_nodes, packed, references
 from paribus.plugins import stand_beside
 from paribus.recipe import Recipe, RecipeError
@@ -40,6 +42,17 @@ def test_a_worker_imports_a_component_whose_file_is_not_there_any_more(
         # What counts is looked for beside the component's file: all that travels has to lie together there, too.
         assert ray.get(ray.remote(trial_code).options(num_cpus=0).remote(recipes[0])) == code
         check_nodes(references(recipes))
+        _check_places()
         with pytest.raises(RecipeError, match=r"not found on the node .*there is no module 'nowhere'"):
             check_nodes((("activation", "nowhere:Hat"),))
     stand_beside()
+
+
+def _check_places() -> None:
+    """On a cluster of one CPU: of trials that ask for unlike amounts, more may have room than the largest tell."""
+    from paribus.execution.turns.keep_turn import see
+
+    queue = TrialQueue(*in_order(()), Turn("of its places", 1, 300.0))
+    for requests, places in (([{"CPU": 0.25}], 4), ([{"CPU": 0.25}, {"CPU": 1.0}], None), ([{"CPU": 1.0}], 1)):
+        see(queue, requests)
+        assert queue.places == places

@@ -52,6 +52,7 @@ def test_a_finished_trial_reads_as_it_was_recorded(
     assert all(np.array_equal(read[key], curves[key]) for key in curves)
     (result,) = ledger.results(study)
     assert (result.arm, result.metrics["top1"], result.run_id) == (trial.arm, 24.0, trial.run_id)
+    assert all(get_run(ledger.rest, trial.run_id).tags.values()), "nothing is said of what there is nothing to say of"
 
 
 def test_children_nest_under_one_parent_with_readable_names(

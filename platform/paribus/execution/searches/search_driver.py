@@ -216,7 +216,7 @@ class Driven:
         """A trial ended. Returns those that are cut now."""
         outcome = result["outcome"]
         self.ended[self._trials[number].id] = outcome
-        kept = result.get("kept", {})
+        kept = dict(result.get("kept", ()))
         reason, failure = str(result.get("reason") or ""), result.get("failure")
         cut: list[int] = []
         with self._minding():

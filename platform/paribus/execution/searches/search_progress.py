@@ -48,7 +48,7 @@ class SearchProgress(RunProgress):
             cut = driven.finished(number, result, result["spent_s"])
             self._end(number, cut)
             return
-        driven.seen(number, result["epoch"], result["trained_steps"], result["metrics"])
+        driven.seen(number, result["epoch"], result["trained_steps"], dict(result["metrics"]))
         if result.get("paused"):
             cut = driven.paused(number, result["epoch"], result["spent_s"])
             self._rung(number, result["epoch"], cut)

@@ -31,13 +31,15 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
 
     Args:
         queue: what is handed out.
-        request: what a trial asks for, by Ray's names.
+        requests: what trials ask for, by Ray's names, each once.
         asking: the name by which workers hear that they are asked.
         told: called with a line for people.
     """
 
-    def __init__(self, queue: TrialQueue, request: dict[str, float], asking: str, told: Callable[[str], None]) -> None:
-        self._queue, self._request, self.name, self._told = queue, request, asking, told
+    def __init__(
+        self, queue: TrialQueue, requests: Sequence[dict[str, float]], asking: str, told: Callable[[str], None]
+    ) -> None:
+        self._queue, self._requests, self.name, self._told = queue, requests, asking, told
         self._asking: Asking | None = None
         self._asked_s = self._looked_s = self._counted_s = 0.0
         self._running = set[str]()
@@ -52,7 +54,7 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
     def look(self) -> None:
         """Tell the turn what the cluster has by now."""
         self._looked_s = time.monotonic()
-        see(self._queue, self._request)
+        see(self._queue, self._requests)
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
@@ -106,11 +108,14 @@ class TurnKeeper(Unrestored, tune.Callback, tune.Stopper):
                 self._asking.end()
 
 
-def see(queue: TrialQueue, request: dict[str, float]) -> None:
-    """Tell the turn of a queue which cluster this is, the places that it would have alone, and what is to go."""
-    nodes = alive()
+def see(queue: TrialQueue, requests: Sequence[dict[str, float]]) -> None:
+    """Tell a queue and its turn which cluster this is, the places that it would have alone, and what is to go."""
+    nodes, request = alive(), common_request(requests)
     head = next((str(node["NodeID"]) for node in nodes if _HEAD in node["Resources"]), "")
-    queue.turn.see(head, sum(fits(node["Resources"], request) for node in nodes), queue.wants)
+    places = sum(fits(node["Resources"], request) for node in nodes)
+    queue.turn.see(head, places, queue.wants)
+    # Of those that ask for less there may be room for more.
+    queue.places = places if places and len(requests) == 1 else None
 
 
 def common_request(requests: Sequence[dict[str, float]]) -> dict[str, float]:

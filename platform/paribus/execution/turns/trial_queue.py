@@ -17,6 +17,9 @@ NextStep = Callable[[], Step | Literal["over"] | None]
 class TrialQueue:
     """What `next_step` gives, within the study's turn.
 
+    `places` is how many trials the cluster has room for, None where that is not known. More are not handed out: for one
+    that waits Tune asks Ray for a place, and gives it back as soon as a worker is free.
+
     Args:
         next_step: the trials in their order, each of them once.
         left: how many trials that has yet.
@@ -24,6 +27,7 @@ class TrialQueue:
 
     def __init__(self, next_step: NextStep, left: Callable[[], int], turn: Turn) -> None:
         self._next_step, self._left, self.turn = next_step, left, turn
+        self.places: int | None = None
         self._out: dict[str, Step] = {}
         self._again: deque[Step] = deque()
 
@@ -41,7 +45,7 @@ class TrialQueue:
         """The next step; "over" where there is none, or where what runs is to give its places up."""
         if self.turn.over(self.num_out):
             return "over"
-        if self.turn.limit is not None and self.num_out >= self.turn.limit:
+        if any(most is not None and self.num_out >= most for most in (self.turn.limit, self.places)):
             return None
         step = self._again.popleft() if self._again else self._next_step()
         if isinstance(step, Step):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,11 @@ def outbox_of(storage: Path, study: str, settings: Settings) -> Path:
 def study_of(outbox: Path) -> str:
     """The study of a folder that `outbox_of` named: no study's name has a dot."""
     return outbox.name.partition(".")[0]
+
+
+def as_pairs(numbers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Numbers by name as a report brings them: of a dictionary Tune takes each apart, and keeps what each has been."""
+    return tuple(numbers.items())
 
 
 def config_of(step: Step) -> dict[str, Any]:

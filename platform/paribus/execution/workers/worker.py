@@ -33,6 +33,7 @@ from paribus.execution.workers.trial_spec import (
     RESTARTS,
     TRIAL,
     Context,
+    as_pairs,
     decode,
     record_of,
 )
@@ -133,7 +134,7 @@ class TrialWorker(tune.Trainable):
         if epoch.warnings:
             self._log.update(replace(self._log.record, warnings="\n".join(epoch.warnings)[:_MOST_TEXT]))
         progress: dict[str, Any] = {"epoch": epoch.epoch, "trained_steps": epoch.step, "num_steps": epoch.num_steps}
-        progress |= {"trial_key": self._step.trial.id, "metrics": epoch.metrics, BEGAN: self._began()}
+        progress |= {"trial_key": self._step.trial.id, "metrics": as_pairs(epoch.metrics), BEGAN: self._began()}
         if epoch.epoch == self._step.until and epoch.step < epoch.num_steps:
             self._pause()
             return {**progress, "paused": True, "spent_s": time.monotonic() - self._begun_s, "done": True}
@@ -281,7 +282,7 @@ class TrialWorker(tune.Trainable):
             {**result.metrics, **own},
             outcome_step=result.outcome_step,
             reason=result.reason,
-            kept=metrics,
+            kept=as_pairs(metrics),
             seconds=result.durations["total_s"],
             warnings=warnings[:1],
         )
@@ -345,7 +346,7 @@ class TrialWorker(tune.Trainable):
         return self._last("failed", {}, reason=text, failure=kind)
 
     def _last(self, outcome: str, metrics: dict[str, float], **more: Any) -> dict[str, Any]:
-        last = {"outcome": outcome, "final": metrics, "seconds": 0.0, "trial_key": self._step.trial.id}
+        last = {"outcome": outcome, "final": as_pairs(metrics), "seconds": 0.0, "trial_key": self._step.trial.id}
         last["spent_s"] = time.monotonic() - self._begun_s
         if self._context.apart and self._log is not None:
             # A node may be lost at any time, and what lies on its disk with it.

@@ -169,13 +169,20 @@ class Sender:
         elif ended is not None and end is not None:
             batch.tags.update(end["tags"])
             add_end(batch, ended)
-        log_batch(self.rest, run.run_id, batch.metrics, batch.params, batch.tags)
+        tags = self._news(run, batch.tags) if self._alone else batch.tags
+        log_batch(self.rest, run.run_id, batch.metrics, batch.params, tags)
         self.num_points += len(batch.metrics)
         if ended is not None and superseded is None:
             update_run(self.rest, run.run_id, ended.status, ended.ended_ms)
         if not self._alone and batch.tells_outcome:
             give_back(self.rest, run.run_id, opening.record)
         return True
+
+    def _news(self, run: Run, tags: dict[str, str]) -> dict[str, str]:
+        """Of `tags` those that say anything new of a run to which nobody else writes: nothing earlier is to be cleared
+        there, and each tag costs the server a look and a row."""
+        known = {**run.tags, **self._told}
+        return {key: text for key, text in tags.items() if text != known.get(key, "")}
 
     def _ended(self, trial: TrialRecord, records: list[Record], end: Record) -> TrialRecord:
         told = dict(self._told)
