@@ -199,7 +199,12 @@ def search_of(uri: str, study: StudyRecord) -> StudyRecord | None:
 
 def judgement(uri: str, record: StudyRecord) -> Judgement:
     """The verdict counts of a study: those that its driver wrote down at its end, else judged now."""
-    return _written(uri, version(record), record) or Judgement.of(study_view(uri, record).report)
+    return written(uri, record) or Judgement.of(study_view(uri, record).report)
+
+
+def written(uri: str, record: StudyRecord) -> Judgement | None:
+    """The verdict counts that the study's driver wrote down at its end; None where it did not."""
+    return _written(uri, version(record), record)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

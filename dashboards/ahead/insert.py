@@ -44,13 +44,15 @@ look();
 
 
 class Ahead:
-    """Middleware: `known` says a page as HTML, in a thread; `waiting` says what to show as long as it is not known.
+    """Middleware: `known` says a page as HTML, `brief` what of it takes no time; both are asked in threads. `waiting`
+    says what to show where neither answers soon.
 
     An address of which `pages` has no name passes as it is, and so does one that another site could have led here.
     """
 
-    def __init__(self, app: ASGIApp, pages: frozenset[str], known: Known, waiting: Known) -> None:
-        self._app, self._pages, self._known, self._waiting = app, pages, known, waiting
+    def __init__(self, app: ASGIApp, pages: frozenset[str], known: Known, brief: Known, waiting: Known) -> None:
+        self._app, self._pages = app, pages
+        self._known, self._brief, self._waiting = known, brief, waiting
         self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="ahead")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,14 +70,18 @@ class Ahead:
         await self._app({**scope, "headers": kept}, receive, answer)
 
     async def _still(self, name: str, words: Mapping[str, str]) -> bytes:
-        found = asyncio.get_running_loop().run_in_executor(self._threads, self._known, name, words)
-        found.add_done_callback(lambda done: done.cancelled() or done.exception())
-        html = ""
-        # What can't be read the page itself says; a still that fails must not keep it from coming.
-        with suppress(Exception):
-            html = await asyncio.wait_for(asyncio.shield(found), WAIT_S)
+        run = asyncio.get_running_loop().run_in_executor
+        asked = [run(self._threads, each, name, words) for each in (self._brief, self._known)]
+        await asyncio.wait(asked[1:], timeout=WAIT_S)
+        brief, html = map(_answered, asked)
         whole = " data-whole" if html else ""
-        return f'<div id="ahead"{whole}>{html or self._waiting(name, words)}</div>{_LEAVE}'.encode()
+        return f'<div id="ahead"{whole}>{html or brief or self._waiting(name, words)}</div>{_LEAVE}'.encode()
+
+
+def _answered(asked: asyncio.Future[str]) -> str:
+    """What was answered so far. What can't be read the page itself says; a still must not keep it from coming."""
+    asked.add_done_callback(lambda done: done.exception())
+    return asked.result() if asked.done() and asked.exception() is None else ""
 
 
 class _Inserted:

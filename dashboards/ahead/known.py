@@ -18,7 +18,7 @@ from paribus.report.views.overview import wanted
 from paribus_dashboards.address import address_of
 from paribus_dashboards.frame import GENERAL, HOME, STUDY_PAGES
 from paribus_dashboards.home_parts import heads
-from paribus_dashboards.ledger_view import StudyView, curves_of, judgement, studies, study_view, tracking_uri
+from paribus_dashboards.ledger_view import StudyView, curves_of, judgement, studies, study_view, tracking_uri, written
 from paribus_dashboards.parts import sign_of
 from paribus_dashboards.picture import CSS
 from paribus_dashboards.trial_parts import MOST_ARMS, logged_in, rows_of
@@ -52,6 +52,20 @@ def waiting(name: str, words: Mapping[str, str]) -> str:
     )
 
 
+def brief(name: str, words: Mapping[str, str]) -> str:
+    """A study's sentence as its driver wrote it down: it takes no reading of its trials. "" where there is none.
+
+    Raises LedgerError.
+    """
+    uri = tracking_uri()
+    record = _asked(studies(uri), words) if name in STUDY_PAGES else None
+    found = written(uri, record) if record is not None else None
+    if record is None or found is None:
+        return ""
+    reading = '<p class="quiet" role="status">Reading its trials …</p>'
+    return f"{_STYLE}{_links(name, words)}{_head(record)}<h2>{shown(found.headline)}</h2>{reading}"
+
+
 def known(name: str, words: Mapping[str, str]) -> str:
     """The page as the ledger has it, read now where nobody did; "" where there is nothing to say before the page does.
 
@@ -61,15 +75,20 @@ def known(name: str, words: Mapping[str, str]) -> str:
     records = studies(uri)
     if name not in STUDY_PAGES:
         return f"{_STYLE}{_links(name, words)}<h1>Studies</h1>{_cards(uri, records)}" if records and not words else ""
-    own = [record for record in records if record.name == words.get("study") and not is_search(record)]
-    at = words.get("settings", "")
-    asked = [each for each in own if (each.settings.digest == at if at else each.settings.declared)]
-    if len(asked) != 1:
+    if (record := _asked(records, words)) is None:
         return ""
-    view = study_view(uri, asked[0])
+    view = study_view(uri, record)
     picture = _picture(uri, name, view, words) if words.keys() <= _PLAIN else ""
     head = f"{_links(name, words)}{_head(view.record)}{_sentence(name, view)}"
     return f"{_STYLE}{head}<div class='picture'>{picture}</div>"
+
+
+def _asked(records: tuple[StudyRecord, ...], words: Mapping[str, str]) -> StudyRecord | None:
+    """The study that an address means, at the settings that it means; None where it is not clear."""
+    own = [record for record in records if record.name == words.get("study") and not is_search(record)]
+    at = words.get("settings", "")
+    found = [each for each in own if (each.settings.digest == at if at else each.settings.declared)]
+    return found[0] if len(found) == 1 else None
 
 
 def _links(name: str, words: Mapping[str, str]) -> str:
@@ -85,7 +104,7 @@ def _links(name: str, words: Mapping[str, str]) -> str:
 
 def _cards(uri: str, records: tuple[StudyRecord, ...]) -> str:
     """The first studies and searches; a study with its sentence."""
-    return "".join(_card(uri, record) for record in wanted(heads(list(records)))[:_MOST_CARDS])
+    return "".join(_card(uri, record) for record in wanted(heads(records))[:_MOST_CARDS])
 
 
 def _card(uri: str, record: StudyRecord) -> str:

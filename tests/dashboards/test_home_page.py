@@ -21,6 +21,7 @@ from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess, start_server
 from paribus_dashboards import ledger_view
+from paribus_dashboards.ahead.known import brief
 
 pytestmark = pytest.mark.cluster
 
@@ -96,6 +97,9 @@ def test_verdicts_that_the_driver_wrote_down_are_shown_without_reading_a_trial(
     text = said(open_home(mlflow_server.uri))
     assert "7 better" in text
     assert "claim contradicted" in text
+    # Of its trials there is nothing to read: what its page says at once rests on that file alone.
+    assert "<h2>Of 7 contrasts 7 are better.</h2>" in brief("study", {"study": "home_written"})
+    assert brief("study", {"study": "home_written", "settings": "others"}) == ""
 
 
 def test_what_was_read_whole_is_kept_for_a_day_and_what_may_still_come_for_ten_minutes(

@@ -167,7 +167,7 @@ def test_what_is_known_of_a_page_comes_with_its_first_answer_and_to_no_other_sit
     address, deadline = f"/study?study={whole_study.name}", time.monotonic() + PATIENCE_MS / 1000
     with httpx.Client(base_url=dashboard, trust_env=False) as client:
         assert f"<h1>{whole_study.name}" in client.get(address).text
-        # What the first visit asks for is read meanwhile.
+        # What the first visit asks for is read meanwhile, and known to who comes later.
         while "data-whole" not in (found := client.get(address)).text and time.monotonic() < deadline:
             time.sleep(0.2)
         packed, again = found.headers["Content-Encoding"], {"If-Modified-Since": "Tue, 01 Dec 2099 00:00:00 GMT"}

@@ -13,8 +13,9 @@ The first answer says what is known of a page as a still (dashboards/ahead), in 
 "the page itself" is when the still has left, from when on it can be used. Medians; `--keep` keeps the ledger.
 
 On a machine that others use, wall-clock time tells little. "CPU" is what a visit with an empty cache took of processors
-until the page itself was there: of the dashboard and MLflow's server, or of optuna-dashboard; and of the browser. Together
-they are the least that it can take on one core. Each visit goes to stderr; the first, "cold", fills the caches.
+until the page itself was there: of the dashboard and MLflow's server, or of optuna-dashboard; and of the browser.
+Together they are the least that it can take on one core. Each visit goes to stderr; the first, "cold", fills the
+caches.
 """
 
 from __future__ import annotations
@@ -215,7 +216,8 @@ def rounds_of(browser: Browser, pages: list[Shown], rounds: int) -> dict[str, tu
 
 def report(found: dict[str, tuple[list[Visit], list[Visit]]]) -> None:
     """A line a page."""
-    heads = "page | first paint | first plot | the page itself | click | MB | CPU of servers | of the browser | again: first plot | MB"
+    heads = "page | first paint | first plot | the page itself | click | MB"
+    heads += " | CPU of servers | of the browser | again: first plot | MB"
     print(f"| {heads} |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for name, (first, again) in found.items():
