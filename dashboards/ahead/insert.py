@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
+import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qsl
@@ -18,6 +19,10 @@ from urllib.parse import parse_qsl
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from paribus.report.reading import LedgerError
+
+_LOG = logging.getLogger(__name__)
 
 # What a page is known by: its name, as the address has it ("" for Home), and the address' words.
 Known = Callable[[str, Mapping[str, str]], str]
@@ -53,7 +58,7 @@ class Ahead:
     def __init__(self, app: ASGIApp, pages: frozenset[str], known: Known, brief: Known, waiting: Known) -> None:
         self._app, self._pages = app, pages
         self._known, self._brief, self._waiting = known, brief, waiting
-        self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="ahead")
+        self._asked: dict[tuple[Known, str, frozenset[tuple[str, str]]], asyncio.Future[str]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, with the still in it where it is a page's."""
@@ -70,18 +75,39 @@ class Ahead:
         await self._app({**scope, "headers": kept}, receive, answer)
 
     async def _still(self, name: str, words: Mapping[str, str]) -> bytes:
-        run = asyncio.get_running_loop().run_in_executor
-        asked = [run(self._threads, each, name, words) for each in (self._brief, self._known)]
-        await asyncio.wait(asked[1:], timeout=WAIT_S)
-        brief, html = map(_answered, asked)
+        brief, found = self._ask(self._brief, name, words), self._ask(self._known, name, words)
+        await asyncio.wait([found], timeout=WAIT_S)
+        html, less = (each.result() if each.done() else "" for each in (found, brief))
         whole = " data-whole" if html else ""
-        return f'<div id="ahead"{whole}>{html or brief or self._waiting(name, words)}</div>{_LEAVE}'.encode()
+        return f'<div id="ahead"{whole}>{html or less or self._waiting(name, words)}</div>{_LEAVE}'.encode()
+
+    def _ask(self, say: Known, name: str, words: Mapping[str, str]) -> asyncio.Future[str]:
+        """What it says, in a thread that ends with the process; who asks the same meanwhile gets the same answer."""
+        key, loop = (say, name, frozenset(words.items())), asyncio.get_running_loop()
+        if key in self._asked:
+            return self._asked[key]
+        found: asyncio.Future[str] = loop.create_future()
+        if sum(each[0] == say for each in self._asked) >= _MOST_THREADS:
+            found.set_result("")
+            return found
+        self._asked[key] = found
+        found.add_done_callback(lambda done: self._asked.pop(key))
+        threading.Thread(target=_say, args=(loop, found, say, name, words), daemon=True).start()
+        return found
 
 
-def _answered(asked: asyncio.Future[str]) -> str:
-    """What was answered so far. What can't be read the page itself says; a still must not keep it from coming."""
-    asked.add_done_callback(lambda done: done.exception())
-    return asked.result() if asked.done() and asked.exception() is None else ""
+def _say(
+    loop: asyncio.AbstractEventLoop, found: asyncio.Future[str], say: Known, name: str, words: Mapping[str, str]
+) -> None:
+    html = ""
+    try:
+        html = say(name, words)
+    except LedgerError:
+        pass  # the page itself tells it
+    except Exception:
+        _LOG.exception("the still of %s failed; the page itself comes without it", name or "Home")
+    with suppress(RuntimeError):  # the loop has ended meanwhile
+        loop.call_soon_threadsafe(found.set_result, html)
 
 
 class _Inserted:
