@@ -168,7 +168,7 @@ def test_what_is_known_of_a_page_comes_with_its_first_answer_and_to_no_other_sit
     with httpx.Client(base_url=dashboard, trust_env=False) as client:
         assert f"<h1>{whole_study.name}" in client.get(address).text
         # What the first visit asks for is read meanwhile, and known to who comes later.
-        while "data-whole" not in (found := client.get(address)).text and time.monotonic() < deadline:
+        while 'id="ahead" data-whole' not in (found := client.get(address)).text and time.monotonic() < deadline:
             time.sleep(0.2)
         packed, again = found.headers["Content-Encoding"], {"If-Modified-Since": "Tue, 01 Dec 2099 00:00:00 GMT"}
         assert client.get(address, headers=again).text == found.text
