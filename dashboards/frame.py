@@ -13,7 +13,7 @@ from paribus_dashboards.address import address_of
 
 # A page is a file and a line here: the name of its file in `pages/`, which is its address too (`/study`), and title.
 HOME: Final = "overview"
-_GENERAL: Final[Mapping[str, str]] = {
+GENERAL: Final[Mapping[str, str]] = {
     HOME: "Studies",
     "compare": "Compare",
     "claims": "Claims",
@@ -39,7 +39,7 @@ _CARRIED: Final = ("metric",)
 
 def pages() -> list[Page]:
     """Every page; those that need a study, search or trial in their address are in no menu."""
-    shown = [_page(name, title, menu=True) for name, title in _GENERAL.items()]
+    shown = [_page(name, title, menu=True) for name, title in GENERAL.items()]
     return shown + [_page(name, title, menu=False) for name, title in {**STUDY_PAGES, **_OTHER}.items()]
 
 

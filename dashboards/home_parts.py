@@ -77,6 +77,12 @@ def _trouble(record: StudyRecord, why: str, page: str) -> None:
         st.caption(plain(why), width="content")
 
 
+def heads(records: tuple[StudyRecord, ...]) -> list[StudyRecord]:
+    """One record a card: the tunings of a study's arms share one, that of the arm which was touched last."""
+    tunings = {record.name: record for record in reversed(records) if is_tuning(record)}
+    return [record for record in records if tunings.get(record.name, record) is record or not is_tuning(record)]
+
+
 def asked_for(records: list[StudyRecord]) -> list[StudyRecord]:
     """Those that the person asks for, in the order asked for; with one study there is nothing to ask."""
     if len(records) < 2:

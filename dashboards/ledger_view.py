@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LIVE_S = 3.0
 IDLE_S = 600.0
+# Nothing comes late of a study whose every trial has been read with its end; what people change in MLflow is seen then.
+WHOLE_S = 86_400.0
 # A page can try again, so that it gives up soon.
 BUDGET_S = 1.5
 
@@ -76,13 +78,31 @@ def stamp(record: StudyRecord) -> Version:
 
 
 def version(record: StudyRecord) -> Version:
-    """The key of what is read of a study; a record that was sent late doesn't touch the parent run, hence IDLE_S."""
-    return (*stamp(record), int(time.time() / IDLE_S))
+    """The key of what is read of a study; a record that was sent late doesn't touch the parent run, hence IDLE_S.
+
+    Where all had come, it stays the key under which that was read, for WHOLE_S.
+    """
+    key, read_s = _read_whole().get(stamp(record), ((), -WHOLE_S))
+    return key if time.time() - read_s < WHOLE_S else (*stamp(record), int(time.time() / IDLE_S))
+
+
+@st.cache_resource(show_spinner=False)
+def _read_whole() -> dict[Version, tuple[Version, float]]:
+    """By stamp, under which key and when a study was read whose every trial had come to its end."""
+    return {}
 
 
 def trials_of(uri: str, record: StudyRecord) -> Trials:
     """The trials of the study's own plan, among all that the ledger has under its name."""
-    return _trials_of(uri, version(record), record)
+    key = version(record)
+    found = _trials_of(uri, key, record)
+    if not record.live and _read_whole().get(stamp(record), ((), 0.0))[0] != key and _all_ended(found):
+        _read_whole()[stamp(record)] = (key, time.time())
+    return found
+
+
+def _all_ended(trials: Trials) -> bool:
+    return bool(trials.rows) and all(row.record and row.record.ended_ms for row in trials.rows)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -179,7 +199,12 @@ def search_of(uri: str, study: StudyRecord) -> StudyRecord | None:
 
 def judgement(uri: str, record: StudyRecord) -> Judgement:
     """The verdict counts of a study: those that its driver wrote down at its end, else judged now."""
-    return _written(uri, version(record), record) or Judgement.of(study_view(uri, record).report)
+    return written(uri, record) or Judgement.of(study_view(uri, record).report)
+
+
+def written(uri: str, record: StudyRecord) -> Judgement | None:
+    """The verdict counts that the study's driver wrote down at its end; None where it did not."""
+    return _written(uri, version(record), record)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -219,6 +244,6 @@ def curves_of(uri: str, view: StudyView, metric: str, rows: list[TrialRow]) -> l
     return _curves(uri, metric, tuple(row.trial_id for row in rows), version(view.record), rows)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Reading the learning curves ...")
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(uri: str, metric: str, trial_ids: tuple[str, ...], version: Version, _rows: list[TrialRow]) -> list[Curve]:
     return reader(uri).curves(_rows, metric)

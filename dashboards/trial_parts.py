@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +17,9 @@ from paribus_dashboards.parts import signed
 from paribus_dashboards.picture import show_picture
 from paribus_dashboards.shown_table import show_downloads, show_table
 
+if TYPE_CHECKING:
+    from paribus.report.study_report import TrialRow
+
 # More arms than there are colours are not told apart.
 MOST_ARMS = 8
 
@@ -21,9 +27,7 @@ MOST_ARMS = 8
 def show_curves(uri: str, view: StudyView) -> None:
     """Learning curves of the chosen arms with replicate bands, of every metric that was logged."""
     st.header("Learning curves")
-    rows = view.report.begun
-    logged = {name: label for name, label in CURVES.items() if any(name in row.logged for row in rows)}
-    if not logged:
+    if not (logged := logged_in(view)):
         st.info("No trial has reached the end of its first epoch.")
         return
     groups = view.report.compared()
@@ -37,17 +41,28 @@ def show_curves(uri: str, view: StudyView) -> None:
         all_of = "all of them" if first == arms else f"the first {len(first)} of {len(arms)}"
         named = f"{all_of}; choose some to see them alone"
         picked = choose_some("Arms", arms, "arm", placeholder=named, width=420) or first
-    drawn = [row for row in rows if row.arm.name in picked and metric in row.logged]
+    drawn = rows_of(view, metric, [arm for arm in arms if arm in picked])
     if not drawn:
         st.info("These arms have no points of this metric yet.")
         return
-    drawn.sort(key=lambda row: (arms.index(row.arm.name), row.replicate))
-    curves = curves_of(uri, view, metric, drawn)
+    with st.spinner("Reading the learning curves ..."):
+        curves = curves_of(uri, view, metric, drawn)
     picture = curve_lines(curves, CURVES[metric], "training steps")
     if not picture:
         st.info("None of these trials has a number there: each diverged before its first point.")
         return
     show_picture(picture, f"curves-{metric}", curve_rows(curves))
+
+
+def logged_in(view: StudyView) -> dict[str, str]:
+    """What any trial logged that has a curve, by its name: how it is called."""
+    return {name: label for name, label in CURVES.items() if any(name in row.logged for row in view.report.begun)}
+
+
+def rows_of(view: StudyView, metric: str, arms: Sequence[str]) -> list[TrialRow]:
+    """The trials of these arms that logged the metric, in the arms' order."""
+    rows = [row for row in view.report.begun if row.arm.name in arms and metric in row.logged]
+    return sorted(rows, key=lambda row: (arms.index(row.arm.name), row.replicate))
 
 
 def show_failed(view: StudyView) -> None:

@@ -44,7 +44,8 @@ def open_page(browser: Browser, address: str, *, height: int = SIZE["height"]) -
 
 
 def drawn(page: Page) -> None:
-    """Wait until the script that draws the page has ended and nothing is a placeholder any more."""
+    """Wait until the script that draws the page has ended and nothing is a placeholder or a still any more."""
+    page.wait_for_selector("#ahead", state="detached", timeout=WAIT_MS)
     page.wait_for_selector("h1", timeout=WAIT_MS)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=WAIT_MS)
     page.wait_for_function(

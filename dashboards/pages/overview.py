@@ -10,7 +10,7 @@ from paribus.report.reading import LedgerError, LedgerUnreachable, StudyRecord
 from paribus.report.searches.search_reading import is_search, is_tuning, kind_of, relatives
 from paribus.report.study_report import standing_of
 from paribus_dashboards.address import address_of
-from paribus_dashboards.home_parts import asked_for, show_totals, show_troubles
+from paribus_dashboards.home_parts import asked_for, heads, show_totals, show_troubles
 from paribus_dashboards.ledger_view import LIVE_S, judgement, studies, tracking_uri, trials_of
 from paribus_dashboards.parts import (
     FIRST_STUDY,
@@ -68,12 +68,6 @@ def show_studies(uri: str, records: tuple[StudyRecord, ...]) -> None:
             show_progress(progress)
         verdicts.markdown(text)
         kept()[record.run_id] = (progress, text)
-
-
-def heads(records: tuple[StudyRecord, ...]) -> list[StudyRecord]:
-    """One record a card: the tunings of a study's arms share one, that of the arm which was touched last."""
-    tunings = {record.name: record for record in reversed(records) if is_tuning(record)}
-    return [record for record in records if tunings.get(record.name, record) is record or not is_tuning(record)]
 
 
 def now_of(uri: str, record: StudyRecord) -> tuple[Progress, str]:

@@ -18,6 +18,7 @@ from paribus.tracking import MlflowRest
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import get_run, log_batch
 from paribus.tracking.mlflow.server import ServerProcess
+from paribus_dashboards.ahead.known import known, waiting
 from paribus_dashboards.ledger_view import judgement, studies
 
 pytestmark = pytest.mark.cluster
@@ -146,3 +147,7 @@ def test_text_of_people_is_shown_as_it_is(
         assert r"Is \$1 &lt;b>more&lt;/b> than \`\$2\`? \:smile:" in text
         assert "hunter2" not in text
     assert r"costs \$3 or \$4 \:red[\*now\*]" in page
+    for still in (known("", {}), known("study", {"study": study.name})):
+        assert "Is $1 &lt;b&gt;more&lt;/b&gt; than `$2`? :smile:" in still
+        assert "hunter2" not in still
+    assert "&lt;b&gt;" in waiting("study", {"study": "<b>"})

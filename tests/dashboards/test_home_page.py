@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from paribus.tracking import MlflowRest, StudyHeader
 from paribus.tracking import open_study as open_study_run
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import ServerProcess, start_server
+from paribus_dashboards import ledger_view
+from paribus_dashboards.ahead.known import brief
 
 pytestmark = pytest.mark.cluster
 
@@ -94,6 +97,25 @@ def test_verdicts_that_the_driver_wrote_down_are_shown_without_reading_a_trial(
     text = said(open_home(mlflow_server.uri))
     assert "7 better" in text
     assert "claim contradicted" in text
+    # Of its trials there is nothing to read: what its page says at once rests on that file alone.
+    assert "<h2>Of 7 contrasts 7 are better.</h2>" in brief("study", {"study": "home_written"})
+    assert brief("study", {"study": "home_written", "settings": "others"}) == ""
+
+
+def test_what_was_read_whole_is_kept_for_a_day_and_what_may_still_come_for_ten_minutes(
+    open_home: OpenHome, filler: Any, make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_home(filler.uri)
+    few = {"factors": {"model.depth": (16, 22)}, "baseline": None, "claim": None, "replicates": 1}
+    whole, part = make_study("kept_whole", **few), make_study("kept_part", **few)
+    filler.finished(whole)
+    filler.finished(part, lambda arm, replicate: "finished" if arm.as_dict()["model.depth"] == 16 else "missing")
+    records = {record.name: record for record in ledger_view.reader(filler.uri).studies()}
+    now = time.time()
+    read = {name: ledger_view.trials_of(filler.uri, records[name]) for name in (whole.name, part.name)}
+    for later_s, kept in ((0, {whole.name, part.name}), (1_000, {whole.name}), (100_000, set())):
+        monkeypatch.setattr(ledger_view, "time", SimpleNamespace(time=lambda at=now + later_s: at))
+        assert {name for name in read if ledger_view.trials_of(filler.uri, records[name]) is read[name]} == kept
 
 
 def test_an_empty_ledger_says_what_to_type(open_home: OpenHome, said: Said, tmp_path: Path) -> None:

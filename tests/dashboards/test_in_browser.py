@@ -161,6 +161,28 @@ def test_streamlits_own_files_come_compressed_to_who_takes_that(dashboard: str) 
     assert (known.status_code, known.content) == (304, b"")
 
 
+def test_what_is_known_of_a_page_comes_with_its_first_answer_and_to_no_other_site(
+    dashboard: str, whole_study: Study
+) -> None:
+    address, deadline = f"/study?study={whole_study.name}", time.monotonic() + PATIENCE_MS / 1000
+    with httpx.Client(base_url=dashboard, trust_env=False) as client:
+        assert f"<h1>{whole_study.name}" in client.get(address).text
+        # What the first visit asks for is read meanwhile, and known to who comes later.
+        while 'id="ahead" data-whole' not in (found := client.get(address)).text and time.monotonic() < deadline:
+            time.sleep(0.2)
+        packed, again = found.headers["Content-Encoding"], {"If-Modified-Since": "Tue, 01 Dec 2099 00:00:00 GMT"}
+        assert client.get(address, headers=again).text == found.text
+        rebound = client.get(address, headers={"Host": "elsewhere.example"}).text
+        other, script = client.get("/search?search=one").text, client.get("/static/js/none.js").text
+    assert packed == "gzip"
+    assert found.text.count("<circle cx=") >= 21
+    assert whole_study.question in found.text
+    assert found.text.index('id="ahead"') < found.text.index('id="root"')
+    for plain in (rebound, other, script):
+        assert 'id="ahead"' not in plain
+        assert whole_study.question not in plain
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_fault_of_access_and_nothing_is_cut_on_a_phone(
     browser: Browser, dashboard: str, whole_study: Study, scheme: Any

@@ -10,11 +10,17 @@ import pytest
 from shelf import Shelf
 
 from paribus.commands.main import main
+from paribus.commands.study import search_verbs
+from paribus.engine.options import Options
+from paribus.execution.searches.search_ledger import SearchLedger
 from paribus.execution.study_ledger import StudyLedger
 from paribus.execution.turns.trial_queue import TrialQueue, in_order
 from paribus.execution.turns.turn import Turn
 from paribus.study import Study
 from paribus.study.plan import Step
+from paribus.study.searches.domains import Float
+from paribus.study.searches.search import Search
+from paribus.study.settings import settings_of
 from paribus.tracking import tags as words
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.runs import get_run, log_batch
@@ -136,6 +142,19 @@ def test_pause_and_resume_are_heard_by_the_driver_and_by_the_next_one(
     assert not later.turn.over(0)
     assert main(["resume", first.name]) == 0
     assert "is not paused" in capsys.readouterr().out
+
+
+def test_status_of_a_search_by_its_file_says_that_it_is_paused(shelf: Shelf, cluster: str) -> None:
+    space = {"optimizer.lr": Float(0.01, 1.0, log=True)}
+    search = Search(name=f"s-{cluster[:8]}", base="synthetic", space=space, trials=2, scheduler="none", confirm=0)
+    ledger = SearchLedger(search, shelf.uri, shelf.home / "searched", shelf.home, settings_of(search))
+    ledger.open(search_verbs.previewed(search, Options(), start=True))
+    try:
+        assert "paused" not in search_verbs.recorded(search, Options()).text
+        assert main(["pause", search.name]) == 0
+        assert "its driver waits: `paribus resume` lets it go on" in search_verbs.recorded(search, Options()).text
+    finally:
+        ledger.close()
 
 
 def test_what_is_over_or_unknown_is_not_paused(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ class Ledger:
     def trials(self, name: str) -> list[TrialRecord]:
         """Every trial of the study `name`, running ones too, by start; [] if there is no such study.
 
-        One request per 5,000 runs. Where an accident gave a trial two runs, the one with an outcome speaks for it.
+        One request per 1,000 runs. Where an accident gave a trial two runs, the one with an outcome speaks for it.
         """
         experiment_id = find_experiment(self.rest, name)
         if experiment_id is None:

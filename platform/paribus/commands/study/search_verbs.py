@@ -19,6 +19,7 @@ from paribus.host.storage import storage
 from paribus.report.doubts.chance import judged_when_read
 from paribus.report.searches.search_report import SearchReport, search_report
 from paribus.report.searches.search_texts import chosen_line, confirmed_lines, found_text, search_plan_text
+from paribus.report.texts import turn_notes
 from paribus.study.designs.arms import StudyError
 from paribus.study.searches.search import Search
 from paribus.study.settings import settings_of
@@ -90,12 +91,13 @@ def planned(search: Search, options: Options) -> Answer:
 
 def recorded(search: Search, options: Options) -> Answer:
     """How far the search is."""
-    return standing_told(search_report(previewed(search, options, start=True)), _unsent(search, options))
+    found = search_report(previewed(search, options, start=True))
+    return standing_told(found, [*_turn(search, options), *_unsent(search, options)])
 
 
-def standing_told(found: SearchReport, unsent: Sequence[str] = ()) -> Answer:
-    """How far a search is, with lines on what of it waits on disk."""
-    lines = [found_text(found), *(f"  {line}" for line in unsent)]
+def standing_told(found: SearchReport, notes: Sequence[str] = ()) -> Answer:
+    """How far a search is, with lines on why it trains nothing now, and on what of it waits on disk."""
+    lines = [found_text(found), *(f"  {line}" for line in notes)]
     return _answer("\n".join(lines), found.as_dict()["trials"], found.preview)
 
 
@@ -175,6 +177,16 @@ def _confirmation(preview: SearchPreview, options: Options) -> StudyReport | Non
         assert uri is not None
         found = judge(study, uri, home(), settings_of(study, declared))
     return found if found.begun else None
+
+
+def _turn(search: Search, options: Options) -> tuple[str, ...]:
+    """Whether it is paused, or shares its cluster."""
+    from paribus.report.judging import study_run_of
+
+    with ledger_at(home(), options.ledger, start=True) as uri:
+        assert uri is not None
+        with Ledger(uri) as ledger:
+            return turn_notes(study_run_of(ledger, search.name, settings_of(search, options.declared)))
 
 
 def _unsent(search: Search, options: Options) -> list[str]:

@@ -24,7 +24,8 @@ from paribus.tracking.mlflow.limits import (
 from paribus.tracking.mlflow.rest import Json, MlflowRest
 from paribus.tracking.schema import SCHEMA, check_schema
 
-_RUNS_PER_PAGE = 5000
+# A run takes 2.4 ms of the server's core: more at once and a busy server answers none of them within a request's time.
+_RUNS_PER_PAGE = 1000
 # MLflow 3 has two faces, for language models and for training. Each browser keeps which one it was left at, whatever an
 # experiment's own kind, and begins with the former; an address that names one goes before that.
 FOR_TRAINING = "workflowType=machine_learning"
@@ -111,7 +112,7 @@ def search_runs(
 ) -> Iterator[Run]:
     """Every run of the experiments that matches MLflow's filter `where`, oldest first unless told otherwise.
 
-    A request is made for each `page` of them, by default the most that MLflow gives at once.
+    A request is made for each `page` of them, by default a thousand.
     """
     body: Json = {
         "experiment_ids": experiment_ids,
