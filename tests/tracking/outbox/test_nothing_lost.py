@@ -95,8 +95,8 @@ LINES = {
     # In MLflow's own words, and yet not about what was sent.
     "no connection": Answer(
         status=400,
-        body=b'{"error_code": "BAD_REQUEST", "message": "QueuePool limit of size 5 overflow 10 reached, connection timed'
-        b' out, timeout 30.00"}',
+        body=b'{"error_code": "BAD_REQUEST", "message": "QueuePool limit of size 5 overflow 10 reached, connection'
+        b' timed out, timeout 30.00"}',
     ),
 }
 
