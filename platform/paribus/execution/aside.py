@@ -17,7 +17,7 @@ from paribus.execution.nodes import Nodes
 from paribus.execution.room import ClusterError, fits
 from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.node_look import alive
-from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, REQUEST, RESTARTS
+from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, NOTICED, REQUEST, RESTARTS
 
 if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
@@ -58,7 +58,8 @@ class NodesAside(Unrestored, FIFOScheduler):
     def on_trial_result(self, tune_controller: TuneController, trial: TuneTrial, result: dict[str, Any]) -> str:
         """A worker says that something is amiss with its node."""
         if FAULT in result:
-            trial.config[MOVES] = trial.config.get(MOVES, 0) + 1
+            if NOTICED not in result:
+                trial.config[MOVES] = trial.config.get(MOVES, 0) + 1
             node, name = result[NODE]
             self._put_aside(node, name, result[FAULT])
         decision: str = super().on_trial_result(tune_controller, trial, result)
