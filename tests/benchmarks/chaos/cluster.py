@@ -101,8 +101,8 @@ class Machine:
         return found
 
     def workers(self) -> list[psutil.Process]:
-        """Processes that train, or have: they were given a name by Ray."""
-        return [each for each in self.processes("ray::") if "IDLE" not in " ".join(each.cmdline())]
+        """Processes that train: those have a name by Ray, as its agents have."""
+        return [each for each in self.processes("ray::") if "Trainable" in " ".join(each.cmdline())]
 
     def enter(self, *words: object) -> list[str]:
         """The command line that runs `words` there."""
@@ -176,6 +176,7 @@ class Cluster:
     """All machines, and where their files lie."""
 
     folder: Path
+    work: Path
     logs: Path
     server: ServerProcess | None = None
     machines: dict[str, Machine] = field(default_factory=dict)
@@ -223,7 +224,7 @@ class Cluster:
     def start_ledger(self) -> None:
         """Start MLflow where it is not running; it answers when this returns."""
         if self.server is None or not self.server.alive:
-            self.server = start_server(self.logs.parent / "mlflow", _MLFLOW_PORT, f"{_NET}.254")
+            self.server = start_server(self.work / "mlflow", _MLFLOW_PORT, f"{_NET}.254")
 
     def add(self, name: str, *, is_head: bool = False) -> Machine:
         """A machine more, which starts."""
@@ -248,7 +249,7 @@ def serve(work: Path) -> Iterator[Cluster]:
     """A cluster without nodes whose ledger lies in `work`; ended, with its networks, in any case."""
     _clear()
     folder = Path(tempfile.mkdtemp(prefix="pc", dir="/tmp"))
-    made = Cluster(folder, work / "logs")
+    made = Cluster(folder, work, work / "logs" / time.strftime("%m%d-%H%M%S"))
     for each in (made.logs, made.shared):
         each.mkdir(parents=True, exist_ok=True)
     try:
