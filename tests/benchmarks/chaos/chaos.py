@@ -69,6 +69,7 @@ class Run:
     drivers: int = 0
     held_s: float = 0.0  # of all nodes that served
     codes: Counter[int] = field(default_factory=Counter)
+    told_drivers: int = 0  # of `drivers`, those that are noted
     _looked: float = 0.0
     _paused: float = 0.0
 
@@ -137,9 +138,18 @@ def storm(run: Run, options: argparse.Namespace, state: dict[str, Any]) -> None:
         finally:
             over()
         state["struck"].append(asdict(struck))
-        state["held_s"] += run.held_s
-        run.held_s = 0.0
+        told(run, state)
         keep(options.folder, state)
+
+
+def told(run: Run, state: dict[str, Any]) -> None:
+    """Note what the run has counted since it was last asked."""
+    state["held_s"] += run.held_s
+    state["drivers"] = state.get("drivers", 0) + run.drivers - run.told_drivers
+    for code, count in run.codes.items():
+        state.setdefault("codes", {})[str(code)] = state.get("codes", {}).get(str(code), 0) + count
+    run.held_s, run.told_drivers = 0.0, run.drivers
+    run.codes.clear()
 
 
 def keep(folder: Path, state: dict[str, Any]) -> None:
@@ -173,10 +183,10 @@ def phases(cluster: Cluster, options: argparse.Namespace, state: dict[str, Any])
             if name == "storm":
                 storm(run, options, state)
             state[name] = run.finish()
-            state[f"{name}_held_s"] = state.get(f"{name}_held_s", 0.0) + run.held_s
             if name == "storm":
-                state["drivers"] = state.get("drivers", 0) + run.drivers
-                state["codes"] = {str(code): count for code, count in run.codes.items()}
+                told(run, state)
+            else:
+                state[f"{name}_held_s"] = state.get(f"{name}_held_s", 0.0) + run.held_s
             if not state[name]:
                 return
         finally:
@@ -196,9 +206,10 @@ def table(cluster: Cluster, options: argparse.Namespace, state: dict[str, Any]) 
     rows += [(f"  {kind}", count) for kind, count in Counter(each.kind for each in struck).most_common()]
     with Ledger(cluster.uri, budget_s=60) as ledger:
         if state.get("calm") and ledger.study("storm"):
+            rows.append(("the study is done", "yes" if state.get("storm") else "no: the same command goes on"))
             rows += compared(ledger, "calm", "storm", options.trials // 2 * 2).items()
             rows += [("drivers", state.get("drivers", 0)), ("their exit codes", state.get("codes", {}))]
-            held, calm_held = state["held_s"] + state.get("storm_held_s", 0.0), state["calm_held_s"]
+            held, calm_held = state["held_s"], state["calm_held_s"]
             useful, calm = useful_s(ledger, "storm"), useful_s(ledger, "calm")
             quiet = calm / calm_held
             lost = (quiet * held - useful) / max(1, len(struck))

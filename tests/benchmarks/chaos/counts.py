@@ -40,7 +40,7 @@ def same(one: list[Any], other: list[Any]) -> bool:
 
 
 def compared(ledger: Ledger, calm: str, storm: str, planned: int) -> dict[str, int]:
-    """Trials of the disturbed study that are lost, twice in the ledger, and with other results than the quiet one's."""
+    """Trials of the disturbed study without a result, twice in the ledger, with other results than the quiet one's."""
     quiet = {trial.trial_id: trial for trial in ledger.trials(calm)}
     found = [trial for trial in ledger.trials(storm) if trial.outcome == "finished"]
     parent = ledger.study(storm)
@@ -51,7 +51,7 @@ def compared(ledger: Ledger, calm: str, storm: str, planned: int) -> dict[str, i
     ids = Counter(each["paribus.trial_id"] for each in tags if "paribus.trial_id" in each)
     return {
         "trials planned": planned,
-        "trials lost": planned - len({trial.trial_id for trial in found}),
+        "trials without a result": planned - len({trial.trial_id for trial in found}),
         "trials twice in the ledger": sum(count > 1 for count in ids.values()),
         "results that differ": sum(
             not same(numbers(ledger, trial), numbers(ledger, quiet[trial.trial_id])) for trial in found
