@@ -16,13 +16,10 @@ import json
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import psutil
@@ -30,11 +27,10 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from cluster import Cluster, is_possible, serve
-from counts import Struck, compared, elsewhere_s, taken_up_s, useful_s
+from counts import Struck, elsewhere_s
 from faults import FAULTS, hold, sequence
-from sandbox import kill
-
-from paribus.tracking.ledger import Ledger
+from run import Run
+from table import table
 
 STUDY = '''#!/usr/bin/env python
 """Does a wider net tell digits better apart?"""
@@ -54,71 +50,6 @@ study = Study(
 if __name__ == "__main__":
     main(study)
 '''
-GOAL_S, EVERY_S = 15.0, 300.0
-
-
-@dataclass
-class Run:
-    """One study on the cluster, driven by the same command until it is done."""
-
-    cluster: Cluster
-    folder: Path
-    name: str
-    until: float
-    driver: subprocess.Popen[bytes] | None = None
-    drivers: int = 0
-    held_s: float = 0.0  # of all nodes that served
-    codes: Counter[int] = field(default_factory=Counter)
-    told_drivers: int = 0  # of `drivers`, those that are noted
-    _looked: float = 0.0
-    _paused: float = 0.0
-
-    @property
-    def done(self) -> bool:
-        return self.driver is not None and self.driver.poll() == 0
-
-    def look(self) -> None:
-        """Look after the machines and the driver."""
-        now = time.monotonic()
-        for each in self.cluster.machines.values():
-            each.supervise()
-        if self._looked:
-            self.held_s += (now - self._looked) * sum(each.serves for each in self.cluster.nodes)
-        self._looked = now
-        if self.driver is None:
-            self._drive()
-        elif (code := self.driver.poll()) not in (None, 0):
-            if not self._paused:
-                self.codes[code] += 1
-                self._paused = now
-            elif now - self._paused > 2 and self.cluster.head.serves:
-                self._drive()
-
-    def _drive(self) -> None:
-        self.drivers += 1
-        self._paused = 0.0
-        head = self.cluster.head
-        with (self.cluster.logs / f"{self.name}-{self.drivers}.log").open("wb") as out:
-            self.driver = subprocess.Popen(
-                head.enter(self.folder / f"{self.name}.py"),
-                cwd=self.folder,
-                env=self.cluster.shell(head, PARIBUS_CHAOS="driver"),
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    def finish(self) -> bool:
-        """Until it is done, or its time is up; whether it is."""
-        while not self.done and time.monotonic() < self.until:
-            hold(0.5, self.look)
-        return self.done
-
-    def end(self) -> None:
-        """End a driver that still runs."""
-        if self.driver is not None and self.driver.poll() is None:
-            kill(self.driver.pid)
-            self.driver.wait()
 
 
 def storm(run: Run, options: argparse.Namespace, state: dict[str, Any]) -> None:
@@ -197,44 +128,6 @@ def phases(cluster: Cluster, options: argparse.Namespace, state: dict[str, Any])
 def lose_one(run: Run, losses: int) -> list[tuple[float, float]]:
     run.look()
     return elsewhere_s(run.cluster, run.name, losses)
-
-
-def table(cluster: Cluster, options: argparse.Namespace, state: dict[str, Any]) -> None:
-    """One table of all that was found."""
-    struck = [Struck(**each) for each in state["struck"]]
-    rows: list[tuple[str, object]] = [("faults thrown", len(struck))]
-    rows += [(f"  {kind}", count) for kind, count in Counter(each.kind for each in struck).most_common()]
-    with Ledger(cluster.uri, budget_s=60) as ledger:
-        if state.get("calm") and ledger.study("storm"):
-            rows.append(("the study is done", "yes" if state.get("storm") else "no: the same command goes on"))
-            rows += compared(ledger, "calm", "storm", options.trials // 2 * 2).items()
-            rows += [("drivers", state.get("drivers", 0)), ("their exit codes", state.get("codes", {}))]
-            held, calm_held = state["held_s"], state["calm_held_s"]
-            useful, calm = useful_s(ledger, "storm"), useful_s(ledger, "calm")
-            quiet = calm / calm_held
-            lost = (quiet * held - useful) / max(1, len(struck))
-            rows += [
-                ("useful over held trial-seconds, in quiet", f"{quiet:.3f}"),
-                ("useful over held trial-seconds, disturbed", f"{useful / held:.3f} ({useful:.0f} of {held:.0f} s)"),
-                ("trial-seconds lost for a fault", f"{lost:.1f}"),
-                ("so with one every 5 minutes on two places", f"{1 - lost / (2 * EVERY_S):.3f}"),
-            ]
-            again = taken_up_s(ledger, "storm", struck)
-            rows.append(("node lost until its trial trained again, wait for a place included (s)", _spread(again)))
-    if told := state.get("elsewhere_s"):
-        rows += [
-            (f"node lost until its trial began elsewhere, {len(told)} times (s)", _spread([each[0] for each in told])),
-            ("... until its first epoch there had ended (s)", _spread([each[1] for each in told])),
-        ]
-    print("\n| figure | found |\n|---|---|")
-    for name, found in rows:
-        print(f"| {name} | {found} |")
-
-
-def _spread(found: list[float]) -> str:
-    if not found:
-        return "none"
-    return f"median {median(found):.1f}, {min(found):.1f} to {max(found):.1f}, of {len(found)}"
 
 
 def main() -> None:

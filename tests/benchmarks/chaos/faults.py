@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from cluster import Cluster, Machine, do
+from cluster import Cluster
+from machine import Machine, do
 from sandbox import kill
 
 # Loads a random number (an extension of BPF's loads), and lets a packet through unless it is below LOSS of them all.
