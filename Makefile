@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.stamp
 STUDY ?= studies/residual_scale.py
+CHAOS ?=
 DIST ?= dist
 PYTEST = $(BIN)/python -m pytest --durations=15
 
@@ -15,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 # A study and its servers are a dozen Python processes: without written bytecode each compiles Ray and torch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help env study up down doctor test check bench gpu dist lock audit sbom browser
+.PHONY: help env study up down doctor test check bench chaos gpu dist lock audit sbom browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -83,6 +84,9 @@ bench: env ## measure the ratios that Paribus promises (tests/benchmarks)
 	  if grep -q '^def test_' "$$file"; then $(BIN)/python -m pytest -q -s --timeout=1800 "$$file"; \
 	  else $(BIN)/python "$$file"; fi; \
 	done
+
+chaos: env ## throw faults at a study on machines in namespaces, as root and for hours (CHAOS="--faults 40 --minutes 60")
+	@$(BIN)/python tests/benchmarks/chaos/chaos.py $(CHAOS)
 
 gpu: env ## check and measure what needs a GPU, in eight minutes, as one table (tests/gpu)
 	@$(BIN)/python tests/gpu/run.py

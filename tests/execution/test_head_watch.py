@@ -22,21 +22,21 @@ print("ended by itself", flush=True)
 """
 
 
-def started(address: str) -> subprocess.Popen[str]:
+def started(address: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", DRIVER, address],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"RAY_gcs_rpc_server_reconnect_timeout_s": "1", "PYTHONPATH": ":".join(sys.path)},
+        env={"PYTHONPATH": ":".join(sys.path), **env},
     )
 
 
 def test_a_driver_whose_head_is_gone_says_so_tells_the_ledger_and_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as head:
         address = f"127.0.0.1:{head.getsockname()[1]}"
-        driver = started(address)
+        driver = started(address, RAY_gcs_rpc_server_reconnect_timeout_s="1")
         assert driver.stdout is not None
         assert driver.stdout.readline() == "runs\n"
         time.sleep(1.0)  # long beyond its patience, with a head that is there
@@ -48,6 +48,22 @@ def test_a_driver_whose_head_is_gone_says_so_tells_the_ledger_and_ends() -> None
     assert out == "told the ledger\n"
     assert f"the cluster was lost: its head at {address} has not answered for " in err
     assert "the same command does that, once a cluster is up" in err
+
+
+def test_a_head_that_is_not_expected_back_is_missed_before_another_one_may_take_its_place() -> None:
+    """Ray's library ends the process, without a word of ours, where a head answers that is another cluster's."""
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        driver = started(address)
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "runs\n"
+    with driver:
+        assert driver.wait(30) == 1
+        assert driver.stderr is not None
+        assert (
+            f"the cluster was lost: nobody listens at {address}, where its head was. Trials go on"
+            in driver.stderr.read()
+        )
 
 
 def test_a_driver_that_ends_before_its_head_is_missed_is_left_alone() -> None:

@@ -7,7 +7,7 @@ away. What was asked for before may still come to such a node, is refused there 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from paribus.execution.nodes import Nodes
 from paribus.execution.room import ClusterError, fits
 from paribus.execution.unrestored import Unrestored
 from paribus.execution.workers.node_look import alive
-from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, REQUEST, RESTARTS
+from paribus.execution.workers.trial_spec import FAULT, MOVES, NODE, NOTICED, REQUEST, RESTARTS
 
 if TYPE_CHECKING:
     from ray.tune import PlacementGroupFactory
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial as TuneTrial
 
 _ASK_S = 2.0
+# How long a node that was lost may take to come back, while those that are left are put aside.
+_BACK_S = 120.0
 _LABEL = "ray.io/node-id"
 
 
@@ -55,6 +57,7 @@ class NodesAside(Unrestored, FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._nodes, self._told = nodes, told
         self._aside: dict[str, str] = {}
+        self._alone_s = 0.0  # since when no node is left
         for node, fault in nodes.faults.items():
             self._put_aside(node, nodes.names[node], fault)
 
@@ -66,7 +69,8 @@ class NodesAside(Unrestored, FIFOScheduler):
     def on_trial_result(self, tune_controller: TuneController, trial: TuneTrial, result: dict[str, Any]) -> str:
         """A worker says that something is amiss with its node."""
         if FAULT in result:
-            trial.config[MOVES] = trial.config.get(MOVES, 0) + 1
+            if NOTICED not in result:
+                trial.config[MOVES] = trial.config.get(MOVES, 0) + 1
             node, name = result[NODE]
             self._put_aside(node, name, result[FAULT])
         decision: str = super().on_trial_result(tune_controller, trial, result)
@@ -82,17 +86,36 @@ class NodesAside(Unrestored, FIFOScheduler):
         """Raise ClusterError where every node that has room for a trial is put aside."""
         if not self._aside:
             return
-        left = [node for node in alive() if node["NodeID"] not in self._aside]
-        if not any(fits(node["Resources"], request) for node in left for request in self._nodes.requests):
+        fault = left_out(alive(), self._aside, self._nodes.requests)
+        if not fault:
+            self._alone_s = 0.0
+            return
+        self._alone_s = self._alone_s or time.monotonic()
+        if set(self._nodes.names) <= set(self._aside) or time.monotonic() - self._alone_s > _BACK_S:
             raise ClusterError(
-                "every node is put aside, the last for "
-                f"{list(self._aside.values())[-1]}; mend what the lines above name, and the same command goes on"
+                f"every node is put aside, the last for {fault}; mend what the lines above name, and the same command "
+                "goes on"
             )
 
     def _put_aside(self, node: str, name: str, fault: str) -> None:
         if node not in self._aside:
             self._aside[node] = fault
             self._told(name, fault)
+
+
+def left_out(
+    living: Iterable[Mapping[str, Any]], aside: Mapping[str, str], requests: Iterable[Mapping[str, float]]
+) -> str:
+    """What is amiss with the last of the living nodes that are put aside, where no other has room for a request.
+
+    "" where another one has, and where none that lives is put aside: nodes that are gone may come back, by other ids.
+    """
+    there = {node["NodeID"]: node["Resources"] for node in living}
+    faults = [fault for node, fault in aside.items() if node in there]
+    free = [resources for node, resources in there.items() if node not in aside]
+    if not faults or any(fits(resources, request) for resources in free for request in requests):
+        return ""
+    return faults[-1]
 
 
 class NodesLeft(Unrestored, tune.Callback):

@@ -41,6 +41,11 @@ def look_at_nodes(steps: Sequence[Step], context: Context) -> Nodes:
     if len(names) < 2:
         return Nodes(names=names, slots=slots, requests=requests)
     found = _looks(list(names), context, [encode(step) for step in kinds])
+    living = {
+        node["NodeID"] for node in alive()
+    }  # one that was lost meanwhile has no fault, and comes back by another id
+    found = {node: told for node, told in found.items() if node in living}
+    names = {node: name for node, name in names.items() if node in living}
     names |= {node: each.host for node, each in found.items() if each.host}
     apart = tuple(sorted(names[node] for node, each in found.items() if not each.shares))
     # By kind of trial, and last what holds for any: what is amiss on every node is no node's fault.

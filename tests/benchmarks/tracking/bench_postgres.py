@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 
 from paribus.study import Arm
-from paribus.tracking import Recorder, TrialRecord, waiting
+from paribus.tracking import MlflowRest, Recorder, StudyHeader, TrialRecord, open_study, waiting
 from paribus.tracking.database.choice import choose
 from paribus.tracking.ledger import Ledger
 from paribus.tracking.mlflow.server import start_server
@@ -57,7 +57,9 @@ def cpu_s(*roots: int) -> float:
 
 
 def run(folder: Path, uri: str, study: str, processes: int, workers: int, each: int) -> float:
-    """All of it in processes of their own; returns the seconds."""
+    """All of it in processes of their own, in a study that is there, as a driver sees to; returns the seconds."""
+    with MlflowRest(uri) as rest:
+        open_study(rest, StudyHeader(name=study))
     start = time.perf_counter()
     share = workers // processes
     words = [sys.executable, __file__, "--record", str(folder), uri, study, str(share), str(each)]

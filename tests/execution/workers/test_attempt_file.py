@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paribus.execution.workers.worker import _next_attempt
+from paribus.execution.workers.attempts import next_attempt
 
 
 @pytest.mark.parametrize(
@@ -15,17 +15,17 @@ from paribus.execution.workers.worker import _next_attempt
 )
 def test_an_attempt_file_that_is_no_number_counts_as_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "attempt").write_bytes(content)
-    assert _next_attempt(tmp_path, 2) == 2
+    assert next_attempt(tmp_path, 2) == 2
     assert (tmp_path / "attempt").read_text() == "2"
 
 
 def test_an_attempt_file_that_is_a_folder_or_a_pipe_hangs_nobody(tmp_path: Path) -> None:
     (tmp_path / "a" / "attempt").mkdir(parents=True)
-    assert _next_attempt(tmp_path / "a", 3) == 3
+    assert next_attempt(tmp_path / "a", 3) == 3
     (tmp_path / "b").mkdir()
     os.mkfifo(tmp_path / "b" / "attempt")
-    assert _next_attempt(tmp_path / "b", 3) == 3
+    assert next_attempt(tmp_path / "b", 3) == 3
 
 
 def test_a_sound_attempt_file_counts_on(tmp_path: Path) -> None:
-    assert [_next_attempt(tmp_path, 1), _next_attempt(tmp_path, 1), _next_attempt(tmp_path, 7)] == [1, 2, 7]
+    assert [next_attempt(tmp_path, 1), next_attempt(tmp_path, 1), next_attempt(tmp_path, 7)] == [1, 2, 7]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from sandbox import HOSTILE
 
 from paribus.host.child_environment import child_environment
 from paribus.tracking import LedgerError, MlflowRest
+from paribus.tracking.mlflow.runs import Metric, create_run, ensure_experiment, log_batch, now_ms
 from paribus.tracking.mlflow.server import ServerProcess, running_server, start_server
 
 pytestmark = pytest.mark.cluster
@@ -49,6 +51,15 @@ def test_a_running_server_is_found_by_its_folder(mlflow_server: ServerProcess, t
     assert found is not None
     assert (found.uri, found.alive) == (mlflow_server.uri, True)
     assert running_server(tmp_path) is None
+
+
+def test_many_workers_record_at_one_moment(uri: str) -> None:
+    """More than MLflow has connections for by itself: each holds one while it waits for another, and none goes on."""
+    with MlflowRest(uri, budget_s=0.0) as rest:
+        run = create_run(rest, ensure_experiment(rest, "crowd"), "crowd", {}).run_id
+        points = [[Metric(f"of {worker}", float(worker), now_ms(), 0)] for worker in range(48)]
+        with ThreadPoolExecutor(len(points)) as workers:
+            assert list(workers.map(lambda batch: log_batch(rest, run, batch), points)) == [1] * 48
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

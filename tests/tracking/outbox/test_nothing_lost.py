@@ -92,6 +92,12 @@ LINES = {
     "half an answer": Answer(status=200, body=b'{"run": {"info": {"run_', headers={"Content-Type": "application/json"}),
     "another server": Answer(status=404, body=b"<html>nginx: no such page</html>"),
     "an empty list": Answer(status=200, body=b"[]"),
+    # In MLflow's own words, and yet not about what was sent.
+    "no connection": Answer(
+        status=400,
+        body=b'{"error_code": "BAD_REQUEST", "message": "QueuePool limit of size 5 overflow 10 reached, connection'
+        b' timed out, timeout 30.00"}',
+    ),
 }
 
 

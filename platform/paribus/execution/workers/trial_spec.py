@@ -25,8 +25,8 @@ from paribus.tracking.trials.record import TrialRecord
 # In a worker's report: that its trial fails by its node's fault, of which the worker dies when it is called next; the
 # node's id and name; how a trial began that was taken up again; and records that the ledger did not take from a node.
 FAULT, NODE, BEGAN, RECORDS = "node_fault", "node", "began", "records"
-# That it saved itself and gave up its place, as it was asked to.
-GAVE_WAY = "gave_way"
+# That it saved itself and gave up its place, as it was asked to; or because its node is to be taken back.
+GAVE_WAY, NOTICED = "gave_way", "noticed"
 # In a trial's configuration: itself as JSON; of that its id and what it asks for, which Tune's events need each time.
 TRIAL, TRIAL_ID, REQUEST = "trial", "trial_id", "request"
 # And how often it was taken up again, and how often of those for what is amiss with a node.

@@ -18,6 +18,7 @@ from paribus.engine.code_digest import OtherCodeError, check_node
 from paribus.execution.room import request_of
 from paribus.execution.telemetry import WorkerMetrics
 from paribus.execution.workers import crashes
+from paribus.execution.workers.attempts import forget_attempts, next_attempt
 from paribus.execution.workers.failures import MAX_MOVES, classify, reason
 from paribus.execution.workers.feed_reader import client_of, sharing_faults, sharing_told
 from paribus.execution.workers.giving_way import GaveWayError, Hearing
@@ -29,6 +30,7 @@ from paribus.execution.workers.trial_spec import (
     GAVE_WAY,
     MOVES,
     NODE,
+    NOTICED,
     RECORDS,
     RESTARTS,
     TRIAL,
@@ -49,9 +51,6 @@ _FLUSH_S = 10.0
 # What is stored as final results, over which MLflow's page sorts; with the curves a run stays below 30 metric keys.
 _RESULTS = (*METRICS, "train_loss", "dead_channels")
 _FINAL = (*_RESULTS, "total_s", "train_s", "eval_s", "data_wait_s", "peak_memory_mib")
-# The file beside a trial's checkpoints that counts its attempts.
-_ATTEMPT = "attempt"
-_MOST_ATTEMPTS = 1_000_000
 _MOST_TEXT = 4000
 # What is kept of the hash of the stream after each epoch.
 _HASH_DIGITS = 12
@@ -110,7 +109,7 @@ class TrialWorker(tune.Trainable):
             raise self._lost_node  # as if the worker were lost: Tune takes the trial up again, elsewhere
         try:
             if self._epochs is None:
-                if self._hearing.asked.is_set():
+                if self._hearing.asked.is_set() or self._leaves():
                     return self._gave_way()
                 self._begun_s = time.monotonic()
                 self._printed = Printed()
@@ -151,7 +150,7 @@ class TrialWorker(tune.Trainable):
         trial = self._step.trial
         check_node(trial.recipe, self._step.code, self._context.versions)
         folder = self._context.folder_of(self._step)
-        attempt = _next_attempt(folder, self._step.attempt + self._restarts)
+        attempt = next_attempt(folder, self._step.attempt + self._restarts)
         # Before torch is loaded: on a processor that it was not built for, that alone may kill the process.
         self._crash_log = crash_log = crashes.CrashLog(folder, attempt)
         from paribus.execution.workers.watched_checkpoints import WatchedCheckpoints
@@ -164,6 +163,8 @@ class TrialWorker(tune.Trainable):
             crash_log=crash_log,
             meter=self._meter,
             asked=self._hearing.asked,
+            noticed=self._hearing.noticed,
+            leaves=self._leaves,
         )
         self._checkpoints = checkpoints
         if self._step.lineage:
@@ -235,7 +236,14 @@ class TrialWorker(tune.Trainable):
         self._end_crash_log()
         self._log.finish(INTERRUPTED, {}, self._log.record)
 
+    def _leaves(self) -> bool:
+        """Whether this node is to be taken back, and there is another one for the trial."""
+        return self._hearing.noticed.is_set() and has_others(request_of(self._step.trial.recipe))
+
     def _gave_way(self) -> dict[str, Any]:
+        if not self._hearing.asked.is_set():
+            self._log = None  # it has told its end
+            return {**self._leave_node(self._hearing.notice()), NOTICED: True}
         return {"trial_key": self._step.trial.id, GAVE_WAY: True, "done": True}
 
     def _finish(self, result: Result) -> dict[str, Any]:
@@ -273,7 +281,7 @@ class TrialWorker(tune.Trainable):
         metrics |= self._size(trial)
         metrics["gpu_s"] = result.durations["total_s"] * trial.recipe.resources.gpus
         self._log.finish(result.outcome, metrics, record)
-        (self._checkpoints.folder / _ATTEMPT).unlink(missing_ok=True)
+        forget_attempts(self._checkpoints.folder)
         self._end_crash_log()
         crashes.clear(self._checkpoints.folder)
         self._checkpoints.clear()
@@ -371,26 +379,3 @@ class TrialWorker(tune.Trainable):
         step = record.attempts[record.attempt].resumed_step
         how = f"goes on from step {step}" if step else "begins again from step 0"
         return f"attempt {record.attempt} {how} on {platform.node()}"
-
-
-def _next_attempt(folder: Path, planned: int) -> int:
-    """The number of this attempt: the planned one, or one more than the last that began on this storage."""
-    file = folder / _ATTEMPT
-    try:
-        attempt = max(planned, _begun(file) + 1)
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = file.with_suffix(".new")
-        aside.write_text(str(attempt))
-        aside.replace(file)
-    except OSError:  # a full disk costs the checkpoints, not the trial
-        return planned
-    return attempt
-
-
-def _begun(file: Path) -> int:
-    """The last attempt that began; 0 where none did or the file is damaged (the ledger tells equal numbers apart)."""
-    try:
-        begun = int(file.read_bytes()[:20] or 0) if file.is_file() else 0
-    except ValueError:
-        return 0
-    return begun if 0 <= begun < _MOST_ATTEMPTS else 0

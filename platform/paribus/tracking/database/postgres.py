@@ -45,6 +45,17 @@ def check(address: str) -> None:
         raise LedgerError(f"{user} may make no tables in {address}: ALTER DATABASE ... OWNER TO {user}")
 
 
+def max_connections(address: str) -> int:
+    """How many connections the database at `address` gives this user at once."""
+    limits = "SELECT least(current_setting('max_connections')::int, nullif(rolconnlimit, -1), nullif(datconnlimit, -1))"
+    with connect(address) as base:
+        (number,) = _one(
+            base, f"{limits} FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()"
+        )
+    assert isinstance(number, int)
+    return number
+
+
 def has_records(address: str) -> bool:
     """Whether a run is in the database."""
     with connect(address) as base:

@@ -27,6 +27,8 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PASSING_STATUS = {408, 425, 429}
 _LASTING_STATUS = {501, 505}
 _BARRED_STATUS = {401, 403, 407}
+# A server that has no connection to its database left says so with a 400, which would be about the request.
+_NO_CONNECTION = "QueuePool limit of size"
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 5.0
 
@@ -196,6 +198,8 @@ def artifact_path(artifact_uri: str, name: str) -> str:
 def is_passing(response: httpx.Response) -> bool:
     """Whether the trouble that `response` reports may be over soon: it is the server's, or the line's."""
     status = response.status_code
+    if status == 400:
+        return _NO_CONNECTION in response.text
     return status in _PASSING_STATUS or (status >= 500 and status not in _LASTING_STATUS)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -29,6 +30,12 @@ _STOP_S = 2.0
 _STATE = "server.json"
 # Processes that serve a PostgreSQL, at most; to SQLite one writes at a time in any case.
 _MOST_WORKERS = 4
+# MLflow answers up to 40 requests at once in each process, and one that writes asks for a second connection while it
+# holds its first. With no more connections than requests, all hold one and wait for another: nothing moves until each
+# has waited for 30 s and is refused. One more, and one of them always goes on.
+_CONNECTIONS = 41
+# What the database keeps for others: backups, a person with psql, its own superusers.
+_SPARE = 8
 # Neither usage reports nor the language-model job runner (a further process) belongs to a ledger.
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -105,7 +112,7 @@ def start_server(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=child_environment(QUIET),
+                env=child_environment(QUIET | pool(_CONNECTIONS)),
                 start_new_session=True,
             )
             pid, began = process.pid, start_of(process.pid)
@@ -124,6 +131,17 @@ def start_server(
     return server
 
 
+def pool(connections: int) -> dict[str, str]:
+    """The environment in which each process of a server keeps so many connections to its database, and opens no more.
+
+    MLflow takes 0 for "not said", which is 10 beside those that it keeps.
+    """
+    return {
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(connections - 1),
+        "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "1",
+    }
+
+
 def running_server(folder: Path) -> ServerProcess | None:
     """The server that serves `folder`, if one that we started is still alive."""
     server = _recorded(folder / _STATE)
@@ -131,17 +149,30 @@ def running_server(folder: Path) -> ServerProcess | None:
 
 
 def _command(folder: Path, host: str, port: int) -> list[str]:
-    several = place.database_of(folder) != place.SQLITE
-    workers = min(_MOST_WORKERS, os.cpu_count() or 1) if several else 1
     return [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *("--host", host, "--port", str(port), "--workers", str(_num_workers(folder))),
         *("--backend-store-uri", place.backend_uri(folder)),
         *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
         # Of several, one that does not answer uvicorn in time is replaced: by default after 5 s, which on a crowded
         # machine is less than it takes to load MLflow, so that they are replaced for ever.
         *("--uvicorn-opts", "--log-level warning --no-access-log --timeout-worker-healthcheck 120"),
     ]
+
+
+def _num_workers(folder: Path) -> int:
+    """As many processes as there are cores and as the database has connections for."""
+    address = place.database_of(folder)
+    if address == place.SQLITE:
+        return 1
+    there = postgres.max_connections(address)
+    if there < _CONNECTIONS + _SPARE:
+        logging.getLogger(__name__).warning(
+            "%s allows %d connections at once. MLflow comes to a standstill where more workers than that record at one "
+            "moment: let it allow %d (max_connections in postgresql.conf).",
+            *(address, there, _CONNECTIONS + _SPARE),
+        )
+    return max(1, min(_MOST_WORKERS, os.cpu_count() or 1, (there - _SPARE) // _CONNECTIONS))
 
 
 def _prepare_database(folder: Path) -> None:
