@@ -34,7 +34,7 @@ _MOST_THREADS: Final = 4
 _NOT_ASKED: Final = (b"if-none-match", b"if-modified-since", b"accept-encoding")
 _PLACE: Final = b'<div id="root"></div>'
 # It leaves a moment after the script that draws the page has ended and no part waits for its code; one that says no
-# more than that it waits leaves as soon as the page has a heading. After a minute it is of no use any more.
+# more than that it waits leaves as soon as the page has a heading. After 20 s it leaves, whatever the page says.
 _LEAVE: Final = """<script>(() => {
 const still = document.getElementById("ahead"), whole = still.hasAttribute("data-whole");
 const there = () => {
@@ -42,7 +42,7 @@ const there = () => {
   if (!app || !app.querySelector('h1, [data-testid="stException"]')) return false;
   return !whole || app.dataset.testScriptState === "notRunning" && !app.querySelector('[data-testid="stSkeleton"]');
 };
-const look = () => performance.now() > 60000 || there()
+const look = () => performance.now() > 20000 || there()
   ? setTimeout(() => still.remove(), whole ? 200 : 0) : setTimeout(look, 50);
 look();
 })()</script>"""

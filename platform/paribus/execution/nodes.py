@@ -41,9 +41,8 @@ def look_at_nodes(steps: Sequence[Step], context: Context) -> Nodes:
     if len(names) < 2:
         return Nodes(names=names, slots=slots, requests=requests)
     found = _looks(list(names), context, [encode(step) for step in kinds])
-    living = {
-        node["NodeID"] for node in alive()
-    }  # one that was lost meanwhile has no fault, and comes back by another id
+    # One that was lost meanwhile has no fault, and comes back by another id.
+    living = {node["NodeID"] for node in alive()}
     found = {node: told for node, told in found.items() if node in living}
     names = {node: name for node, name in names.items() if node in living}
     names |= {node: each.host for node, each in found.items() if each.host}
